@@ -1,0 +1,115 @@
+#include "schema/base/arena.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_SANITIZED 1
+#endif
+#endif
+
+#ifdef ARENA_SANITIZED
+#include <sanitizer/asan_interface.h>
+enum { ARENA_GAP = 16 };
+#else
+enum { ARENA_GAP = 0 };
+#define ASAN_POISON_MEMORY_REGION(start, size)   ((void)(start), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
+#endif
+
+enum { ARENA_ALIGN = 16 };
+static const size_t arena_least_bytes = (size_t)16 << 20;
+
+bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
+{
+    for (size_t size = size_bytes; size >= arena_least_bytes; size /= 2) {
+        char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (start == MAP_FAILED)
+            continue;
+        ASAN_POISON_MEMORY_REGION(start, size);
+        *ret_arena = (struct arena){ .next = start, .end = start + size };
+        return true;
+    }
+    return error_errno(error, ENOMEM, "reserve %zu bytes of memory", arena_least_bytes);
+}
+
+struct arena arena_split(struct arena *arena)
+{
+    size_t half = (size_t)(arena->end - arena->next) / 2;
+    half -= half % ARENA_ALIGN;
+    struct arena second = { .next = arena->end - half, .end = arena->end };
+    arena->end = second.next;
+    return second;
+}
+
+static _Noreturn void exhausted(void)
+{
+    static const char sentence[] = "out of memory: the input needs more than could be reserved\n";
+    ssize_t ignored = write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    (void)ignored;
+    _exit(EXIT_FAILURE);
+}
+
+/* Where the next block starts. */
+static char *aligned_next(const struct arena *arena)
+{
+    size_t past = (uintptr_t)arena->next % ARENA_ALIGN;
+    return past ? arena->next + (ARENA_ALIGN - past) : arena->next;
+}
+
+void *arena_alloc(struct arena *arena, size_t count, size_t size)
+{
+    assert(arena && size > 0);
+    char *block = aligned_next(arena);
+    if (block >= arena->end || count > ((size_t)(arena->end - block) - ARENA_GAP) / size)
+        exhausted();
+    ASAN_UNPOISON_MEMORY_REGION(block, count * size);
+    arena->next = block + count * size + ARENA_GAP;
+    if (count)
+        memset(block, 0, count * size);
+    return block;
+}
+
+void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
+{
+    assert(count <= *capacity);
+    if (count < *capacity)
+        return array;
+    size_t wider = *capacity ? *capacity * 2 : 16;
+    void *copy = arena_alloc(arena, wider, size);
+    if (count)
+        memcpy(copy, array, count * size);
+    *capacity = wider;
+    return copy;
+}
+
+struct str arena_copy(struct arena *arena, struct str text)
+{
+    char *copy = arena_alloc(arena, text.len + 1, 1);
+    if (text.len)
+        memcpy(copy, text.data, text.len);
+    return (struct str){ copy, text.len };
+}
+
+struct str arena_format(struct arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    assert(length >= 0);
+    char *text = arena_alloc(arena, (size_t)length + 1, 1);
+    va_start(arguments, format);
+    vsnprintf(text, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return (struct str){ text, (size_t)length };
+}

@@ -1,0 +1,58 @@
+#include "schema/base/error.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+bool error_set(struct error *error, const char *format, ...)
+{
+    assert(error && format);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->sentence, sizeof error->sentence, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* Appends ": REASON", cutting at the buffer's end. */
+static void append_reason(struct error *error, const char *reason)
+{
+    size_t length = strlen(error->sentence);
+    snprintf(error->sentence + length, sizeof error->sentence - length, ": %s", reason);
+}
+
+bool error_errno(struct error *error, int code, const char *format, ...)
+{
+    assert(error && format);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->sentence, sizeof error->sentence, format, arguments);
+    va_end(arguments);
+    append_reason(error, strerror(code));
+    return false;
+}
+
+bool error_in(struct error *error, const char *format, ...)
+{
+    assert(error && format);
+    struct error inner = *error;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->sentence, sizeof error->sentence, format, arguments);
+    va_end(arguments);
+    append_reason(error, inner.sentence);
+    return false;
+}
+
+void error_print(FILE *stream, const char *program, const struct error *error)
+{
+    fprintf(stream, "%s: ", program);
+    for (const char *at = error->sentence; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte < 0x20 || byte == 0x7f)
+            fprintf(stream, "\\x%02x", byte);
+        else
+            fputc(byte, stream);
+    }
+    fputc('\n', stream);
+}

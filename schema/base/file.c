@@ -1,0 +1,211 @@
+#include "schema/base/file.h"
+
+#include "schema/base/own.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* How much to ask for where the size is not known beforehand. */
+enum { READ_STEP_BYTES = 64 << 10 };
+
+/* The file's size if it says one, else a guess. */
+static size_t expected_bytes(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
+        return (size_t)status.st_size;
+    return READ_STEP_BYTES;
+}
+
+bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
+                  struct str *ret_text, struct error *error)
+{
+    size_t room = expected_bytes(fd);
+    if (room > limit_bytes)
+        room = limit_bytes;
+    char *text = arena_alloc(arena, room + 1, 1);
+    size_t length = 0;
+    for (;;) {
+        /* One byte more than there is room for shows whether the end has been reached. */
+        ssize_t got = read(fd, text + length, room + 1 - length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s", name);
+        if (got == 0)
+            break;
+        length += (size_t)got;
+        if (length > limit_bytes)
+            return error_set(error, "read %s: larger than the limit of %zu bytes", name,
+                             limit_bytes);
+        if (length > room) {
+            size_t wider = room < limit_bytes / 2 ? room * 2 : limit_bytes;
+            char *copy = arena_alloc(arena, wider + 1, 1);
+            memcpy(copy, text, length);
+            text = copy;
+            room = wider;
+        }
+    }
+    text[length] = '\0';
+    *ret_text = (struct str){ text, length };
+    return true;
+}
+
+bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
+               struct str *ret_text, struct error *error)
+{
+    cleanup(own_close) int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return error_errno(error, errno, "open %s", path);
+    return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+}
+
+bool file_write(int fd, const char *name, const void *data, size_t size_bytes, struct error *error)
+{
+    const char *at = data;
+    while (size_bytes > 0) {
+        ssize_t written = write(fd, at, size_bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(error, errno, "write %s", name);
+        at += written;
+        size_bytes -= (size_t)written;
+    }
+    return true;
+}
+
+bool file_write_at(int fd, const char *name, const void *data, size_t size_bytes, uint64_t offset,
+                   struct error *error)
+{
+    const char *at = data;
+    while (size_bytes > 0) {
+        ssize_t written = pwrite(fd, at, size_bytes, (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(error, errno, "write %s", name);
+        at += written;
+        offset += (uint64_t)written;
+        size_bytes -= (size_t)written;
+    }
+    return true;
+}
+
+bool directory_sync(int directory, struct error *error)
+{
+    /* Some file systems have nothing to sync in a directory and say so. */
+    if (fsync(directory) < 0 && errno != EINVAL && errno != EROFS)
+        return error_errno(error, errno, "make the directory's names durable");
+    return true;
+}
+
+/* ".NAME.draft"; refuses what does not fit a file name. */
+static bool temporary_name(const char *name, char room[static 256], struct error *error)
+{
+    assert(!strchr(name, '/'));
+    int length = snprintf(room, 256, ".%s.draft", name);
+    if (length < 0 || length >= 256)
+        return error_set(error, "the name '%s' is too long", name);
+    return true;
+}
+
+/* Is the locked file still the one of that name? A run that held the lock before may have
+ * published it meanwhile. */
+static bool is_still_named(int fd, int directory, const char *name)
+{
+    struct stat ours, theirs;
+    return fstat(fd, &ours) == 0 && fstatat(directory, name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
+{
+    struct draft draft = { .fd = -1, .directory = directory };
+    if (!temporary_name(name, draft.temporary_name, error))
+        return false;
+    snprintf(draft.final_name, sizeof draft.final_name, "%s", name);
+    struct stat status;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode))
+        return error_set(error, "create %s: it is there and is not a regular file", name);
+    for (;;) {
+        cleanup(own_close) int fd = openat(directory, draft.temporary_name,
+                                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return error_errno(error, errno, "create %s", name);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+            return errno == EWOULDBLOCK
+                       ? error_set(error, "create %s: another process is writing it", name)
+                       : error_errno(error, errno, "lock the draft of %s", name);
+        if (!is_still_named(fd, directory, draft.temporary_name))
+            continue;
+        draft.fd = own_take(&fd);
+        break;
+    }
+    if (ftruncate(draft.fd, 0) < 0) {
+        int code = errno;
+        draft_release(&draft);
+        return error_errno(error, code, "empty the draft of %s", name);
+    }
+    *ret_draft = draft;
+    return true;
+}
+
+bool draft_publish(struct draft *draft, mode_t mode, struct error *error)
+{
+    assert(draft->fd >= 0);
+    if (fchmod(draft->fd, mode) < 0)
+        return error_errno(error, errno, "set the mode of %s", draft->final_name);
+    if (fsync(draft->fd) < 0)
+        return error_errno(error, errno, "write %s to disk", draft->final_name);
+    if (renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
+        return error_errno(error, errno, "publish %s", draft->final_name);
+    close(draft->fd);
+    draft->fd = -1;
+    if (!directory_sync(draft->directory, error))
+        return error_in(error, "publish %s", draft->final_name);
+    return true;
+}
+
+void draft_release(struct draft *draft)
+{
+    if (draft->fd < 0)
+        return;
+    unlinkat(draft->directory, draft->temporary_name, 0);
+    close(draft->fd);
+    draft->fd = -1;
+}
+
+bool file_publish(int directory, const char *name, struct str content, mode_t mode,
+                  struct error *error)
+{
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    return draft_open(directory, name, &draft, error) &&
+           file_write(draft.fd, name, content.data, content.len, error) &&
+           draft_publish(&draft, mode, error);
+}
+
+bool link_publish(int directory, const char *name, const char *target, struct error *error)
+{
+    char temporary[256];
+    if (!temporary_name(name, temporary, error))
+        return false;
+    struct stat status;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(status.st_mode))
+        return error_set(error, "'%s' is not a symbolic link", name);
+    if (unlinkat(directory, temporary, 0) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "remove %s", temporary);
+    if (symlinkat(target, directory, temporary) < 0)
+        return error_errno(error, errno, "create the link %s", name);
+    if (renameat(directory, temporary, directory, name) < 0) {
+        int code = errno;
+        unlinkat(directory, temporary, 0);
+        return error_errno(error, code, "publish the link %s", name);
+    }
+    if (!directory_sync(directory, error))
+        return error_in(error, "publish the link %s", name);
+    return true;
+}

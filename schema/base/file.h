@@ -1,0 +1,63 @@
+/* file.h — whole files: read with a limit; written beside their final name, then published.
+ *
+ * Nothing of ours is ever seen half-written: a draft is written under a temporary name in the same
+ * directory, made durable, and renamed. Whoever looks, at whatever moment, sees the old file or
+ * the new one.
+ *
+ * Temporary names are fixed (".NAME.draft"), so that what a killed run leaves behind is reused by
+ * the next one instead of piling up; a lock on the draft keeps two runs from sharing it.
+ */
+#pragma once
+
+#include "schema/base/arena.h"
+
+#include <sys/stat.h>
+
+/* Reads everything that is left in fd into the arena, terminated. `name` is for the sentence.
+ * Refuses more than limit_bytes. Works on pipes and on files of /proc. */
+must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
+                             struct str *ret_text, struct error *error);
+
+/* The same for a path, relative to `directory` (AT_FDCWD is fine). Links are followed. */
+must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
+                          struct str *ret_text, struct error *error);
+
+/* Writes all of it, at the file's position or at `offset`. `name` is for the sentence. */
+must_check bool file_write(int fd, const char *name, const void *data, size_t size_bytes,
+                           struct error *error);
+must_check bool file_write_at(int fd, const char *name, const void *data, size_t size_bytes,
+                              uint64_t offset, struct error *error);
+
+/* A file under construction. `{ .fd = -1 }` is none. */
+struct draft {
+    int fd;               /* open for reading and writing; owned */
+    int directory;        /* where both names are; borrowed */
+    char final_name[256]; /* one component */
+    char temporary_name[256];
+};
+
+/* Starts an empty draft of `name` (one component) in `directory`.
+ * Refuses when another process is writing a draft of the same name, when something other than a
+ * regular file has that name, or the name is too long. */
+must_check bool draft_open(int directory, const char *name, struct draft *ret_draft,
+                           struct error *error);
+
+/* Gives the file its mode and its final name, replacing what was there; durable when it returns
+ * true. On failure nothing is visible under the final name that was not there before. */
+must_check bool draft_publish(struct draft *draft, mode_t mode, struct error *error);
+
+/* Removes what was not published; does nothing after draft_publish. For `cleanup`. */
+void draft_release(struct draft *draft);
+
+/* Publishes a whole small file. */
+must_check bool file_publish(int directory, const char *name, struct str content, mode_t mode,
+                             struct error *error);
+
+/* Makes or atomically replaces the symbolic link `name` in `directory`; durable. The temporary
+ * name starts with a dot, so that it never looks like a profile's generation.
+ * Refuses to replace what is not a symbolic link. */
+must_check bool link_publish(int directory, const char *name, const char *target,
+                             struct error *error);
+
+/* Makes the names in a directory durable. */
+must_check bool directory_sync(int directory, struct error *error);

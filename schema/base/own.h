@@ -1,0 +1,39 @@
+/* own.h — what the system hands out is owned by a local variable and given back at its end.
+ *
+ *     cleanup(own_close) int fd = -1;
+ *
+ * Declare the variable with its null value before the first line that can acquire. Handing the
+ * thing on sets the variable back to null: `*ret_fd = own_take(&fd)`.
+ */
+#pragma once
+
+#include <dirent.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define cleanup(function) __attribute__((cleanup(function)))
+
+static inline void own_close(const int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+
+static inline int own_take(int *fd)
+{
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+static inline void own_close_file(FILE **stream)
+{
+    if (*stream)
+        fclose(*stream);
+}
+
+static inline void own_close_directory(DIR **directory)
+{
+    if (*directory)
+        closedir(*directory);
+}

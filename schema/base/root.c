@@ -1,0 +1,70 @@
+#include "schema/base/root.h"
+
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+int root_open(int root, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = flags & O_CREAT ? mode : 0,
+        .resolve = RESOLVE_IN_ROOT,
+    };
+    for (;;) {
+        long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        /* EAGAIN: something was renamed while ".." was being resolved. */
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+}
+
+/* Makes the last component of `path`; all before it is there. */
+static int make_last(int root, char *path)
+{
+    char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    if (slash)
+        *slash = '\0';
+    cleanup(own_close) int parent =
+        root_open(root, slash && *path ? path : "/", O_PATH | O_DIRECTORY, 0);
+    if (slash)
+        *slash = '/';
+    if (parent < 0)
+        return parent;
+    return mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int root_make_directory(int root, const char *path)
+{
+    int fd = root_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd != -ENOENT)
+        return fd;
+    size_t length = strlen(path);
+    if (length >= PATH_MAX)
+        return -ENAMETOOLONG;
+    char prefix[PATH_MAX];
+    for (size_t end = 1; end <= length; end++) {
+        bool at_component_end = (path[end] == '/' || path[end] == '\0') && path[end - 1] != '/';
+        if (!at_component_end)
+            continue;
+        memcpy(prefix, path, end);
+        prefix[end] = '\0';
+        cleanup(own_close) int there = root_open(root, prefix, O_PATH | O_DIRECTORY, 0);
+        if (there >= 0)
+            continue;
+        int made = there == -ENOENT ? make_last(root, prefix) : there;
+        if (made < 0)
+            return made;
+    }
+    return root_open(root, path, O_RDONLY | O_DIRECTORY, 0);
+}
