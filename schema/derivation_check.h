@@ -1,0 +1,33 @@
+/* derivation_check.h — does a derivation say the right output paths?
+ *
+ * Nix recomputes them when it registers a `.drv`, so that nobody can claim another derivation's
+ * outputs. Checked are, as in Nix since 2.34: the output paths (input-addressed ones from the hash
+ * of the derivation modulo its fixed-output inputs, fixed ones from their hash), their names, and
+ * the environment variable of each output.
+ *
+ * Input derivations are read from the store directory, whether registered or not; those of a
+ * fixed-output derivation are not needed. The walk keeps its own stack, so that a chain may be of
+ * any depth, and remembers every derivation it has seen.
+ *
+ * Source   Nix, Derivation::checkInvariants and hashDerivationModulo in
+ * src/libstore/derivations.cc, makeOutputPath and makeFixedOutputPath in src/libstore/store-api.cc.
+ */
+#pragma once
+
+#include "schema/derivation.h"
+#include "schema/digest.h"
+
+struct derivation_checker {
+    int store;            /* directory that holds the store paths; borrowed */
+    struct str store_dir; /* its name in the paths */
+    struct arena *arena;  /* holds everything that is read */
+    struct derivation_memo *memo;
+    size_t memo_count, memo_mask;
+};
+
+struct derivation_checker derivation_checker_make(int store, struct str store_dir,
+                                                  struct arena *arena);
+
+/* Reads the derivation `base` and checks it. */
+must_check bool derivation_check(struct derivation_checker *checker, struct str base,
+                                 struct derivation *ret_derivation, struct error *error);

@@ -1,0 +1,99 @@
+#include "schema/hash.h"
+
+#include "schema/nix32.h"
+
+#include <string.h>
+
+enum {
+    HASH_NIX32_LENGTH = NIX32_LENGTH(HASH_BYTES),
+    HASH_BASE64_LENGTH = 44,
+    HASH_BASE64_UNPADDED = 43,
+};
+
+static int hex_digit(char character)
+{
+    if (character >= '0' && character <= '9')
+        return character - '0';
+    if (character >= 'a' && character <= 'f')
+        return character - 'a' + 10;
+    if (character >= 'A' && character <= 'F')
+        return character - 'A' + 10;
+    return -1;
+}
+
+static bool parse_hex(struct str text, struct hash *ret_hash)
+{
+    for (size_t i = 0; i < HASH_BYTES; i++) {
+        int high = hex_digit(text.data[2 * i]), low = hex_digit(text.data[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        ret_hash->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+static int base64_digit(char character)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = character ? strchr(alphabet, character) : NULL;
+    return at ? (int)(at - alphabet) : -1;
+}
+
+/* text has 43 digits; a '=' behind them has been taken off. */
+static bool parse_base64(struct str text, struct hash *ret_hash)
+{
+    unsigned bits = 0;
+    size_t bit_count = 0, filled = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        int digit = base64_digit(text.data[i]);
+        if (digit < 0)
+            return false;
+        bits = bits << 6 | (unsigned)digit;
+        bit_count += 6;
+        if (bit_count >= 8) {
+            bit_count -= 8;
+            ret_hash->bytes[filled++] = (uint8_t)(bits >> bit_count);
+        }
+    }
+    return filled == HASH_BYTES;
+}
+
+bool hash_parse(struct str text, struct hash *ret_hash, struct error *error)
+{
+    struct hash hash = { 0 };
+    struct str digits = text;
+    bool is_sri = str_starts(text, STR("sha256-"));
+    if (is_sri || str_starts(text, STR("sha256:")))
+        digits = str_skip(text, STR("sha256:").len);
+    struct str unpadded = digits;
+    if (digits.len == HASH_BASE64_LENGTH && digits.data[digits.len - 1] == '=')
+        unpadded.len--;
+    bool right = false;
+    if (is_sri)
+        right = unpadded.len == HASH_BASE64_UNPADDED && parse_base64(unpadded, &hash);
+    else if (digits.len == HASH_HEX_LENGTH)
+        right = parse_hex(digits, &hash);
+    else if (digits.len == HASH_NIX32_LENGTH)
+        right = nix32_parse(digits, hash.bytes, HASH_BYTES);
+    else if (digits.len == HASH_BASE64_LENGTH)
+        right = unpadded.len == HASH_BASE64_UNPADDED && parse_base64(unpadded, &hash);
+    if (!right)
+        return error_set(error, "'%.*s' is not a SHA-256 hash", STR_ARG(text));
+    *ret_hash = hash;
+    return true;
+}
+
+void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        ret_text[2 * i] = digits[bytes[i] >> 4];
+        ret_text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
+bool hash_equal(const struct hash *left, const struct hash *right)
+{
+    return memcmp(left->bytes, right->bytes, HASH_BYTES) == 0;
+}

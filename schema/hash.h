@@ -1,0 +1,28 @@
+/* hash.h — a SHA-256 and the ways Nix spells it.
+ *
+ * Shape    Read:  64 hex digits (either case), 52 nix32 digits, 44 characters of base64, each bare
+ *                 or behind "sha256:"; or SRI, "sha256-" and base64 with or without its '='.
+ *          Written: "sha256:" and 64 lower-case hex digits (the database, narHash), or bare hex
+ * (the manifest of nix-store --dump-db). Source   Nix, src/libutil/hash.cc, parseNonSRIUnprefixed
+ * and parseSRI.
+ */
+#pragma once
+
+#include "schema/base/str.h"
+
+enum {
+    HASH_BYTES = 32,
+    HASH_HEX_LENGTH = 64,
+};
+
+struct hash {
+    uint8_t bytes[HASH_BYTES];
+};
+
+/* Reads any of the spellings. The unused low bits of a base64 spelling do not count, as in Nix. */
+must_check bool hash_parse(struct str text, struct hash *ret_hash, struct error *error);
+
+/* Writes `count` bytes as lower-case hex digits, unterminated. */
+void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text);
+
+bool hash_equal(const struct hash *left, const struct hash *right);

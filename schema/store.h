@@ -1,0 +1,23 @@
+/* store.h — where a Nix store is.
+ *
+ * The store and state directories are what paths in manifests and databases say; they are looked
+ * up below `root`, so that a store can be worked on that is mounted elsewhere.
+ */
+#pragma once
+
+#include "schema/base/arena.h"
+
+#define STORE_DIR_DEFAULT "/nix/store"
+#define STATE_DIR_DEFAULT "/nix/var/nix"
+
+struct store {
+    int root;             /* see base/root.h; owned */
+    struct str store_dir; /* absolute, plain, terminated */
+    struct str state_dir; /* likewise */
+};
+
+/* `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR in the
+ * environment, else the default. Refuses a root that is not a directory and a directory that is
+ * not absolute or has '.', '..' or empty components. */
+must_check bool store_open(const char *root_path, const char *store_dir, const char *state_dir,
+                           struct arena *arena, struct store *ret_store, struct error *error);

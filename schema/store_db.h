@@ -1,0 +1,79 @@
+/* store_db.h — the database of a Nix store: STATE_DIR/db.
+ *
+ * Shape    db.sqlite  SQLite 3; the tables are in store.sql
+ *          schema     the version, "10", without '\n'; absent: the database is not finished
+ *          big-lock   flock'ed: shared by whoever uses the database, exclusively by whoever changes
+ *                     its schema or makes it
+ * Source   Nix, src/libstore/local-store.cc, LocalStore::LocalStore (2.8.0). The schema version has
+ *          been 10 since 2.0, and newer Nix says not to raise it.
+ * Refused  Versions other than 10, migrations that are not known, paths that are not full paths in
+ *          this store, files that SQLite cannot read: with a sentence that says what to run, and
+ *          without touching anything.
+ */
+#pragma once
+
+#include "schema/base/file.h"
+#include "schema/store.h"
+
+#include <sqlite3.h>
+
+#define STORE_SCHEMA_VERSION "10"
+
+/* How long to wait for locks that other processes hold. */
+enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
+
+struct store_db {
+    int directory; /* STATE_DIR/db; owned */
+    int lock;      /* big-lock, held; owned; -1 where only reading and not allowed to open it */
+    sqlite3 *sqlite;
+    bool is_new;        /* open for writing, and nothing of it is visible yet */
+    struct draft draft; /* of a new database */
+};
+
+#define STORE_DB_CLOSED ((struct store_db){ .directory = -1, .lock = -1, .draft = { .fd = -1 } })
+
+enum store_db_answer {
+    STORE_DB_FAILED, /* `error` is set */
+    STORE_DB_ABSENT, /* there is no database; or: there is no further row */
+    STORE_DB_FOUND,
+};
+
+/* Is there a database, finished or not? */
+enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
+                                   struct error *error);
+
+/* Opens an existing database to read it. Changes nothing and works on a read-only disk. */
+enum store_db_answer store_db_open_read(const struct store *store, struct arena scratch,
+                                        struct store_db *ret_db, struct error *error);
+
+/* Opens the database to change it, in a transaction that has begun.
+ *
+ * If there is none and nobody uses the big lock, a new one is started under a temporary name, with
+ * the big lock held exclusively: is_new, without indexes, journal or syncing. Otherwise the
+ * existing one is opened (or made in place, as Nix does it) with the big lock held shared, and the
+ * write transaction is begun. Waits for others at most STORE_DB_WAIT_MS. */
+must_check bool store_db_open_write(const struct store *store, struct arena scratch,
+                                    struct store_db *ret_db, struct error *error);
+
+/* Commits. A new database gets its indexes and becomes visible, complete; `schema` is written last
+ * where it was missing. The database is closed if it was new. */
+must_check bool store_db_commit(struct store_db *db, struct error *error);
+
+/* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */
+void store_db_close(struct store_db *db);
+
+/* Runs SQL that returns nothing. */
+must_check bool store_db_run(const struct store_db *db, const char *sql, struct error *error);
+
+/* Prepares one statement. Finalise it with store_db_finalize, which is for `cleanup`. */
+must_check bool store_db_prepare(const struct store_db *db, const char *sql,
+                                 sqlite3_stmt **ret_statement, struct error *error);
+void store_db_finalize(sqlite3_stmt **statement);
+
+/* Steps a statement: FOUND, a row is there; ABSENT, it is done. */
+enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
+                                   struct error *error);
+
+/* A text column as a slice, valid until the statement is stepped or reset; null gives the empty
+ * slice. */
+struct str store_db_text(sqlite3_stmt *statement, int column);

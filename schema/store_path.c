@@ -1,0 +1,149 @@
+#include "schema/store_path.h"
+
+#include "schema/nix32.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool is_name_byte(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= 'a' && byte <= 'z') || byte == '+' || byte == '-' || byte == '.' ||
+           byte == '_' || byte == '?' || byte == '=';
+}
+
+/* "." and "..", alone or before a '-': names that a later tool could take for directories. */
+static bool is_dot_name(struct str name)
+{
+    struct str first = str_cut(name, '-').head;
+    return str_equal(first, STR(".")) || str_equal(first, STR(".."));
+}
+
+bool store_path_check(struct str base, struct error *error)
+{
+    if (base.len < STORE_PATH_DIGEST_LENGTH + 2)
+        return error_set(error, "'%.*s' is too short to be a store path", STR_ARG(base));
+    for (size_t i = 0; i < STORE_PATH_DIGEST_LENGTH; i++)
+        if (!nix32_is_digit(base.data[i]))
+            return error_set(error, "store path '%.*s' has an illegal digit in its hash part",
+                             STR_ARG(base));
+    if (base.data[STORE_PATH_DIGEST_LENGTH] != '-')
+        return error_set(error, "store path '%.*s' lacks the '-' behind its hash part",
+                         STR_ARG(base));
+    struct str name = store_path_name(base);
+    if (name.len > STORE_PATH_NAME_MAX)
+        return error_set(error, "store path '%.*s' has a name longer than %d bytes", STR_ARG(base),
+                         STORE_PATH_NAME_MAX);
+    for (size_t i = 0; i < name.len; i++)
+        if (!is_name_byte(name.data[i]))
+            return error_set(error, "store path '%.*s' has an illegal byte in its name",
+                             STR_ARG(base));
+    if (is_dot_name(name))
+        return error_set(error, "store path '%.*s' has the illegal name '%.*s'", STR_ARG(base),
+                         STR_ARG(name));
+    return true;
+}
+
+/* Walks the components of an absolute path from the last to the first, skipping those that
+ * resolve to nothing. Returns false at the root. */
+static bool last_component(struct str *path, struct str *ret_component)
+{
+    size_t up = 0;
+    while (path->len > 0) {
+        struct cut cut = str_cut_last(*path, '/');
+        *path = cut.head;
+        if (cut.tail.len == 0 || str_equal(cut.tail, STR(".")))
+            continue;
+        if (str_equal(cut.tail, STR(".."))) {
+            up++;
+        } else if (up > 0) {
+            up--;
+        } else {
+            *ret_component = cut.tail;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Do two absolute paths mean the same, textually? */
+static bool same_path(struct str left, struct str right)
+{
+    struct str left_component, right_component;
+    for (;;) {
+        bool left_found = last_component(&left, &left_component);
+        bool right_found = last_component(&right, &right_component);
+        if (!left_found || !right_found)
+            return left_found == right_found;
+        if (!str_equal(left_component, right_component))
+            return false;
+    }
+}
+
+/* The common spelling: STORE_DIR "/" and a last component that has no '/'. */
+static bool parse_plain(struct str text, struct str store_dir, struct str *ret_base)
+{
+    if (text.len <= store_dir.len + 1 || text.data[store_dir.len] != '/' ||
+        !str_starts(text, store_dir))
+        return false;
+    struct str base = str_skip(text, store_dir.len + 1);
+    if (str_cut(base, '/').found || str_equal(base, STR(".")) || str_equal(base, STR("..")))
+        return false;
+    *ret_base = base;
+    return true;
+}
+
+bool store_path_parse(struct str text, struct str store_dir, struct str *ret_base,
+                      struct error *error)
+{
+    assert(store_dir.len > 0 && store_dir.data[0] == '/');
+    struct str base;
+    if (!parse_plain(text, store_dir, &base)) {
+        struct str parent = text;
+        if (text.len == 0 || text.data[0] != '/')
+            return error_set(error, "'%.*s' is not an absolute path", STR_ARG(text));
+        if (!last_component(&parent, &base) || !same_path(parent, store_dir))
+            return error_set(error, "'%.*s' is not a path in the store '%.*s'", STR_ARG(text),
+                             STR_ARG(store_dir));
+    }
+    if (!store_path_check(base, error))
+        return false;
+    *ret_base = base;
+    return true;
+}
+
+bool store_path_is_derivation(struct str base)
+{
+    return str_ends(base, STR(".drv"));
+}
+
+struct str store_path_name(struct str base)
+{
+    return str_skip(base, STORE_PATH_DIGEST_LENGTH + 1);
+}
+
+struct str store_path_format(struct arena *arena, struct str store_dir, struct str base)
+{
+    return arena_format(arena, "%.*s/%.*s", STR_ARG(store_dir), STR_ARG(base));
+}
+
+static uint64_t load_word(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* The digest part is as good as random, so folding it is enough; the end of the name keeps apart
+ * paths that were made to share a digest. */
+size_t store_path_hash(struct str base)
+{
+    assert(base.len > STORE_PATH_DIGEST_LENGTH);
+    uint64_t hash = base.len;
+    for (size_t i = 0; i < STORE_PATH_DIGEST_LENGTH; i += 8)
+        hash = (hash ^ load_word(base.data + i)) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ load_word(base.data + base.len - 8)) * UINT64_C(0x9e3779b97f4a7c15);
+    /* Once more, so that the last bytes of the name reach the low bits too. */
+    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(hash ^ hash >> 32);
+}

@@ -1,0 +1,40 @@
+/* store_path.h — the name of a store object.
+ *
+ * Shape    STORE_DIR "/" DIGEST "-" NAME
+ *            DIGEST  32 nix32 digits
+ *            NAME    1 to 211 bytes of [0-9A-Za-z+._?=-], not "." or "..", nor starting ".-" or
+ * "..-" Inside the programs a path is its base name, "DIGEST-NAME", a slice of the text that it was
+ * read from. The store directory is said once. Source   Nix, src/libstore/path.cc. The rule about
+ * dots is that of 2.18.3 and later; the one about the '-' that of 2.35.2 (older ones take any byte
+ * there, and newer ones then choke on it). The text may be written with superfluous '/', '.' and
+ * '..' components, which are resolved without looking at the disk, as Nix's canonPath does.
+ */
+#pragma once
+
+#include "schema/base/arena.h"
+
+enum {
+    STORE_PATH_DIGEST_LENGTH = 32,
+    STORE_PATH_NAME_MAX = 211, /* Nix, StorePath::MaxPathLen */
+    STORE_PATH_BASE_MAX = STORE_PATH_DIGEST_LENGTH + 1 + STORE_PATH_NAME_MAX,
+};
+
+/* Is it a legal base name? */
+must_check bool store_path_check(struct str base, struct error *error);
+
+/* Takes the absolute path of an object directly in store_dir apart. *ret_base is a slice of text.
+ * Refuses paths outside the store or inside an object, and illegal names. */
+must_check bool store_path_parse(struct str text, struct str store_dir, struct str *ret_base,
+                                 struct error *error);
+
+/* Does the name end in ".drv"? */
+bool store_path_is_derivation(struct str base);
+
+/* The NAME part of a legal base name. */
+struct str store_path_name(struct str base);
+
+/* STORE_DIR "/" BASE, terminated. */
+struct str store_path_format(struct arena *arena, struct str store_dir, struct str base);
+
+/* A number for hash tables; `base` is longer than its digest. Not stable between versions. */
+size_t store_path_hash(struct str base);
