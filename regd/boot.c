@@ -1,0 +1,179 @@
+/* boot.c — registering manifests, and all that a booted system needs done. */
+#include "regd/command.h"
+#include "regd/profile.h"
+#include "regd/source.h"
+#include "regd/state.h"
+#include "regd/tell.h"
+
+#include "schema/store_link.h"
+#include "schema/store_path.h"
+
+#include <string.h>
+
+static cJSON *result_json(const struct registry_result *result)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "paths", (double)result->path_count);
+    cJSON_AddNumberToObject(object, "added", (double)result->added);
+    cJSON_AddNumberToObject(object, "updated", (double)result->updated);
+    cJSON_AddNumberToObject(object, "referencesAdded", (double)result->references_added);
+    cJSON *rehashed = cJSON_AddArrayToObject(object, "hashChanged");
+    for (size_t i = 0; i < result->rehashed_count; i++)
+        tell_json_text(rehashed, NULL, result->rehashed[i]);
+    cJSON *missing = cJSON_AddArrayToObject(object, "missing");
+    cJSON *dependent = cJSON_AddArrayToObject(object, "dependOnMissing");
+    for (size_t i = 0; i < result->left_out_count; i++)
+        tell_json_text(i < result->missing_count ? missing : dependent, NULL, result->left_out[i]);
+    return object;
+}
+
+static void tell_result(const struct command *command, const struct registry_result *result)
+{
+    for (size_t i = 0; i < result->rehashed_count; i++)
+        tell_warning("%.*s was registered with another NAR hash; it takes the manifest's",
+                     STR_ARG(result->rehashed[i]));
+    for (size_t i = 0; i < result->left_out_count; i++)
+        tell_warning("%.*s is left out: %s", STR_ARG(result->left_out[i]),
+                     i < result->missing_count ? "it is not in the store"
+                                               : "it depends on a path that is left out");
+    tell_note(command, "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
+              result->path_count - result->left_out_count, result->path_count, result->added,
+              result->updated, result->references_added);
+}
+
+/* Registers the manifests of that name, and makes the directories that go with a database. */
+static bool load(struct command *command, const struct option_list *names, bool found,
+                 struct registry_result *ret_result, struct error *error)
+{
+    struct path_list list;
+    for (size_t i = 0; i < names->count; i++)
+        tell_step(command, "reading %s", names->items[i]);
+    if (!source_read(&command->store, names, found, command->arena, &list, error))
+        return false;
+    tell_step(command, "registering %zu paths", list.count);
+    if (!registry_merge(&command->store, &list, command->missing, command->arena, ret_result,
+                        error))
+        return error_in(error, "register the paths of %s", names->items[0]);
+    tell_result(command, ret_result);
+    return state_make_directories(&command->store, *command->arena, error);
+}
+
+bool command_register(struct command *command, struct error *error)
+{
+    struct registry_result result = { 0 };
+    struct option_list names = command->arguments;
+    bool found = names.count == 0;
+    if (found && !source_find(&command->store, command->arena, &names, error))
+        return false;
+    if (names.count == 0)
+        return error_set(error, "no manifest was named and none was found");
+    if (!load(command, &names, found, &result, error))
+        return false;
+    return !command->settings.json || tell_json(result_json(&result), error);
+}
+
+/* Registers what is found; finding nothing is not an error here. */
+static bool boot_register(struct command *command, cJSON *report, struct error *error)
+{
+    struct registry_result result = { 0 };
+    struct option_list names = { 0 };
+    if (!source_find(&command->store, command->arena, &names, error))
+        return false;
+    if (names.count == 0) {
+        tell_note(command, "there is no manifest to register");
+        return true;
+    }
+    if (!load(command, &names, true, &result, error))
+        return false;
+    cJSON_AddItemToObject(report, "registered", result_json(&result));
+    return true;
+}
+
+static bool boot_tag(struct command *command, cJSON *report, struct error *error)
+{
+    bool made;
+    if (command->settings.no_tag)
+        return true;
+    if (!state_tag(&command->store, command->settings.tag, *command->arena, &made, error))
+        return error_in(error, "set the tag");
+    if (made)
+        tell_note(command, "%s made", command->settings.tag);
+    cJSON_AddBoolToObject(report, "tagged", true);
+    return true;
+}
+
+/* The system that is booted: /run/current-system, else the one whose init the kernel was told. */
+static bool find_system(struct command *command, struct str *ret_base, struct error *error)
+{
+    if (command->settings.system)
+        return store_link_resolve(&command->store, command->settings.system, command->arena,
+                                  ret_base, error);
+    struct error unresolved;
+    const char *init;
+    if (store_link_resolve(&command->store, "/run/current-system", command->arena, ret_base,
+                           &unresolved))
+        return true;
+    if (!source_kernel_parameter(&command->store, "init", command->arena, &init, error))
+        return false;
+    if (init && store_link_resolve(&command->store, init, command->arena, ret_base, error))
+        return true;
+    return error_set(error,
+                     "the booted system is not known: %s, and the kernel's init= does not lead "
+                     "into the store",
+                     unresolved.sentence);
+}
+
+static bool boot_profile(struct command *command, cJSON *report, struct error *error)
+{
+    enum profile_state state;
+    struct str base;
+    uint64_t number;
+    bool made;
+    if (command->settings.no_profile)
+        return true;
+    if (!profile_look(&command->store, command->profile, &state, error))
+        return false;
+    if (state == PROFILE_VALID && !command->always_set_profile) {
+        tell_note(command, "%s is kept", command->profile);
+        return true;
+    }
+    if (!state_make_directories(&command->store, *command->arena, error) ||
+        !find_system(command, &base, error) ||
+        !profile_set(&command->store, command->profile, base, command->arena, &number, &made,
+                     error))
+        return error_in(error, "set the profile");
+    tell_note(command, "%s is now generation %llu, %.*s", command->profile,
+              (unsigned long long)number, STR_ARG(base));
+    tell_json_text(report, "profile",
+                   store_path_format(command->arena, command->store.store_dir, base));
+    cJSON_AddNumberToObject(report, "generation", (double)number);
+    return true;
+}
+
+/* The steps do not depend on each other, so each is tried; the first failure is told as the
+ * result, later ones as warnings. */
+bool command_boot(struct command *command, struct error *error)
+{
+    static bool (*const steps[])(struct command *, cJSON *, struct error *) = {
+        boot_register,
+        boot_tag,
+        boot_profile,
+    };
+    bool done = true;
+    cJSON *report = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct error failure;
+        if (steps[i](command, report, &failure))
+            continue;
+        if (done)
+            *error = failure;
+        else
+            tell_warning("%s", failure.sentence);
+        done = false;
+    }
+    tell_ready();
+    if (done && command->settings.json)
+        return tell_json(report, error);
+    cJSON_Delete(report);
+    return done;
+}

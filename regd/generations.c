@@ -1,0 +1,79 @@
+/* generations.c — the profile command: set, list, rollback. */
+#include "regd/command.h"
+#include "regd/profile.h"
+#include "regd/tell.h"
+
+#include "schema/store_link.h"
+
+#include <time.h>
+
+static bool list_json(const struct generation_list *list, struct error *error)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; i < list->count; i++) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "generation", (double)list->items[i].number);
+        cJSON_AddNumberToObject(object, "time", (double)list->items[i].made_seconds);
+        cJSON_AddBoolToObject(object, "current", list->items[i].is_current);
+        tell_json_text(object, "path", list->items[i].target);
+        cJSON_AddItemToArray(array, object);
+    }
+    return tell_json(array, error);
+}
+
+/* As `nix-env --list-generations` prints them. */
+static bool list_generations(struct command *command, struct error *error)
+{
+    struct generation_list list;
+    if (!profile_list(&command->store, command->profile, command->arena, &list, error))
+        return false;
+    if (command->settings.json)
+        return list_json(&list, error);
+    for (size_t i = 0; i < list.count; i++) {
+        struct tm time;
+        char text[32];
+        time_t seconds = list.items[i].made_seconds;
+        if (!localtime_r(&seconds, &time) || !strftime(text, sizeof text, "%F %T", &time))
+            snprintf(text, sizeof text, "?");
+        printf("%4llu   %s   %s\n", (unsigned long long)list.items[i].number, text,
+               list.items[i].is_current ? "(current)" : "");
+    }
+    return true;
+}
+
+static bool set(struct command *command, const char *target, struct error *error)
+{
+    struct str base;
+    uint64_t number;
+    bool made;
+    if (!store_link_resolve(&command->store, target, command->arena, &base, error) ||
+        !profile_set(&command->store, command->profile, base, command->arena, &number, &made,
+                     error))
+        return error_in(error, "set the profile %s", command->profile);
+    tell_note(command, "%s is now generation %llu, %.*s", command->profile,
+              (unsigned long long)number, STR_ARG(base));
+    return true;
+}
+
+static bool rollback(struct command *command, struct error *error)
+{
+    uint64_t from, number;
+    if (!profile_rollback(&command->store, command->profile, command->arena, &from, &number, error))
+        return error_in(error, "roll the profile back");
+    tell_note(command, "%s is switched from generation %llu to %llu", command->profile,
+              (unsigned long long)from, (unsigned long long)number);
+    return true;
+}
+
+bool command_profile(struct command *command, struct error *error)
+{
+    switch (command->profile_verb) {
+    case PROFILE_SET:
+        return set(command, command->arguments.items[1], error);
+    case PROFILE_LIST:
+        return list_generations(command, error);
+    case PROFILE_ROLLBACK:
+        return rollback(command, error);
+    }
+    return false;
+}

@@ -1,0 +1,272 @@
+#include "regd/profile.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/digest.h"
+#include "schema/nix32.h"
+#include "schema/store_db.h"
+#include "schema/store_link.h"
+#include "schema/store_path.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* A profile, taken apart. */
+struct place {
+    const char *path; /* absolute, as one sees it inside the root */
+    const char *name; /* its last component */
+    int directory;    /* that holds it; owned */
+};
+
+static void place_release(const struct place *place)
+{
+    own_close(&place->directory);
+}
+
+static bool open_place(const struct store *store, const char *profile, struct arena *arena,
+                       struct place *ret_place, struct error *error)
+{
+    struct str path = store_link_absolute(store, profile, arena);
+    struct cut cut = str_cut_last(path, '/');
+    if (cut.tail.len == 0)
+        return error_set(error, "'%s' cannot be a profile", profile);
+    if (store_link_is_inside(store, path))
+        return error_set(error, "the profile %s would be inside the store", path.data);
+    const char *directory = cut.head.len ? arena_copy(arena, cut.head).data : "/";
+    int fd = root_open(store->root, directory, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return error_errno(error, -fd, "open the directory %s", directory);
+    *ret_place = (struct place){ path.data, cut.tail.data, fd };
+    return true;
+}
+
+bool profile_look(const struct store *store, const char *profile, enum profile_state *ret_state,
+                  struct error *error)
+{
+    cleanup(own_close) int link = root_open(store->root, profile, O_PATH | O_NOFOLLOW, 0);
+    cleanup(own_close) int target = root_open(store->root, profile, O_PATH, 0);
+    if (link < 0 && link != -ENOENT)
+        return error_errno(error, -link, "open the profile %s", profile);
+    *ret_state = link < 0 ? PROFILE_MISSING : target < 0 ? PROFILE_DANGLING : PROFILE_VALID;
+    return true;
+}
+
+/* An answer: is the entry a generation of the profile, and which? */
+static bool parse_generation(struct str entry, struct str name, uint64_t *ret_number)
+{
+    if (!str_starts(entry, name) || entry.len <= name.len || entry.data[name.len] != '-')
+        return false;
+    struct str rest = str_skip(entry, name.len + 1);
+    const char *end = memmem(rest.data, rest.len, "-link", 5);
+    if (!end)
+        return false;
+    struct str digits = { rest.data, (size_t)(end - rest.data) };
+    if (digits.len > 1 && digits.data[0] == '+')
+        digits = str_skip(digits, 1);
+    return str_to_number(digits, UINT32_MAX, ret_number);
+}
+
+static int compare_generations(const void *left, const void *right)
+{
+    const struct generation *a = left, *b = right;
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+/* Reads a link of the directory; the empty slice if it is not one. */
+static struct str read_link(int directory, const char *name, struct arena *arena)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(directory, name, target, sizeof target);
+    if (length < 0)
+        return (struct str){ 0 };
+    return arena_copy(arena, (struct str){ target, (size_t)length });
+}
+
+static void add_generation(const struct place *place, const char *entry, uint64_t number,
+                           struct arena *arena, struct generation_list *list)
+{
+    struct stat status = { 0 };
+    if (fstatat(place->directory, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        status.st_mtime = 0;
+    list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
+    list->items[list->count++] = (struct generation){
+        .number = number,
+        .name = arena_copy(arena, str_from(entry)),
+        .made_seconds = status.st_mtime,
+        .target = read_link(place->directory, entry, arena),
+    };
+}
+
+static bool list_generations(const struct place *place, struct arena *arena,
+                             struct generation_list *ret_list, struct error *error)
+{
+    struct generation_list list = { 0 };
+    uint64_t number;
+    cleanup(own_close) int fd = openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return error_errno(error, errno, "list the generations of %s", place->path);
+    own_take(&fd);
+    struct str name = str_from(place->name);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (!entry)
+            break;
+        if (parse_generation(str_from(entry->d_name), name, &number))
+            add_generation(place, entry->d_name, number, arena, &list);
+    }
+    if (errno != 0)
+        return error_errno(error, errno, "list the generations of %s", place->path);
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, compare_generations);
+    struct str current = read_link(place->directory, place->name, arena);
+    if (parse_generation(current, name, &number))
+        for (size_t i = 0; i < list.count; i++)
+            list.items[i].is_current = list.items[i].number == number;
+    *ret_list = list;
+    return true;
+}
+
+bool profile_list(const struct store *store, const char *profile, struct arena *arena,
+                  struct generation_list *ret_list, struct error *error)
+{
+    cleanup(place_release) struct place place = { .directory = -1 };
+    return open_place(store, profile, arena, &place, error) &&
+           list_generations(&place, arena, ret_list, error);
+}
+
+static bool check_valid(const struct store *store, struct str base, struct arena scratch,
+                        struct error *error)
+{
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    cleanup(store_db_finalize) sqlite3_stmt *find = NULL;
+    struct str path = store_path_format(&scratch, store->store_dir, base);
+    enum store_db_answer answer = store_db_open_read(store, scratch, &db, error);
+    if (answer == STORE_DB_FOUND) {
+        if (!store_db_prepare(&db, "select 1 from ValidPaths where path = ?", &find, error))
+            return false;
+        sqlite3_bind_text(find, 1, path.data, (int)path.len, SQLITE_STATIC);
+        answer = store_db_step(&db, find, error);
+    }
+    if (answer == STORE_DB_ABSENT)
+        return error_set(error, "'%s' is not a valid store path: register it first", path.data);
+    return answer == STORE_DB_FOUND;
+}
+
+/* The garbage collector's indirect root for a link that it may not know of. */
+static bool add_root(const struct store *store, const char *link_path, struct arena *arena,
+                     struct error *error)
+{
+    uint8_t digest[SHA1_BYTES];
+    char name[NIX32_LENGTH(SHA1_BYTES) + 1] = "";
+    digest_sha1(str_from(link_path), digest);
+    nix32_format(digest, SHA1_BYTES, name);
+    const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;
+    cleanup(own_close) int directory = root_make_directory(store->root, path);
+    if (directory < 0)
+        return error_errno(error, -directory, "make the directory %s", path);
+    return link_publish(directory, name, link_path, error) || error_in(error, "%s", path);
+}
+
+static bool make_generation(const struct store *store, const struct place *place, struct str target,
+                            const char *name, struct arena *arena, struct error *error)
+{
+    struct str directory = str_cut_last(str_from(place->path), '/').head;
+    struct str link_path = arena_format(arena, "%.*s/%s", STR_ARG(directory), name);
+    return link_publish(place->directory, name, target.data, error) &&
+           add_root(store, link_path.data, arena, error);
+}
+
+bool profile_set(const struct store *store, const char *profile, struct str base,
+                 struct arena *arena, uint64_t *ret_number, bool *ret_made, struct error *error)
+{
+    struct generation_list list;
+    struct stat status;
+    cleanup(place_release) struct place place = { .directory = -1 };
+    if (!open_place(store, profile, arena, &place, error) ||
+        !check_valid(store, base, *arena, error) || !list_generations(&place, arena, &list, error))
+        return false;
+    if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !S_ISLNK(status.st_mode))
+        return error_set(error, "'%s' is not a symbolic link", place.path);
+    struct str target = store_path_format(arena, store->store_dir, base);
+    const struct generation *last = list.count ? &list.items[list.count - 1] : NULL;
+    if (last && last->target.len == 0)
+        return error_set(error, "the generation %s is not a symbolic link", last->name.data);
+    bool reuse = last && str_equal(last->target, target);
+    uint64_t number = reuse ? last->number : last ? last->number + 1 : 1;
+    const char *name =
+        reuse ? last->name.data
+              : arena_format(arena, "%s-%llu-link", place.name, (unsigned long long)number).data;
+    if (!reuse && !make_generation(store, &place, target, name, arena, error))
+        return false;
+    if (!link_publish(place.directory, place.name, name, error))
+        return false;
+    *ret_number = number;
+    *ret_made = !reuse;
+    return true;
+}
+
+/* Takes PROFILE.lock, as nix-env does for all but --set. The file goes with the lock. */
+static bool lock_profile(const struct place *place, struct arena *arena, int *ret_lock,
+                         struct error *error)
+{
+    const char *name = arena_format(arena, "%s.lock", place->name).data;
+    for (;;) {
+        struct stat ours, theirs;
+        cleanup(own_close) int lock =
+            openat(place->directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+            return error_errno(error, errno, "lock %s.lock", place->path);
+        if (fstat(lock, &ours) == 0 && fstatat(place->directory, name, &theirs, 0) == 0 &&
+            ours.st_ino == theirs.st_ino) {
+            *ret_lock = own_take(&lock);
+            return true;
+        }
+    }
+}
+
+static bool rollback(const struct place *place, struct arena *arena, uint64_t *ret_from,
+                     uint64_t *ret_number, struct error *error)
+{
+    struct generation_list list;
+    if (!list_generations(place, arena, &list, error))
+        return false;
+    const struct generation *before = NULL, *current = NULL;
+    for (size_t i = 0; i < list.count && !current; i++) {
+        if (list.items[i].is_current)
+            current = &list.items[i];
+        else
+            before = &list.items[i];
+    }
+    if (!current)
+        return error_set(error, "'%s' does not point at one of its generations", place->path);
+    if (!before)
+        return error_set(error, "there is no generation of %s older than the current one (%llu)",
+                         place->path, (unsigned long long)current->number);
+    if (!link_publish(place->directory, place->name, before->name.data, error))
+        return false;
+    *ret_from = current->number;
+    *ret_number = before->number;
+    return true;
+}
+
+bool profile_rollback(const struct store *store, const char *profile, struct arena *arena,
+                      uint64_t *ret_from, uint64_t *ret_number, struct error *error)
+{
+    cleanup(place_release) struct place place = { .directory = -1 };
+    cleanup(own_close) int lock = -1;
+    if (!open_place(store, profile, arena, &place, error) ||
+        !lock_profile(&place, arena, &lock, error))
+        return false;
+    bool done = rollback(&place, arena, ret_from, ret_number, error);
+    unlinkat(place.directory, arena_format(arena, "%s.lock", place.name).data, 0);
+    return done;
+}

@@ -1,0 +1,395 @@
+/* The database is asked about each path once, the answer is kept by index, and what has to be
+ * written comes out as lists of rows, which rows.c inserts with one statement each. A merge that
+ * finds everything in place writes nothing.
+ */
+#include "regd/registry.h"
+
+#include "regd/presence.h"
+#include "regd/rows.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/derivation_check.h"
+#include "schema/store_path.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct merge {
+    const struct store *store;
+    const struct path_list *list;
+    struct path_table table;
+    struct path_graph graph;
+    uint32_t *order; /* of the graph */
+    bool *left_out;
+    struct arena *arena;
+    struct registry_result result;
+
+    /* Once the database has been asked: */
+    bool *is_new; /* it has no row yet */
+    int64_t *outside_ids;
+    struct rows rows;
+    size_t reference_capacity, output_capacity;
+};
+
+static struct str base_of(const struct merge *merge, uint32_t path)
+{
+    return merge->list->items[path].base;
+}
+
+static bool check_cycles(struct merge *merge, struct error *error)
+{
+    merge->order = arena_new(merge->arena, uint32_t, merge->list->count);
+    struct path_cycle cycle = path_graph_order(&merge->graph, *merge->arena, merge->order);
+    if (!cycle.found)
+        return true;
+    return error_set(error, "'%.*s' and '%.*s' refer to each other in a cycle",
+                     STR_ARG(base_of(merge, cycle.from)), STR_ARG(base_of(merge, cycle.to)));
+}
+
+static bool refuse_missing(const struct merge *merge, const bool *present, struct error *error)
+{
+    enum { NAMED = 3 };
+    size_t missing = 0;
+    char names[NAMED * (STORE_PATH_BASE_MAX + 4)] = "";
+    for (uint32_t path = 0; path < merge->list->count; path++) {
+        if (present[path])
+            continue;
+        struct str base = base_of(merge, path);
+        size_t used = strlen(names);
+        if (missing++ < NAMED)
+            snprintf(names + used, sizeof names - used, "%s'%.*s'", used ? ", " : "",
+                     STR_ARG(base));
+    }
+    return error_set(error, "%zu of %zu paths are not in %s: %s%s", missing, merge->list->count,
+                     merge->store->store_dir.data, names, missing > NAMED ? ", …" : "");
+}
+
+static void leave_out(struct merge *merge, uint32_t path)
+{
+    merge->left_out[path] = true;
+    merge->result.left_out[merge->result.left_out_count++] = base_of(merge, path);
+}
+
+/* Does it refer to a path that is left out? */
+static bool depends_on_left_out(const struct merge *merge, uint32_t path)
+{
+    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
+        if (merge->left_out[merge->graph.targets[i]])
+            return true;
+    return false;
+}
+
+static bool check_presence(struct merge *merge, enum registry_missing missing, struct error *error)
+{
+    size_t count = merge->list->count;
+    if (missing == REGISTRY_MISSING_ACCEPT || count == 0)
+        return true;
+    bool *present = arena_new(merge->arena, bool, count);
+    if (!presence_scan(merge->store, &merge->table, present, error))
+        return false;
+    size_t present_count = 0;
+    for (size_t i = 0; i < count; i++)
+        present_count += present[i];
+    if (present_count == count)
+        return true;
+    if (missing == REGISTRY_MISSING_REFUSE)
+        return refuse_missing(merge, present, error);
+    merge->result.left_out = arena_new(merge->arena, struct str, count);
+    merge->result.missing_count = count - present_count;
+    for (uint32_t path = 0; path < count; path++)
+        if (!present[path])
+            leave_out(merge, path);
+    /* Dependencies come first in this order, so one pass reaches all that depend on them. */
+    for (size_t i = 0; i < count; i++)
+        if (!merge->left_out[merge->order[i]] && depends_on_left_out(merge, merge->order[i]))
+            leave_out(merge, merge->order[i]);
+    return true;
+}
+
+static bool refuse_outside(const struct merge *merge, const struct outside_reference *outside,
+                           struct error *error)
+{
+    return error_set(error, "'%.*s' refers to '%.*s', which is neither in the manifest nor valid",
+                     STR_ARG(base_of(merge, outside->referrer)), STR_ARG(outside->base));
+}
+
+static bool check_outside(const struct merge *merge, struct error *error)
+{
+    for (size_t i = 0; i < merge->graph.outside_count; i++)
+        if (merge->outside_ids[i] == 0 && !merge->left_out[merge->graph.outside[i].referrer])
+            return refuse_outside(merge, &merge->graph.outside[i], error);
+    return true;
+}
+
+static void add_outputs(struct merge *merge, uint32_t path, const struct derivation *derivation)
+{
+    for (size_t i = 0; i < derivation->output_count; i++) {
+        merge->rows.outputs =
+            arena_grow(merge->arena, merge->rows.outputs, merge->rows.output_count,
+                       &merge->output_capacity, sizeof *merge->rows.outputs);
+        merge->rows.outputs[merge->rows.output_count++] = (struct output_row){
+            .derivation = path, /* becomes the row's id when ids are given */
+            .name = derivation->outputs[i].name,
+            .path = derivation->outputs[i].path,
+        };
+    }
+}
+
+/* Reads and checks the derivations that are to be added. */
+static bool check_derivations(struct merge *merge, struct error *error)
+{
+    cleanup(own_close) int store = -1;
+    struct derivation_checker checker = { 0 };
+    for (uint32_t path = 0; path < merge->list->count; path++) {
+        struct derivation derivation;
+        if (!merge->is_new[path] || !store_path_is_derivation(base_of(merge, path)))
+            continue;
+        if (store < 0) {
+            const char *directory = merge->store->store_dir.data;
+            store = root_open(merge->store->root, directory, O_RDONLY | O_DIRECTORY, 0);
+            if (store < 0)
+                return error_errno(error, -store, "open the store %s", directory);
+            checker = derivation_checker_make(store, merge->store->store_dir, merge->arena);
+        }
+        if (!derivation_check(&checker, base_of(merge, path), &derivation, error))
+            return false;
+        add_outputs(merge, path, &derivation);
+    }
+    return true;
+}
+
+/* Asks for the row of one path: its id, or 0. */
+static bool find_id(const struct merge *merge, const struct store_db *db, sqlite3_stmt *find,
+                    struct str base, int64_t *ret_id, struct error *error)
+{
+    struct rows_path path;
+    rows_format_path(merge->store, base, &path);
+    sqlite3_reset(find);
+    sqlite3_bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
+    enum store_db_answer answer = store_db_step(db, find, error);
+    *ret_id = answer == STORE_DB_FOUND ? sqlite3_column_int64(find, 0) : 0;
+    return answer != STORE_DB_FAILED;
+}
+
+static void add_reference(struct merge *merge, int64_t referrer, int64_t reference)
+{
+    merge->rows.references =
+        arena_grow(merge->arena, merge->rows.references, merge->rows.reference_count,
+                   &merge->reference_capacity, sizeof *merge->rows.references);
+    merge->rows.references[merge->rows.reference_count++] =
+        (struct reference_row){ referrer, reference };
+}
+
+/* Takes the list's hash and size where the row has others. What was said of other bytes, the
+ * signatures, content address and `ultimate`, goes. */
+static bool update_path(struct merge *merge, const struct store_db *db, uint32_t path,
+                        sqlite3_stmt *find, struct error *error)
+{
+    const struct path_info *info = &merge->list->items[path];
+    struct hash hash;
+    struct error unreadable;
+    bool same_hash = hash_parse(store_db_text(find, 1), &hash, &unreadable) &&
+                     hash_equal(&hash, &info->nar_hash);
+    bool same_size = (uint64_t)sqlite3_column_int64(find, 2) == info->nar_size_bytes;
+    if (same_hash && same_size)
+        return true;
+    cleanup(store_db_finalize) sqlite3_stmt *update = NULL;
+    const char *sql =
+        same_hash ? "update ValidPaths set narSize = nullif(?1, 0) where id = ?2"
+                  : "update ValidPaths set narSize = nullif(?1, 0), hash = ?3, ultimate = null, "
+                    "sigs = null, ca = null where id = ?2";
+    if (!store_db_prepare(db, sql, &update, error))
+        return false;
+    char text[ROWS_HASH_LENGTH];
+    rows_format_hash(&info->nar_hash, text);
+    sqlite3_bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
+    sqlite3_bind_int64(update, 2, merge->rows.ids[path]);
+    if (!same_hash)
+        sqlite3_bind_text(update, 3, text, sizeof text, SQLITE_STATIC);
+    merge->result.updated++;
+    if (!same_hash)
+        merge->result.rehashed[merge->result.rehashed_count++] = info->base;
+    return store_db_step(db, update, error) == STORE_DB_ABSENT;
+}
+
+static bool find_paths(struct merge *merge, const struct store_db *db, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *find = NULL;
+    if (!store_db_prepare(db, "select id, hash, narSize from ValidPaths where path = ?", &find,
+                          error))
+        return false;
+    merge->result.rehashed = arena_new(merge->arena, struct str, merge->list->count);
+    for (uint32_t path = 0; path < merge->list->count; path++) {
+        if (merge->left_out[path])
+            continue;
+        if (!find_id(merge, db, find, base_of(merge, path), &merge->rows.ids[path], error))
+            return false;
+        merge->is_new[path] = merge->rows.ids[path] == 0;
+        if (!merge->is_new[path] && !update_path(merge, db, path, find, error))
+            return false;
+    }
+    for (size_t i = 0; i < merge->graph.outside_count; i++)
+        if (!find_id(merge, db, find, merge->graph.outside[i].base, &merge->outside_ids[i], error))
+            return false;
+    return true;
+}
+
+/* AUTOINCREMENT: above every id that was ever used. */
+static bool find_last_id(const struct store_db *db, int64_t *ret_id, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *last = NULL;
+    if (!store_db_prepare(db,
+                          "select max(ifnull((select seq from sqlite_sequence where name = "
+                          "'ValidPaths'), 0), ifnull((select max(id) from ValidPaths), 0))",
+                          &last, error))
+        return false;
+    enum store_db_answer answer = store_db_step(db, last, error);
+    if (answer == STORE_DB_FOUND)
+        *ret_id = sqlite3_column_int64(last, 0);
+    return answer == STORE_DB_FOUND;
+}
+
+/* New paths get ids in the list's order, as Nix gives them. */
+static void give_ids(struct merge *merge, int64_t last_id)
+{
+    merge->rows.new_paths = arena_new(merge->arena, uint32_t, merge->list->count);
+    for (uint32_t path = 0; path < merge->list->count; path++) {
+        if (!merge->is_new[path])
+            continue;
+        merge->rows.ids[path] = ++last_id;
+        merge->rows.new_paths[merge->rows.new_count++] = path;
+    }
+    merge->result.added = merge->rows.new_count;
+    for (size_t i = 0; i < merge->rows.output_count; i++)
+        merge->rows.outputs[i].derivation = merge->rows.ids[merge->rows.outputs[i].derivation];
+}
+
+static int compare_references(const void *left, const void *right)
+{
+    const struct reference_row *a = left, *b = right;
+    if (a->referrer != b->referrer)
+        return a->referrer < b->referrer ? -1 : 1;
+    return (a->reference > b->reference) - (a->reference < b->reference);
+}
+
+/* Lists the references that the rows of the path lack; `known` finds those that are there. */
+static bool add_path_references(struct merge *merge, const struct store_db *db, uint32_t path,
+                                sqlite3_stmt *known, struct error *error)
+{
+    size_t first = merge->rows.reference_count;
+    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
+        add_reference(merge, merge->rows.ids[path], merge->rows.ids[merge->graph.targets[i]]);
+    if (merge->is_new[path] || merge->rows.reference_count == first)
+        return true;
+    size_t total = merge->rows.reference_count;
+    qsort(merge->rows.references + first, total - first, sizeof *merge->rows.references,
+          compare_references);
+    merge->rows.reference_count = first;
+    sqlite3_reset(known);
+    sqlite3_bind_int64(known, 1, merge->rows.ids[path]);
+    enum store_db_answer answer = store_db_step(db, known, error);
+    for (size_t i = first; i < total && answer != STORE_DB_FAILED;) {
+        int64_t have = answer == STORE_DB_FOUND ? sqlite3_column_int64(known, 0) : INT64_MAX;
+        if (have < merge->rows.references[i].reference)
+            answer = store_db_step(db, known, error);
+        else if (have == merge->rows.references[i].reference)
+            i++;
+        else
+            merge->rows.references[merge->rows.reference_count++] = merge->rows.references[i++];
+    }
+    return answer != STORE_DB_FAILED;
+}
+
+/* References to paths outside the list are few: each is looked up. */
+static bool add_outside_references(struct merge *merge, const struct store_db *db,
+                                   struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *known = NULL;
+    if (!store_db_prepare(db, "select 1 from Refs where referrer = ? and reference = ?", &known,
+                          error))
+        return false;
+    for (size_t i = 0; i < merge->graph.outside_count; i++) {
+        uint32_t referrer = merge->graph.outside[i].referrer;
+        if (merge->left_out[referrer])
+            continue;
+        sqlite3_reset(known);
+        sqlite3_bind_int64(known, 1, merge->rows.ids[referrer]);
+        sqlite3_bind_int64(known, 2, merge->outside_ids[i]);
+        enum store_db_answer answer = store_db_step(db, known, error);
+        if (answer == STORE_DB_FAILED)
+            return false;
+        if (answer == STORE_DB_ABSENT)
+            add_reference(merge, merge->rows.ids[referrer], merge->outside_ids[i]);
+    }
+    return true;
+}
+
+static bool add_references(struct merge *merge, const struct store_db *db, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *known = NULL;
+    if (!store_db_prepare(db, "select reference from Refs where referrer = ? order by reference",
+                          &known, error))
+        return false;
+    for (uint32_t path = 0; path < merge->list->count; path++)
+        if (!merge->left_out[path] && !add_path_references(merge, db, path, known, error))
+            return false;
+    if (!add_outside_references(merge, db, error))
+        return false;
+    qsort(merge->rows.references, merge->rows.reference_count, sizeof *merge->rows.references,
+          compare_references);
+    merge->result.references_added = merge->rows.reference_count;
+    return true;
+}
+
+/* Everything that needs the database, inside its transaction. */
+static bool merge_into(struct merge *merge, const struct store_db *db, struct error *error)
+{
+    int64_t last_id = 0;
+    if (!find_paths(merge, db, error) || !check_outside(merge, error) ||
+        !check_derivations(merge, error) || !find_last_id(db, &last_id, error))
+        return false;
+    give_ids(merge, last_id);
+    merge->rows.now_seconds = time(NULL);
+    return add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
+}
+
+/* Refuses what no database could make good, before anything is made on disk. */
+static bool check_alone(struct merge *merge, enum registry_missing missing, struct error *error)
+{
+    if (!check_cycles(merge, error) || !check_presence(merge, missing, error))
+        return false;
+    enum store_db_answer there = store_db_find(merge->store, *merge->arena, error);
+    if (there == STORE_DB_ABSENT)
+        return check_outside(merge, error);
+    return there == STORE_DB_FOUND;
+}
+
+bool registry_merge(const struct store *store, const struct path_list *list,
+                    enum registry_missing missing, struct arena *arena,
+                    struct registry_result *ret_result, struct error *error)
+{
+    struct merge merge = {
+        .store = store,
+        .list = list,
+        .table = path_table_make(list, arena),
+        .left_out = arena_new(arena, bool, list->count),
+        .arena = arena,
+        .result = { .path_count = list->count },
+        .rows = { .store = store, .list = list, .ids = arena_new(arena, int64_t, list->count) },
+        .is_new = arena_new(arena, bool, list->count),
+    };
+    merge.graph = path_graph_make(&merge.table, arena);
+    merge.outside_ids = arena_new(arena, int64_t, merge.graph.outside_count);
+    if (!check_alone(&merge, missing, error))
+        return false;
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    if (!store_db_open_write(store, *arena, &db, error) || !merge_into(&merge, &db, error) ||
+        !store_db_commit(&db, error))
+        return false;
+    *ret_result = merge.result;
+    return true;
+}

@@ -1,0 +1,39 @@
+/* registry.h — merging a list of paths into a store's database.
+ *
+ * Everything is checked before the first write, and written in one transaction. Afterwards the
+ * rows are those that `nix-store --load-db` would have made, except that a path which is already
+ * valid with the same NAR hash keeps its signatures, content address and `ultimate` mark, which
+ * Nix clears.
+ *
+ * Source   Nix, LocalStore::registerValidPaths in src/libstore/local-store.cc.
+ */
+#pragma once
+
+#include "schema/path_graph.h"
+#include "schema/store.h"
+
+/* What to do about paths that are not in the store directory. */
+enum registry_missing {
+    REGISTRY_MISSING_REFUSE, /* register nothing */
+    REGISTRY_MISSING_SKIP,   /* leave them out, and all that depend on them */
+    REGISTRY_MISSING_ACCEPT, /* do not look, as Nix does not */
+};
+
+struct registry_result {
+    size_t path_count; /* in the list */
+    size_t added;      /* paths that were not valid before */
+    size_t updated;    /* paths of which something changed */
+    size_t references_added;
+    /* Paths whose NAR hash in the database was another; they took the list's. */
+    struct str *rehashed;
+    size_t rehashed_count;
+    /* Paths left out: first those that are missing, then those that depend on them. */
+    struct str *left_out;
+    size_t left_out_count, missing_count;
+};
+
+/* Merges a normalised list. The names in the result are slices of the list.
+ * On failure the database is as it was; a new one is not there. */
+must_check bool registry_merge(const struct store *store, const struct path_list *list,
+                               enum registry_missing missing, struct arena *arena,
+                               struct registry_result *ret_result, struct error *error);

@@ -1,0 +1,90 @@
+#include "regd/rows.h"
+
+#include "regd/bulk.h"
+
+#include <assert.h>
+#include <string.h>
+
+void rows_format_path(const struct store *store, struct str base, struct rows_path *ret_path)
+{
+    ret_path->length = snprintf(ret_path->text, sizeof ret_path->text, "%.*s/%.*s",
+                                STR_ARG(store->store_dir), STR_ARG(base));
+    assert(ret_path->length < (int)sizeof ret_path->text);
+}
+
+void rows_format_hash(const struct hash *hash, char ret_text[static ROWS_HASH_LENGTH])
+{
+    memcpy(ret_text, "sha256:", 7);
+    hash_format_hex(hash->bytes, HASH_BYTES, ret_text + 7);
+}
+
+static void path_cell(const void *context, size_t row, int column, sqlite3_context *result)
+{
+    const struct rows *rows = context;
+    uint32_t index = rows->new_paths[row];
+    const struct path_info *info = &rows->list->items[index];
+    struct rows_path path;
+    char hash[ROWS_HASH_LENGTH];
+    switch (column) {
+    case 0:
+        sqlite3_result_int64(result, rows->ids[index]);
+        return;
+    case 1:
+        rows_format_path(rows->store, info->base, &path);
+        sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
+        return;
+    case 2:
+        rows_format_hash(&info->nar_hash, hash);
+        sqlite3_result_text(result, hash, sizeof hash, SQLITE_TRANSIENT);
+        return;
+    case 3:
+        sqlite3_result_int64(result, rows->now_seconds);
+        return;
+    case 4:
+        if (info->deriver.len == 0)
+            return;
+        rows_format_path(rows->store, info->deriver, &path);
+        sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
+        return;
+    case 5:
+        if (info->nar_size_bytes > 0)
+            sqlite3_result_int64(result, (sqlite3_int64)info->nar_size_bytes);
+        return;
+    default:
+        return;
+    }
+}
+
+static void reference_cell(const void *context, size_t row, int column, sqlite3_context *result)
+{
+    const struct reference_row *reference = &((const struct rows *)context)->references[row];
+    sqlite3_result_int64(result, column == 0 ? reference->referrer : reference->reference);
+}
+
+static void output_cell(const void *context, size_t row, int column, sqlite3_context *result)
+{
+    const struct output_row *output = &((const struct rows *)context)->outputs[row];
+    if (column == 0)
+        sqlite3_result_int64(result, output->derivation);
+    else if (column == 1)
+        sqlite3_result_text(result, output->name.data, (int)output->name.len, SQLITE_STATIC);
+    else
+        sqlite3_result_text(result, output->path.data, (int)output->path.len, SQLITE_STATIC);
+}
+
+bool rows_insert(const struct rows *rows, const struct store_db *db, struct error *error)
+{
+    struct bulk_rows paths = { rows->new_count, rows, path_cell };
+    struct bulk_rows references = { rows->reference_count, rows, reference_cell };
+    struct bulk_rows outputs = { rows->output_count, rows, output_cell };
+    return bulk_run(db,
+                    "insert into ValidPaths (id, path, hash, registrationTime, deriver, narSize) "
+                    "select c0, c1, c2, c3, c4, c5 from bulk",
+                    &paths, error) &&
+           bulk_run(db, "insert into Refs (referrer, reference) select c0, c1 from bulk",
+                    &references, error) &&
+           bulk_run(db,
+                    "insert or replace into DerivationOutputs (drv, id, path) "
+                    "select c0, c1, c2 from bulk",
+                    &outputs, error);
+}

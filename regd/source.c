@@ -1,0 +1,135 @@
+#include "regd/source.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/manifest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KERNEL_COMMAND_LINE_MAX = 1 << 16 };
+
+bool source_kernel_parameter(const struct store *store, const char *name, struct arena *arena,
+                             const char **ret_value, struct error *error)
+{
+    struct str line;
+    const char *value = NULL;
+    cleanup(own_close) int fd = root_open(store->root, "/proc/cmdline", O_RDONLY | O_NOCTTY, 0);
+    if (fd < 0) {
+        *ret_value = NULL;
+        return fd == -ENOENT || error_errno(error, -fd, "open /proc/cmdline");
+    }
+    if (!file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, &line, error))
+        return false;
+    while (line.len > 0 && line.data[line.len - 1] == '\n')
+        line.len--;
+    for (struct cut word = { .tail = line, .found = true }; word.found;) {
+        word = str_cut(word.tail, ' ');
+        struct cut cut = str_cut(word.head, '=');
+        if (cut.found && str_equal(cut.head, str_from(name)))
+            value = arena_copy(arena, cut.tail).data;
+    }
+    *ret_value = value;
+    return true;
+}
+
+static void add_name(struct option_list *list, const char *name, struct arena *arena)
+{
+    list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
+    list->items[list->count++] = name;
+}
+
+static bool is_there(const struct store *store, const char *path)
+{
+    cleanup(own_close) int fd = root_open(store->root, path, O_PATH, 0);
+    return fd >= 0;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* The layers are mounted beside the store: .ro-store, .ro-store.1 … */
+static bool find_layers(const struct store *store, struct arena *arena, struct option_list *names,
+                        struct error *error)
+{
+    struct str parent = str_cut_last(store->store_dir, '/').head;
+    const char *path = parent.len ? arena_copy(arena, parent).data : "/";
+    cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd == -ENOENT)
+        return true;
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return error_errno(error, fd < 0 ? -fd : errno, "read the directory %s", path);
+    own_take(&fd);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (!entry)
+            break;
+        if (!str_starts(str_from(entry->d_name), STR(".ro-store")))
+            continue;
+        const char *name =
+            arena_format(arena, "%.*s/%s/" MANIFEST_NAME, STR_ARG(parent), entry->d_name).data;
+        if (is_there(store, name))
+            add_name(names, name, arena);
+    }
+    if (errno != 0)
+        return error_errno(error, errno, "read the directory %s", path);
+    if (names->count)
+        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    return true;
+}
+
+bool source_find(const struct store *store, struct arena *arena, struct option_list *ret_names,
+                 struct error *error)
+{
+    struct option_list names = { 0 };
+    const char *given;
+    if (!source_kernel_parameter(store, "regInfo", arena, &given, error))
+        return false;
+    if (given)
+        add_name(&names, given, arena);
+    else if (!find_layers(store, arena, &names, error))
+        return false;
+    const char *copy = arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data;
+    if (names.count == 0 && is_there(store, copy))
+        add_name(&names, copy, arena);
+    *ret_names = names;
+    return true;
+}
+
+static bool read_text(const struct store *store, const char *name, bool found, struct arena *arena,
+                      struct str *ret_text, struct error *error)
+{
+    if (!found && strcmp(name, "-") == 0)
+        return file_read_fd(STDIN_FILENO, "standard input", manifest_bytes_max, arena, ret_text,
+                            error);
+    if (!found)
+        return file_read(AT_FDCWD, name, manifest_bytes_max, arena, ret_text, error);
+    cleanup(own_close) int fd = root_open(store->root, name, O_RDONLY | O_NOCTTY, 0);
+    if (fd < 0)
+        return error_errno(error, -fd, "open %s", name);
+    return file_read_fd(fd, name, manifest_bytes_max, arena, ret_text, error);
+}
+
+bool source_read(const struct store *store, const struct option_list *names, bool found,
+                 struct arena *arena, struct path_list *ret_list, struct error *error)
+{
+    struct path_list list = { 0 };
+    for (size_t i = names->count; i-- > 0;) {
+        struct str text;
+        const char *name = names->items[i];
+        if (!read_text(store, name, found, arena, &text, error))
+            return false;
+        if (!manifest_parse(text, store->store_dir, arena, &list, error))
+            return error_in(error, "load %s", strcmp(name, "-") ? name : "standard input");
+    }
+    path_list_normalise(&list, *arena);
+    *ret_list = list;
+    return true;
+}

@@ -1,0 +1,29 @@
+/* source.h — where manifests come from.
+ *
+ * Without being told, regd reads the first of these that there is:
+ *   1. regInfo=PATH on the kernel command line, the convention of NixOS virtual machines
+ *   2. nix-path-registration on every mounted layer of the store image, /nix/.ro-store*
+ *   3. nix-path-registration in the store: seen through the writable layer, and gone after the
+ *      first garbage collection, as it is no valid path; hence last
+ * All are looked up below the root.
+ */
+#pragma once
+
+#include "schema/base/options.h"
+#include "schema/path_info.h"
+#include "schema/store.h"
+
+/* Names of the manifests that regd finds by itself; an empty list if there are none. */
+must_check bool source_find(const struct store *store, struct arena *arena,
+                            struct option_list *ret_names, struct error *error);
+
+/* Reads manifests by the names that source_find gave (`found`) or that the user gave, relative to
+ * the working directory, "-" being standard input. Where two have a path, the
+ * one that is named first counts: the upper layer. The result is normalised. */
+must_check bool source_read(const struct store *store, const struct option_list *names, bool found,
+                            struct arena *arena, struct path_list *ret_list, struct error *error);
+
+/* The value of NAME= on the kernel command line (the last one counts), or null. */
+must_check bool source_kernel_parameter(const struct store *store, const char *name,
+                                        struct arena *arena, const char **ret_value,
+                                        struct error *error);

@@ -1,0 +1,57 @@
+#include "regd/state.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+/* Makes a directory of STATE_DIR, or finds it. */
+static int make(const struct store *store, const char *name, struct arena scratch,
+                struct error *error)
+{
+    const char *path = arena_format(&scratch, "%s/%s", store->state_dir.data, name).data;
+    int fd = root_make_directory(store->root, path);
+    if (fd < 0)
+        error_errno(error, -fd, "make the directory %s", path);
+    return fd;
+}
+
+bool state_make_directories(const struct store *store, struct arena scratch, struct error *error)
+{
+    static const char *const names[] = { "profiles/per-user", "gcroots/per-user", "temproots" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cleanup(own_close) int fd = make(store, names[i], scratch, error);
+        if (fd < 0)
+            return false;
+    }
+    cleanup(own_close) int roots = make(store, "gcroots", scratch, error);
+    struct stat status;
+    if (roots < 0)
+        return false;
+    if (fstatat(roots, "profiles", &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    return link_publish(roots, "profiles",
+                        arena_format(&scratch, "%s/profiles", store->state_dir.data).data, error);
+}
+
+bool state_tag(const struct store *store, const char *path, struct arena scratch, bool *ret_made,
+               struct error *error)
+{
+    struct cut cut = str_cut_last(str_from(path), '/');
+    if (!cut.found || cut.tail.len == 0)
+        return error_set(error, "the tag '%s' is not an absolute path of a file", path);
+    const char *parent = cut.head.len ? arena_copy(&scratch, cut.head).data : "/";
+    cleanup(own_close) int directory = root_make_directory(store->root, parent);
+    if (directory < 0)
+        return error_errno(error, -directory, "make the directory %s", parent);
+    cleanup(own_close) int there = root_open(store->root, path, O_PATH, 0);
+    *ret_made = there == -ENOENT;
+    if (there >= 0)
+        return true;
+    if (there != -ENOENT)
+        return error_errno(error, -there, "open %s", path);
+    cleanup(own_close) int fd = root_open(store->root, path, O_WRONLY | O_CREAT | O_NOCTTY, 0644);
+    return fd >= 0 || error_errno(error, -fd, "create %s", path);
+}

@@ -1,0 +1,148 @@
+/* status.c — what is registered, tagged and set. */
+#include "regd/command.h"
+#include "regd/profile.h"
+#include "regd/source.h"
+#include "regd/tell.h"
+
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/store_read.h"
+
+#include <fcntl.h>
+
+struct status {
+    bool has_database;
+    int64_t valid_count;
+    struct option_list manifests;
+    size_t manifest_count;   /* paths that the manifests list */
+    size_t registered_count; /* those of them that are valid with the same NAR hash */
+    bool is_tagged;
+    struct str system; /* the profile's store path; empty: none */
+    uint64_t generation, generation_count;
+};
+
+static bool count_valid(const struct store_db *db, int64_t *ret_count, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *count = NULL;
+    if (!store_db_prepare(db, "select count(*) from ValidPaths", &count, error) ||
+        store_db_step(db, count, error) != STORE_DB_FOUND)
+        return false;
+    *ret_count = sqlite3_column_int64(count, 0);
+    return true;
+}
+
+static bool count_registered(const struct command *command, const struct store_db *db,
+                             const struct path_list *list, size_t *ret_count, struct error *error)
+{
+    cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
+    size_t count = 0;
+    if (!store_reader_open(&command->store, db, &reader, error))
+        return false;
+    for (size_t i = 0; i < list->count; i++) {
+        struct path_info info;
+        struct arena scratch = *command->arena;
+        enum store_db_answer answer =
+            store_read_path(&reader, list->items[i].base, &scratch, &info, error);
+        if (answer == STORE_DB_FAILED)
+            return false;
+        count += answer == STORE_DB_FOUND && hash_equal(&info.nar_hash, &list->items[i].nar_hash);
+    }
+    *ret_count = count;
+    return true;
+}
+
+static bool look_at_database(const struct command *command, struct status *status,
+                             struct error *error)
+{
+    struct path_list list = { 0 };
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    enum store_db_answer answer = store_db_open_read(&command->store, *command->arena, &db, error);
+    if (answer == STORE_DB_FAILED)
+        return false;
+    status->has_database = answer == STORE_DB_FOUND;
+    if (!source_find(&command->store, command->arena, &status->manifests, error) ||
+        !source_read(&command->store, &status->manifests, true, command->arena, &list, error))
+        return false;
+    status->manifest_count = list.count;
+    return !status->has_database ||
+           (count_valid(&db, &status->valid_count, error) &&
+            count_registered(command, &db, &list, &status->registered_count, error));
+}
+
+static bool look_at_system(const struct command *command, struct status *status,
+                           struct error *error)
+{
+    enum profile_state state;
+    struct generation_list list = { 0 };
+    cleanup(own_close) int tag = root_open(command->store.root, command->settings.tag, O_PATH, 0);
+    status->is_tagged = tag >= 0;
+    if (!profile_look(&command->store, command->profile, &state, error))
+        return false;
+    if (state == PROFILE_MISSING)
+        return true;
+    if (!profile_list(&command->store, command->profile, command->arena, &list, error))
+        return false;
+    status->generation_count = list.count;
+    for (size_t i = 0; i < list.count; i++) {
+        if (!list.items[i].is_current)
+            continue;
+        status->generation = list.items[i].number;
+        status->system = list.items[i].target;
+    }
+    return true;
+}
+
+static bool print_json(const struct command *command, const struct status *status,
+                       struct error *error)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddBoolToObject(object, "database", status->has_database);
+    cJSON_AddNumberToObject(object, "validPaths", (double)status->valid_count);
+    cJSON *manifests = cJSON_AddArrayToObject(object, "manifests");
+    for (size_t i = 0; i < status->manifests.count; i++)
+        tell_json_text(manifests, NULL, str_from(status->manifests.items[i]));
+    cJSON_AddNumberToObject(object, "manifestPaths", (double)status->manifest_count);
+    cJSON_AddNumberToObject(object, "manifestPathsRegistered", (double)status->registered_count);
+    cJSON_AddBoolToObject(object, "tagged", status->is_tagged);
+    cJSON_AddStringToObject(object, "profile", command->profile);
+    cJSON_AddNumberToObject(object, "generations", (double)status->generation_count);
+    if (status->system.len > 0) {
+        cJSON_AddNumberToObject(object, "generation", (double)status->generation);
+        tell_json_text(object, "system", status->system);
+    }
+    return tell_json(object, error);
+}
+
+static void print_text(const struct command *command, const struct status *status)
+{
+    if (status->has_database)
+        printf("database   %lld valid paths\n", (long long)status->valid_count);
+    else
+        printf("database   none\n");
+    for (size_t i = 0; i < status->manifests.count; i++)
+        printf("manifest   %s\n", status->manifests.items[i]);
+    if (status->manifests.count)
+        printf("           %zu of its %zu paths are registered%s\n", status->registered_count,
+               status->manifest_count,
+               status->registered_count == status->manifest_count ? "" : "; run 'regd register'");
+    else
+        printf("manifest   none found\n");
+    printf("tag        %s%s\n", command->settings.tag, status->is_tagged ? "" : " is missing");
+    if (status->system.len > 0)
+        printf("profile    %s, generation %llu of %llu\n           %.*s\n", command->profile,
+               (unsigned long long)status->generation, (unsigned long long)status->generation_count,
+               STR_ARG(status->system));
+    else
+        printf("profile    %s is not set\n", command->profile);
+}
+
+bool command_status(struct command *command, struct error *error)
+{
+    struct status status = { 0 };
+    if (!look_at_database(command, &status, error) || !look_at_system(command, &status, error))
+        return false;
+    if (command->settings.json)
+        return print_json(command, &status, error);
+    print_text(command, &status);
+    return true;
+}
