@@ -1,0 +1,266 @@
+/* command.c — the commands: which steps, in which order. */
+#include "builder/command.h"
+
+#include "builder/image.h"
+#include "builder/newc.h"
+#include "builder/output.h"
+#include "builder/ramdisk.h"
+#include "builder/script.h"
+#include "builder/tree.h"
+#include "schema/base/own.h"
+#include "schema/manifest.h"
+#include "schema/store_link.h"
+#include "schema/store_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+/* Initial ramdisks that were given instead of the system's own. */
+enum { PREPENDS_MAX = 64 };
+
+struct ramdisks {
+    int files[PREPENDS_MAX]; /* owned where `count` covers them */
+    size_t count;
+};
+
+static void ramdisks_release(const struct ramdisks *ramdisks)
+{
+    for (size_t i = 0; i < ramdisks->count; i++)
+        own_close(&ramdisks->files[i]);
+}
+
+static bool open_ramdisks(const struct option_list *names, struct ramdisks *ramdisks,
+                          struct error *error)
+{
+    if (names->count > PREPENDS_MAX)
+        return error_set(error, "more than %d ramdisks", PREPENDS_MAX);
+    for (size_t i = 0; i < names->count; i++) {
+        struct stat status;
+        int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0 || fstat(fd, &status) < 0)
+            return error_errno(error, errno, "open %s", names->items[i]);
+        ramdisks->files[ramdisks->count++] = fd;
+        if (!S_ISREG(status.st_mode))
+            return error_set(error, "%s is not a file", names->items[i]);
+    }
+    return true;
+}
+
+static void say(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct command *command, const char *format, ...)
+{
+    if (command->settings.quiet)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("regd-build: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+static struct closure_request closure_request(const struct command *command)
+{
+    return (struct closure_request){
+        .store = &command->store,
+        .registration = command->settings.registration,
+        .roots = &command->arguments,
+        .added = &command->settings.added,
+    };
+}
+
+static bool read_spec(struct command *command, struct boot_spec *ret_spec, struct error *error)
+{
+    struct boot_spec_override override = {
+        .kernel = command->settings.kernel,
+        .params = command->settings.params,
+        .init = command->settings.init,
+        .without_initrd = command->settings.prepends.count > 0,
+    };
+    struct str toplevel;
+    return store_link_resolve(&command->store, command->arguments.items[0], command->arena,
+                              &toplevel, error) &&
+           boot_spec_read(&command->store, toplevel, &override, command->arena, ret_spec, error);
+}
+
+bool command_manifest(struct command *command, struct error *error)
+{
+    struct closure closure;
+    struct closure_request request = closure_request(command);
+    if (!closure_find(&request, command->arena, &closure, error))
+        return false;
+    manifest_write(stdout, &closure.paths, command->store.store_dir);
+    return true;
+}
+
+bool command_squashfs(struct command *command, struct error *error)
+{
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    const char *path = command->settings.output;
+    struct closure_request request = closure_request(command);
+    uint64_t size;
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
+    if (!output_open(path, command->arena, &output, error) ||
+        !draft_open(output.directory, output.name, &draft, error) ||
+        !image_prepare(&request, command->arena, &source, error) ||
+        !squashfs_write(&source.inventory, &command->squashfs, draft.fd, 0, *command->arena, &size,
+                        error) ||
+        !draft_publish(&draft, 0644, error))
+        return false;
+    say(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path, mebibytes(size),
+        percent(size, source.inventory.file_bytes), mebibytes(source.inventory.file_bytes),
+        source.closure.paths.count, seconds_since(&start));
+    return true;
+}
+
+/* The images are named as they are stacked: the first is the upper one. */
+static const char *store_name(struct arena *arena, size_t index)
+{
+    if (index == 0)
+        return RAMDISK_STORE_NAME;
+    return arena_format(arena, "nix-store.%zu.squashfs", index).data;
+}
+
+/* Refuses what the format cannot hold, before the first byte is written. */
+static bool check_sizes(const struct ramdisks *stores, const struct option_list *names,
+                        struct error *error)
+{
+    for (size_t i = 0; i < stores->count; i++) {
+        struct stat status;
+        if (fstat(stores->files[i], &status) < 0)
+            return error_errno(error, errno, "open %s", names->items[i]);
+        if ((uint64_t)status.st_size > NEWC_MEMBER_MAX)
+            return error_set(error,
+                             "%s has %lld bytes, and a ramdisk cannot hold a file of 4 GiB or "
+                             "more",
+                             names->items[i], (long long)status.st_size);
+    }
+    return true;
+}
+
+static bool write_ramdisk(struct command *command, const struct ramdisks *prepends,
+                          const struct ramdisks *stores, struct ramdisk *ramdisk,
+                          struct error *error)
+{
+    uint64_t size;
+    for (size_t i = 0; i < prepends->count; i++)
+        if (!ramdisk_prepend(ramdisk, prepends->files[i], command->settings.prepends.items[i],
+                             *command->arena, &size, error))
+            return false;
+    for (size_t i = 0; i < stores->count; i++)
+        if (!ramdisk_add(ramdisk, store_name(command->arena, i), stores->files[i],
+                         command->settings.stores.items[i], *command->arena, &size, error))
+            return false;
+    return ramdisk_finish(ramdisk, error);
+}
+
+bool command_ramdisk(struct command *command, struct error *error)
+{
+    const char *path = command->settings.output;
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    cleanup(ramdisks_release) struct ramdisks prepends = { .count = 0 };
+    cleanup(ramdisks_release) struct ramdisks stores = { .count = 0 };
+    if (!open_ramdisks(&command->settings.prepends, &prepends, error) ||
+        !open_ramdisks(&command->settings.stores, &stores, error) ||
+        !check_sizes(&stores, &command->settings.stores, error) ||
+        !output_open(path, command->arena, &output, error) ||
+        !draft_open(output.directory, output.name, &draft, error))
+        return false;
+    struct ramdisk ramdisk = { .fd = draft.fd };
+    if (!write_ramdisk(command, &prepends, &stores, &ramdisk, error) ||
+        !draft_publish(&draft, 0644, error))
+        return false;
+    say(command, "%s: %.1f MiB", path, mebibytes(ramdisk.size_bytes));
+    return true;
+}
+
+bool command_ipxe(struct command *command, struct error *error)
+{
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    return read_spec(command, &spec, error) &&
+           script_write_ipxe(stdout, &spec, spec.kernel_name.data, "initrd", error);
+}
+
+bool command_kexec(struct command *command, struct error *error)
+{
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    if (!read_spec(command, &spec, error))
+        return false;
+    /* Which ramdisk it will meet is not known here, so only its packed size can be checked. */
+    script_write_kexec(stdout, &spec, spec.kernel_name.data, "initrd", 0);
+    return true;
+}
+
+static void say_tree(const struct command *command, const struct image_source *source,
+                     const struct tree_result *result, double seconds)
+{
+    say(command,
+        "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %zu paths), "
+        "%.1f s; needs about %.0f MiB of memory to boot",
+        command->settings.output, mebibytes(result->ramdisk_bytes), mebibytes(result->image_bytes),
+        percent(result->image_bytes, source->inventory.file_bytes),
+        mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
+        mebibytes(result->memory_bytes));
+    if (result->ramdisk_bytes >= (uint64_t)2 << 30)
+        say(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
+}
+
+bool command_tree(struct command *command, struct error *error)
+{
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    const struct option_list *given = &command->settings.prepends;
+    static const char *const own_initrd[] = { "the system's initrd" };
+    struct closure_request closure = closure_request(command);
+    struct tree_result result;
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    cleanup(ramdisks_release) struct ramdisks prepends = { .count = 0 };
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
+    if (!read_spec(command, &spec, error) || !open_ramdisks(given, &prepends, error) ||
+        !output_open(command->settings.output, command->arena, &output, error) ||
+        !output_tree_open(&output, *command->arena, &tree, error) ||
+        !image_prepare(&closure, command->arena, &source, error))
+        return false;
+    struct tree_request request = {
+        .spec = &spec,
+        .inventory = &source.inventory,
+        .squashfs = &command->squashfs,
+        .prepends = given->count ? prepends.files : &spec.initrd,
+        .prepend_names = given->count ? given->items : (const char *const *)own_initrd,
+        .prepend_count = given->count ? given->count : 1,
+        .toplevel = store_path_format(command->arena, command->store.store_dir, spec.toplevel).data,
+    };
+    if (!tree_write(&request, &tree, command->arena, &result, error) ||
+        !output_tree_publish(&tree, error))
+        return false;
+    say_tree(command, &source, &result, seconds_since(&start));
+    return true;
+}

@@ -1,0 +1,31 @@
+/* command.h — the commands of regd-build, one function each.
+ */
+#pragma once
+
+#include "builder/closure.h"
+#include "builder/squashfs.h"
+#include "schema/boot_spec.h"
+
+struct settings {
+    const char *root, *store_dir, *state_dir;
+    const char *registration, *output, *compression, *jobs;
+    const char *kernel, *params, *init;
+    struct option_list added, prepends, stores;
+    bool quiet;
+};
+
+/* What every command works on. */
+struct command {
+    struct settings settings;
+    struct option_list arguments;
+    struct store store;
+    struct squashfs_options squashfs;
+    struct arena *arena;
+};
+
+must_check bool command_tree(struct command *command, struct error *error);
+must_check bool command_squashfs(struct command *command, struct error *error);
+must_check bool command_ramdisk(struct command *command, struct error *error);
+must_check bool command_ipxe(struct command *command, struct error *error);
+must_check bool command_kexec(struct command *command, struct error *error);
+must_check bool command_manifest(struct command *command, struct error *error);

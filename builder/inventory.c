@@ -1,0 +1,365 @@
+#include "builder/inventory.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/digest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+void inventory_release(const struct inventory *inventory)
+{
+    own_close(&inventory->store);
+}
+
+struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena)
+{
+    size_t length = 0;
+    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent)
+        length += inventory->nodes[at].name.len + 1;
+    char *path = arena_new(arena, char, length + 2);
+    if (length == 0)
+        return (struct str){ strcpy(path, "."), 1 };
+    size_t end = length;
+    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent) {
+        struct str name = inventory->nodes[at].name;
+        path[--end] = '/';
+        end -= name.len;
+        memcpy(path + end, name.data, name.len);
+    }
+    path[length - 1] = '\0';
+    return (struct str){ path, length - 1 };
+}
+
+/* Opens a node without following any link on the way. */
+static int open_node(const struct inventory *inventory, uint32_t node, int flags,
+                     struct arena scratch)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    struct str path = inventory_path(inventory, node, &scratch);
+    for (;;) {
+        long fd = syscall(SYS_openat2, inventory->store, path.data, &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+}
+
+static bool refuse(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                   const char *reason, struct error *error)
+{
+    return error_set(error, "%s: %s", inventory_path(inventory, node, &scratch).data, reason);
+}
+
+static bool refuse_errno(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                         int code, struct error *error)
+{
+    return error_errno(error, code, "%s", inventory_path(inventory, node, &scratch).data);
+}
+
+static uint32_t add_node(struct inventory *inventory, struct arena *arena, struct str name,
+                         uint32_t parent)
+{
+    inventory->nodes = arena_grow(arena, inventory->nodes, inventory->count, &inventory->capacity,
+                                  sizeof *inventory->nodes);
+    uint32_t node = (uint32_t)inventory->count++;
+    inventory->nodes[node] = (struct node){ .name = name, .parent = parent, .same_as = node };
+    return node;
+}
+
+static bool read_target(struct inventory *inventory, uint32_t node, int fd, struct arena *arena,
+                        struct error *error)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(fd, "", target, sizeof target);
+    if (length < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if (length == 0 || (size_t)length >= sizeof target)
+        return refuse(inventory, node, *arena, "the link's target is empty or too long", error);
+    inventory->nodes[node].target = arena_copy(arena, (struct str){ target, (size_t)length });
+    return true;
+}
+
+/* Fills in what the disk says of a node. */
+static bool examine(struct inventory *inventory, uint32_t node, struct arena *arena,
+                    struct error *error)
+{
+    struct stat status;
+    cleanup(own_close) int fd = open_node(inventory, node, O_PATH, *arena);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
+    struct node *at = &inventory->nodes[node];
+    if (S_ISLNK(status.st_mode)) {
+        at->kind = NODE_LINK;
+        return read_target(inventory, node, fd, arena, error);
+    }
+    if (S_ISDIR(status.st_mode)) {
+        at->kind = NODE_DIRECTORY;
+        return true;
+    }
+    if (!S_ISREG(status.st_mode))
+        return refuse(inventory, node, *arena, "a store cannot hold a device, socket or pipe",
+                      error);
+    if (status.st_mode & (S_ISUID | S_ISGID))
+        return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
+                      error);
+    at->kind = NODE_FILE;
+    at->is_executable = status.st_mode & S_IXUSR;
+    at->size_bytes = (uint64_t)status.st_size;
+    at->device = status.st_dev;
+    at->inode = status.st_ino;
+    at->changed_seconds = status.st_ctim.tv_sec;
+    at->changed_nanoseconds = status.st_ctim.tv_nsec;
+    inventory->file_count++;
+    inventory->file_bytes += at->size_bytes;
+    return true;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return str_compare(*(const struct str *)left, *(const struct str *)right);
+}
+
+/* Reads the names in a directory, ascending. The kernel's order is as good as random and must not
+ * show in the image. */
+static bool list_directory(const struct inventory *inventory, uint32_t node, struct arena *arena,
+                           struct str **ret_names, size_t *ret_count, struct error *error)
+{
+    struct str *names = NULL;
+    size_t count = 0, capacity = 0;
+    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
+    own_take(&fd);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (!entry)
+            break;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        names = arena_grow(arena, names, count, &capacity, sizeof *names);
+        names[count++] = arena_copy(arena, str_from(entry->d_name));
+    }
+    if (errno != 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if (count)
+        qsort(names, count, sizeof *names, compare_names);
+    *ret_names = names;
+    *ret_count = count;
+    return true;
+}
+
+static bool walk_directory(struct inventory *inventory, uint32_t node, struct arena *arena,
+                           struct error *error)
+{
+    struct str *names = NULL;
+    size_t count = 0;
+    if (!list_directory(inventory, node, arena, &names, &count, error))
+        return false;
+    inventory->nodes[node].first_child = (uint32_t)inventory->count;
+    inventory->nodes[node].child_count = (uint32_t)count;
+    if (count >= NODE_NONE - inventory->count)
+        return refuse(inventory, node, *arena, "too many files", error);
+    for (size_t i = 0; i < count; i++)
+        add_node(inventory, arena, names[i], node);
+    for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
+        if (!examine(inventory, child, arena, error))
+            return false;
+    return true;
+}
+
+/* Walks a store path breadth first: the array of nodes is its own queue. */
+static bool walk_path(struct inventory *inventory, uint32_t top, struct arena *arena,
+                      struct error *error)
+{
+    if (inventory->nodes[top].kind != NODE_DIRECTORY)
+        return true;
+    uint32_t next = (uint32_t)inventory->count;
+    if (!walk_directory(inventory, top, arena, error))
+        return false;
+    for (; next < inventory->count; next++)
+        if (inventory->nodes[next].kind == NODE_DIRECTORY &&
+            !walk_directory(inventory, next, arena, error))
+            return false;
+    return true;
+}
+
+static void add_extra(struct inventory *inventory, const struct extra_file *extra,
+                      struct arena *arena)
+{
+    uint32_t node = add_node(inventory, arena, extra->name, 0);
+    inventory->nodes[node].kind = NODE_FILE;
+    inventory->nodes[node].content = extra->content;
+    inventory->nodes[node].size_bytes = extra->content.len;
+    inventory->file_count++;
+    inventory->file_bytes += extra->content.len;
+}
+
+/* The root's children, ascending, the extra file in its place among them. */
+static bool add_top(struct inventory *inventory, const struct path_list *paths,
+                    const struct extra_file *extra, struct arena *arena, struct error *error)
+{
+    bool added = extra == NULL;
+    add_node(inventory, arena, (struct str){ 0 }, 0);
+    for (size_t i = 0; i < paths->count; i++) {
+        if (!added && str_compare(extra->name, paths->items[i].base) < 0) {
+            add_extra(inventory, extra, arena);
+            added = true;
+        }
+        struct str name = arena_copy(arena, paths->items[i].base);
+        if (!examine(inventory, add_node(inventory, arena, name, 0), arena, error))
+            return false;
+    }
+    if (!added)
+        add_extra(inventory, extra, arena);
+    inventory->nodes[0].kind = NODE_DIRECTORY;
+    inventory->nodes[0].first_child = 1;
+    inventory->nodes[0].child_count = (uint32_t)inventory->count - 1;
+    return true;
+}
+
+bool inventory_open(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                    int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int fd =
+        open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
+    if (fd < 0)
+        return refuse_errno(inventory, node, scratch, -fd, error);
+    if (!inventory_check(inventory, node, scratch, fd, error))
+        return false;
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+bool inventory_check(const struct inventory *inventory, uint32_t node, struct arena scratch, int fd,
+                     struct error *error)
+{
+    struct stat status;
+    const struct node *at = &inventory->nodes[node];
+    if (fstat(fd, &status) < 0)
+        return refuse_errno(inventory, node, scratch, errno, error);
+    bool same = status.st_dev == at->device && status.st_ino == at->inode &&
+                (uint64_t)status.st_size == at->size_bytes &&
+                status.st_ctim.tv_sec == at->changed_seconds &&
+                status.st_ctim.tv_nsec == at->changed_nanoseconds;
+    return same || refuse(inventory, node, scratch, "it changed while it was read", error);
+}
+
+/* A file that may have the content of another. */
+struct candidate {
+    uint32_t node;
+    uint64_t size_bytes, device, inode;
+    struct hash hash;
+};
+
+static int compare_numbers(uint64_t left, uint64_t right)
+{
+    return (left > right) - (left < right);
+}
+
+static int compare_sizes(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    int order = compare_numbers(a->size_bytes, b->size_bytes);
+    return order ? order : compare_numbers(a->node, b->node);
+}
+
+static int compare_contents(const void *left, const void *right)
+{
+    const struct candidate *a = left, *b = right;
+    int order = memcmp(a->hash.bytes, b->hash.bytes, HASH_BYTES);
+    return order ? order : compare_numbers(a->node, b->node);
+}
+
+static bool hash_file(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                      struct hash *ret_hash, struct error *error)
+{
+    enum { BUFFER_BYTES = 256 << 10 };
+    if (inventory->nodes[node].content.data) {
+        *ret_hash = digest_sha256(inventory->nodes[node].content);
+        return true;
+    }
+    cleanup(own_close) int fd = -1;
+    cleanup(digest_release) struct digest digest = digest_start();
+    if (!inventory_open(inventory, node, scratch, &fd, error))
+        return false;
+    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
+    ssize_t got;
+    while ((got = read(fd, buffer, BUFFER_BYTES)) > 0)
+        digest_add(&digest, buffer, (size_t)got);
+    if (got < 0)
+        return refuse_errno(inventory, node, scratch, errno, error);
+    *ret_hash = digest_finish(&digest);
+    return inventory_check(inventory, node, scratch, fd, error);
+}
+
+/* Compares files of one size by their hash. */
+static bool compare_group(struct inventory *inventory, struct candidate *group, size_t count,
+                          struct arena scratch, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!hash_file(inventory, group[i].node, scratch, &group[i].hash, error))
+            return false;
+    qsort(group, count, sizeof *group, compare_contents);
+    for (size_t i = 1; i < count; i++)
+        if (hash_equal(&group[i - 1].hash, &group[i].hash))
+            inventory->nodes[group[i].node].same_as = inventory->nodes[group[i - 1].node].same_as;
+    return true;
+}
+
+/* Only a file whose size another one has can be a repetition, so most are never hashed. */
+static bool find_repetitions(struct inventory *inventory, struct arena scratch, struct error *error)
+{
+    size_t count = 0;
+    struct candidate *files = arena_new(&scratch, struct candidate, (size_t)inventory->file_count);
+    for (uint32_t node = 0; node < inventory->count; node++) {
+        const struct node *at = &inventory->nodes[node];
+        if (at->kind == NODE_FILE && at->size_bytes > 0)
+            files[count++] =
+                (struct candidate){ node, at->size_bytes, at->device, at->inode, { { 0 } } };
+    }
+    if (count)
+        qsort(files, count, sizeof *files, compare_sizes);
+    for (size_t start = 0, end; start < count; start = end) {
+        for (end = start + 1; end < count && files[end].size_bytes == files[start].size_bytes;)
+            end++;
+        if (end - start > 1 &&
+            !compare_group(inventory, files + start, end - start, scratch, error))
+            return false;
+    }
+    return true;
+}
+
+bool inventory_take(const struct store *store, const struct path_list *paths,
+                    const struct extra_file *extra, struct arena *arena,
+                    struct inventory *ret_inventory, struct error *error)
+{
+    cleanup(inventory_release) struct inventory inventory = { .store = -1 };
+    inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
+    if (inventory.store < 0)
+        return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
+    if (!add_top(&inventory, paths, extra, arena, error))
+        return error_in(error, "%s", store->store_dir.data);
+    uint32_t top_count = (uint32_t)inventory.count;
+    for (uint32_t top = 1; top < top_count; top++)
+        if (!walk_path(&inventory, top, arena, error))
+            return error_in(error, "%s", store->store_dir.data);
+    if (!find_repetitions(&inventory, *arena, error))
+        return error_in(error, "%s", store->store_dir.data);
+    *ret_inventory = inventory;
+    inventory.store = -1;
+    return true;
+}

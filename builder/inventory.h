@@ -1,0 +1,69 @@
+/* inventory.h — every file, directory and link that goes into the image.
+ *
+ * The store paths are walked once, before anything is written, so that what cannot be stored is
+ * refused early. What a store can hold is regular files (executable or not), directories and
+ * symbolic links; everything else, and setuid or setgid files, is refused by name.
+ *
+ * Order    Node 0 is the root, whose children are the store paths and the extra files. The children
+ * of a directory stand together, ascending by name (bytes, in every locale); every node stands
+ *          behind its parent. So a walk from the last node to the first meets children before their
+ *          directories. The nodes of one store path stand together.
+ */
+#pragma once
+
+#include "schema/path_info.h"
+#include "schema/store.h"
+
+#define NODE_NONE UINT32_MAX
+
+enum node_kind { NODE_DIRECTORY, NODE_FILE, NODE_LINK };
+
+struct node {
+    struct str name; /* terminated; empty for the root */
+    uint32_t parent;
+    enum node_kind kind;
+    bool is_executable; /* of a file */
+
+    uint32_t first_child, child_count; /* of a directory */
+
+    struct str target;       /* of a link */
+    uint64_t size_bytes;     /* of a file */
+    struct str content;      /* of an extra file; data is null if it is on disk */
+    uint64_t device, inode;  /* of a file on disk */
+    int64_t changed_seconds; /* its status change, to see that it stays as it is */
+    int64_t changed_nanoseconds;
+    uint32_t same_as; /* the first file with the same content; itself if there is none before */
+};
+
+struct inventory {
+    int store; /* directory that holds the store paths; owned */
+    struct node *nodes;
+    size_t count, capacity;
+    uint64_t file_count, file_bytes; /* all of them, with repetitions */
+};
+
+/* A file of the image's root that is not in the store. */
+struct extra_file {
+    struct str name;
+    struct str content;
+};
+
+/* Walks the paths and finds files of equal content (same_as). Everything is held in the arena.
+ * Refuses paths that are not on disk or cannot be read. */
+must_check bool inventory_take(const struct store *store, const struct path_list *paths,
+                               const struct extra_file *extra, struct arena *arena,
+                               struct inventory *ret_inventory, struct error *error);
+
+/* For `cleanup`. */
+void inventory_release(const struct inventory *inventory);
+
+/* The node's path below the store directory, terminated. */
+struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena);
+
+/* Opens a file that is on disk. Refuses one that is not the one that was walked. */
+must_check bool inventory_open(const struct inventory *inventory, uint32_t node,
+                               struct arena scratch, int *ret_fd, struct error *error);
+
+/* Is the open file still as it was walked? To be asked once it has been read. */
+must_check bool inventory_check(const struct inventory *inventory, uint32_t node,
+                                struct arena scratch, int fd, struct error *error);

@@ -1,0 +1,360 @@
+#!/bin/sh
+# kexec-boot - boot the system beside this script, from the running Linux
+#
+# POSIX sh: the host is any rescue system, its sh may be dash, bash or busybox.
+# It stops at the first failure, and a kernel that is not known to be loaded is
+# never executed: "kexec -e" on whatever an earlier run left behind boots the
+# wrong system, or none.
+#
+# The values filled in below may hold $ and \ within single quotes, on purpose.
+# shellcheck disable=SC1003,SC2016
+set -u
+
+# Filled in by regd-build: names beside this script, the kernel's command line,
+# and the memory that the unpacked ramdisk takes.
+kernel_name=@KERNEL@
+initrd_name=@INITRD@
+command_line=@COMMAND_LINE@
+unpacked_kib=@UNPACKED_KIB@
+
+# COMMAND_LINE_SIZE is 2048 with its NUL on x86 and on arm64; a longer command
+# line is cut without a word, and what is cut is what the user appended.
+command_line_bytes_max=2047
+
+# What the new kernel and its first processes need besides the ramdisk.
+working_kib=65536
+
+help() {
+  cat <<'HELP'
+Usage: kexec-boot [OPTION]...
+
+Boot the kernel and ramdisk beside this script in place of the running system.
+
+      --append ARGS      add ARGS to the kernel's command line; may be repeated
+      --now              execute the kernel at once, without shutting down
+      --dry-run          print the commands that would be run, change nothing
+      --no-memory-check  boot even if the memory seems too small
+      --help             print this text
+
+Where systemd is running it shuts the system down first ("systemctl kexec").
+Exit status: 1 refused or failed, 2 wrong usage.
+HELP
+}
+
+say() {
+  printf 'kexec-boot: %s\n' "$1"
+}
+
+refuse() {
+  say "$1" >&2
+  exit 1
+}
+
+wrong_usage() {
+  say "$1; try --help" >&2
+  exit 2
+}
+
+# One shell word that evaluates to $1.
+quoted() {
+  case $1 in
+    '' | *[!A-Za-z0-9_/.=:,+@-]*) ;;
+    *)
+      printf '%s' "$1"
+      return
+      ;;
+  esac
+  quoted_rest=$1
+  quoted_head=
+  while :; do
+    case $quoted_rest in
+      *\'*) ;;
+      *) break ;;
+    esac
+    quoted_head=$quoted_head${quoted_rest%%\'*}"'\\''"
+    quoted_rest=${quoted_rest#*\'}
+  done
+  printf "'%s'" "$quoted_head$quoted_rest"
+}
+
+quoted_command() {
+  quoted "$1"
+  shift
+  for word do
+    printf ' '
+    quoted "$word"
+  done
+}
+
+# First line of file $1, or nothing where there is no such file.
+first_line() {
+  line=
+  if [ -r "$1" ]; then
+    IFS= read -r line <"$1" 2>/dev/null
+  fi
+  printf '%s' "$line"
+}
+
+# Value of field $1 of /proc/meminfo in KiB, or nothing if it is unknown.
+meminfo_kib() {
+  [ -r /proc/meminfo ] || return
+  while read -r field value _; do
+    if [ "$field" = "$1:" ]; then
+      printf '%s' "$value"
+      return
+    fi
+  done </proc/meminfo
+}
+
+# wc would do, but busybox's reads the whole ramdisk to count it.
+file_kib() {
+  bytes=$(stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1")
+  printf '%s' $(((bytes + 1023) / 1024))
+}
+
+# Sets tree. The script may have been called through a link to it (follow it),
+# and may itself be a link in a tree of links (do not), so the first directory on
+# the way that has both files is the one. The x keeps $( ) from cutting newlines.
+find_tree() {
+  script=$0
+  case $script in
+    */*) ;;
+    *)
+      # "sh kexec-boot" means the file here; otherwise the shell searched PATH.
+      if [ ! -f "./$script" ]; then
+        script=$(command -v -- "$script" 2>/dev/null || printf '%s' "$script")
+      fi
+      ;;
+  esac
+  first_directory=
+  while :; do
+    case $script in
+      /*) ;;
+      *) script=./$script ;;
+    esac
+    directory=$(CDPATH='' cd -- "${script%/*}/" && pwd -P && printf x) ||
+      refuse "cannot enter ${script%/*}/, the directory of this script"
+    directory=${directory%?x}
+    directory=${directory%/}
+    : "${first_directory:=$directory}"
+    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/$initrd_name" ]; then
+      tree=$directory
+      return
+    fi
+    [ -L "$script" ] || break
+    target=$(readlink -- "$script" && printf x) || break
+    target=${target%?x}
+    case $target in
+      /*) script=$target ;;
+      *) script=$directory/$target ;;
+    esac
+  done
+  tree=$first_directory
+}
+
+check_files() {
+  for name in "$kernel_name" "$initrd_name"; do
+    [ -f "$tree/$name" ] ||
+      refuse "$tree/$name is missing: this script works only beside the files it came with"
+    [ -r "$tree/$name" ] || refuse "$tree/$name cannot be read"
+  done
+}
+
+check_command_line() {
+  # Not ${#...}: that counts characters in some shells, bytes in others.
+  bytes=$(printf '%s' "$command_line" | wc -c)
+  bytes=$((bytes))
+  [ "$bytes" -le "$command_line_bytes_max" ] ||
+    refuse "the kernel's command line is $bytes bytes long, it can take $command_line_bytes_max"
+}
+
+check_host() {
+  if [ "$dry_run" = no ] && [ "$(id -u)" != 0 ]; then
+    refuse "must be run as root"
+  fi
+  # Root by way of su, and other users, often lack the system directories.
+  PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
+  # Some shells find files here that cannot be executed.
+  { kexec=$(command -v kexec) && [ -x "$kexec" ]; } ||
+    refuse "kexec is not in PATH: install the package kexec-tools"
+  [ "$(first_line /proc/sys/kernel/kexec_load_disabled)" != 1 ] ||
+    refuse "this machine does not allow kexec until it is rebooted (kernel.kexec_load_disabled is 1)"
+}
+
+# At boot the ramdisk and what is unpacked of it are in memory together. The root
+# file system they are unpacked to is a tmpfs, and the kernel lets it grow to half
+# of the memory that is free when it is mounted, the packed ramdisk not counted:
+# unpacked <= (total - ramdisk) / 2. That implies the first demand. With root= on
+# its command line the kernel takes a ramfs, which has no limit, and only the first
+# demand remains. Too little shows as a panic on a screen nobody looks at.
+check_memory_at_boot() {
+  total_kib=$(meminfo_kib MemTotal)
+  [ -n "$total_kib" ] || return
+  case " $command_line" in
+    *' root='*)
+      needed_kib=$((initrd_kib + unpacked_kib + working_kib))
+      reason="its unpacked copy $((unpacked_kib / 1024)) MiB, the kernel $((working_kib / 1024)) MiB"
+      ;;
+    *)
+      needed_kib=$((initrd_kib + 2 * unpacked_kib))
+      reason="twice its unpacked copy of $((unpacked_kib / 1024)) MiB, as that may fill only half of the rest"
+      ;;
+  esac
+  [ "$total_kib" -ge "$needed_kib" ] ||
+    refuse "booting takes $((needed_kib / 1024)) MiB of memory (ramdisk $((initrd_kib / 1024)) MiB, $reason), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
+}
+
+# While loading, the ramdisk is in memory twice: as read, and as the segments that
+# wait for the new kernel. Running out of it here may kill the user's sshd instead.
+check_memory_to_load() {
+  available_kib=$(meminfo_kib MemAvailable)
+  [ -n "$available_kib" ] || return
+  needed_kib=$((kernel_kib + 2 * initrd_kib))
+  [ "$available_kib" -ge "$needed_kib" ] ||
+    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $((kernel_kib / 1024)) MiB, twice the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
+}
+
+is_loaded() {
+  [ "$(first_line /sys/kernel/kexec_loaded)" = 1 ]
+}
+
+# An empty word is kexec without an option, for the versions that know neither -s
+# nor -c. Secure Boot accepts only -s, but before Linux 6.1 some machines load with
+# -s and then hang, which no fallback can notice: there it comes last.
+syscalls_to_try() {
+  release=$(first_line /proc/sys/kernel/osrelease)
+  major=${release%%[!0-9]*}
+  minor=${release#*.}
+  minor=${minor%%[!0-9]*}
+  if [ "${major:-0}" -gt 6 ] || { [ "${major:-0}" -eq 6 ] && [ "${minor:-0}" -ge 1 ]; }; then
+    set -- -s -c ''
+  else
+    set -- -c '' -s
+  fi
+  first_syscall=$1 second_syscall=$2 third_syscall=$3
+}
+
+# Unloading frees memory, and makes kexec_loaded tell of our kernel afterwards.
+# Under Secure Boot only -s may unload.
+unload() {
+  say "unloading the kernel that is already loaded"
+  output=$("$kexec" -u 2>&1 || "$kexec" -s -u 2>&1) ||
+    refuse "the kernel that is already loaded cannot be unloaded: $output"
+}
+
+load() {
+  failures=
+  for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
+    set -- ${syscall:+"$syscall"} --load "$tree/$kernel_name" \
+      "--initrd=$tree/$initrd_name" "--command-line=$command_line"
+    output=$("$kexec" "$@" 2>&1)
+    status=$?
+    if [ "$status" -eq 0 ]; then
+      if [ ! -e /sys/kernel/kexec_loaded ] || is_loaded; then
+        return
+      fi
+      output="${output:+$output
+}kexec reports success, but the running kernel has nothing loaded"
+    fi
+    failures="$failures
+kexec${syscall:+ $syscall} --load (exit status $status):
+$output"
+  done
+  {
+    printf 'kexec-boot: the kernel could not be loaded; what kexec said:%s\n' "$failures"
+    messages=$(dmesg 2>/dev/null | tail -n 10)
+    [ -z "$messages" ] || printf "the kernel's last messages:\n%s\n" "$messages"
+    [ -e /sys/kernel/kexec_loaded ] ||
+      printf 'there is no /sys/kernel/kexec_loaded: the running kernel may be built without kexec\n'
+  } >&2
+  exit 1
+}
+
+execute() {
+  if [ "$shut_down" = yes ]; then
+    say "loaded $tree/$kernel_name, shutting down into it"
+    systemctl kexec ||
+      refuse "systemctl kexec failed, the system keeps running; --now executes the kernel without shutting down, kexec -u unloads it"
+  else
+    say "loaded $tree/$kernel_name, executing it"
+    sync
+    "$kexec" -e || refuse "the loaded kernel could not be executed"
+  fi
+}
+
+# One command, joined so that it too executes nothing unless it was loaded.
+print_commands() {
+  if is_loaded; then
+    printf '{ '
+    quoted_command "$kexec" -u
+    printf ' || '
+    quoted_command "$kexec" -s -u
+    printf '; } &&\n'
+  fi
+  separator='{ '
+  for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
+    printf '%s' "$separator"
+    quoted_command "$kexec" ${syscall:+"$syscall"} --load "$tree/$kernel_name" \
+      "--initrd=$tree/$initrd_name" "--command-line=$command_line"
+    separator=' ||
+  '
+  done
+  printf '; } &&\n'
+  if [ "$shut_down" = yes ]; then
+    printf 'systemctl kexec\n'
+  else
+    printf 'sync && '
+    quoted_command "$kexec" -e
+    printf '\n'
+  fi
+}
+
+shut_down=no
+[ ! -d /run/systemd/system ] || shut_down=yes
+dry_run=no
+memory_check=yes
+while [ $# -gt 0 ]; do
+  case $1 in
+    --append)
+      [ $# -ge 2 ] || wrong_usage "--append needs an argument"
+      shift
+      command_line=$command_line${1:+ $1}
+      ;;
+    --append=*)
+      argument=${1#*=}
+      command_line=$command_line${argument:+ $argument}
+      ;;
+    --now) shut_down=no ;;
+    --dry-run) dry_run=yes ;;
+    --no-memory-check) memory_check=no ;;
+    --help)
+      help
+      exit 0
+      ;;
+    -*) wrong_usage "unknown option '$1'" ;;
+    *) wrong_usage "unexpected argument '$1'" ;;
+  esac
+  shift
+done
+
+find_tree
+check_files
+check_command_line
+check_host
+syscalls_to_try
+
+kernel_kib=$(file_kib "$tree/$kernel_name")
+initrd_kib=$(file_kib "$tree/$initrd_name")
+[ "$memory_check" = no ] || check_memory_at_boot
+
+if [ "$dry_run" = yes ]; then
+  # What is loaded now still takes memory that unloading it would free.
+  [ "$memory_check" = no ] || is_loaded || check_memory_to_load
+  print_commands
+  exit 0
+fi
+
+! is_loaded || unload
+[ "$memory_check" = no ] || check_memory_to_load
+load
+execute

@@ -1,0 +1,154 @@
+/* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
+#include "builder/command.h"
+
+#include "schema/base/own.h"
+
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+enum { TREE, SQUASHFS, RAMDISK, IPXE, KEXEC, MANIFEST, VERB_COUNT };
+
+enum {
+    ALL = (1 << VERB_COUNT) - 1,
+    WITH_CLOSURE = 1 << TREE | 1 << SQUASHFS | 1 << MANIFEST,
+    WITH_STORE = ALL & ~(1 << RAMDISK),
+    WITH_IMAGE = 1 << TREE | 1 << SQUASHFS,
+    WITH_OUTPUT = 1 << TREE | 1 << SQUASHFS | 1 << RAMDISK,
+    WITH_SPEC = 1 << TREE | 1 << IPXE | 1 << KEXEC,
+};
+
+enum { JOBS_MAX = 1024 };
+
+static const struct verb_spec verbs[VERB_COUNT] = {
+    [TREE] = { "tree", "TOPLEVEL -o DIR",
+               "everything that serves to netboot or kexec\ninto a system", 1, 1 },
+    [SQUASHFS] = { "squashfs", "PATH... -o FILE",
+                   "the store image of the closure of PATHs\n('-': one a line on standard input)",
+                   1, SIZE_MAX },
+    [RAMDISK] = { "ramdisk", "-o FILE", "an initial ramdisk from others and store\nimages", 0, 0 },
+    [IPXE] = { "ipxe", "TOPLEVEL", "print the script for iPXE", 1, 1 },
+    [KEXEC] = { "kexec", "TOPLEVEL", "print the script for kexec", 1, 1 },
+    [MANIFEST] = { "manifest", "PATH...", "print the manifest of the closure", 1, SIZE_MAX },
+};
+
+static const struct option_spec options[] = {
+    { "output", 'o', OPTION_TEXT, "PATH", "the file or directory to make",
+      offsetof(struct settings, output), WITH_OUTPUT },
+    { "root", 0, OPTION_TEXT, "DIR", "look for the store below DIR",
+      offsetof(struct settings, root), WITH_STORE },
+    { "store-dir", 0, OPTION_TEXT, "DIR", "the store (" STORE_DIR_DEFAULT " or NIX_STORE_DIR)",
+      offsetof(struct settings, store_dir), WITH_STORE },
+    { "state-dir", 0, OPTION_TEXT, "DIR", "Nix's state (" STATE_DIR_DEFAULT " or\nNIX_STATE_DIR)",
+      offsetof(struct settings, state_dir), WITH_STORE },
+    { "registration", 0, OPTION_TEXT, "FILE",
+      "a manifest to take the closure from instead\nof the store's database",
+      offsetof(struct settings, registration), WITH_CLOSURE },
+    { "add", 0, OPTION_LIST, "PATH", "one more root; may be repeated",
+      offsetof(struct settings, added), WITH_CLOSURE },
+    { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
+      "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")", offsetof(struct settings, compression),
+      WITH_IMAGE },
+    { "jobs", 'j', OPTION_TEXT, "N", "compressing threads (as many as CPUs)",
+      offsetof(struct settings, jobs), WITH_IMAGE },
+    { "prepend", 0, OPTION_LIST, "FILE",
+      "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
+      offsetof(struct settings, prepends), 1 << TREE | 1 << RAMDISK },
+    { "store", 0, OPTION_LIST, "FILE", "a store image; may be repeated, the upper\nlayer first",
+      offsetof(struct settings, stores), 1 << RAMDISK },
+    { "kernel", 0, OPTION_TEXT, "FILE", "the kernel (TOPLEVEL/kernel)",
+      offsetof(struct settings, kernel), WITH_SPEC },
+    { "params", 0, OPTION_TEXT, "TEXT", "the kernel parameters\n(those in TOPLEVEL/kernel-params)",
+      offsetof(struct settings, params), WITH_SPEC },
+    { "init", 0, OPTION_TEXT, "PATH", "what stage 1 starts (TOPLEVEL/init)",
+      offsetof(struct settings, init), WITH_SPEC },
+    { "quiet", 'q', OPTION_FLAG, NULL, "only say what is wrong", offsetof(struct settings, quiet),
+      ALL },
+};
+
+static const struct program_spec program = {
+    .name = "regd-build",
+    .summary = "Makes netboot and kexec artefacts from the closure of a Nix store path.",
+    .closing = "See regd-build(1).",
+    .verbs = verbs,
+    .verb_count = VERB_COUNT,
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
+    [TREE] = command_tree, [SQUASHFS] = command_squashfs, [RAMDISK] = command_ramdisk,
+    [IPXE] = command_ipxe, [KEXEC] = command_kexec,       [MANIFEST] = command_manifest,
+};
+
+/* The CPUs that this process may use. */
+static unsigned cpu_count(void)
+{
+    cpu_set_t cpus;
+    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    return count > 0 ? (unsigned)count : 1;
+}
+
+/* Turns words of the command line into values; what it refuses is a wrong command line. */
+static bool interpret(struct command *command, size_t verb, struct error *error)
+{
+    const struct settings *settings = &command->settings;
+    uint64_t jobs = cpu_count();
+    if ((WITH_OUTPUT >> verb & 1) && !settings->output)
+        return error_set(error, "'%s' wants -o PATH", verbs[verb].name);
+    if (verb == RAMDISK && settings->prepends.count + settings->stores.count == 0)
+        return error_set(error, "'ramdisk' wants --prepend FILE or --store FILE");
+    if (settings->jobs && (!str_to_number(str_from(settings->jobs), JOBS_MAX, &jobs) || jobs == 0))
+        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", JOBS_MAX,
+                         settings->jobs);
+    command->squashfs.jobs = (unsigned)jobs;
+    return compression_parse(str_from(settings->compression), &command->squashfs.compression,
+                             error);
+}
+
+static bool run(struct command *command, size_t verb, struct error *error)
+{
+    const struct settings *settings = &command->settings;
+    if (!store_open(settings->root, settings->store_dir, settings->state_dir, command->arena,
+                    &command->store, error))
+        return false;
+    bool done = commands[verb](command, error);
+    own_close(&command->store.root);
+    if (done && (fflush(stdout) != 0 || ferror(stdout)))
+        return error_set(error, "standard output could not be written");
+    return done;
+}
+
+int main(int argc, char **argv)
+{
+    struct error error;
+    struct arena arena;
+    struct command command = { .settings = { .compression = COMPRESSION_DEFAULT },
+                               .arena = &arena };
+    if (!arena_reserve(&arena, (size_t)16 << 30, &error)) {
+        error_print(stderr, program.name, &error);
+        return EXIT_FAILURE;
+    }
+    struct options_result result =
+        options_parse(&program, argc, argv, &command.settings, &arena, &error);
+    command.arguments = result.arguments;
+    switch (result.answer) {
+    case OPTIONS_HELP:
+        options_print_help(stdout, &program, result.verb);
+        return EXIT_SUCCESS;
+    case OPTIONS_VERSION:
+        printf("regd-build " REGD_VERSION "\n");
+        return EXIT_SUCCESS;
+    case OPTIONS_WRONG:
+        break;
+    case OPTIONS_RUN:
+        if (!interpret(&command, result.verb, &error))
+            break;
+        if (run(&command, result.verb, &error))
+            return EXIT_SUCCESS;
+        error_print(stderr, program.name, &error);
+        return EXIT_FAILURE;
+    }
+    error_print(stderr, program.name, &error);
+    return 2;
+}

@@ -1,0 +1,74 @@
+#include "builder/newc.h"
+
+#include <assert.h>
+#include <string.h>
+
+static size_t round_up(size_t number, size_t multiple)
+{
+    return (number + multiple - 1) / multiple * multiple;
+}
+
+size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary)
+{
+    assert(offset % NEWC_ALIGN_BYTES == 0 && boundary % NEWC_ALIGN_BYTES == 0);
+    size_t least = strlen(name) + 1;
+    size_t start = (size_t)(offset % boundary);
+    size_t end = round_up(start + NEWC_HEADER_BYTES + least, boundary);
+    size_t bytes = end - start - NEWC_HEADER_BYTES;
+    /* Nothing to reach: leave the last padding out of the name. */
+    if (bytes - least < NEWC_ALIGN_BYTES)
+        bytes = least;
+    return bytes <= NEWC_NAME_MAX ? bytes : 0;
+}
+
+/* Adds a number as 8 hex digits. */
+static char *add_word(char *at, uint32_t word)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int shift = 28; shift >= 0; shift -= 4)
+        *at++ = digits[word >> shift & 15];
+    return at;
+}
+
+static size_t format(const struct newc_member *member, uint32_t links, uint32_t time_seconds,
+                     char *prefix)
+{
+    size_t bytes = round_up(NEWC_HEADER_BYTES + member->name_bytes, NEWC_ALIGN_BYTES);
+    assert(bytes <= NEWC_PREFIX_MAX);
+    memset(prefix, 0, bytes);
+    memcpy(prefix, "070701", 6);
+    char *at = prefix + 6;
+    at = add_word(at, member->inode);
+    at = add_word(at, member->mode);
+    at = add_word(at, 0); /* owner */
+    at = add_word(at, 0); /* group */
+    at = add_word(at, links);
+    at = add_word(at, time_seconds);
+    at = add_word(at, (uint32_t)member->size_bytes);
+    at = add_word(at, 0); /* device */
+    at = add_word(at, 0);
+    at = add_word(at, 0); /* of a device file */
+    at = add_word(at, 0);
+    at = add_word(at, (uint32_t)member->name_bytes);
+    at = add_word(at, 0); /* checksum; not in this variant */
+    assert(at == prefix + NEWC_HEADER_BYTES);
+    memcpy(at, member->name, strlen(member->name));
+    return bytes;
+}
+
+bool newc_format(const struct newc_member *member, char *ret_prefix, size_t *ret_bytes,
+                 struct error *error)
+{
+    assert(member->name_bytes > strlen(member->name) && member->name_bytes <= NEWC_NAME_MAX);
+    if (member->size_bytes > NEWC_MEMBER_MAX)
+        return error_set(error, "%s has %llu bytes: a ramdisk cannot hold a file of 4 GiB or more",
+                         member->name, (unsigned long long)member->size_bytes);
+    *ret_bytes = format(member, 1, 1, ret_prefix);
+    return true;
+}
+
+size_t newc_format_trailer(char *ret_prefix)
+{
+    static const struct newc_member trailer = { .name = "TRAILER!!!", .name_bytes = 11 };
+    return format(&trailer, 1, 0, ret_prefix);
+}

@@ -1,0 +1,37 @@
+/* output.h — where results go: a file or a directory that appears when it is complete.
+ */
+#pragma once
+
+#include "schema/base/file.h"
+
+/* A path of the user's, taken apart. */
+struct output {
+    int directory;    /* that holds it; owned */
+    const char *name; /* its last component */
+};
+
+/* Opens the directory in which `path` is to appear. Refuses "", "/", "." and "..". */
+must_check bool output_open(const char *path, struct arena *arena, struct output *ret_output,
+                            struct error *error);
+
+/* For `cleanup`. */
+void output_release(const struct output *output);
+
+/* A directory of plain files under construction. `{ .fd = -1 }` is none. */
+struct output_tree {
+    int fd; /* the draft; owned */
+    const struct output *output;
+    char temporary_name[256];
+};
+
+/* Starts an empty draft of the directory.
+ * Refuses to replace what is not a directory, or one that holds files which its own SHA256SUMS
+ * does not list: it would not be ours to remove. */
+must_check bool output_tree_open(const struct output *output, struct arena scratch,
+                                 struct output_tree *ret_tree, struct error *error);
+
+/* Gives it its final name in place of the former one, which is then removed. */
+must_check bool output_tree_publish(struct output_tree *tree, struct error *error);
+
+/* Removes what was not published. For `cleanup`. */
+void output_tree_release(struct output_tree *tree);

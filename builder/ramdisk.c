@@ -1,0 +1,119 @@
+#include "builder/ramdisk.h"
+
+#include "builder/newc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char zeros[NEWC_ALIGN_BYTES];
+
+static bool append(struct ramdisk *ramdisk, const void *data, size_t size_bytes,
+                   struct error *error)
+{
+    if (!file_write_at(ramdisk->fd, "the ramdisk", data, size_bytes, ramdisk->size_bytes, error))
+        return false;
+    ramdisk->size_bytes += size_bytes;
+    return true;
+}
+
+/* The kernel finds an archive only where it starts on a multiple of 4. */
+static bool align(struct ramdisk *ramdisk, struct error *error)
+{
+    size_t past = (size_t)(ramdisk->size_bytes % NEWC_ALIGN_BYTES);
+    return past == 0 || append(ramdisk, zeros, NEWC_ALIGN_BYTES - past, error);
+}
+
+/* Appends all of a file, leaving its position alone. */
+static bool append_file(struct ramdisk *ramdisk, int source, const char *source_name,
+                        struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+{
+    enum { BUFFER_BYTES = 1 << 20 };
+    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
+    uint64_t copied = 0;
+    for (;;) {
+        ssize_t got = pread(source, buffer, BUFFER_BYTES, (off_t)copied);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s", source_name);
+        if (got == 0)
+            break;
+        if (!append(ramdisk, buffer, (size_t)got, error))
+            return false;
+        copied += (uint64_t)got;
+    }
+    *ret_size_bytes = copied;
+    return true;
+}
+
+bool ramdisk_prepend(struct ramdisk *ramdisk, int source, const char *source_name,
+                     struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+{
+    return align(ramdisk, error) &&
+           append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error);
+}
+
+bool ramdisk_begin(struct ramdisk *ramdisk, const char *name, uint64_t *ret_offset,
+                   struct error *error)
+{
+    assert(!ramdisk->member_name);
+    if (!align(ramdisk, error))
+        return false;
+    /* Where the gap to the boundary is too long for a name, NULs in front shorten it. */
+    size_t name_bytes;
+    while ((name_bytes = newc_name_bytes(name, ramdisk->size_bytes, RAMDISK_ALIGN_BYTES)) == 0)
+        if (!append(ramdisk, zeros, sizeof zeros, error))
+            return false;
+    size_t prefix_bytes = NEWC_HEADER_BYTES + name_bytes;
+    prefix_bytes += (NEWC_ALIGN_BYTES - prefix_bytes % NEWC_ALIGN_BYTES) % NEWC_ALIGN_BYTES;
+    ramdisk->member_name = name;
+    ramdisk->member_name_bytes = name_bytes;
+    ramdisk->member_offset = ramdisk->size_bytes;
+    ramdisk->data_offset = ramdisk->size_bytes + prefix_bytes;
+    assert(ramdisk->data_offset % RAMDISK_ALIGN_BYTES == 0);
+    *ret_offset = ramdisk->data_offset;
+    return true;
+}
+
+bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct error *error)
+{
+    assert(ramdisk->member_name);
+    char prefix[NEWC_PREFIX_MAX];
+    size_t prefix_bytes;
+    struct newc_member member = {
+        .name = ramdisk->member_name,
+        .mode = S_IFREG | 0444,
+        .inode = ++ramdisk->member_count,
+        .size_bytes = size_bytes,
+        .name_bytes = ramdisk->member_name_bytes,
+    };
+    if (!newc_format(&member, prefix, &prefix_bytes, error))
+        return false;
+    assert(ramdisk->member_offset + prefix_bytes == ramdisk->data_offset);
+    if (!file_write_at(ramdisk->fd, "the ramdisk", prefix, prefix_bytes, ramdisk->member_offset,
+                       error))
+        return false;
+    ramdisk->size_bytes = ramdisk->data_offset + size_bytes;
+    ramdisk->member_name = NULL;
+    return align(ramdisk, error);
+}
+
+bool ramdisk_add(struct ramdisk *ramdisk, const char *name, int source, const char *source_name,
+                 struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+{
+    uint64_t offset;
+    if (!ramdisk_begin(ramdisk, name, &offset, error))
+        return false;
+    ramdisk->size_bytes = offset;
+    return append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error) &&
+           ramdisk_end(ramdisk, *ret_size_bytes, error);
+}
+
+bool ramdisk_finish(struct ramdisk *ramdisk, struct error *error)
+{
+    assert(!ramdisk->member_name);
+    char prefix[NEWC_PREFIX_MAX];
+    return append(ramdisk, prefix, newc_format_trailer(prefix), error);
+}

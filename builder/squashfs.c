@@ -1,0 +1,470 @@
+/* The image is written in the order of the format: file data, inodes and directories, fragment
+ * table, export table, id table, and the super block again. libsquashfs cuts, compresses and packs
+ * the data; this file decides what goes in, in which order, and with which metadata.
+ */
+#include "builder/squashfs.h"
+
+#include "schema/base/own.h"
+
+#include <sqfs/block.h>
+#include <sqfs/block_processor.h>
+#include <sqfs/block_writer.h>
+#include <sqfs/compressor.h>
+#include <sqfs/dir_writer.h>
+#include <sqfs/error.h>
+#include <sqfs/frag_table.h>
+#include <sqfs/id_table.h>
+#include <sqfs/inode.h>
+#include <sqfs/io.h>
+#include <sqfs/meta_writer.h>
+#include <sqfs/super.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TIME_SECONDS = 1, /* as Nix canonicalises it */
+    BACKLOG_PER_JOB = 4,
+    NO_XATTR = -1,
+};
+
+/* The range of the output file that is the image, as libsquashfs wants a file. */
+struct image {
+    sqfs_file_t base;
+    int fd;
+    uint64_t offset;
+    uint64_t size_bytes;
+    uint64_t limit_bytes;
+    int code; /* errno of the first failure; EFBIG: the limit was reached */
+};
+
+struct writer {
+    const struct inventory *inventory;
+    struct arena scratch;
+    struct image image;
+    sqfs_super_t super;
+    sqfs_compressor_t *compressor;
+    sqfs_block_writer_t *block_writer;
+    sqfs_frag_table_t *fragments;
+    sqfs_block_processor_t *data;
+    sqfs_id_table_t *ids;
+    sqfs_meta_writer_t *inode_table, *directory_table;
+    sqfs_dir_writer_t *directories;
+    sqfs_inode_generic_t **file_inodes; /* per node; null but for files stored themselves */
+    uint64_t *references;               /* per node: where its inode is */
+    uint16_t owner;
+};
+
+static void destroy(void *object)
+{
+    if (object)
+        sqfs_destroy(object);
+}
+
+static void writer_release(struct writer *writer)
+{
+    destroy(writer->directories);
+    destroy(writer->directory_table);
+    destroy(writer->inode_table);
+    destroy(writer->ids);
+    destroy(writer->data);
+    destroy(writer->fragments);
+    destroy(writer->block_writer);
+    destroy(writer->compressor);
+    for (uint32_t node = 0; writer->file_inodes && node < writer->inventory->count; node++)
+        sqfs_free(writer->file_inodes[node]);
+}
+
+static const char *reason(int code)
+{
+    switch (code) {
+    case SQFS_ERROR_ALLOC:
+        return "out of memory";
+    case SQFS_ERROR_IO:
+        return "read or write error";
+    case SQFS_ERROR_COMPRESSOR:
+        return "the compressor failed";
+    case SQFS_ERROR_UNSUPPORTED:
+        return "not supported by this libsquashfs";
+    case SQFS_ERROR_OVERFLOW:
+        return "too large for the format";
+    case SQFS_ERROR_ARG_INVALID:
+        return "a value is out of range";
+    default:
+        return "internal error of libsquashfs";
+    }
+}
+
+/* The sentence for what the library refused; where it was the disk, for what the disk said. */
+static bool check(const struct writer *writer, int code, const char *what, struct error *error)
+{
+    if (code >= 0)
+        return true;
+    if (writer->image.code == EFBIG && writer->image.limit_bytes)
+        return error_set(error, "the image grows beyond %llu bytes",
+                         (unsigned long long)writer->image.limit_bytes);
+    if (writer->image.code)
+        return error_errno(error, writer->image.code, "write the image");
+    return error_set(error, "%s: %s", what, reason(code));
+}
+
+static bool check_made(const void *object, const char *what, struct error *error)
+{
+    return object || error_set(error, "%s: out of memory", what);
+}
+
+static void image_destroy(sqfs_object_t *object)
+{
+    (void)object; /* lives in struct writer */
+}
+
+static int image_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_t size)
+{
+    struct image *image = (struct image *)file;
+    char *at = buffer;
+    while (size > 0) {
+        ssize_t got = pread(image->fd, at, size, (off_t)(image->offset + offset));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            image->code = got < 0 ? errno : EIO;
+            return SQFS_ERROR_IO;
+        }
+        at += got;
+        offset += (sqfs_u64)got;
+        size -= (size_t)got;
+    }
+    return 0;
+}
+
+static int image_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer, size_t size)
+{
+    struct image *image = (struct image *)file;
+    const char *at = buffer;
+    if (image->limit_bytes && offset + size > image->limit_bytes) {
+        image->code = EFBIG;
+        return SQFS_ERROR_IO;
+    }
+    while (size > 0) {
+        ssize_t put = pwrite(image->fd, at, size, (off_t)(image->offset + offset));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0) {
+            image->code = errno;
+            return SQFS_ERROR_IO;
+        }
+        at += put;
+        offset += (sqfs_u64)put;
+        size -= (size_t)put;
+    }
+    if (offset > image->size_bytes)
+        image->size_bytes = offset;
+    return 0;
+}
+
+static sqfs_u64 image_get_size(const sqfs_file_t *file)
+{
+    return ((const struct image *)file)->size_bytes;
+}
+
+/* The library cuts the file back when it drops data that is there already. */
+static int image_truncate(sqfs_file_t *file, sqfs_u64 size)
+{
+    struct image *image = (struct image *)file;
+    if (ftruncate(image->fd, (off_t)(image->offset + size)) < 0) {
+        image->code = errno;
+        return SQFS_ERROR_IO;
+    }
+    image->size_bytes = size;
+    return 0;
+}
+
+static SQFS_COMPRESSOR compressor_id(const struct squashfs_options *options)
+{
+    static const SQFS_COMPRESSOR ids[] = {
+        [COMPRESSION_GZIP] = SQFS_COMP_GZIP,
+        [COMPRESSION_LZ4] = SQFS_COMP_LZ4,
+        [COMPRESSION_XZ] = SQFS_COMP_XZ,
+        [COMPRESSION_ZSTD] = SQFS_COMP_ZSTD,
+    };
+    return ids[options->compression.kind];
+}
+
+static bool make_compressor(struct writer *writer, const struct squashfs_options *options,
+                            struct error *error)
+{
+    sqfs_compressor_config_t config;
+    int code =
+        sqfs_compressor_config_init(&config, compressor_id(options), SQUASHFS_BLOCK_BYTES, 0);
+    if (!check(writer, code, "set the compressor up", error))
+        return false;
+    if (options->compression.kind == COMPRESSION_LZ4)
+        config.flags |= SQFS_COMP_FLAG_LZ4_HC;
+    else
+        config.level = (sqfs_u32)options->compression.level;
+    code = sqfs_compressor_create(&config, &writer->compressor);
+    return check(writer, code, "set the compressor up", error);
+}
+
+/* The library's parts, and the super block's place at the start of the image. */
+static bool start(struct writer *writer, const struct squashfs_options *options,
+                  struct error *error)
+{
+    sqfs_file_t *file = &writer->image.base;
+    if (!make_compressor(writer, options, error))
+        return false;
+    int code =
+        sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS, compressor_id(options));
+    if (code == 0)
+        code = sqfs_super_write(&writer->super, file);
+    if (code == 0)
+        code = writer->compressor->write_options(writer->compressor, file);
+    if (!check(writer, code, "start the image", error))
+        return false;
+    if (code > 0)
+        writer->super.flags |= SQFS_FLAG_COMPRESSOR_OPTIONS;
+    writer->block_writer = sqfs_block_writer_create(file, SQUASHFS_ALIGN_BYTES, 0);
+    writer->fragments = sqfs_frag_table_create(0);
+    writer->ids = sqfs_id_table_create(0);
+    if (!check_made(writer->block_writer, "start the image", error) ||
+        !check_made(writer->fragments, "start the image", error) ||
+        !check_made(writer->ids, "start the image", error))
+        return false;
+    writer->data = sqfs_block_processor_create(
+        SQUASHFS_BLOCK_BYTES, writer->compressor, options->jobs,
+        (size_t)options->jobs * BACKLOG_PER_JOB, writer->block_writer, writer->fragments);
+    return check_made(writer->data, "start the compressing threads", error);
+}
+
+/* Feeds a file from disk to the compressing threads. */
+static bool feed_from_disk(struct writer *writer, uint32_t node, char *buffer, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    if (!inventory_open(writer->inventory, node, writer->scratch, &fd, error))
+        return false;
+    for (;;) {
+        ssize_t got = read(fd, buffer, SQUASHFS_BLOCK_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s",
+                               inventory_path(writer->inventory, node, &writer->scratch).data);
+        if (got == 0)
+            break;
+        int code = sqfs_block_processor_append(writer->data, buffer, (size_t)got);
+        if (!check(writer, code, "compress", error))
+            return false;
+    }
+    return inventory_check(writer->inventory, node, writer->scratch, fd, error);
+}
+
+static bool write_file(struct writer *writer, uint32_t node, char *buffer, struct error *error)
+{
+    const struct node *at = &writer->inventory->nodes[node];
+    /* What is the same as what is known already, so the library need not look for it. */
+    int code = sqfs_block_processor_begin_file(writer->data, &writer->file_inodes[node], NULL,
+                                               SQFS_BLK_DONT_DEDUPLICATE);
+    if (!check(writer, code, "compress", error))
+        return false;
+    if (at->content.data)
+        code = sqfs_block_processor_append(writer->data, at->content.data, at->content.len);
+    else if (!feed_from_disk(writer, node, buffer, error))
+        return false;
+    if (code == 0)
+        code = sqfs_block_processor_end_file(writer->data);
+    return check(writer, code, "compress", error);
+}
+
+/* The data of all files, each content once. */
+static bool write_data(struct writer *writer, struct error *error)
+{
+    const struct inventory *inventory = writer->inventory;
+    writer->file_inodes = arena_new(&writer->scratch, sqfs_inode_generic_t *, inventory->count);
+    char *buffer = arena_new(&writer->scratch, char, SQUASHFS_BLOCK_BYTES);
+    for (uint32_t node = 0; node < inventory->count; node++)
+        if (inventory->nodes[node].kind == NODE_FILE && inventory->nodes[node].same_as == node &&
+            !write_file(writer, node, buffer, error))
+            return false;
+    return check(writer, sqfs_block_processor_finish(writer->data), "compress", error);
+}
+
+/* Inodes are numbered in the order in which they are written, the root last. */
+static uint32_t inode_number(const struct writer *writer, uint32_t node)
+{
+    return (uint32_t)writer->inventory->count - node;
+}
+
+static uint16_t mode_of(const struct writer *writer, uint32_t node)
+{
+    const struct node *at = &writer->inventory->nodes[node];
+    switch (at->kind) {
+    case NODE_DIRECTORY:
+        return node == 0 ? SQFS_INODE_MODE_DIR | 0755 : SQFS_INODE_MODE_DIR | 0555;
+    case NODE_LINK:
+        return SQFS_INODE_MODE_LNK | 0777;
+    case NODE_FILE:
+        break;
+    }
+    return at->is_executable ? SQFS_INODE_MODE_REG | 0555 : SQFS_INODE_MODE_REG | 0444;
+}
+
+static bool write_inode(struct writer *writer, uint32_t node, sqfs_inode_generic_t *inode,
+                        struct error *error)
+{
+    inode->base.mode = mode_of(writer, node);
+    inode->base.uid_idx = inode->base.gid_idx = writer->owner;
+    inode->base.mod_time = TIME_SECONDS;
+    inode->base.inode_number = inode_number(writer, node);
+    sqfs_u64 block;
+    sqfs_u32 offset;
+    sqfs_meta_writer_get_position(writer->inode_table, &block, &offset);
+    writer->references[node] = block << 16 | offset;
+    int code = sqfs_meta_writer_write_inode(writer->inode_table, inode);
+    return check(writer, code, "write an inode", error);
+}
+
+static bool write_link(struct writer *writer, uint32_t node, struct error *error)
+{
+    struct str target = writer->inventory->nodes[node].target;
+    struct arena scratch = writer->scratch;
+    sqfs_inode_generic_t *inode = arena_alloc(&scratch, 1, sizeof *inode + target.len + 1);
+    inode->base.type = SQFS_INODE_SLINK;
+    inode->data.slink.nlink = 1;
+    inode->data.slink.target_size = (sqfs_u32)target.len;
+    inode->payload_bytes_available = inode->payload_bytes_used = (sqfs_u32)target.len;
+    memcpy(inode->extra, target.data, target.len);
+    return write_inode(writer, node, inode, error);
+}
+
+static bool write_entries(struct writer *writer, uint32_t node, struct error *error)
+{
+    const struct node *at = &writer->inventory->nodes[node];
+    int code = sqfs_dir_writer_begin(writer->directories, 0);
+    for (uint32_t i = 0; i < at->child_count && code == 0; i++) {
+        uint32_t child = at->first_child + i;
+        code = sqfs_dir_writer_add_entry(
+            writer->directories, writer->inventory->nodes[child].name.data,
+            inode_number(writer, child), writer->references[child], mode_of(writer, child));
+    }
+    if (code == 0)
+        code = sqfs_dir_writer_end(writer->directories);
+    return check(writer, code, "write a directory", error);
+}
+
+static bool write_directory(struct writer *writer, uint32_t node, struct error *error)
+{
+    /* The root's parent has a number that no inode has. */
+    uint32_t parent = node == 0 ? (uint32_t)writer->inventory->count + 1
+                                : inode_number(writer, writer->inventory->nodes[node].parent);
+    if (!write_entries(writer, node, error))
+        return false;
+    sqfs_inode_generic_t *inode =
+        sqfs_dir_writer_create_inode(writer->directories, 0, (sqfs_u32)NO_XATTR, parent);
+    if (!check_made(inode, "write a directory", error))
+        return false;
+    bool written = write_inode(writer, node, inode, error);
+    sqfs_free(inode);
+    return written;
+}
+
+static bool write_node(struct writer *writer, uint32_t node, struct error *error)
+{
+    const struct node *at = &writer->inventory->nodes[node];
+    switch (at->kind) {
+    case NODE_DIRECTORY:
+        return write_directory(writer, node, error);
+    case NODE_LINK:
+        return write_link(writer, node, error);
+    case NODE_FILE:
+        break;
+    }
+    return write_inode(writer, node, writer->file_inodes[at->same_as], error);
+}
+
+/* Inodes go to the image at once, directories are kept and follow them. Every node stands behind
+ * its parent, so from the last to the first the entries of a directory have inodes when it has to
+ * refer to them. */
+static bool write_metadata(struct writer *writer, struct error *error)
+{
+    sqfs_file_t *file = &writer->image.base;
+    writer->inode_table = sqfs_meta_writer_create(file, writer->compressor, 0);
+    writer->directory_table =
+        sqfs_meta_writer_create(file, writer->compressor, SQFS_META_WRITER_KEEP_IN_MEMORY);
+    if (!check_made(writer->inode_table, "write the inodes", error) ||
+        !check_made(writer->directory_table, "write the directories", error))
+        return false;
+    writer->directories =
+        sqfs_dir_writer_create(writer->directory_table, SQFS_DIR_WRITER_CREATE_EXPORT_TABLE);
+    if (!check_made(writer->directories, "write the directories", error))
+        return false;
+    int code = sqfs_id_table_id_to_index(writer->ids, 0, &writer->owner);
+    if (!check(writer, code, "write the ids", error))
+        return false;
+    writer->references = arena_new(&writer->scratch, uint64_t, writer->inventory->count);
+    writer->super.inode_table_start = writer->image.size_bytes;
+    for (uint32_t node = (uint32_t)writer->inventory->count; node-- > 0;)
+        if (!write_node(writer, node, error))
+            return false;
+    code = sqfs_meta_writer_flush(writer->inode_table);
+    if (code == 0)
+        code = sqfs_meta_writer_flush(writer->directory_table);
+    writer->super.directory_table_start = writer->image.size_bytes;
+    if (code == 0)
+        code = sqfs_meta_write_write_to_file(writer->directory_table);
+    return check(writer, code, "write the directories", error);
+}
+
+static bool write_tables(struct writer *writer, struct error *error)
+{
+    sqfs_file_t *file = &writer->image.base;
+    int code = sqfs_frag_table_write(writer->fragments, file, &writer->super, writer->compressor);
+    if (code == 0)
+        code = sqfs_dir_writer_write_export_table(writer->directories, file, writer->compressor,
+                                                  inode_number(writer, 0), writer->references[0],
+                                                  &writer->super);
+    if (code == 0)
+        code = sqfs_id_table_write(writer->ids, file, &writer->super, writer->compressor);
+    return check(writer, code, "write the tables", error);
+}
+
+static bool finish(struct writer *writer, struct error *error)
+{
+    static const char zeros[SQUASHFS_ALIGN_BYTES];
+    sqfs_file_t *file = &writer->image.base;
+    writer->super.inode_count = (sqfs_u32)writer->inventory->count;
+    writer->super.root_inode_ref = writer->references[0];
+    writer->super.bytes_used = writer->image.size_bytes;
+    size_t past = (size_t)(writer->image.size_bytes % SQUASHFS_ALIGN_BYTES);
+    int code = sqfs_super_write(&writer->super, file);
+    if (code == 0 && past > 0)
+        code = file->write_at(file, writer->image.size_bytes, zeros, SQUASHFS_ALIGN_BYTES - past);
+    return check(writer, code, "finish the image", error);
+}
+
+bool squashfs_write(const struct inventory *inventory, const struct squashfs_options *options,
+                    int fd, uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,
+                    struct error *error)
+{
+    cleanup(writer_release) struct writer writer = {
+        .inventory = inventory,
+        .scratch = scratch,
+        .image = {
+            .base = {
+                .base = { .destroy = image_destroy },
+                .read_at = image_read_at,
+                .write_at = image_write_at,
+                .get_size = image_get_size,
+                .truncate = image_truncate,
+            },
+            .fd = fd,
+            .offset = offset,
+            .limit_bytes = options->limit_bytes,
+        },
+    };
+    if (!start(&writer, options, error) || !write_data(&writer, error) ||
+        !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))
+        return false;
+    *ret_size_bytes = writer.image.size_bytes;
+    return true;
+}

@@ -1,0 +1,29 @@
+/* squashfs.h — writing the store image.
+ *
+ * Shape    squashfs 4.0. Owner 0:0, times 1, modes as Nix canonicalises them: 0444, 0555 for what
+ * is executable, 0555 for directories (0755 for the root), 0777 for links. No extended attributes;
+ * inodes are exportable. Files of equal content are stored once. Padded with zeros to 4 KiB. Bytes
+ * The same inventory and options give the same bytes, whatever the number of threads and the place
+ * in the file. Source   The kernel's Documentation/filesystems/squashfs.rst; libsquashfs of
+ * squashfs-tools-ng.
+ */
+#pragma once
+
+#include "builder/compression.h"
+#include "builder/inventory.h"
+
+enum { SQUASHFS_BLOCK_BYTES = 1 << 20, SQUASHFS_ALIGN_BYTES = 4096 };
+
+struct squashfs_options {
+    struct compression compression;
+    unsigned jobs;        /* compressing threads, at least 1 */
+    uint64_t limit_bytes; /* an image that grows beyond is given up; 0: none */
+};
+
+/* Writes the image to fd, which is open for reading and writing, from `offset` on.
+ * *ret_size_bytes includes the padding. Nothing but the given range is touched, and the file's
+ * position is not used.
+ * Refuses files that change while they are read, and an image beyond the limit. */
+must_check bool squashfs_write(const struct inventory *inventory,
+                               const struct squashfs_options *options, int fd, uint64_t offset,
+                               struct arena scratch, uint64_t *ret_size_bytes, struct error *error);

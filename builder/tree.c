@@ -1,0 +1,262 @@
+#include "builder/tree.h"
+
+#include "builder/newc.h"
+#include "builder/ramdisk.h"
+#include "builder/script.h"
+#include "schema/base/own.h"
+#include "schema/digest.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define RAMDISK_NAME     "initrd"
+#define RAMDISK_OLD_NAME "initrd.gz"
+#define IPXE_NAME        "netboot.ipxe"
+#define KEXEC_NAME       "kexec-boot"
+#define BOOT_JSON_NAME   "boot.json"
+#define SUMS_NAME        "SHA256SUMS"
+
+/* The kernel unpacks a ramdisk into a tmpfs of half the memory that is left beside it. */
+enum { WORKING_MEMORY_BYTES = 64 << 20 };
+
+/* A file of the tree. */
+struct entry {
+    const char *name;
+    struct hash hash;
+    uint64_t size_bytes;
+};
+
+enum { KERNEL, RAMDISK, RAMDISK_OLD, IPXE, KEXEC, BOOT_JSON, ENTRY_COUNT };
+
+struct building {
+    const struct tree_request *request;
+    int directory;
+    struct arena *arena;
+    struct entry entries[ENTRY_COUNT];
+    struct tree_result result;
+};
+
+/* Creates a file of the tree. The draft's directory is ours alone, so it needs no draft itself. */
+static bool create(const struct building *building, const char *name, mode_t mode, int *ret_fd,
+                   struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(building->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0 || fchmod(fd, mode) < 0)
+        return error_errno(error, errno, "create %s", name);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+/* Syncs a complete file and takes its size and digest. */
+static bool seal(struct building *building, int which, const char *name, int fd,
+                 struct error *error)
+{
+    enum { BUFFER_BYTES = 1 << 20 };
+    struct arena scratch = *building->arena;
+    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
+    uint64_t size = 0;
+    cleanup(digest_release) struct digest digest = digest_start();
+    if (fsync(fd) < 0)
+        return error_errno(error, errno, "write %s to disk", name);
+    for (;;) {
+        ssize_t got = pread(fd, buffer, BUFFER_BYTES, (off_t)size);
+        if (got < 0)
+            return error_errno(error, errno, "read %s", name);
+        if (got == 0)
+            break;
+        digest_add(&digest, buffer, (size_t)got);
+        size += (uint64_t)got;
+    }
+    building->entries[which] = (struct entry){ name, digest_finish(&digest), size };
+    return true;
+}
+
+static bool write_kernel(struct building *building, struct error *error)
+{
+    const struct boot_spec *spec = building->request->spec;
+    const char *name = spec->kernel_name.data;
+    static const char *const taken[] = { RAMDISK_NAME, RAMDISK_OLD_NAME, IPXE_NAME,
+                                         KEXEC_NAME,   BOOT_JSON_NAME,   SUMS_NAME };
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return error_set(error, "the kernel cannot be called '%s' in a tree", name);
+    cleanup(own_close) int fd = -1;
+    uint64_t size;
+    if (!create(building, name, 0644, &fd, error))
+        return false;
+    struct ramdisk plain = { .fd = fd };
+    return ramdisk_prepend(&plain, spec->kernel, "the kernel", *building->arena, &size, error) &&
+           seal(building, KERNEL, name, fd, error);
+}
+
+static bool write_prepends(struct building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    for (size_t i = 0; i < request->prepend_count; i++) {
+        uint64_t size;
+        if (!ramdisk_prepend(ramdisk, request->prepends[i], request->prepend_names[i],
+                             *building->arena, &size, error))
+            return false;
+        building->result.unpacked_bytes += size * TREE_UNPACK_FACTOR;
+    }
+    return true;
+}
+
+static bool write_ramdisk(struct building *building, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct tree_result *result = &building->result;
+    cleanup(own_close) int fd = -1;
+    if (!create(building, RAMDISK_NAME, 0644, &fd, error))
+        return false;
+    struct ramdisk ramdisk = { .fd = fd };
+    struct squashfs_options options = *request->squashfs;
+    options.limit_bytes = NEWC_MEMBER_MAX;
+    if (!write_prepends(building, &ramdisk, error) ||
+        !ramdisk_begin(&ramdisk, RAMDISK_STORE_NAME, &result->image_offset, error) ||
+        !squashfs_write(request->inventory, &options, fd, result->image_offset, *building->arena,
+                        &result->image_bytes, error) ||
+        !ramdisk_end(&ramdisk, result->image_bytes, error) || !ramdisk_finish(&ramdisk, error) ||
+        !seal(building, RAMDISK, RAMDISK_NAME, fd, error))
+        return false;
+    result->ramdisk_bytes = ramdisk.size_bytes;
+    result->unpacked_bytes += result->image_bytes;
+    result->memory_bytes =
+        result->ramdisk_bytes + 2 * result->unpacked_bytes + WORKING_MEMORY_BYTES;
+    return true;
+}
+
+/* A second name for the ramdisk: a link to the same file, or where there are none a symbolic one.
+ */
+static bool link_ramdisk(struct building *building, struct error *error)
+{
+    int directory = building->directory;
+    if (linkat(directory, RAMDISK_NAME, directory, RAMDISK_OLD_NAME, 0) < 0 &&
+        symlinkat(RAMDISK_NAME, directory, RAMDISK_OLD_NAME) < 0)
+        return error_errno(error, errno, "create " RAMDISK_OLD_NAME);
+    building->entries[RAMDISK_OLD] = building->entries[RAMDISK];
+    building->entries[RAMDISK_OLD].name = RAMDISK_OLD_NAME;
+    return true;
+}
+
+static bool write_script(struct building *building, int which, struct error *error)
+{
+    const struct boot_spec *spec = building->request->spec;
+    const char *name = which == IPXE ? IPXE_NAME : KEXEC_NAME;
+    const char *kernel = spec->kernel_name.data;
+    cleanup(own_close) int fd = -1;
+    if (!create(building, name, which == IPXE ? 0644 : 0755, &fd, error))
+        return false;
+    cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
+    if (!stream)
+        return error_errno(error, errno, "write %s", name);
+    if (which == KEXEC)
+        script_write_kexec(stream, spec, kernel, RAMDISK_NAME,
+                           building->result.unpacked_bytes / 1024);
+    else if (!script_write_ipxe(stream, spec, kernel, RAMDISK_NAME, error))
+        return false;
+    if (fflush(stream) != 0)
+        return error_errno(error, errno, "write %s", name);
+    return seal(building, which, name, fd, error);
+}
+
+static void add_text(cJSON *object, const char *key, struct str text, struct arena scratch)
+{
+    cJSON_AddStringToObject(object, key, arena_copy(&scratch, text).data);
+}
+
+static cJSON *entry_json(const struct entry *entry)
+{
+    char hex[HASH_HEX_LENGTH + 1] = "";
+    cJSON *object = cJSON_CreateObject();
+    hash_format_hex(entry->hash.bytes, HASH_BYTES, hex);
+    cJSON_AddStringToObject(object, "name", entry->name);
+    cJSON_AddNumberToObject(object, "size", (double)entry->size_bytes);
+    cJSON_AddStringToObject(object, "sha256", hex);
+    return object;
+}
+
+static cJSON *boot_json(const struct building *building)
+{
+    const struct boot_spec *spec = building->request->spec;
+    const struct tree_result *result = &building->result;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "version", 1);
+    cJSON_AddStringToObject(object, "toplevel", building->request->toplevel);
+    add_text(object, "init", spec->init, *building->arena);
+    add_text(object, "kernelParams", spec->params, *building->arena);
+    add_text(object, "commandLine", spec->command_line, *building->arena);
+    cJSON_AddItemToObject(object, "kernel", entry_json(&building->entries[KERNEL]));
+    cJSON *ramdisk = entry_json(&building->entries[RAMDISK]);
+    cJSON_AddItemToObject(object, "initrd", ramdisk);
+    cJSON *images = cJSON_AddArrayToObject(ramdisk, "storeImages");
+    cJSON *image = cJSON_CreateObject();
+    cJSON_AddItemToArray(images, image);
+    cJSON_AddStringToObject(image, "name", RAMDISK_STORE_NAME);
+    cJSON_AddNumberToObject(image, "offset", (double)result->image_offset);
+    cJSON_AddNumberToObject(image, "size", (double)result->image_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result->memory_bytes);
+    return object;
+}
+
+static bool write_small(const struct building *building, const char *name, struct str text,
+                        int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    if (!create(building, name, 0644, &fd, error) ||
+        !file_write(fd, name, text.data, text.len, error))
+        return false;
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+static bool write_boot_json(struct building *building, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    cJSON *object = boot_json(building);
+    char *text = cJSON_Print(object);
+    cJSON_Delete(object);
+    struct str content = arena_format(building->arena, "%s\n", text ? text : "");
+    bool printed = text != NULL;
+    cJSON_free(text);
+    if (!printed)
+        return error_set(error, "write " BOOT_JSON_NAME ": out of memory");
+    return write_small(building, BOOT_JSON_NAME, content, &fd, error) &&
+           seal(building, BOOT_JSON, BOOT_JSON_NAME, fd, error);
+}
+
+static bool write_sums(const struct building *building, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    struct str text = { "", 0 };
+    for (size_t i = 0; i < ENTRY_COUNT; i++) {
+        char hex[HASH_HEX_LENGTH + 1] = "";
+        hash_format_hex(building->entries[i].hash.bytes, HASH_BYTES, hex);
+        text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text), hex,
+                            building->entries[i].name);
+    }
+    if (!write_small(building, SUMS_NAME, text, &fd, error))
+        return false;
+    return fsync(fd) == 0 || error_errno(error, errno, "write " SUMS_NAME " to disk");
+}
+
+bool tree_write(const struct tree_request *request, const struct output_tree *tree,
+                struct arena *arena, struct tree_result *ret_result, struct error *error)
+{
+    struct building building = { .request = request, .directory = tree->fd, .arena = arena };
+    /* The scripts can refuse, so iPXE's is tried before the long work. */
+    cleanup(own_close_file) FILE *nowhere = fopen("/dev/null", "w");
+    if (!nowhere)
+        return error_errno(error, errno, "open /dev/null");
+    if (!script_write_ipxe(nowhere, request->spec, "", "", error) ||
+        !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
+        !link_ramdisk(&building, error) || !write_script(&building, IPXE, error) ||
+        !write_script(&building, KEXEC, error) || !write_boot_json(&building, error) ||
+        !write_sums(&building, error))
+        return false;
+    *ret_result = building.result;
+    return true;
+}

@@ -1,0 +1,40 @@
+/* tree.h — everything that a machine needs to netboot or kexec into a system, in one directory.
+ *
+ * Shape    bzImage       the kernel, under its own name (Image on aarch64)
+ *          initrd        initial ramdisk(s) and store image
+ *          initrd.gz     the same file, under the name that existing tools expect
+ *          netboot.ipxe  for iPXE
+ *          kexec-boot    for a running Linux
+ *          boot.json     names, sizes in bytes, SHA-256, command line, toplevel, image offset
+ *          SHA256SUMS    of all the others
+ */
+#pragma once
+
+#include "builder/output.h"
+#include "builder/squashfs.h"
+#include "schema/boot_spec.h"
+
+struct tree_request {
+    const struct boot_spec *spec;
+    const struct inventory *inventory;
+    const struct squashfs_options *squashfs;
+    const int *prepends; /* open ramdisks, in order */
+    const char *const *prepend_names;
+    size_t prepend_count;
+    const char *toplevel; /* full path of the system */
+};
+
+struct tree_result {
+    uint64_t ramdisk_bytes, image_bytes, image_offset;
+    uint64_t unpacked_bytes; /* what the ramdisk takes in memory once unpacked: an estimate */
+    uint64_t memory_bytes;   /* what the machine needs at least to boot */
+};
+
+/* How much an initial ramdisk grows by unpacking, where it is not known: NixOS' shrink to a third
+ * or a quarter. */
+enum { TREE_UNPACK_FACTOR = 4 };
+
+/* Writes the whole tree into the draft, the store image straight into its place in the ramdisk. */
+must_check bool tree_write(const struct tree_request *request, const struct output_tree *tree,
+                           struct arena *arena, struct tree_result *ret_result,
+                           struct error *error);
