@@ -105,7 +105,7 @@ static bool check_init(const struct store *store, struct str init, struct error 
 
 static bool join(struct arena *arena, struct boot_spec *spec, struct error *error)
 {
-    if (str_cut(spec->init, ' ').found || spec->init.data[0] != '/')
+    if (str_cut(spec->init, ' ').found || !str_starts(spec->init, STR("/")))
         return error_set(error, "init '%s' is not an absolute path without blanks",
                          spec->init.data);
     spec->command_line = arena_format(arena, "init=%.*s%s%.*s", STR_ARG(spec->init),
