@@ -51,7 +51,7 @@ static bool load(struct command *command, const struct option_list *names, bool 
     if (!source_read(&command->store, names, found, command->arena, &list, error))
         return false;
     tell_step(command, "registering %zu paths", list.count);
-    if (!registry_merge(&command->store, &list, command->missing, command->arena, ret_result,
+    if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
         return error_in(error, "register the paths of %s", names->items[0]);
     tell_result(command, ret_result);

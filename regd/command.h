@@ -8,7 +8,7 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *system, *profile, *tag;
-    const char *missing, *set_profile;
+    const char *missing, *loader, *set_profile;
     bool no_profile, no_tag, json, quiet, verbose;
 };
 
@@ -20,7 +20,7 @@ struct command {
     struct option_list arguments;
     struct store store;
     const char *profile; /* settings.profile, or STATE_DIR/profiles/system */
-    enum registry_missing missing;
+    struct registry_options registry;
     bool always_set_profile;
     enum profile_verb profile_verb;
     struct arena *arena;

@@ -39,6 +39,8 @@ static const struct option_spec options[] = {
     { "missing", 0, OPTION_TEXT, "HOW",
       "what to do about paths that are not in the store:\nrefuse, skip (boot) or accept",
       offsetof(struct settings, missing), LOADING },
+    { "loader", 0, OPTION_TEXT, "HOW", "make a new database as a file (default) or by\nsql",
+      offsetof(struct settings, loader), LOADING },
     { "system", 0, OPTION_TEXT, "PATH",
       "the system to set (/run/current-system, else\nthe kernel's init=)",
       offsetof(struct settings, system), 1 << BOOT },
@@ -88,6 +90,7 @@ static int find_word(const char *word, const char *const *words)
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
     static const char *const missing[] = { "refuse", "skip", "accept", NULL };
+    static const char *const loaders[] = { "file", "sql", NULL };
     static const char *const when[] = { "missing", "always", NULL };
     static const char *const profile[] = { "set", "list", "rollback", NULL };
     const struct settings *settings = &command->settings;
@@ -97,7 +100,11 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
     if (policy < 0)
         return error_set(error, "--missing wants refuse, skip or accept, not '%s'",
                          settings->missing);
-    command->missing = (enum registry_missing)policy;
+    command->registry.missing = (enum registry_missing)policy;
+    int loader = settings->loader ? find_word(settings->loader, loaders) : 0;
+    if (loader < 0)
+        return error_set(error, "--loader wants file or sql, not '%s'", settings->loader);
+    command->registry.loader = (enum registry_loader)loader;
     if (settings->set_profile && find_word(settings->set_profile, when) < 0)
         return error_set(error, "--set-profile wants missing or always, not '%s'",
                          settings->set_profile);

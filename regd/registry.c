@@ -9,6 +9,7 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/derivation_check.h"
+#include "schema/store_file.h"
 #include "schema/store_path.h"
 
 #include <assert.h>
@@ -31,7 +32,7 @@ struct merge {
     /* Once the database has been asked: */
     bool *is_new; /* it has no row yet */
     int64_t *outside_ids;
-    struct rows rows;
+    struct store_rows rows;
     size_t reference_capacity, output_capacity;
 };
 
@@ -166,8 +167,8 @@ static bool check_derivations(struct merge *merge, struct error *error)
 static bool find_id(const struct merge *merge, const struct store_db *db, sqlite3_stmt *find,
                     struct str base, int64_t *ret_id, struct error *error)
 {
-    struct rows_path path;
-    rows_format_path(merge->store, base, &path);
+    struct store_rows_path path;
+    store_rows_format_path(merge->store, base, &path);
     sqlite3_reset(find);
     sqlite3_bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
     enum store_db_answer answer = store_db_step(db, find, error);
@@ -204,8 +205,8 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
                     "sigs = null, ca = null where id = ?2";
     if (!store_db_prepare(db, sql, &update, error))
         return false;
-    char text[ROWS_HASH_LENGTH];
-    rows_format_hash(&info->nar_hash, text);
+    char text[STORE_ROWS_HASH_LENGTH];
+    store_rows_format_hash(&info->nar_hash, text);
     sqlite3_bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
     sqlite3_bind_int64(update, 2, merge->rows.ids[path]);
     if (!same_hash)
@@ -264,6 +265,7 @@ static void give_ids(struct merge *merge, int64_t last_id)
         merge->rows.new_paths[merge->rows.new_count++] = path;
     }
     merge->result.added = merge->rows.new_count;
+    merge->rows.now_seconds = time(NULL);
     for (size_t i = 0; i < merge->rows.output_count; i++)
         merge->rows.outputs[i].derivation = merge->rows.ids[merge->rows.outputs[i].derivation];
 }
@@ -276,13 +278,30 @@ static int compare_references(const void *left, const void *right)
     return (a->reference > b->reference) - (a->reference < b->reference);
 }
 
+static void add_new_references(struct merge *merge, uint32_t path)
+{
+    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
+        add_reference(merge, merge->rows.ids[path], merge->rows.ids[merge->graph.targets[i]]);
+}
+
+static void sort_references(struct merge *merge)
+{
+    bool ascending = true;
+    for (size_t i = 1; i < merge->rows.reference_count && ascending; i++)
+        ascending =
+            compare_references(&merge->rows.references[i - 1], &merge->rows.references[i]) < 0;
+    if (!ascending)
+        qsort(merge->rows.references, merge->rows.reference_count, sizeof *merge->rows.references,
+              compare_references);
+    merge->result.references_added = merge->rows.reference_count;
+}
+
 /* Lists the references that the rows of the path lack; `known` finds those that are there. */
 static bool add_path_references(struct merge *merge, const struct store_db *db, uint32_t path,
                                 sqlite3_stmt *known, struct error *error)
 {
     size_t first = merge->rows.reference_count;
-    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
-        add_reference(merge, merge->rows.ids[path], merge->rows.ids[merge->graph.targets[i]]);
+    add_new_references(merge, path);
     if (merge->is_new[path] || merge->rows.reference_count == first)
         return true;
     size_t total = merge->rows.reference_count;
@@ -339,10 +358,27 @@ static bool add_references(struct merge *merge, const struct store_db *db, struc
             return false;
     if (!add_outside_references(merge, db, error))
         return false;
-    qsort(merge->rows.references, merge->rows.reference_count, sizeof *merge->rows.references,
-          compare_references);
-    merge->result.references_added = merge->rows.reference_count;
+    sort_references(merge);
     return true;
+}
+
+/* A new database has no rows yet: every path is new, and no reference may lead outside. */
+static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loader loader,
+                     struct error *error)
+{
+    for (uint32_t path = 0; path < merge->list->count; path++)
+        merge->is_new[path] = !merge->left_out[path];
+    if (!check_outside(merge, error) || !check_derivations(merge, error))
+        return false;
+    give_ids(merge, 0);
+    if (loader == REGISTRY_LOADER_SQL || merge->store->store_dir.len > STORE_FILE_DIR_MAX)
+        return store_db_begin_new(merge->store, db, *merge->arena, error) &&
+               add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
+    for (uint32_t path = 0; path < merge->list->count; path++)
+        if (!merge->left_out[path])
+            add_new_references(merge, path);
+    sort_references(merge);
+    return store_file_write(&merge->rows, db->draft.fd, *merge->arena, error);
 }
 
 /* Everything that needs the database, inside its transaction. */
@@ -353,7 +389,6 @@ static bool merge_into(struct merge *merge, const struct store_db *db, struct er
         !check_derivations(merge, error) || !find_last_id(db, &last_id, error))
         return false;
     give_ids(merge, last_id);
-    merge->rows.now_seconds = time(NULL);
     return add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
 }
 
@@ -369,7 +404,7 @@ static bool check_alone(struct merge *merge, enum registry_missing missing, stru
 }
 
 bool registry_merge(const struct store *store, const struct path_list *list,
-                    enum registry_missing missing, struct arena *arena,
+                    const struct registry_options *options, struct arena *arena,
                     struct registry_result *ret_result, struct error *error)
 {
     struct merge merge = {
@@ -384,11 +419,14 @@ bool registry_merge(const struct store *store, const struct path_list *list,
     };
     merge.graph = path_graph_make(&merge.table, arena);
     merge.outside_ids = arena_new(arena, int64_t, merge.graph.outside_count);
-    if (!check_alone(&merge, missing, error))
+    if (!check_alone(&merge, options->missing, error))
         return false;
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
-    if (!store_db_open_write(store, *arena, &db, error) || !merge_into(&merge, &db, error) ||
-        !store_db_commit(&db, error))
+    if (!store_db_open_write(store, *arena, &db, error))
+        return false;
+    bool merged =
+        db.is_new ? fill_new(&merge, &db, options->loader, error) : merge_into(&merge, &db, error);
+    if (!merged || !store_db_commit(&db, error))
         return false;
     *ret_result = merge.result;
     return true;

@@ -19,6 +19,17 @@ enum registry_missing {
     REGISTRY_MISSING_ACCEPT, /* do not look, as Nix does not */
 };
 
+/* How a new database is made. */
+enum registry_loader {
+    REGISTRY_LOADER_FILE, /* written as a file, without SQLite */
+    REGISTRY_LOADER_SQL,
+};
+
+struct registry_options {
+    enum registry_missing missing;
+    enum registry_loader loader;
+};
+
 struct registry_result {
     size_t path_count; /* in the list */
     size_t added;      /* paths that were not valid before */
@@ -35,5 +46,5 @@ struct registry_result {
 /* Merges a normalised list. The names in the result are slices of the list.
  * On failure the database is as it was; a new one is not there. */
 must_check bool registry_merge(const struct store *store, const struct path_list *list,
-                               enum registry_missing missing, struct arena *arena,
+                               const struct registry_options *options, struct arena *arena,
                                struct registry_result *ret_result, struct error *error);

@@ -2,39 +2,23 @@
 
 #include "regd/bulk.h"
 
-#include <assert.h>
-#include <string.h>
-
-void rows_format_path(const struct store *store, struct str base, struct rows_path *ret_path)
-{
-    ret_path->length = snprintf(ret_path->text, sizeof ret_path->text, "%.*s/%.*s",
-                                STR_ARG(store->store_dir), STR_ARG(base));
-    assert(ret_path->length < (int)sizeof ret_path->text);
-}
-
-void rows_format_hash(const struct hash *hash, char ret_text[static ROWS_HASH_LENGTH])
-{
-    memcpy(ret_text, "sha256:", 7);
-    hash_format_hex(hash->bytes, HASH_BYTES, ret_text + 7);
-}
-
 static void path_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
-    const struct rows *rows = context;
+    const struct store_rows *rows = context;
     uint32_t index = rows->new_paths[row];
     const struct path_info *info = &rows->list->items[index];
-    struct rows_path path;
-    char hash[ROWS_HASH_LENGTH];
+    struct store_rows_path path;
+    char hash[STORE_ROWS_HASH_LENGTH];
     switch (column) {
     case 0:
         sqlite3_result_int64(result, rows->ids[index]);
         return;
     case 1:
-        rows_format_path(rows->store, info->base, &path);
+        store_rows_format_path(rows->store, info->base, &path);
         sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
         return;
     case 2:
-        rows_format_hash(&info->nar_hash, hash);
+        store_rows_format_hash(&info->nar_hash, hash);
         sqlite3_result_text(result, hash, sizeof hash, SQLITE_TRANSIENT);
         return;
     case 3:
@@ -43,7 +27,7 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
     case 4:
         if (info->deriver.len == 0)
             return;
-        rows_format_path(rows->store, info->deriver, &path);
+        store_rows_format_path(rows->store, info->deriver, &path);
         sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
         return;
     case 5:
@@ -57,13 +41,13 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
 
 static void reference_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
-    const struct reference_row *reference = &((const struct rows *)context)->references[row];
+    const struct reference_row *reference = &((const struct store_rows *)context)->references[row];
     sqlite3_result_int64(result, column == 0 ? reference->referrer : reference->reference);
 }
 
 static void output_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
-    const struct output_row *output = &((const struct rows *)context)->outputs[row];
+    const struct output_row *output = &((const struct store_rows *)context)->outputs[row];
     if (column == 0)
         sqlite3_result_int64(result, output->derivation);
     else if (column == 1)
@@ -72,7 +56,7 @@ static void output_cell(const void *context, size_t row, int column, sqlite3_con
         sqlite3_result_text(result, output->path.data, (int)output->path.len, SQLITE_STATIC);
 }
 
-bool rows_insert(const struct rows *rows, const struct store_db *db, struct error *error)
+bool rows_insert(const struct store_rows *rows, const struct store_db *db, struct error *error)
 {
     struct bulk_rows paths = { rows->new_count, rows, path_cell };
     struct bulk_rows references = { rows->reference_count, rows, reference_cell };

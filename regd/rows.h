@@ -1,53 +1,10 @@
-/* rows.h — what is to be added to a store's database, row by row.
- *
- * Shape    ValidPaths         (id, path, hash, registrationTime, deriver, narSize), the rest null
- *          Refs               (referrer, reference), ids of ValidPaths
- *          DerivationOutputs  (drv, id, path): id of ValidPaths, output name, full path
- * Source   Nix, LocalStore::addValidPath in src/libstore/local-store.cc.
+/* rows.h — inserting rows into an open database.
  */
 #pragma once
 
-#include "schema/path_info.h"
 #include "schema/store_db.h"
+#include "schema/store_rows.h"
 
-#include <limits.h>
-
-struct reference_row {
-    int64_t referrer, reference;
-};
-
-struct output_row {
-    int64_t derivation;
-    struct str name;
-    struct str path; /* full text */
-};
-
-struct rows {
-    const struct store *store;
-    const struct path_list *list;
-    int64_t *ids;        /* per path of the list: its row, old or new */
-    uint32_t *new_paths; /* indexes of those to be added, ascending */
-    size_t new_count;
-    int64_t now_seconds;              /* their registration time */
-    struct reference_row *references; /* ascending */
-    size_t reference_count;
-    struct output_row *outputs;
-    size_t output_count;
-};
-
-/* Inserts them all. */
-must_check bool rows_insert(const struct rows *rows, const struct store_db *db,
+/* Inserts them all, with one statement a table. */
+must_check bool rows_insert(const struct store_rows *rows, const struct store_db *db,
                             struct error *error);
-
-/* The text of a store path as the database has it. */
-struct rows_path {
-    char text[PATH_MAX];
-    int length;
-};
-
-void rows_format_path(const struct store *store, struct str base, struct rows_path *ret_path);
-
-/* The text of a NAR hash as the database has it, unterminated. */
-enum { ROWS_HASH_LENGTH = 7 + HASH_HEX_LENGTH };
-
-void rows_format_hash(const struct hash *hash, char ret_text[static ROWS_HASH_LENGTH]);

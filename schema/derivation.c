@@ -188,7 +188,7 @@ static bool sort_named(void *items, size_t count, size_t size, const char *what,
         const struct str *name = (const struct str *)((const char *)items + i * size);
         const struct str *before = (const struct str *)((const char *)items + (i - 1) * size);
         if (str_equal(*before, *name))
-            return error_set(error, "the %s '%.*s' is there twice", what, STR_ARG(*name));
+            return error_set(error, "the %s '%.*s' is there twice", what, STR_SHOWN(*name));
     }
     return true;
 }
@@ -214,10 +214,10 @@ static bool check_outputs(const struct derivation *derivation, struct error *err
             return error_set(error,
                              "the output '%.*s' has no path: content-addressed and deferred "
                              "outputs are experimental in Nix and not supported",
-                             STR_ARG(output->name));
+                             STR_SHOWN(output->name));
         if ((output->method.len == 0) != (output->hash.len == 0))
             return error_set(error, "the output '%.*s' has a method or a hash, but not both",
-                             STR_ARG(output->name));
+                             STR_SHOWN(output->name));
         if (output->hash.len > 0 && !derivation_is_fixed(derivation))
             return error_set(error, "only a single output 'out' may have a fixed hash");
     }

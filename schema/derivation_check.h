@@ -28,6 +28,7 @@ struct derivation_checker {
 struct derivation_checker derivation_checker_make(int store, struct str store_dir,
                                                   struct arena *arena);
 
-/* Reads the derivation `base` and checks it. */
+/* Reads the derivation `base`, which must outlive the checker, and checks it. After a refusal the
+ * checker is of no use. */
 must_check bool derivation_check(struct derivation_checker *checker, struct str base,
                                  struct derivation *ret_derivation, struct error *error);

@@ -79,7 +79,7 @@ bool hash_parse(struct str text, struct hash *ret_hash, struct error *error)
     else if (digits.len == HASH_BASE64_LENGTH)
         right = unpadded.len == HASH_BASE64_UNPADDED && parse_base64(unpadded, &hash);
     if (!right)
-        return error_set(error, "'%.*s' is not a SHA-256 hash", STR_ARG(text));
+        return error_set(error, "'%.*s' is not a SHA-256 hash", STR_SHOWN(text));
     *ret_hash = hash;
     return true;
 }

@@ -58,7 +58,7 @@ static bool take_number(struct lines *lines, const char *field, uint64_t max, ui
     if (str_to_number(line, max, ret_number))
         return true;
     return error_set(error, "line %zu: %s '%.*s' is not a number from 0 to %llu", lines->number,
-                     field, STR_ARG(line), (unsigned long long)max);
+                     field, STR_SHOWN(line), (unsigned long long)max);
 }
 
 static bool take_deriver(struct lines *lines, struct str store_dir, struct str *ret_base,

@@ -343,15 +343,14 @@ static bool remove_leftovers(const struct store_db *db, struct error *error)
     return true;
 }
 
-/* A new database: nobody sees it before it is complete, so it needs neither journal nor syncing,
- * and a failure only means that the draft is dropped. */
-static bool start_new(const struct store *store, struct store_db *db, struct arena scratch,
-                      struct error *error)
+/* Nobody sees it before it is complete, so it needs neither journal nor syncing, and a failure
+ * only means that the draft is dropped. */
+bool store_db_begin_new(const struct store *store, struct store_db *db, struct arena scratch,
+                        struct error *error)
 {
     const char *path;
-    db->is_new = true;
-    return remove_leftovers(db, error) && draft_open(db->directory, DB_NAME, &db->draft, error) &&
-           real_path(store, db, db->draft.temporary_name, &scratch, &path, error) &&
+    assert(db->is_new);
+    return real_path(store, db, db->draft.temporary_name, &scratch, &path, error) &&
            open_sqlite(db, path, SQLITE_OPEN_READWRITE, error) &&
            store_db_run(db,
                         "pragma journal_mode = off; pragma synchronous = off; "
@@ -390,7 +389,8 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     if (there == STORE_DB_FAILED)
         return false;
     if (alone && there == STORE_DB_ABSENT) {
-        if (!start_new(store, &db, scratch, error))
+        db.is_new = true;
+        if (!remove_leftovers(&db, error) || !draft_open(db.directory, DB_NAME, &db.draft, error))
             return false;
     } else if (!lock_shared(&db, error) || !start_existing(store, &db, scratch, error)) {
         return false;
@@ -409,7 +409,7 @@ static bool write_schema(const struct store_db *db, struct error *error)
 }
 
 /* The journal mode is what the file's header says, so it is set last. */
-static bool commit_new(struct store_db *db, struct error *error)
+static bool close_new(struct store_db *db, struct error *error)
 {
     if (!store_db_run(db, store_index_sql, error) ||
         !store_db_run(db, "commit; pragma journal_mode = wal;", error))
@@ -417,13 +417,16 @@ static bool commit_new(struct store_db *db, struct error *error)
     if (sqlite3_close(db->sqlite) != SQLITE_OK)
         return refused(db, "close " DB_NAME, error);
     db->sqlite = NULL;
-    return draft_publish(&db->draft, 0644, error);
+    return true;
 }
 
 bool store_db_commit(struct store_db *db, struct error *error)
 {
-    bool committed = db->is_new ? commit_new(db, error) : store_db_run(db, "commit", error);
-    return committed && write_schema(db, error);
+    if (!db->is_new)
+        return store_db_run(db, "commit", error) && write_schema(db, error);
+    if (db->sqlite && !close_new(db, error))
+        return false;
+    return draft_publish(&db->draft, 0644, error) && write_schema(db, error);
 }
 
 void store_db_close(struct store_db *db)

@@ -8,7 +8,7 @@
  *          been 10 since 2.0, and newer Nix says not to raise it.
  * Refused  Versions other than 10, migrations that are not known, paths that are not full paths in
  *          this store, files that SQLite cannot read: with a sentence that says what to run, and
- *          without touching anything.
+ *          the database is not touched.
  */
 #pragma once
 
@@ -42,21 +42,28 @@ enum store_db_answer {
 enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
                                    struct error *error);
 
-/* Opens an existing database to read it. Changes nothing and works on a read-only disk. */
+/* Opens an existing database to read it; works on a read-only disk. The database file is never
+ * changed, but where its directory is writable SQLite makes -wal and -shm files beside it. */
 enum store_db_answer store_db_open_read(const struct store *store, struct arena scratch,
                                         struct store_db *ret_db, struct error *error);
 
-/* Opens the database to change it, in a transaction that has begun.
+/* Opens the database to change it.
  *
  * If there is none and nobody uses the big lock, a new one is started under a temporary name, with
- * the big lock held exclusively: is_new, without indexes, journal or syncing. Otherwise the
- * existing one is opened (or made in place, as Nix does it) with the big lock held shared, and the
- * write transaction is begun. Waits for others at most STORE_DB_WAIT_MS. */
+ * the big lock held exclusively: is_new, and the caller fills it, either as a file (draft.fd, by
+ * store_file.h) or after store_db_begin_new with SQL. Otherwise the existing one is opened (or made
+ * in place, as Nix does it) with the big lock held shared, and the write transaction is begun.
+ * Waits for others at most STORE_DB_WAIT_MS. */
 must_check bool store_db_open_write(const struct store *store, struct arena scratch,
                                     struct store_db *ret_db, struct error *error);
 
-/* Commits. A new database gets its indexes and becomes visible, complete; `schema` is written last
- * where it was missing. The database is closed if it was new. */
+/* Opens a new database in SQLite: with its tables, without indexes, journal or syncing, in a
+ * transaction. */
+must_check bool store_db_begin_new(const struct store *store, struct store_db *db,
+                                   struct arena scratch, struct error *error);
+
+/* Commits. A new database (one begun with SQL gets its indexes first) becomes visible, complete;
+ * `schema` is written last where it was missing. The database is closed if it was new. */
 must_check bool store_db_commit(struct store_db *db, struct error *error);
 
 /* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */

@@ -22,25 +22,25 @@ static bool is_dot_name(struct str name)
 bool store_path_check(struct str base, struct error *error)
 {
     if (base.len < STORE_PATH_DIGEST_LENGTH + 2)
-        return error_set(error, "'%.*s' is too short to be a store path", STR_ARG(base));
+        return error_set(error, "'%.*s' is too short to be a store path", STR_SHOWN(base));
     for (size_t i = 0; i < STORE_PATH_DIGEST_LENGTH; i++)
         if (!nix32_is_digit(base.data[i]))
             return error_set(error, "store path '%.*s' has an illegal digit in its hash part",
-                             STR_ARG(base));
+                             STR_SHOWN(base));
     if (base.data[STORE_PATH_DIGEST_LENGTH] != '-')
         return error_set(error, "store path '%.*s' lacks the '-' behind its hash part",
-                         STR_ARG(base));
+                         STR_SHOWN(base));
     struct str name = store_path_name(base);
     if (name.len > STORE_PATH_NAME_MAX)
-        return error_set(error, "store path '%.*s' has a name longer than %d bytes", STR_ARG(base),
-                         STORE_PATH_NAME_MAX);
+        return error_set(error, "store path '%.*s' has a name longer than %d bytes",
+                         STR_SHOWN(base), STORE_PATH_NAME_MAX);
     for (size_t i = 0; i < name.len; i++)
         if (!is_name_byte(name.data[i]))
             return error_set(error, "store path '%.*s' has an illegal byte in its name",
-                             STR_ARG(base));
+                             STR_SHOWN(base));
     if (is_dot_name(name))
-        return error_set(error, "store path '%.*s' has the illegal name '%.*s'", STR_ARG(base),
-                         STR_ARG(name));
+        return error_set(error, "store path '%.*s' has the illegal name '%.*s'", STR_SHOWN(base),
+                         STR_SHOWN(name));
     return true;
 }
 
@@ -101,10 +101,10 @@ bool store_path_parse(struct str text, struct str store_dir, struct str *ret_bas
     if (!parse_plain(text, store_dir, &base)) {
         struct str parent = text;
         if (text.len == 0 || text.data[0] != '/')
-            return error_set(error, "'%.*s' is not an absolute path", STR_ARG(text));
+            return error_set(error, "'%.*s' is not an absolute path", STR_SHOWN(text));
         if (!last_component(&parent, &base) || !same_path(parent, store_dir))
-            return error_set(error, "'%.*s' is not a path in the store '%.*s'", STR_ARG(text),
-                             STR_ARG(store_dir));
+            return error_set(error, "'%.*s' is not a path in the store '%.*s'", STR_SHOWN(text),
+                             STR_SHOWN(store_dir));
     }
     if (!store_path_check(base, error))
         return false;
@@ -134,16 +134,15 @@ static uint64_t load_word(const char *at)
     return word;
 }
 
-/* The digest part is as good as random, so folding it is enough; the end of the name keeps apart
- * paths that were made to share a digest. */
+/* Reads all of the name, eight bytes at a time; the last eight may overlap those before. */
 size_t store_path_hash(struct str base)
 {
     assert(base.len > STORE_PATH_DIGEST_LENGTH);
     uint64_t hash = base.len;
-    for (size_t i = 0; i < STORE_PATH_DIGEST_LENGTH; i += 8)
-        hash = (hash ^ load_word(base.data + i)) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ load_word(base.data + base.len - 8)) * UINT64_C(0x9e3779b97f4a7c15);
-    /* Once more, so that the last bytes of the name reach the low bits too. */
+    for (size_t i = 0; i + 8 < base.len; i += 8)
+        hash = (hash ^ hash >> 29 ^ load_word(base.data + i)) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ hash >> 29 ^ load_word(base.data + base.len - 8)) * UINT64_C(0x9e3779b97f4a7c15);
+    /* Once more, so that the last bytes reach the low bits too. */
     hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)(hash ^ hash >> 32);
 }

@@ -73,6 +73,8 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
     if (block >= arena->end || count > ((size_t)(arena->end - block) - ARENA_GAP) / size)
         exhausted();
     ASAN_UNPOISON_MEMORY_REGION(block, count * size);
+    /* The gap may have been a block of a scratch arena that is gone. */
+    ASAN_POISON_MEMORY_REGION(block + count * size, (size_t)ARENA_GAP);
     arena->next = block + count * size + ARENA_GAP;
     if (count)
         memset(block, 0, count * size);

@@ -21,6 +21,9 @@ struct str {
 /* For printf's "%.*s". Texts longer than the largest int are not printed anywhere. */
 #define STR_ARG(text) (int)(text).len, (text).data
 
+/* The same for text of foreign origin in a sentence: cut, so that the reason stays in it. */
+#define STR_SHOWN(text) (int)((text).len < 300 ? (text).len : 300), (text).data
+
 /* A slice of the terminated text (null gives the empty slice). */
 struct str str_from(const char *text);
 
