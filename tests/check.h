@@ -1,0 +1,85 @@
+/* check.h — the test kit: claims, checked one after the other, told as TAP.
+ *
+ * A case is a static function whose name is the claim; it takes nothing, or an arena that is fresh
+ * for every case. `main` lists them; one left off the list is an unused function and does not
+ * compile:
+ *
+ *     static void a_sign_is_not_a_number(void) { … }
+ *     static void manifest_refuses_a_cut_record(struct arena arena) { … }
+ *
+ *     int main(void)
+ *     {
+ *         return CHECK_ALL(CASE(a_sign_is_not_a_number), CASE(manifest_refuses_a_cut_record));
+ *     }
+ *
+ * A failed check prints file, line and both values, and the case goes on. Each check is also its
+ * own answer, for the case that cannot go on: `if (!CHECK(list.count == 2)) return;`.
+ *
+ * After each case as many descriptors are open as before, or it has failed.
+ */
+#pragma once
+
+#include "schema/base/arena.h"
+
+struct check_case {
+    const char *claim;
+    void (*run)(void);
+    void (*run_with)(struct arena arena);
+};
+
+#define CASE(function)                                           \
+    {                                                            \
+        .claim = #function,                                      \
+        .run = _Generic(&(function), void (*)(void)              \
+                        : &(function), default                   \
+                        : NULL),                                 \
+        .run_with = _Generic(&(function), void (*)(struct arena) \
+                             : &(function), default              \
+                             : NULL),                            \
+    }
+
+/* Runs the cases and returns main's status: 0 if all claims hold. */
+#define CHECK_ALL(...)                                    \
+    check_all((const struct check_case[]){ __VA_ARGS__ }, \
+              sizeof((const struct check_case[]){ __VA_ARGS__ }) / sizeof(struct check_case))
+int check_all(const struct check_case *cases, size_t count);
+
+/* Where a call that may fail puts its sentence; see CHECK_DONE and CHECK_REFUSED. */
+extern struct error *const check_error;
+
+#define CHECK(condition) check_that((condition), #condition, __FILE__, __LINE__)
+
+/* Text, each side a struct str or terminated. */
+#define CHECK_STR(got, want) check_str(CHECK_TEXT(got), CHECK_TEXT(want), #got, __FILE__, __LINE__)
+#define CHECK_TEXT(text) \
+    _Generic((text), struct str : check_same, char * : str_from, const char * : str_from)(text)
+
+#define CHECK_NUMBER(got, want) \
+    check_number((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
+
+/* The call has done its work, or has refused with exactly this sentence:
+ *
+ *     CHECK_REFUSED(store_path_check(STR("x"), check_error), "'x' is too short to be a store
+ * path");
+ */
+#define CHECK_DONE(call) check_done((call), #call, __FILE__, __LINE__)
+#define CHECK_REFUSED(call, sentence) \
+    check_refused((call), CHECK_TEXT(sentence), #call, __FILE__, __LINE__)
+
+/* Says which row of a table the checks that follow are about; printed when one of them fails. */
+void check_about(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* An empty directory, open, and its path. The kit closes and removes it behind the case. */
+int check_directory(void);
+const char *check_directory_path(void);
+
+/* The directory tests/data, or a path below it, terminated. */
+const char *check_data(struct arena *arena, const char *below);
+
+/* What the macros call. */
+bool check_that(bool holds, const char *what, const char *file, int line);
+bool check_str(struct str got, struct str want, const char *what, const char *file, int line);
+bool check_number(long long got, long long want, const char *what, const char *file, int line);
+bool check_done(bool done, const char *what, const char *file, int line);
+bool check_refused(bool done, struct str sentence, const char *what, const char *file, int line);
+struct str check_same(struct str text);

@@ -1,0 +1,224 @@
+#include "tests/check.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/manifest.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define STORE        STR("/nix/store")
+
+#define D   "0123456789abcdfghijklmnpqrsvwxyz"
+#define HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* data/manifest holds, for every case:
+ *
+ *     refuse-REASON.txt   with refuse-REASON.error, the exact sentence and '\n'
+ *     accept-WHAT.txt     with accept-WHAT.written, what is written once it is normalised: the same
+ *                         as `nix-store --load-db` and `nix-store --dump-db` make of it
+ */
+static struct str read_data(int directory, struct str stem, const char *suffix, struct arena *arena)
+{
+    struct str text = STR("");
+    const char *name = arena_format(arena, "%.*s%s", STR_ARG(stem), suffix).data;
+    CHECK_DONE(file_read(directory, name, manifest_bytes_max, arena, &text, check_error));
+    return text;
+}
+
+static struct str written(const struct path_list *list, struct str store_dir, struct arena *arena)
+{
+    enum { ROOM = 1 << 16 };
+    char *text = arena_alloc(arena, 1, ROOM);
+    FILE *stream = fmemopen(text, ROOM, "w");
+    manifest_write(stream, list, store_dir);
+    CHECK(!ferror(stream));
+    fclose(stream);
+    return str_from(text);
+}
+
+static void check_accepted(struct str text, struct str want, struct arena arena)
+{
+    struct path_list list = { 0 };
+    struct arena scratch = arena_split(&arena);
+    if (!CHECK_DONE(manifest_parse(text, STORE, &arena, &list, check_error)))
+        return;
+    path_list_normalise(&list, scratch);
+    CHECK_STR(written(&list, STORE, &arena), want);
+}
+
+static void check_refused_manifest(struct str text, struct str want, struct arena arena)
+{
+    struct path_list list = { 0 };
+    struct str sentence = want;
+    sentence.len -= sentence.len > 0;
+    CHECK_REFUSED(manifest_parse(text, STORE, &arena, &list, check_error), sentence);
+}
+
+/* Runs one file of the directory; gives 1 if it is of the kind, else 0. */
+static size_t run_file(int directory, const char *name, const char *kind, struct arena arena)
+{
+    struct str stem = str_from(name);
+    if (!str_starts(stem, str_from(kind)) || !str_ends(stem, STR(".txt")))
+        return 0;
+    stem.len -= STR(".txt").len;
+    check_about("%s", name);
+    struct str text = read_data(directory, stem, ".txt", &arena);
+    if (str_equal(str_from(kind), STR("accept-")))
+        check_accepted(text, read_data(directory, stem, ".written", &arena), arena);
+    else
+        check_refused_manifest(text, read_data(directory, stem, ".error", &arena), arena);
+    return 1;
+}
+
+static size_t run_files(const char *kind, struct arena arena)
+{
+    size_t count = 0;
+    cleanup(own_close_directory) DIR *directory = opendir(check_data(&arena, "manifest"));
+    if (!CHECK(directory != NULL))
+        return 0;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        count += run_file(dirfd(directory), entry->d_name, kind, arena);
+    return count;
+}
+
+static void what_nix_writes_and_nixpkgs_writes_is_accepted(struct arena arena)
+{
+    CHECK(run_files("accept-", arena) >= 45);
+}
+
+static void what_is_malformed_is_refused_with_its_line(struct arena arena)
+{
+    CHECK(run_files("refuse-", arena) >= 146);
+}
+
+static void what_is_written_reads_back_the_same(struct arena arena)
+{
+    cleanup(own_close_directory) DIR *directory = opendir(check_data(&arena, "manifest"));
+    if (!CHECK(directory != NULL))
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        struct str stem = str_from(entry->d_name);
+        if (!str_ends(stem, STR(".written")))
+            continue;
+        struct arena scratch = arena;
+        struct str text = read_data(dirfd(directory), stem, "", &scratch);
+        check_about("%s", entry->d_name);
+        check_accepted(text, text, scratch);
+    }
+}
+
+static void a_record_is_read_field_by_field(struct arena arena)
+{
+    struct str text = STR("/nix/store/" D "-a\nsha256:" HEX "\n120\n/nix/store/" D "-a.drv\n2\n"
+                          "/nix/store/" D "-b\n/nix/store/" D "-a\n");
+    struct path_list list = { 0 };
+    CHECK_DONE(manifest_parse(text, STORE, &arena, &list, check_error));
+    if (!CHECK_NUMBER(list.count, 1))
+        return;
+    const struct path_info *info = &list.items[0];
+    CHECK_STR(info->base, D "-a");
+    CHECK_NUMBER(info->nar_hash.bytes[0], 0xe3);
+    CHECK_NUMBER(info->nar_hash.bytes[31], 0x55);
+    CHECK_NUMBER(info->nar_size_bytes, 120);
+    CHECK_STR(info->deriver, D "-a.drv");
+    CHECK_NUMBER(info->reference_count, 2);
+    CHECK_STR(info->references[0], D "-b");
+    CHECK_STR(info->references[1], D "-a");
+    CHECK(info->base.data == text.data + strlen("/nix/store/"));
+}
+
+static void records_join_a_list_in_their_order(struct arena arena)
+{
+    struct path_list list = { 0 };
+    struct str first = STR("/s/" D "-b\n" HEX "\n1\n\n0\n/s/" D "-a\n" HEX "\n2\n\n0\n");
+    struct str second = STR("/s/" D "-a\n" HEX "\n3\n\n0\n");
+    CHECK_DONE(manifest_parse(first, STR("/s"), &arena, &list, check_error));
+    CHECK_DONE(manifest_parse(second, STR("/s"), &arena, &list, check_error));
+    CHECK_STR(written(&list, STR("/t/u"), &arena), "/t/u/" D "-b\n" HEX "\n1\n\n0\n"
+                                                   "/t/u/" D "-a\n" HEX "\n2\n\n0\n"
+                                                   "/t/u/" D "-a\n" HEX "\n3\n\n0\n");
+}
+
+/* A manifest of 20 paths with 0 to 4 references each; ends[i] is the length of the first i records.
+ */
+enum { PATHS = 20 };
+
+static struct str make_manifest(struct arena *arena, size_t *ret_ends)
+{
+    struct str text = STR("");
+    ret_ends[0] = 0;
+    for (int i = 0; i < PATHS; i++) {
+        int references = i % 5;
+        text =
+            arena_format(arena, "%.*s/nix/store/%032d-path\n" HEX "\n%d\n%s\n%d\n", STR_ARG(text),
+                         i, i * 1000, i % 3 ? "" : "/nix/store/" D "-p.drv", references);
+        for (int j = 0; j < references; j++)
+            text = arena_format(arena, "%.*s/nix/store/%032d-path\n", STR_ARG(text), i - j);
+        ret_ends[i + 1] = text.len;
+    }
+    return text;
+}
+
+static void a_cut_manifest_is_refused_unless_cut_between_records(struct arena arena)
+{
+    size_t ends[PATHS + 1], accepted = 0;
+    struct str text = make_manifest(&arena, ends);
+    for (size_t length = 0; length <= text.len; length++) {
+        /* A copy of its own, so that a read beyond the end is found. */
+        struct arena scratch = arena;
+        char *copy = arena_alloc(&scratch, length, 1);
+        memcpy(copy, text.data, length);
+        struct path_list list = { 0 };
+        check_about("cut to %zu bytes", length);
+        bool whole = length == ends[accepted];
+        bool parsed =
+            manifest_parse((struct str){ copy, length }, STORE, &scratch, &list, check_error);
+        CHECK(parsed == whole);
+        if (!whole) {
+            CHECK(str_starts(str_from(check_error->sentence), STR("line ")));
+            continue;
+        }
+        CHECK_NUMBER(list.count, accepted);
+        accepted++;
+    }
+    CHECK_NUMBER(accepted, PATHS + 1);
+}
+
+static void a_record_that_lost_a_line_is_refused(struct arena arena)
+{
+    static const char *const lines[] = {
+        "/nix/store/" D "-a\n",     HEX "\n", "120\n",
+        "/nix/store/" D "-a.drv\n", "1\n",    "/nix/store/" D "-a\n"
+    };
+    for (size_t lost = 0; lost < COUNT(lines); lost++) {
+        struct path_list list = { 0 };
+        struct str text = STR("");
+        for (size_t i = 0; i < 2 * COUNT(lines); i++)
+            if (i != lost)
+                text = arena_format(&arena, "%.*s%s", STR_ARG(text), lines[i % COUNT(lines)]);
+        check_about("without line %zu", lost + 1);
+        CHECK(!manifest_parse(text, STORE, &arena, &list, check_error));
+    }
+}
+
+static void a_false_count_reserves_nothing(struct arena arena)
+{
+    struct path_list list = { 0 };
+    struct str text = STR("/nix/store/" D "-a\n" HEX "\n1\n\n1000000000\n/nix/store/" D "-a\n");
+    const char *before = arena.next;
+    CHECK_REFUSED(manifest_parse(text, STORE, &arena, &list, check_error),
+                  "line 5: fewer than 1000000000 references follow");
+    CHECK(arena.next == before);
+}
+
+int main(void)
+{
+    return CHECK_ALL(
+        CASE(what_nix_writes_and_nixpkgs_writes_is_accepted),
+        CASE(what_is_malformed_is_refused_with_its_line), CASE(what_is_written_reads_back_the_same),
+        CASE(a_record_is_read_field_by_field), CASE(records_join_a_list_in_their_order),
+        CASE(a_cut_manifest_is_refused_unless_cut_between_records),
+        CASE(a_record_that_lost_a_line_is_refused), CASE(a_false_count_reserves_nothing));
+}
