@@ -1,20 +1,34 @@
 #include "schema/store_path.h"
 
-#include "schema/nix32.h"
-
 #include <assert.h>
 #include <string.h>
 
-static bool is_name_byte(char byte)
+/* What a byte may be part of. */
+enum { IN_DIGEST = 1, IN_NAME = 2 };
+
+#define BOTH (IN_DIGEST | IN_NAME)
+static const uint8_t byte_uses[256] = {
+    ['0' ... '9'] = BOTH,    ['a' ... 'd'] = BOTH, ['e'] = IN_NAME,         ['f' ... 'n'] = BOTH,
+    ['o'] = IN_NAME,         ['p' ... 's'] = BOTH, ['t' ... 'u'] = IN_NAME, ['v' ... 'z'] = BOTH,
+    ['A' ... 'Z'] = IN_NAME, ['+'] = IN_NAME,      ['-'] = IN_NAME,         ['.'] = IN_NAME,
+    ['_'] = IN_NAME,         ['?'] = IN_NAME,      ['='] = IN_NAME,
+};
+#undef BOTH
+
+/* May all bytes be part of that? Millions of paths are checked, so it does not stop early. */
+static bool all_used(struct str text, unsigned use)
 {
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-           (byte >= 'a' && byte <= 'z') || byte == '+' || byte == '-' || byte == '.' ||
-           byte == '_' || byte == '?' || byte == '=';
+    unsigned uses = use;
+    for (size_t i = 0; i < text.len; i++)
+        uses &= byte_uses[(unsigned char)text.data[i]];
+    return uses == use;
 }
 
 /* "." and "..", alone or before a '-': names that a later tool could take for directories. */
 static bool is_dot_name(struct str name)
 {
+    if (name.data[0] != '.')
+        return false;
     struct str first = str_cut(name, '-').head;
     return str_equal(first, STR(".")) || str_equal(first, STR(".."));
 }
@@ -23,10 +37,9 @@ bool store_path_check(struct str base, struct error *error)
 {
     if (base.len < STORE_PATH_DIGEST_LENGTH + 2)
         return error_set(error, "'%.*s' is too short to be a store path", STR_SHOWN(base));
-    for (size_t i = 0; i < STORE_PATH_DIGEST_LENGTH; i++)
-        if (!nix32_is_digit(base.data[i]))
-            return error_set(error, "store path '%.*s' has an illegal digit in its hash part",
-                             STR_SHOWN(base));
+    if (!all_used((struct str){ base.data, STORE_PATH_DIGEST_LENGTH }, IN_DIGEST))
+        return error_set(error, "store path '%.*s' has an illegal digit in its hash part",
+                         STR_SHOWN(base));
     if (base.data[STORE_PATH_DIGEST_LENGTH] != '-')
         return error_set(error, "store path '%.*s' lacks the '-' behind its hash part",
                          STR_SHOWN(base));
@@ -34,10 +47,9 @@ bool store_path_check(struct str base, struct error *error)
     if (name.len > STORE_PATH_NAME_MAX)
         return error_set(error, "store path '%.*s' has a name longer than %d bytes",
                          STR_SHOWN(base), STORE_PATH_NAME_MAX);
-    for (size_t i = 0; i < name.len; i++)
-        if (!is_name_byte(name.data[i]))
-            return error_set(error, "store path '%.*s' has an illegal byte in its name",
-                             STR_SHOWN(base));
+    if (!all_used(name, IN_NAME))
+        return error_set(error, "store path '%.*s' has an illegal byte in its name",
+                         STR_SHOWN(base));
     if (is_dot_name(name))
         return error_set(error, "store path '%.*s' has the illegal name '%.*s'", STR_SHOWN(base),
                          STR_SHOWN(name));
