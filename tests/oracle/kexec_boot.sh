@@ -1,0 +1,744 @@
+#!/bin/sh
+# kexec_boot.sh [DIRECTORY] - does kexec-boot do what it promises, in every shell?
+#
+# DIRECTORY holds a finished kexec-boot and its files; without it the template is
+# filled in here with values that a careless script would break on. Prints TAP.
+#
+# kexec, systemctl and all that tells of the host are replaced in PATH by fakes that
+# record how they were called. The files that the script reads below /proc, /sys and
+# /run are replaced by mounts in a private mount namespace; where that cannot be had,
+# the claims that need them are skipped by name.
+#
+# What stands in single quotes is meant as it is: hostile values, and programs.
+# shellcheck disable=SC1003,SC2016
+set -u
+
+# The hostile values are no valid UTF-8: grep and sed must take them as bytes.
+export LC_ALL=C
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+template=$here/../../builder/kexec-boot.sh
+finished=${1-}
+
+# --- the private host -------------------------------------------------------
+
+big_memory_kib=4294967296
+
+make_host() {
+  mount -t tmpfs fake /sys/kernel &&
+    mount -t tmpfs fake /proc/sys/kernel &&
+    mount -t tmpfs fake /run &&
+    mkdir -p /run/fake &&
+    printf 'MemTotal: 1 kB\n' >/run/fake/meminfo &&
+    mount --bind /run/fake/meminfo /proc/meminfo
+}
+
+case ${KEXEC_BOOT_HOST-} in
+  probe)
+    make_host 2>/dev/null
+    exit
+    ;;
+  private) make_host || exit 1 ;;
+  none) ;;
+  *)
+    for namespace in -m -rm; do
+      if KEXEC_BOOT_HOST=probe unshare "$namespace" sh "$0" 2>/dev/null; then
+        KEXEC_BOOT_HOST=private exec unshare "$namespace" sh "$0" "$@"
+      fi
+    done
+    KEXEC_BOOT_HOST=none
+    ;;
+esac
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/kexec boot.XXXXXX") || exit 1
+chmod 755 "$scratch"
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# --- TAP --------------------------------------------------------------------
+
+count=0
+failed=0
+problems=
+
+problem() {
+  problems="$problems$1
+"
+}
+
+claim() {
+  count=$((count + 1))
+  if [ -z "$problems" ]; then
+    printf 'ok %d - %s\n' "$count" "$1"
+  else
+    failed=$((failed + 1))
+    printf 'not ok %d - %s\n' "$count" "$1"
+    printf '%s' "$problems" | sed 's/^/# /'
+  fi
+  problems=
+}
+
+skip() {
+  count=$((count + 1))
+  printf 'ok %d - %s # SKIP %s\n' "$count" "$1" "$2"
+}
+
+# --- the fakes --------------------------------------------------------------
+
+fakes=$scratch/fakes
+record=$scratch/record
+expected=$scratch/expected
+mkdir "$fakes"
+
+fake() {
+  {
+    printf '#!/bin/sh\ncall() { printf "[%%s]\\n" "$@" >>"$RECORD"; }\n'
+    cat
+  } >"$fakes/$1"
+  chmod 755 "$fakes/$1"
+}
+
+# FAKE_FAIL, FAKE_FAIL_UNLOAD: the ways (file, classic, plain) that fail.
+# FAKE_PRETEND: the ways that report success and load nothing.
+fake kexec <<'END'
+call kexec "$@"
+way=plain action=
+for argument do
+  case $argument in
+    -s) way=file ;;
+    -c) way=classic ;;
+    --load) action=load ;;
+    -u) action=unload ;;
+    -e) action=execute ;;
+  esac
+done
+set_loaded() { [ ! -e /run/fake ] || echo "$1" >/sys/kernel/kexec_loaded; }
+case $action in
+  load)
+    case " $FAKE_FAIL " in *" $way "*) echo "kexec: $way load failed" >&2; exit 255 ;; esac
+    case " $FAKE_PRETEND " in *" $way "*) exit 0 ;; esac
+    set_loaded 1 ;;
+  unload)
+    case " $FAKE_FAIL_UNLOAD " in *" $way "*) echo "kexec: $way unload failed" >&2; exit 255 ;; esac
+    set_loaded 0 ;;
+esac
+END
+fake systemctl <<'END'
+call systemctl "$@"
+exit "$FAKE_SYSTEMCTL"
+END
+fake sync <<'END'
+call sync "$@"
+END
+fake id <<'END'
+echo "$FAKE_UID"
+END
+fake dmesg <<'END'
+echo "[    1.0] fake kernel message"
+END
+
+# What the fakes have recorded of one call.
+recorded() {
+  printf '[%s]\n' "$@"
+}
+
+recorded_sync() {
+  [ "$fakes_obeyed" = no ] || recorded sync
+}
+
+expect_load() {
+  recorded kexec "$@" --load "$tree/$kernel_name" "--initrd=$tree/$initrd_name" \
+    "--command-line=$command_line"
+}
+
+# --- the script under test --------------------------------------------------
+
+single_quoted() {
+  printf "'"
+  printf '%s' "$1" | sed "s/'/'\\\\''/g"
+  printf "'"
+}
+
+if [ -n "$finished" ]; then
+  source_script=$finished/kexec-boot
+  [ -f "$source_script" ] || {
+    printf 'Bail out! %s does not exist\n' "$source_script"
+    exit 1
+  }
+  eval "$(grep -E '^(kernel_name|initrd_name|command_line)=' "$source_script")"
+  finished=$(CDPATH='' cd -- "$finished" && pwd -P)
+else
+  kernel_name='b z'\''I$HOME"m`id`#g%s*\e'
+  initrd_name='-in'\'''\''it$(id)&|;rd !~ [x]'
+  # é, and a byte that is not UTF-8.
+  command_line='init=/nix/store/x/init  a="b c" q='\'' d=$HOME $(id) `id` # %s%n * ? \ \\ \n \'\'' & | ; < > ~ ! {1,2} @KERNEL@ '$(printf '\303\251 \377 x')
+  source_script=$scratch/instance
+  while IFS= read -r line; do
+    case $line in
+      'kernel_name=@KERNEL@') line=kernel_name=$(single_quoted "$kernel_name") ;;
+      'initrd_name=@INITRD@') line=initrd_name=$(single_quoted "$initrd_name") ;;
+      'command_line=@COMMAND_LINE@') line=command_line=$(single_quoted "$command_line") ;;
+      'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
+    esac
+    printf '%s\n' "$line"
+  done <"$template" >"$source_script"
+fi
+given_command_line=$command_line
+
+# make_tree DIRECTORY: a finished tree whose script runs in the shell under test.
+make_tree() {
+  mkdir -p "$1"
+  { printf '#!%s\n' "$interpreter" && sed 1d "$source_script"; } >"$1/kexec-boot"
+  chmod 755 "$1/kexec-boot"
+  if [ -n "$finished" ]; then
+    ln -s "$finished/$kernel_name" "$1/$kernel_name"
+    ln -s "$finished/$initrd_name" "$1/$initrd_name"
+  else
+    printf 'kernel' >"$1/$kernel_name"
+    printf 'ramdisk' >"$1/$initrd_name"
+  fi
+}
+
+# --- one run and what is expected of it -------------------------------------
+
+fresh_host() {
+  FAKE_UID=0 FAKE_SYSTEMCTL=0
+  FAKE_FAIL='' FAKE_FAIL_UNLOAD='' FAKE_PRETEND='' RECORD=$record
+  export FAKE_UID FAKE_SYSTEMCTL FAKE_FAIL FAKE_FAIL_UNLOAD FAKE_PRETEND RECORD
+  command_line=$given_command_line
+  : >"$record"
+  if [ "$KEXEC_BOOT_HOST" = private ]; then
+    echo 0 >/sys/kernel/kexec_loaded
+    echo 0 >/proc/sys/kernel/kexec_load_disabled
+    echo 6.1.0-25-amd64 >/proc/sys/kernel/osrelease
+    memory "$big_memory_kib" "$big_memory_kib"
+    mkdir -p /run/systemd/system
+  fi
+}
+
+memory() {
+  printf 'MemTotal: %s kB\nMemFree: 1 kB\nMemAvailable: %s kB\n' "$1" "$2" >/run/fake/meminfo
+}
+
+# with_fakes COMMAND...: sets status, leaves $scratch/stdout and $scratch/stderr.
+with_fakes() {
+  PATH=$fakes:$PATH "$@" >"$scratch/stdout" 2>"$scratch/stderr"
+  status=$?
+}
+
+# Some busybox shells run their own id, sync and dmesg whatever PATH says.
+# Then another user than root must be a real one.
+learn_of_fakes() {
+  fresh_host
+  fakes_obeyed=no user_prefix=
+  FAKE_UID=1000
+  if [ "$(PATH=$fakes:$PATH in_shell -c 'id -u')" = 1000 ]; then
+    fakes_obeyed=yes
+  else
+    user_prefix="setpriv --reuid=65534 --regid=65534 --clear-groups --"
+  fi
+}
+
+# run_as_user ARGS...: fails where there is no other user to be.
+run_as_user() {
+  FAKE_UID=1000
+  # shellcheck disable=SC2086
+  with_fakes $user_prefix "$tree/kexec-boot" "$@"
+  FAKE_UID=0
+}
+
+have_user() {
+  # shellcheck disable=SC2086
+  [ -z "$user_prefix" ] || $user_prefix true 2>/dev/null
+}
+
+# The shell under test itself.
+in_shell() {
+  "$program" ${program_argument:+"$program_argument"} "$@"
+}
+
+run() {
+  with_fakes "$tree/kexec-boot" "$@"
+}
+
+expect_status() {
+  [ "$status" -eq "$1" ] || problem "exit status $status, expected $1; stderr: $(cat "$scratch/stderr")"
+}
+
+# The calls in $expected, and no others.
+expect_calls() {
+  cmp -s "$expected" "$record" || problem "calls differ (- expected, + recorded):
+$(diff -u "$expected" "$record" | sed 1,3d)"
+}
+
+expect_no_calls() {
+  : >"$expected"
+  expect_calls
+}
+
+# Exit status 1, one sentence holding $1, and nothing loaded or executed.
+expect_refusal() {
+  expect_status 1
+  if ! grep -qF -- "$1" "$scratch/stderr" || ! head -n 1 "$scratch/stderr" | grep -q '^kexec-boot: '; then
+    problem "stderr lacks 'kexec-boot: ... $1': $(cat "$scratch/stderr")"
+  fi
+  ! grep -qxF -e '[--load]' -e '[-e]' -e '[systemctl]' "$record" ||
+    problem "something was loaded or executed: $(cat "$record")"
+}
+
+expect_one_line() {
+  [ "$(wc -l <"$scratch/$1")" -eq 1 ] || problem "$1 is not one line: $(cat "$scratch/$1")"
+}
+
+expect_empty() {
+  [ ! -s "$scratch/$1" ] || problem "$1 is not empty: $(cat "$scratch/$1")"
+}
+
+# private CLAIM: is there a private host? Otherwise CLAIM is skipped.
+private() {
+  fresh_host
+  [ "$KEXEC_BOOT_HOST" = private ] && return
+  skip "$1" "no private mount namespace"
+  return 1
+}
+
+# --- the claims -------------------------------------------------------------
+
+claims_of_usage() {
+  fresh_host
+  run --help
+  expect_status 0
+  expect_empty stderr
+  grep -q '^Usage: kexec-boot' "$scratch/stdout" || problem "no usage line"
+  [ "$(awk 'length > 80' "$scratch/stdout" | wc -l)" -eq 0 ] || problem "wider than 80 columns"
+  claim "$shell: --help is on stdout, within 80 columns"
+
+  for arguments in --frobnicate operand --append -x --; do
+    run "$arguments"
+    expect_status 2
+    expect_empty stdout
+    expect_one_line stderr
+    expect_no_calls
+  done
+  claim "$shell: wrong usage is one sentence on stderr and status 2"
+
+  in_shell -n "$tree/kexec-boot" 2>"$scratch/stderr" ||
+    problem "$(cat "$scratch/stderr")"
+  claim "$shell: reads the script without a complaint (-n)"
+}
+
+claims_of_refusals() {
+  fresh_host
+  broken="$scratch/broken $shell"
+  make_tree "$broken"
+  rm "$broken/$kernel_name"
+  with_fakes "$broken/kexec-boot" --now
+  expect_refusal "$broken/$kernel_name is missing"
+  expect_one_line stderr
+  rm -r "$broken"
+  make_tree "$broken"
+  rm "$broken/$initrd_name"
+  with_fakes "$broken/kexec-boot" --now
+  expect_refusal "$broken/$initrd_name is missing"
+  expect_no_calls
+  claim "$shell: refuses when the kernel or the ramdisk is missing, naming it"
+
+  text="$shell: refuses to run as another user than root"
+  if have_user; then
+    fresh_host
+    run_as_user --now
+    expect_refusal "root"
+    expect_one_line stderr
+    expect_no_calls
+    claim "$text"
+  else
+    skip "$text" "no other user to run as"
+  fi
+
+  fresh_host
+  bytes=$(($(printf '%s' "$given_command_line" | wc -c)))
+  filler=$(printf '%*s' $((2047 - bytes - 1)) '' | tr ' ' x)
+  run --dry-run --no-memory-check --append "$filler"
+  expect_status 0
+  # Where characters are not bytes it is the bytes that count.
+  with_fakes env LC_ALL=C.UTF-8 "$tree/kexec-boot" --now --append "${filler}y"
+  expect_refusal "2048 bytes"
+  expect_one_line stderr
+  expect_no_calls
+  claim "$shell: takes a command line of 2047 bytes, refuses one of 2048"
+
+  text="$shell: refuses when kexec is missing, naming the package"
+  if private "$text"; then
+    mkdir -p "$scratch/no kexec"
+    for tool in sh cat id stat tail dmesg wc readlink; do
+      ln -sf "$(command -v "$tool")" "$scratch/no kexec/$tool"
+    done
+    ln -sf "$fakes/id" "$scratch/no kexec/id"
+    # A place of its own to hide the kexec that the script finds outside PATH.
+    unshare -m sh -c '
+      for kexec in /usr/sbin/kexec /sbin/kexec; do
+        [ ! -f "$kexec" ] || mount --bind /dev/null "$kexec" || exit 99
+      done
+      PATH=$1 exec "$2" --now' - "$scratch/no kexec" "$tree/kexec-boot" >"$scratch/stdout" 2>"$scratch/stderr"
+    status=$?
+    expect_refusal "kexec-tools"
+    expect_one_line stderr
+    claim "$text"
+  fi
+
+  text="$shell: refuses when the host has kexec disabled"
+  if private "$text"; then
+    echo 1 >/proc/sys/kernel/kexec_load_disabled
+    run --now
+    expect_refusal "kexec_load_disabled"
+    expect_one_line stderr
+    expect_no_calls
+    claim "$text"
+  fi
+}
+
+claims_of_memory() {
+  huge="$scratch/huge $shell"
+  make_tree "$huge"
+  sed 's/^unpacked_kib=.*/unpacked_kib=1073741824/' "$tree/kexec-boot" >"$huge/kexec-boot"
+
+  text="$shell: refuses when memory cannot hold what is unpacked at boot, in MiB"
+  if private "$text"; then
+    memory 2097152 2097152
+    with_fakes "$huge/kexec-boot" --now
+    expect_refusal "has 2048 MiB"
+    grep -qE 'takes (10|20)[0-9]{5} MiB' "$scratch/stderr" || problem "$(cat "$scratch/stderr")"
+    expect_one_line stderr
+    expect_no_calls
+    claim "$text"
+  fi
+
+  text="$shell: --no-memory-check goes ahead all the same"
+  if private "$text"; then
+    memory 2097152 1
+    with_fakes "$huge/kexec-boot" --now --no-memory-check
+    expect_status 0
+    grep -qxF -e '[-e]' "$record" || problem "was not executed"
+    claim "$text"
+  fi
+
+  # 1 GiB unpacked fits into 1.5 GiB only if it may fill more than half of it.
+  text="$shell: demands room for half of memory without root=, not with it"
+  if private "$text"; then
+    sed -e 's/^unpacked_kib=.*/unpacked_kib=1048576/' -e 's/^command_line=.*/command_line=/' \
+      "$tree/kexec-boot" >"$huge/kexec-boot"
+    memory $((1048576 * 3 / 2)) "$big_memory_kib"
+    [ -z "$finished" ] || memory $((1048576 * 3 / 2 + $(stat -L -c %s "$tree/$initrd_name") / 1024 + 1)) "$big_memory_kib"
+    with_fakes "$huge/kexec-boot" --now
+    expect_refusal "half"
+    with_fakes "$huge/kexec-boot" --now --append root=fstab
+    expect_status 0
+    claim "$text"
+  fi
+
+  text="$shell: refuses when memory cannot hold what is to be loaded, unloading first what is"
+  if private "$text"; then
+    memory "$big_memory_kib" 1
+    echo 1 >/sys/kernel/kexec_loaded
+    run --now
+    expect_refusal "are available"
+    recorded kexec -u >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+  rm -r "$huge"
+}
+
+claims_of_loading() {
+  text="$shell: kernel, ramdisk and command line arrive byte for byte"
+  if private "$text"; then
+    for locale in C C.UTF-8; do
+      fresh_host
+      with_fakes env LC_ALL="$locale" "$tree/kexec-boot" --now
+      expect_status 0
+      expect_empty stderr
+      { expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
+      expect_calls
+    done
+    claim "$text"
+  fi
+
+  text="$shell: --append adds its arguments after a space, in order, byte for byte"
+  if private "$text"; then
+    first='a="$HOME `id`'\'' \' second='* # b  c'
+    run --append "$first" --now --append "$second" --append= --append=d=e
+    expect_status 0
+    command_line="$given_command_line $first $second d=e"
+    { expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+
+  text="$shell: tries the file system call first from Linux 6.1 on, last before"
+  if private "$text"; then
+    FAKE_FAIL="file classic plain"
+    for release in 6.1.0-25-amd64 6.12 7.0.9 10.0.1; do
+      echo "$release" >/proc/sys/kernel/osrelease
+      : >"$record"
+      run --now
+      expect_status 1
+      { expect_load -s; expect_load -c; expect_load; } >"$expected"
+      expect_calls
+    done
+    for release in 6.0.19 5.10.0-33-amd64 3.10.0 4.19; do
+      echo "$release" >/proc/sys/kernel/osrelease
+      : >"$record"
+      run --now
+      expect_status 1
+      { expect_load -c; expect_load; expect_load -s; } >"$expected"
+      expect_calls
+    done
+    claim "$text"
+  fi
+
+  text="$shell: falls back silently until one way loads"
+  if private "$text"; then
+    FAKE_FAIL="file classic"
+    run --now
+    expect_status 0
+    expect_empty stderr
+    { expect_load -s; expect_load -c; expect_load; recorded_sync; recorded kexec -e; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+
+  text="$shell: never executes when loading fails, and tells of every failure"
+  if private "$text"; then
+    for option in --now ''; do
+      : >"$record"
+      FAKE_FAIL="file classic plain"
+      run ${option:+"$option"}
+      expect_status 1
+      ! grep -qxF -e '[-e]' -e '[systemctl]' "$record" || problem "executed: $(cat "$record")"
+      for fact in 'kexec-boot: ' 'file load failed' 'classic load failed' 'plain load failed' 'fake kernel message'; do
+        [ "$fact $fakes_obeyed" != 'fake kernel message no' ] || continue
+        grep -qF -- "$fact" "$scratch/stderr" || problem "stderr lacks '$fact'"
+      done
+    done
+    claim "$text"
+  fi
+
+  text="$shell: does not believe a kexec that reports success and loaded nothing"
+  if private "$text"; then
+    FAKE_PRETEND="file classic plain"
+    run --now
+    expect_status 1
+    { expect_load -s; expect_load -c; expect_load; } >"$expected"
+    expect_calls
+    grep -q 'nothing loaded' "$scratch/stderr" || problem "$(cat "$scratch/stderr")"
+    claim "$text"
+  fi
+
+  text="$shell: unloads first what is already loaded, and says so"
+  if private "$text"; then
+    echo 1 >/sys/kernel/kexec_loaded
+    run --now
+    expect_status 0
+    grep -q unloading "$scratch/stdout" || problem "does not say so"
+    { recorded kexec -u; expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+
+  text="$shell: unloads through the file system call where only that works, or refuses"
+  if private "$text"; then
+    echo 1 >/sys/kernel/kexec_loaded
+    FAKE_FAIL_UNLOAD=plain
+    run --now
+    expect_status 0
+    { recorded kexec -u; recorded kexec -s -u; expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
+    expect_calls
+    echo 1 >/sys/kernel/kexec_loaded
+    : >"$record"
+    FAKE_FAIL_UNLOAD="plain file"
+    run --now
+    expect_refusal "cannot be unloaded"
+    claim "$text"
+  fi
+}
+
+claims_of_executing() {
+  text="$shell: shuts down through systemd where it is running"
+  if private "$text"; then
+    run
+    expect_status 0
+    { expect_load -s; recorded systemctl kexec; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+
+  text="$shell: executes at once where systemd is not running"
+  if private "$text"; then
+    rmdir /run/systemd/system
+    run
+    expect_status 0
+    { expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+
+  text="$shell: stops when systemctl kexec fails, and names --now"
+  if private "$text"; then
+    FAKE_SYSTEMCTL=1
+    run
+    expect_status 1
+    expect_one_line stderr
+    grep -q -e '--now' "$scratch/stderr" || problem "$(cat "$scratch/stderr")"
+    { expect_load -s; recorded systemctl kexec; } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+}
+
+claims_of_dry_run() {
+  text="$shell: --dry-run runs nothing, needs no root, and prints what a real run does"
+  if private "$text"; then
+    for loaded in 0 1; do
+      for option in --now ''; do
+        for FAKE_FAIL in '' file; do
+                set -- --append 'a="$b `c` '\'' d' ${option:+"$option"}
+          : >"$record"
+          echo "$loaded" >/sys/kernel/kexec_loaded
+          if have_user; then run_as_user --dry-run "$@"; else run --dry-run "$@"; fi
+          expect_status 0
+          expect_empty stderr
+          expect_no_calls
+          [ "$(cat /sys/kernel/kexec_loaded)" = "$loaded" ] || problem "changed what is loaded"
+          cp "$scratch/stdout" "$scratch/printed"
+
+          run "$@"
+          cp "$record" "$expected"
+          : >"$record"
+          echo "$loaded" >/sys/kernel/kexec_loaded
+          with_fakes in_shell -c 'eval "$1"' - "$(cat "$scratch/printed")"
+          expect_status 0
+          expect_calls
+        done
+      done
+    done
+    claim "$text"
+  fi
+
+  text="$shell: the printed commands too execute nothing when loading fails"
+  if private "$text"; then
+    run --dry-run --now
+    FAKE_FAIL="file classic plain"
+    with_fakes in_shell -c "$(cat "$scratch/stdout")"
+    ! grep -qxF -e '[-e]' -e '[sync]' "$record" || problem "executed: $(cat "$record")"
+    claim "$text"
+  fi
+}
+
+# finds CLAIM DIRECTORY PATH COMMAND...: COMMAND run in DIRECTORY finds the tree.
+# What it found is read from the printed commands, by running them with the fakes.
+finds() {
+  text="$shell: finds its tree $1" directory=$2 path=$3
+  shift 3
+  fresh_host
+  # CDPATH would make a careless cd print, or go elsewhere.
+  (CDPATH=/:/usr && export CDPATH && cd -- "$directory" &&
+    PATH=$fakes:$path exec "$@" --dry-run --now --no-memory-check) >"$scratch/printed" 2>"$scratch/stderr"
+  status=$?
+  expect_status 0
+  with_fakes in_shell -c "$(cat "$scratch/printed")"
+  { expect_load; recorded_sync; recorded kexec -e; } >"$expected"
+  # Which system call comes first depends on the host where that is not ours.
+  grep -vxF -e '[-s]' -e '[-c]' "$record" >"$scratch/filtered"
+  cp "$scratch/filtered" "$record"
+  expect_calls
+  claim "$text"
+}
+
+claims_of_finding() {
+  base="$scratch/a \$b 'c' $shell
+d"
+  saved=$tree
+  tree=$base/tree
+  make_tree "$tree"
+  mkdir -p "$base/elsewhere/-bin"
+  ln -s ../../tree/kexec-boot "$base/elsewhere/-bin/kexec-boot"
+  ln -s "$base/elsewhere/-bin/kexec-boot" "$base/elsewhere/second link"
+  ln -s tree "$base/linked tree"
+
+  finds "by an absolute path with spaces, quotes and a newline" / "$PATH" "$tree/kexec-boot"
+  finds "by a relative path" "$base" "$PATH" tree/kexec-boot
+  finds "from inside it" "$tree" "$PATH" ./kexec-boot
+  finds "through PATH" / "$tree:$PATH" kexec-boot
+  finds "through a relative PATH" "$base" "tree:$PATH" kexec-boot
+  finds "through a link" / "$PATH" "$base/elsewhere/-bin/kexec-boot"
+  finds "through a relative link in a directory named -bin" \
+    "$base/elsewhere" "$PATH" "$program" ${program_argument:+"$program_argument"} -- -bin/kexec-boot
+  finds "through a link to a link in PATH" / "$base/elsewhere:$PATH" "second link"
+  finds "through a link to the tree" "$base" "$PATH" "linked tree/kexec-boot"
+  finds "as an argument of the shell" "$tree" "$PATH" \
+    "$program" ${program_argument:+"$program_argument"} kexec-boot
+
+  tree="$base/ends in
+"
+  make_tree "$tree"
+  finds "in a directory whose name ends in a newline" "$tree" "$PATH" ./kexec-boot
+  tree=$base/tree
+
+  # A tree of links, as Nix's linkFarm makes them: the script is elsewhere.
+  mkdir "$base/farm"
+  mv "$tree/kexec-boot" "$base/the script"
+  ln -s "$base/the script" "$base/farm/kexec-boot"
+  ln -s "$tree/$kernel_name" "$base/farm/$kernel_name"
+  ln -s "$tree/$initrd_name" "$base/farm/$initrd_name"
+  tree=$base/farm
+  finds "when the script is itself a link in it" / "$PATH" "$tree/kexec-boot"
+  tree=$saved
+}
+
+# --- all of it, in each shell -----------------------------------------------
+
+# One sentence a shell, not one a claim, where the shell is missing.
+each_shell() {
+  for shell in dash bash "bash --posix" "busybox sh"; do
+    program=$(command -v "${shell%% *}") || {
+      skip "$shell: all claims" "${shell%% *} is not installed"
+      continue
+    }
+    program_argument=
+    case $shell in
+      *' '*) program_argument=${shell#* } ;;
+    esac
+    interpreter=$program${program_argument:+ $program_argument}
+    tree=$scratch/tree\ $shell
+    make_tree "$tree"
+    learn_of_fakes
+    claims_of_usage
+    claims_of_refusals
+    claims_of_memory
+    claims_of_loading
+    claims_of_executing
+    claims_of_dry_run
+    claims_of_finding
+  done
+}
+
+claims_of_text() {
+  if command -v shellcheck >/dev/null; then
+    shellcheck -s sh "$source_script" >"$scratch/stdout" 2>&1 || problem "$(cat "$scratch/stdout")"
+    claim "the finished script passes shellcheck"
+  else
+    skip "the finished script passes shellcheck" "shellcheck is not installed"
+  fi
+  if [ -z "$finished" ]; then
+    for name in KERNEL INITRD COMMAND_LINE UNPACKED_KIB; do
+      [ "$(grep -c "@$name@" "$template")" -eq 1 ] || problem "@$name@ is not on exactly one line"
+      grep -qE "^[a-z_]+=@$name@\$" "$template" || problem "@$name@ is not the whole value of an assignment"
+    done
+    claim "each placeholder of the template stands once, as the value of an assignment"
+  fi
+}
+
+claims_of_text
+each_shell
+printf '1..%d\n' "$count"
+[ "$failed" -eq 0 ]

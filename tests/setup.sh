@@ -1,0 +1,48 @@
+# setup.sh — installs what is missing. To be read in with '.'.
+#
+#   need PACKAGE...   Debian packages; installs those that are missing, as root or through sudo. On a
+#                     system without apt it names what to install and stops.
+# shellcheck shell=sh disable=SC2034  # the lists are for whoever reads this in
+
+# What the build takes, and what the demo and the tests take besides.
+build_packages="gcc libc6-dev meson ninja-build pkg-config scdoc libsqlite3-dev libsystemd-dev
+    libsquashfs-dev libcjson-dev libssl-dev"
+demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
+test_packages="clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck bash dash
+    sqlite3 strace systemd squashfs-tools-ng kexec-tools libarchive-tools jq procps file git"
+
+# Meson, Nix and kexec-tools ask or print; nobody is there to answer.
+apt() {
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root="sudo --preserve-env=DEBIAN_FRONTEND"
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get -o Dpkg::Use-Pty=0 -qq "$@" >/dev/null
+}
+
+stop() {
+    printf '%s: %s\n' "$0" "$1" >&2
+    exit 1
+}
+
+# The packages of the arguments that are not installed.
+missing_packages() {
+    for package; do
+        dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null |
+            grep -qx installed || printf '%s ' "$package"
+    done
+}
+
+need() {
+    [ -z "${SETUP_DONE:-}" ] || return 0
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+        stop "this is not Debian: install what these packages hold, then set SETUP_DONE=1: $*"
+    fi
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    printf 'Installing: %s\n' "$missing"
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        stop "install these packages as root first: $missing"
+    fi
+    apt update || stop "the list of packages could not be fetched"
+    # shellcheck disable=SC2086  # a list
+    apt install --no-install-recommends $missing || stop "these packages could not be installed: $missing"
+}

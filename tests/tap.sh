@@ -1,0 +1,73 @@
+# tap.sh — claims, for the tests that are shell scripts. To be read in with '.'; needs nothing but POSIX sh.
+#
+#   . tests/tap.sh
+#   claim "the sum is right" test $((1 + 1)) = 2
+#   have strace "no program is run" && claim "no program is run" no_exec
+#   finish
+#
+# claim TEXT COMMAND...     runs the command in a subshell: true is "ok". What it prints is shown when it is not.
+# skip TEXT REASON          a claim that cannot be tried here.
+# have PROGRAM TEXT...      is the program there? If not, skips these claims and is false.
+# finish                    the last line of every test: prints the plan; false if a claim failed or none was made.
+# bail REASON               ends the test: it cannot be run at all.
+#
+# A test that ends in another way than by `finish` says so and fails.
+# shellcheck shell=sh
+
+tap_count=0
+tap_failed=0
+tap_finished=
+tap_log=$(mktemp "${TMPDIR:-/tmp}/tap.XXXXXX") || exit 1
+
+tap_end() {
+    tap_status=$?
+    rm -f "$tap_log"
+    [ -z "$tap_finished" ] || exit "$tap_status"
+    printf 'Bail out! %s stopped before its end, with status %d\n' "$0" "$tap_status"
+    exit 1
+}
+trap tap_end EXIT
+trap 'exit 1' HUP INT TERM
+
+claim() {
+    tap_text=$1
+    shift
+    tap_count=$((tap_count + 1))
+    if ("$@") >"$tap_log" 2>&1 </dev/null; then
+        printf 'ok %d - %s\n' "$tap_count" "$tap_text"
+        return
+    fi
+    tap_failed=$((tap_failed + 1))
+    printf 'not ok %d - %s\n' "$tap_count" "$tap_text"
+    sed -n 's/^/# /; 1,40p' "$tap_log"
+}
+
+skip() {
+    tap_count=$((tap_count + 1))
+    printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
+}
+
+have() {
+    tap_program=$1
+    shift
+    command -v "$tap_program" >/dev/null 2>&1 && return
+    for tap_text; do
+        skip "$tap_text" "$tap_program is not installed"
+    done
+    return 1
+}
+
+bail() {
+    tap_finished=yes
+    printf 'Bail out! %s\n' "$1"
+    exit 1
+}
+
+finish() {
+    tap_finished=yes
+    printf '1..%d\n' "$tap_count"
+    [ "$tap_count" -gt 0 ] || printf '# no claim was made\n'
+    [ "$tap_failed" -eq 0 ] || printf '# %d of %d claims failed\n' "$tap_failed" "$tap_count"
+    [ "$tap_count" -gt 0 ] && [ "$tap_failed" -eq 0 ]
+    exit
+}
