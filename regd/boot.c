@@ -128,7 +128,6 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     enum profile_state state;
     struct str base;
     uint64_t number;
-    bool made;
     if (command->settings.no_profile)
         return true;
     if (!profile_look(&command->store, command->profile, &state, error))
@@ -139,8 +138,7 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     }
     if (!state_make_directories(&command->store, *command->arena, error) ||
         !find_system(command, &base, error) ||
-        !profile_set(&command->store, command->profile, base, command->arena, &number, &made,
-                     error))
+        !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile");
     tell_note(command, "%s is now generation %llu, %.*s", command->profile,
               (unsigned long long)number, STR_ARG(base));
@@ -150,8 +148,7 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     return true;
 }
 
-/* The steps do not depend on each other, so each is tried; the first failure is told as the
- * result, later ones as warnings. */
+/* The steps do not depend on each other, so each is tried, and all failures are told. */
 bool command_boot(struct command *command, struct error *error)
 {
     static bool (*const steps[])(struct command *, cJSON *, struct error *) = {
@@ -168,10 +165,12 @@ bool command_boot(struct command *command, struct error *error)
         if (done)
             *error = failure;
         else
-            tell_warning("%s", failure.sentence);
+            error_set(error, "%s; %s", arena_copy(command->arena, str_from(error->sentence)).data,
+                      failure.sentence);
         done = false;
     }
-    tell_ready();
+    if (done)
+        tell_ready();
     if (done && command->settings.json)
         return tell_json(report, error);
     cJSON_Delete(report);

@@ -11,8 +11,6 @@
 
 #include "schema/store_db.h"
 
-enum { BULK_COLUMNS = 6 };
-
 struct bulk_rows {
     size_t count;
     const void *context;

@@ -1,6 +1,5 @@
 /* dump.c — the database as a manifest, as `nix-store --dump-db` prints it. */
 #include "regd/command.h"
-#include "regd/profile.h"
 #include "schema/base/own.h"
 
 #include "schema/manifest.h"
@@ -32,7 +31,7 @@ bool command_dump(struct command *command, struct error *error)
     struct path_list list = { 0 };
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
-    enum store_db_answer answer = store_db_open_read(&command->store, *command->arena, &db, error);
+    enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
     if (answer == STORE_DB_ABSENT)
         return error_set(error, "there is no database in %s", command->store.state_dir.data);
     if (answer == STORE_DB_FAILED || !store_reader_open(&command->store, &db, &reader, error))

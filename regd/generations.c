@@ -45,10 +45,8 @@ static bool set(struct command *command, const char *target, struct error *error
 {
     struct str base;
     uint64_t number;
-    bool made;
     if (!store_link_resolve(&command->store, target, command->arena, &base, error) ||
-        !profile_set(&command->store, command->profile, base, command->arena, &number, &made,
-                     error))
+        !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile %s", command->profile);
     tell_note(command, "%s is now generation %llu, %.*s", command->profile,
               (unsigned long long)number, STR_ARG(base));

@@ -2,6 +2,7 @@
 #include "regd/command.h"
 
 #include "schema/base/own.h"
+#include "schema/store_link.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -127,10 +128,11 @@ static bool run(struct command *command, size_t verb, struct error *error)
     if (!store_open(settings->root, settings->store_dir, settings->state_dir, command->arena,
                     &command->store, error))
         return false;
-    command->profile = settings->profile;
-    if (!command->profile)
-        command->profile =
+    const char *profile = settings->profile;
+    if (!profile)
+        profile =
             arena_format(command->arena, "%s/profiles/system", command->store.state_dir.data).data;
+    command->profile = store_link_absolute(&command->store, profile, command->arena).data;
     bool done = commands[verb](command, error);
     own_close(&command->store.root);
     if (done && (fflush(stdout) != 0 || ferror(stdout)))
@@ -143,6 +145,7 @@ int main(int argc, char **argv)
     struct error error;
     struct arena arena;
     struct command command = { .settings = { .tag = "/etc/NIXOS" }, .arena = &arena };
+    own_standard_streams();
     if (!arena_reserve(&arena, (size_t)16 << 30, &error)) {
         error_print(stderr, program.name, &error);
         return EXIT_FAILURE;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-bool presence_scan(const struct store *store, const struct path_table *table, bool *ret_present,
+bool presence_scan(const struct store *store, const struct name_table *table, bool *ret_present,
                    struct error *error)
 {
     cleanup(own_close) int fd =
@@ -24,8 +24,8 @@ bool presence_scan(const struct store *store, const struct path_table *table, bo
         const struct dirent *entry = readdir(directory);
         if (!entry)
             break;
-        uint32_t path = path_table_find(table, str_from(entry->d_name));
-        if (path != PATH_NONE)
+        uint32_t path = name_table_find(table, str_from(entry->d_name));
+        if (path != NAME_NONE)
             ret_present[path] = true;
     }
     return errno == 0 || error_errno(error, errno, "read the store %s", store->store_dir.data);

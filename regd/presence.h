@@ -10,5 +10,5 @@
 
 /* Sets ret_present[i] (room for every path of the table's list) for those that are there.
  * A store directory that does not exist holds nothing. */
-must_check bool presence_scan(const struct store *store, const struct path_table *table,
+must_check bool presence_scan(const struct store *store, const struct name_table *table,
                               bool *ret_present, struct error *error);

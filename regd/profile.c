@@ -9,13 +9,15 @@
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
+
+enum { LOCK_WAIT_MS = 60 * 1000, LOCK_STEP_MS = 20 };
 
 /* A profile, taken apart. */
 struct place {
@@ -148,7 +150,7 @@ static bool check_valid(const struct store *store, struct str base, struct arena
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     cleanup(store_db_finalize) sqlite3_stmt *find = NULL;
     struct str path = store_path_format(&scratch, store->store_dir, base);
-    enum store_db_answer answer = store_db_open_read(store, scratch, &db, error);
+    enum store_db_answer answer = store_db_open_read(store, &scratch, &db, error);
     if (answer == STORE_DB_FOUND) {
         if (!store_db_prepare(&db, "select 1 from ValidPaths where path = ?", &find, error))
             return false;
@@ -184,18 +186,52 @@ static bool make_generation(const struct store *store, const struct place *place
            add_root(store, link_path.data, arena, error);
 }
 
-bool profile_set(const struct store *store, const char *profile, struct str base,
-                 struct arena *arena, uint64_t *ret_number, bool *ret_made, struct error *error)
+/* The name of the profile's lock. */
+static const char *lock_name(const struct place *place, struct arena *arena)
+{
+    return arena_format(arena, "%s.lock", place->name).data;
+}
+
+/* Takes PROFILE.lock, as nix-env does but for --set, where two could choose the same number. The
+ * file goes with the lock, so whoever waited looks whether it is still the one of that name. */
+static bool lock_profile(const struct place *place, struct arena *arena, int *ret_lock,
+                         struct error *error)
+{
+    const char *name = lock_name(place, arena);
+    for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_STEP_MS) {
+        cleanup(own_close) int lock = openat(
+            place->directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        if (lock < 0)
+            return error_errno(error, errno, "open %s.lock", place->path);
+        bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
+        if (!locked && errno != EWOULDBLOCK && errno != EINTR)
+            return error_errno(error, errno, "lock %s.lock", place->path);
+        if (locked && file_is_named(lock, place->directory, name)) {
+            *ret_lock = own_take(&lock);
+            return true;
+        }
+        nanosleep(&(struct timespec){ .tv_nsec = LOCK_STEP_MS * 1000000L }, NULL);
+    }
+    return error_set(error, "%s.lock: another process has kept it locked for %d s", place->path,
+                     LOCK_WAIT_MS / 1000);
+}
+
+static void unlock_profile(const struct place *place, struct arena *arena)
+{
+    unlinkat(place->directory, lock_name(place, arena), 0);
+}
+
+/* Points the profile at the store path, with its lock held. */
+static bool set(const struct store *store, const struct place *place, struct str base,
+                struct arena *arena, uint64_t *ret_number, struct error *error)
 {
     struct generation_list list;
     struct stat status;
-    cleanup(place_release) struct place place = { .directory = -1 };
-    if (!open_place(store, profile, arena, &place, error) ||
-        !check_valid(store, base, *arena, error) || !list_generations(&place, arena, &list, error))
+    if (!list_generations(place, arena, &list, error))
         return false;
-    if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (fstatat(place->directory, place->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         !S_ISLNK(status.st_mode))
-        return error_set(error, "'%s' is not a symbolic link", place.path);
+        return error_set(error, "'%s' is not a symbolic link", place->path);
     struct str target = store_path_format(arena, store->store_dir, base);
     const struct generation *last = list.count ? &list.items[list.count - 1] : NULL;
     if (last && last->target.len == 0)
@@ -204,33 +240,24 @@ bool profile_set(const struct store *store, const char *profile, struct str base
     uint64_t number = reuse ? last->number : last ? last->number + 1 : 1;
     const char *name =
         reuse ? last->name.data
-              : arena_format(arena, "%s-%llu-link", place.name, (unsigned long long)number).data;
-    if (!reuse && !make_generation(store, &place, target, name, arena, error))
-        return false;
-    if (!link_publish(place.directory, place.name, name, error))
+              : arena_format(arena, "%s-%llu-link", place->name, (unsigned long long)number).data;
+    if (!reuse && !make_generation(store, place, target, name, arena, error))
         return false;
     *ret_number = number;
-    *ret_made = !reuse;
-    return true;
+    return link_publish(place->directory, place->name, name, error);
 }
 
-/* Takes PROFILE.lock, as nix-env does for all but --set. The file goes with the lock. */
-static bool lock_profile(const struct place *place, struct arena *arena, int *ret_lock,
-                         struct error *error)
+bool profile_set(const struct store *store, const char *profile, struct str base,
+                 struct arena *arena, uint64_t *ret_number, struct error *error)
 {
-    const char *name = arena_format(arena, "%s.lock", place->name).data;
-    for (;;) {
-        struct stat ours, theirs;
-        cleanup(own_close) int lock =
-            openat(place->directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (lock < 0 || flock(lock, LOCK_EX) < 0)
-            return error_errno(error, errno, "lock %s.lock", place->path);
-        if (fstat(lock, &ours) == 0 && fstatat(place->directory, name, &theirs, 0) == 0 &&
-            ours.st_ino == theirs.st_ino) {
-            *ret_lock = own_take(&lock);
-            return true;
-        }
-    }
+    cleanup(place_release) struct place place = { .directory = -1 };
+    cleanup(own_close) int lock = -1;
+    if (!open_place(store, profile, arena, &place, error) ||
+        !check_valid(store, base, *arena, error) || !lock_profile(&place, arena, &lock, error))
+        return false;
+    bool done = set(store, &place, base, arena, ret_number, error);
+    unlock_profile(&place, arena);
+    return done;
 }
 
 static bool rollback(const struct place *place, struct arena *arena, uint64_t *ret_from,
@@ -267,6 +294,6 @@ bool profile_rollback(const struct store *store, const char *profile, struct are
         !lock_profile(&place, arena, &lock, error))
         return false;
     bool done = rollback(&place, arena, ret_from, ret_number, error);
-    unlinkat(place.directory, arena_format(arena, "%s.lock", place.name).data, 0);
+    unlock_profile(&place, arena);
     return done;
 }

@@ -1,10 +1,10 @@
 /* profile.h — profiles and their generations.
  *
- * Shape    PROFILE           -> NAME-N-link, the current generation (a relative link)
- *          PROFILE-N-link    -> STORE_DIR/…, generation N
+ * Shape    PROFILE         -> NAME-N-link, the current generation (a relative link)
+ *          PROFILE-N-link  -> STORE_DIR/…, generation N
  *          STATE_DIR/gcroots/auto/<nix32 of the SHA-1 of PROFILE-N-link> -> PROFILE-N-link
- * Rules    The same target as that of the highest generation makes no new one; else N is the
- * highest number plus one. An entry of the directory counts as a generation if its name starts with
+ * Rules    The same target as that of the highest generation makes no new one; else N is the highest
+ *          number plus one. An entry of the directory counts as a generation if its name starts with
  *          "NAME-", a number of 32 bits and "-link"; whatever it is and whatever follows.
  * Source   Nix, src/libstore/profiles.cc and gc.cc. The links are those of `nix-env --set`.
  */
@@ -39,11 +39,10 @@ must_check bool profile_look(const struct store *store, const char *profile,
 must_check bool profile_list(const struct store *store, const char *profile, struct arena *arena,
                              struct generation_list *ret_list, struct error *error);
 
-/* Points the profile at a store path, making a generation if need be: *ret_made. The path has to
- * be valid in the database. Each link is either as before or as wanted, whenever one looks. */
+/* Points the profile at a store path, making a generation if need be. The path has to be valid in
+ * the database. Each link is either as before or as wanted, whenever one looks. */
 must_check bool profile_set(const struct store *store, const char *profile, struct str base,
-                            struct arena *arena, uint64_t *ret_number, bool *ret_made,
-                            struct error *error);
+                            struct arena *arena, uint64_t *ret_number, struct error *error);
 
 /* Points the profile at the highest generation below the current one. */
 must_check bool profile_rollback(const struct store *store, const char *profile,

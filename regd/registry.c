@@ -22,7 +22,7 @@
 struct merge {
     const struct store *store;
     const struct path_list *list;
-    struct path_table table;
+    struct name_table table;
     struct path_graph graph;
     uint32_t *order; /* of the graph */
     bool *left_out;
@@ -33,7 +33,7 @@ struct merge {
     bool *is_new; /* it has no row yet */
     int64_t *outside_ids;
     struct store_rows rows;
-    size_t reference_capacity, output_capacity;
+    size_t output_capacity;
 };
 
 static struct str base_of(const struct merge *merge, uint32_t path)
@@ -178,9 +178,6 @@ static bool find_id(const struct merge *merge, const struct store_db *db, sqlite
 
 static void add_reference(struct merge *merge, int64_t referrer, int64_t reference)
 {
-    merge->rows.references =
-        arena_grow(merge->arena, merge->rows.references, merge->rows.reference_count,
-                   &merge->reference_capacity, sizeof *merge->rows.references);
     merge->rows.references[merge->rows.reference_count++] =
         (struct reference_row){ referrer, reference };
 }
@@ -249,9 +246,11 @@ static bool find_last_id(const struct store_db *db, int64_t *ret_id, struct erro
                           &last, error))
         return false;
     enum store_db_answer answer = store_db_step(db, last, error);
-    if (answer == STORE_DB_FOUND)
-        *ret_id = sqlite3_column_int64(last, 0);
-    return answer == STORE_DB_FOUND;
+    if (answer != STORE_DB_FOUND)
+        return answer == STORE_DB_ABSENT;
+    *ret_id = sqlite3_column_int64(last, 0);
+    return (*ret_id >= 0 && *ret_id < INT64_MAX - PATH_COUNT_MAX) ||
+           error_set(error, "the database has no row numbers left");
 }
 
 /* New paths get ids in the list's order, as Nix gives them. */
@@ -417,8 +416,10 @@ bool registry_merge(const struct store *store, const struct path_list *list,
         .rows = { .store = store, .list = list, .ids = arena_new(arena, int64_t, list->count) },
         .is_new = arena_new(arena, bool, list->count),
     };
-    merge.graph = path_graph_make(&merge.table, arena);
+    merge.graph = path_graph_make(list, &merge.table, arena);
     merge.outside_ids = arena_new(arena, int64_t, merge.graph.outside_count);
+    merge.rows.references = arena_new(arena, struct reference_row,
+                                      merge.graph.starts[list->count] + merge.graph.outside_count);
     if (!check_alone(&merge, options->missing, error))
         return false;
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;

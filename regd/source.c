@@ -36,27 +36,39 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     return true;
 }
 
-static void add_name(struct option_list *list, const char *name, struct arena *arena)
-{
-    list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    list->items[list->count++] = name;
-}
-
 static bool is_there(const struct store *store, const char *path)
 {
     cleanup(own_close) int fd = root_open(store->root, path, O_PATH, 0);
     return fd >= 0;
 }
 
-static int compare_names(const void *left, const void *right)
+/* A mounted layer of the store image, beside the store. */
+struct layer {
+    uint64_t number; /* 0 for .ro-store, the uppermost; N for .ro-store.N */
+    const char *manifest;
+};
+
+static bool parse_layer(struct str name, uint64_t *ret_number)
 {
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
+    *ret_number = 0;
+    if (str_equal(name, STR(".ro-store")))
+        return true;
+    struct str prefix = STR(".ro-store.");
+    return str_starts(name, prefix) &&
+           str_to_number(str_skip(name, prefix.len), UINT32_MAX, ret_number);
 }
 
-/* The layers are mounted beside the store: .ro-store, .ro-store.1 … */
+static int compare_layers(const void *left, const void *right)
+{
+    const struct layer *a = left, *b = right;
+    return (a->number > b->number) - (a->number < b->number);
+}
+
 static bool find_layers(const struct store *store, struct arena *arena, struct option_list *names,
                         struct error *error)
 {
+    struct layer *layers = NULL;
+    size_t count = 0, capacity = 0;
     struct str parent = str_cut_last(store->store_dir, '/').head;
     const char *path = parent.len ? arena_copy(arena, parent).data : "/";
     cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
@@ -71,17 +83,22 @@ static bool find_layers(const struct store *store, struct arena *arena, struct o
         const struct dirent *entry = readdir(directory);
         if (!entry)
             break;
-        if (!str_starts(str_from(entry->d_name), STR(".ro-store")))
+        struct layer layer;
+        if (!parse_layer(str_from(entry->d_name), &layer.number))
             continue;
-        const char *name =
+        layer.manifest =
             arena_format(arena, "%.*s/%s/" MANIFEST_NAME, STR_ARG(parent), entry->d_name).data;
-        if (is_there(store, name))
-            add_name(names, name, arena);
+        if (!is_there(store, layer.manifest))
+            continue;
+        layers = arena_grow(arena, layers, count, &capacity, sizeof *layers);
+        layers[count++] = layer;
     }
     if (errno != 0)
         return error_errno(error, errno, "read the directory %s", path);
-    if (names->count)
-        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    if (count)
+        qsort(layers, count, sizeof *layers, compare_layers);
+    for (size_t i = 0; i < count; i++)
+        option_list_add(names, layers[i].manifest, arena);
     return true;
 }
 
@@ -93,12 +110,12 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
     if (!source_kernel_parameter(store, "regInfo", arena, &given, error))
         return false;
     if (given)
-        add_name(&names, given, arena);
+        option_list_add(&names, given, arena);
     else if (!find_layers(store, arena, &names, error))
         return false;
     const char *copy = arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data;
     if (names.count == 0 && is_there(store, copy))
-        add_name(&names, copy, arena);
+        option_list_add(&names, copy, arena);
     *ret_names = names;
     return true;
 }
@@ -111,9 +128,12 @@ static bool read_text(const struct store *store, const char *name, bool found, s
                             error);
     if (!found)
         return file_read(AT_FDCWD, name, manifest_bytes_max, arena, ret_text, error);
-    cleanup(own_close) int fd = root_open(store->root, name, O_RDONLY | O_NOCTTY, 0);
+    struct stat status;
+    cleanup(own_close) int fd = root_open(store->root, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0)
         return error_errno(error, -fd, "open %s", name);
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return error_set(error, "%s is not a file", name);
     return file_read_fd(fd, name, manifest_bytes_max, arena, ret_text, error);
 }
 

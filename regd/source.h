@@ -2,7 +2,8 @@
  *
  * Without being told, regd reads the first of these that there is:
  *   1. regInfo=PATH on the kernel command line, the convention of NixOS virtual machines
- *   2. nix-path-registration on every mounted layer of the store image, /nix/.ro-store*
+ *   2. nix-path-registration on every mounted layer of the store image, /nix/.ro-store and
+ *      /nix/.ro-store.N
  *   3. nix-path-registration in the store: seen through the writable layer, and gone after the
  *      first garbage collection, as it is no valid path; hence last
  * All are looked up below the root.

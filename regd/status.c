@@ -56,7 +56,7 @@ static bool look_at_database(const struct command *command, struct status *statu
 {
     struct path_list list = { 0 };
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
-    enum store_db_answer answer = store_db_open_read(&command->store, *command->arena, &db, error);
+    enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
     if (answer == STORE_DB_FAILED)
         return false;
     status->has_database = answer == STORE_DB_FOUND;

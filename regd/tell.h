@@ -13,8 +13,8 @@
 void tell_step(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A line for the operator, unless --quiet; `is_warning` ones are marked for the journal, and
- * printed in any case. */
+/* A line for the operator, unless --quiet. A warning is marked for the journal, and printed in any
+ * case. */
 void tell_note(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void tell_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

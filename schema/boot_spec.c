@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 
 enum { PARAMS_BYTES_MAX = 1 << 16 };
 
@@ -37,6 +38,16 @@ static bool check_part(int fd, const char *part, struct error *error)
     return status.st_size > 0 || error_set(error, "the system's %s is empty", part);
 }
 
+/* The name stands in scripts and lists, so it is a plain word. */
+static bool check_name(struct str name, struct error *error)
+{
+    bool plain = name.len > 0 && name.data[0] != '-' && name.data[0] != '.';
+    for (size_t i = 0; i < name.len && plain; i++)
+        plain = strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+._-",
+                       name.data[i]);
+    return plain || error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(name));
+}
+
 /* The last component of the file's own path, behind all links. */
 static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct error *error)
 {
@@ -47,7 +58,7 @@ static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct 
         return error_errno(error, length < 0 ? errno : ENAMETOOLONG,
                            "find the kernel's name (is /proc mounted?)");
     *ret_name = arena_copy(arena, str_cut_last((struct str){ path, (size_t)length }, '/').tail);
-    return true;
+    return check_name(*ret_name, error);
 }
 
 static bool read_kernel(const struct store *store, struct str toplevel, const char *given,
@@ -61,17 +72,6 @@ static bool read_kernel(const struct store *store, struct str toplevel, const ch
     }
     return check_part(spec->kernel, "kernel", error) &&
            real_name(spec->kernel, arena, &spec->kernel_name, error);
-}
-
-static bool check_params(struct str params, struct error *error)
-{
-    for (size_t i = 0; i < params.len; i++) {
-        unsigned char byte = (unsigned char)params.data[i];
-        if (byte < 0x20 || byte == 0x7f)
-            return error_set(error, "the kernel parameters have a control character at byte %zu",
-                             i + 1);
-    }
-    return true;
 }
 
 static bool read_params(const struct store *store, struct str toplevel, const char *given,
@@ -88,7 +88,24 @@ static bool read_params(const struct store *store, struct str toplevel, const ch
     }
     while (spec->params.len > 0 && spec->params.data[spec->params.len - 1] == '\n')
         spec->params.len--;
-    return check_params(spec->params, error);
+    return true;
+}
+
+/* A line feed would end the command in a script, and the kernel takes none of them for a blank. */
+static bool check_command_line(struct str line, struct error *error)
+{
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char byte = (unsigned char)line.data[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return error_set(error, "the kernel's command line has a control character at byte %zu",
+                             i + 1);
+    }
+    if (line.len > KERNEL_COMMAND_LINE_LENGTH_MAX)
+        return error_set(error,
+                         "the kernel's command line would have %zu bytes, and the kernel reads "
+                         "at most %d",
+                         line.len, KERNEL_COMMAND_LINE_LENGTH_MAX);
+    return true;
 }
 
 /* `init` may be a link, so it is only looked for below the root. */
@@ -110,12 +127,7 @@ static bool join(struct arena *arena, struct boot_spec *spec, struct error *erro
                          spec->init.data);
     spec->command_line = arena_format(arena, "init=%.*s%s%.*s", STR_ARG(spec->init),
                                       spec->params.len ? " " : "", STR_ARG(spec->params));
-    if (spec->command_line.len > KERNEL_COMMAND_LINE_LENGTH_MAX)
-        return error_set(error,
-                         "the kernel's command line would have %zu bytes, and the kernel reads "
-                         "at most %d",
-                         spec->command_line.len, KERNEL_COMMAND_LINE_LENGTH_MAX);
-    return true;
+    return check_command_line(spec->command_line, error);
 }
 
 bool boot_spec_read(const struct store *store, struct str toplevel,

@@ -6,9 +6,9 @@
  *            kernel-params  the parameters, separated by blanks
  *            init           the program that stage 1 starts
  * Limit    The kernel cuts a longer command line without a word: 2048 bytes with the NUL on x86 and
- *          on arm64 (COMMAND_LINE_SIZE in arch/x86/include/asm/setup.h,
- * arch/arm64/include/uapi/asm/setup.h). Source   NixOS,
- * nixos/modules/system/activation/top-level.nix.
+ *          on arm64 (COMMAND_LINE_SIZE in arch/x86/include/asm/setup.h and in
+ *          arch/arm64/include/uapi/asm/setup.h).
+ * Source   NixOS, nixos/modules/system/activation/top-level.nix.
  */
 #pragma once
 

@@ -247,3 +247,22 @@ bool derivation_is_fixed(const struct derivation *derivation)
     return derivation->output_count == 1 && derivation->outputs[0].hash.len > 0 &&
            str_equal(derivation->outputs[0].name, STR("out"));
 }
+
+/* Both arrays ascend by name. */
+const struct derivation_output *derivation_find_output(const struct derivation *derivation,
+                                                       struct str name)
+{
+    if (derivation->output_count == 0)
+        return NULL;
+    return bsearch(&name, derivation->outputs, derivation->output_count,
+                   sizeof *derivation->outputs, compare_first);
+}
+
+const struct derivation_variable *derivation_find_variable(const struct derivation *derivation,
+                                                           struct str name)
+{
+    if (derivation->environment_count == 0)
+        return NULL;
+    return bsearch(&name, derivation->environment, derivation->environment_count,
+                   sizeof *derivation->environment, compare_first);
+}

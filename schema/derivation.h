@@ -57,5 +57,11 @@ struct derivation {
 must_check bool derivation_parse(struct str text, struct arena *arena,
                                  struct derivation *ret_derivation, struct error *error);
 
+/* Null if there is none of that name. */
+const struct derivation_output *derivation_find_output(const struct derivation *derivation,
+                                                       struct str name);
+const struct derivation_variable *derivation_find_variable(const struct derivation *derivation,
+                                                           struct str name);
+
 /* Is it a fixed-output derivation: one output, "out", with method and hash? */
 bool derivation_is_fixed(const struct derivation *derivation);

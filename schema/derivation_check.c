@@ -9,16 +9,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is known of a derivation: the hash that stands for it in those that use it. */
 struct derivation_memo {
-    struct str base; /* empty: a free slot */
-    bool done;       /* else it is being computed further down the stack */
+    bool done; /* else it is being computed further down the stack */
     struct hash modulo;
 };
-
-enum { MEMO_SLOTS = 64 };
 
 struct derivation_checker derivation_checker_make(int store, struct str store_dir,
                                                   struct arena *arena)
@@ -27,39 +25,14 @@ struct derivation_checker derivation_checker_make(int store, struct str store_di
         .store = store,
         .store_dir = store_dir,
         .arena = arena,
-        .memo = arena_new(arena, struct derivation_memo, MEMO_SLOTS),
-        .memo_mask = MEMO_SLOTS - 1,
+        .names = name_table_make(0, arena),
     };
 }
 
-/* The slot of the derivation, or the free one where it would go. */
-static struct derivation_memo *memo_find(const struct derivation_checker *checker, struct str base)
+/* The memo of a derivation that has been entered. */
+static struct derivation_memo *memo_of(const struct derivation_checker *checker, struct str base)
 {
-    size_t slot = store_path_hash(base) & checker->memo_mask;
-    while (checker->memo[slot].base.len > 0 && !str_equal(checker->memo[slot].base, base))
-        slot = (slot + 1) & checker->memo_mask;
-    return &checker->memo[slot];
-}
-
-static void memo_widen(struct derivation_checker *checker)
-{
-    struct derivation_memo *old = checker->memo;
-    size_t old_slots = checker->memo_mask + 1;
-    checker->memo = arena_new(checker->arena, struct derivation_memo, old_slots * 2);
-    checker->memo_mask = old_slots * 2 - 1;
-    for (size_t i = 0; i < old_slots; i++)
-        if (old[i].base.len > 0)
-            *memo_find(checker, old[i].base) = old[i];
-}
-
-static struct derivation_memo *memo_add(struct derivation_checker *checker, struct str base)
-{
-    if (checker->memo_count * 2 > checker->memo_mask)
-        memo_widen(checker);
-    checker->memo_count++;
-    struct derivation_memo *memo = memo_find(checker, base);
-    memo->base = base;
-    return memo;
+    return &checker->memos[name_table_find(&checker->names, base)];
 }
 
 static bool read_derivation(struct derivation_checker *checker, struct str base,
@@ -76,53 +49,51 @@ static bool read_derivation(struct derivation_checker *checker, struct str base,
            error_in(error, "derivation %s", name);
 }
 
-/* The inputs with their paths replaced by what they stand for. Two that stand for the same (fixed
- * outputs fetched in two ways) become one with the outputs of both. */
-static void replace_inputs(const struct derivation_checker *checker,
-                           const struct derivation *derivation, struct arena *arena,
-                           struct derivation_input *ret_inputs, size_t *ret_count)
+static int compare_inputs(const void *left, const void *right)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < derivation->input_count; i++) {
-        const struct derivation_input *input = &derivation->inputs[i];
-        struct str base = str_cut_last(input->path, '/').tail;
-        char *hex = arena_new(arena, char, HASH_HEX_LENGTH);
-        hash_format_hex(memo_find(checker, base)->modulo.bytes, HASH_BYTES, hex);
-        struct str name = { hex, HASH_HEX_LENGTH };
-        size_t at = 0;
-        while (at < count && str_compare(ret_inputs[at].path, name) < 0)
-            at++;
-        bool is_new = at == count || !str_equal(ret_inputs[at].path, name);
-        if (is_new) {
-            memmove(&ret_inputs[at + 1], &ret_inputs[at], (count - at) * sizeof *ret_inputs);
-            ret_inputs[at] = (struct derivation_input){ .path = name };
-            count++;
-        }
-        struct derivation_input *merged = &ret_inputs[at];
-        size_t total = merged->output_count + input->output_count;
-        struct str *outputs = arena_new(arena, struct str, total);
-        if (merged->output_count)
-            memcpy(outputs, merged->outputs, merged->output_count * sizeof *outputs);
-        if (input->output_count)
-            memcpy(outputs + merged->output_count, input->outputs,
-                   input->output_count * sizeof *outputs);
-        path_names_normalise(outputs, &total);
-        merged->outputs = outputs;
-        merged->output_count = total;
-    }
-    *ret_count = count;
+    return str_compare(((const struct derivation_input *)left)->path,
+                       ((const struct derivation_input *)right)->path);
 }
 
-/* The hash of the derivation with its inputs replaced. */
+/* The outputs of both, each once. */
+static void merge_outputs(struct derivation_input *into, const struct derivation_input *input,
+                          struct arena *arena)
+{
+    size_t total = into->output_count + input->output_count;
+    struct str *outputs = arena_new(arena, struct str, total);
+    for (size_t i = 0; i < into->output_count; i++)
+        outputs[i] = into->outputs[i];
+    for (size_t i = 0; i < input->output_count; i++)
+        outputs[into->output_count + i] = input->outputs[i];
+    path_names_normalise(outputs, &total);
+    into->outputs = outputs;
+    into->output_count = total;
+}
+
+/* The hash of the derivation with its inputs replaced by what they stand for. Two that stand for
+ * the same (fixed outputs fetched in two ways) become one with the outputs of both. */
 static struct hash hash_replaced(const struct derivation_checker *checker,
                                  const struct derivation *derivation, bool masked)
 {
     struct arena scratch = *checker->arena;
-    struct derivation_input *inputs =
-        arena_new(&scratch, struct derivation_input, derivation->input_count + 1);
-    size_t count;
-    replace_inputs(checker, derivation, &scratch, inputs, &count);
-    return derivation_hash(derivation, inputs, count, masked);
+    size_t count = derivation->input_count, kept = 0;
+    struct derivation_input *inputs = arena_new(&scratch, struct derivation_input, count);
+    for (size_t i = 0; i < count; i++) {
+        inputs[i] = derivation->inputs[i];
+        char *hex = arena_new(&scratch, char, HASH_HEX_LENGTH);
+        struct str base = str_cut_last(inputs[i].path, '/').tail;
+        hash_format_hex(memo_of(checker, base)->modulo.bytes, HASH_BYTES, hex);
+        inputs[i].path = (struct str){ hex, HASH_HEX_LENGTH };
+    }
+    if (count)
+        qsort(inputs, count, sizeof *inputs, compare_inputs);
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && str_equal(inputs[kept - 1].path, inputs[i].path))
+            merge_outputs(&inputs[kept - 1], &inputs[i], &scratch);
+        else
+            inputs[kept++] = inputs[i];
+    }
+    return derivation_hash(derivation, inputs, kept, masked);
 }
 
 static size_t algorithm_bytes(struct str algorithm)
@@ -177,13 +148,13 @@ static struct str output_name(const struct derivation_checker *checker, struct s
 static bool check_variable(const struct derivation *derivation,
                            const struct derivation_output *output, struct error *error)
 {
-    for (size_t i = 0; i < derivation->environment_count; i++)
-        if (str_equal(derivation->environment[i].name, output->name))
-            return str_equal(derivation->environment[i].value, output->path) ||
-                   error_set(error, "the variable '%.*s' is '%.*s', not the output path '%.*s'",
-                             STR_ARG(output->name), STR_ARG(derivation->environment[i].value),
-                             STR_ARG(output->path));
-    return error_set(error, "the variable '%.*s' of its output is missing", STR_ARG(output->name));
+    const struct derivation_variable *variable = derivation_find_variable(derivation, output->name);
+    if (!variable)
+        return error_set(error, "the variable '%.*s' of its output is missing",
+                         STR_SHOWN(output->name));
+    return str_equal(variable->value, output->path) ||
+           error_set(error, "the variable '%.*s' is '%.*s', not the output path '%.*s'",
+                     STR_SHOWN(output->name), STR_SHOWN(variable->value), STR_SHOWN(output->path));
 }
 
 /* All inputs of the derivation are in the memo, unless it is fixed. */
@@ -230,22 +201,27 @@ struct stack {
     size_t depth, capacity;
 };
 
-/* Starts on a derivation that is not in the memo. One that is fixed is done at once. */
+/* Starts on a derivation that has no memo yet. One that is fixed is done at once. */
 static bool enter(struct derivation_checker *checker, struct stack *stack, struct str base,
-                  struct error *error)
+                  struct derivation *ret_derivation, struct error *error)
 {
-    struct frame frame = { .base = base };
-    if (!read_derivation(checker, base, &frame.derivation, error))
+    bool added;
+    if (!read_derivation(checker, base, ret_derivation, error))
         return false;
-    struct derivation_memo *memo = memo_add(checker, base);
-    if (derivation_is_fixed(&frame.derivation)) {
-        memo->modulo = derivation_hash_fixed(&frame.derivation.outputs[0]);
-        memo->done = true;
+    checker->memos = arena_grow(checker->arena, checker->memos, checker->names.count,
+                                &checker->memo_capacity, sizeof *checker->memos);
+    struct derivation_memo *memo = &checker->memos[name_table_add(&checker->names, base, &added)];
+    assert(added);
+    if (derivation_is_fixed(ret_derivation)) {
+        *memo = (struct derivation_memo){
+            .done = true,
+            .modulo = derivation_hash_fixed(&ret_derivation->outputs[0]),
+        };
         return true;
     }
     stack->frames = arena_grow(checker->arena, stack->frames, stack->depth, &stack->capacity,
                                sizeof *stack->frames);
-    stack->frames[stack->depth++] = frame;
+    stack->frames[stack->depth++] = (struct frame){ .base = base, .derivation = *ret_derivation };
     return true;
 }
 
@@ -254,24 +230,24 @@ static bool advance(struct derivation_checker *checker, struct stack *stack, str
 {
     struct frame *frame = &stack->frames[stack->depth - 1];
     if (frame->next_input == frame->derivation.input_count) {
-        struct hash modulo = hash_replaced(checker, &frame->derivation, false);
-        struct derivation_memo *memo = memo_find(checker, frame->base);
-        memo->modulo = modulo;
-        memo->done = true;
+        *memo_of(checker, frame->base) = (struct derivation_memo){
+            .done = true,
+            .modulo = hash_replaced(checker, &frame->derivation, false),
+        };
         stack->depth--;
         return true;
     }
     struct str input;
+    struct derivation ignored;
     struct str path = frame->derivation.inputs[frame->next_input++].path;
     if (!store_path_parse(path, checker->store_dir, &input, error))
         return error_in(error, "derivation %.*s: input", STR_ARG(frame->base));
     if (!str_equal(str_cut_last(path, '/').tail, input))
         return error_set(error, "derivation %.*s: input '%.*s' is not plainly spelled",
-                         STR_ARG(frame->base), STR_ARG(path));
-    const struct derivation_memo *memo = memo_find(checker, input);
-    if (memo->base.len == 0)
-        return enter(checker, stack, input, error);
-    return memo->done ||
+                         STR_ARG(frame->base), STR_SHOWN(path));
+    if (name_table_find(&checker->names, input) == NAME_NONE)
+        return enter(checker, stack, input, &ignored, error);
+    return memo_of(checker, input)->done ||
            error_set(error, "derivation %.*s: it is an input of itself", STR_ARG(input));
 }
 
@@ -283,15 +259,14 @@ bool derivation_check(struct derivation_checker *checker, struct str base,
     assert(store_path_is_derivation(base));
     if (store_path_name(base).len <= STR(".drv").len)
         return error_set(error, "derivation %.*s: it has no name", STR_ARG(base));
-    if (!read_derivation(checker, base, &derivation, error))
+    bool is_known = name_table_find(&checker->names, base) != NAME_NONE;
+    bool read = is_known ? read_derivation(checker, base, &derivation, error)
+                         : enter(checker, &stack, base, &derivation, error);
+    if (!read)
         return false;
-    if (!derivation_is_fixed(&derivation)) {
-        if (memo_find(checker, base)->base.len == 0 && !enter(checker, &stack, base, error))
+    while (stack.depth > 0)
+        if (!advance(checker, &stack, error))
             return false;
-        while (stack.depth > 0)
-            if (!advance(checker, &stack, error))
-                return false;
-    }
     if (!check_outputs(checker, base, &derivation, error))
         return error_in(error, "derivation %.*s", STR_ARG(base));
     *ret_derivation = derivation;

@@ -16,13 +16,15 @@
 
 #include "schema/derivation.h"
 #include "schema/digest.h"
+#include "schema/name_table.h"
 
 struct derivation_checker {
-    int store;            /* directory that holds the store paths; borrowed */
-    struct str store_dir; /* its name in the paths */
-    struct arena *arena;  /* holds everything that is read */
-    struct derivation_memo *memo;
-    size_t memo_count, memo_mask;
+    int store;                     /* directory that holds the store paths; borrowed */
+    struct str store_dir;          /* its name in the paths */
+    struct arena *arena;           /* holds everything that is read */
+    struct name_table names;       /* of the derivations that were entered */
+    struct derivation_memo *memos; /* by the names' numbers */
+    size_t memo_capacity;
 };
 
 struct derivation_checker derivation_checker_make(int store, struct str store_dir,

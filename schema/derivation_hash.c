@@ -54,14 +54,6 @@ static void add_strings(struct digest *digest, const struct str *items, size_t c
     add(digest, STR("]"));
 }
 
-static bool is_output(const struct derivation *derivation, struct str name)
-{
-    for (size_t i = 0; i < derivation->output_count; i++)
-        if (str_equal(derivation->outputs[i].name, name))
-            return true;
-    return false;
-}
-
 static void add_outputs(struct digest *digest, const struct derivation *derivation, bool masked)
 {
     add(digest, STR("["));
@@ -85,7 +77,7 @@ static void add_environment(struct digest *digest, const struct derivation *deri
     add(digest, STR("["));
     for (size_t i = 0; i < derivation->environment_count; i++) {
         const struct derivation_variable *variable = &derivation->environment[i];
-        bool hidden = masked && is_output(derivation, variable->name);
+        bool hidden = masked && derivation_find_output(derivation, variable->name);
         add(digest, i ? STR(",(") : STR("("));
         add_string(digest, variable->name);
         add(digest, STR(","));

@@ -1,50 +1,98 @@
 #include "schema/digest.h"
 
+#include "schema/base/library.h"
+
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-static void require(bool done)
+#define LIBCRYPTO "libcrypto.so.3"
+
+/* The functions that are used, once the library is open. */
+static struct {
+    __typeof__(&EVP_MD_CTX_new) make;
+    __typeof__(&EVP_MD_CTX_free) free;
+    __typeof__(&EVP_DigestInit_ex) init;
+    __typeof__(&EVP_DigestUpdate) update;
+    __typeof__(&EVP_DigestFinal_ex) final;
+    const EVP_MD *sha256, *sha1;
+} crypto;
+
+static void require(bool done, const char *sentence)
 {
     if (done)
         return;
-    fputs("out of memory: libcrypto could not compute a digest\n", stderr);
+    fprintf(stderr, "%s\n", sentence);
     exit(EXIT_FAILURE);
+}
+
+static void *find(const char *symbol)
+{
+    void *address = library_find(LIBCRYPTO, symbol);
+    require(address, LIBCRYPTO " could not be loaded");
+    return address;
+}
+
+static void load(void)
+{
+    if (crypto.make)
+        return;
+    __typeof__(&EVP_sha256) sha256 = find("EVP_sha256");
+    __typeof__(&EVP_sha1) sha1 = find("EVP_sha1");
+    crypto.free = find("EVP_MD_CTX_free");
+    crypto.init = find("EVP_DigestInit_ex");
+    crypto.update = find("EVP_DigestUpdate");
+    crypto.final = find("EVP_DigestFinal_ex");
+    crypto.sha256 = sha256();
+    crypto.sha1 = sha1();
+    crypto.make = find("EVP_MD_CTX_new");
+}
+
+static const char failed[] = "out of memory: libcrypto could not compute a digest";
+
+static struct digest start(bool is_sha1)
+{
+    load();
+    EVP_MD_CTX *context = crypto.make();
+    require(context && crypto.init(context, is_sha1 ? crypto.sha1 : crypto.sha256, NULL), failed);
+    return (struct digest){ context };
 }
 
 struct digest digest_start(void)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    require(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL));
-    return (struct digest){ context };
+    return start(false);
 }
 
 void digest_add(struct digest *digest, const void *data, size_t size_bytes)
 {
-    require(EVP_DigestUpdate(digest->context, data, size_bytes));
+    require(crypto.update(digest->context, data, size_bytes), failed);
 }
 
 struct hash digest_finish(struct digest *digest)
 {
     struct hash hash;
-    require(EVP_DigestFinal_ex(digest->context, hash.bytes, NULL));
+    require(crypto.final(digest->context, hash.bytes, NULL), failed);
     digest_release(digest);
     return hash;
 }
 
 void digest_release(struct digest *digest)
 {
-    EVP_MD_CTX_free(digest->context);
+    if (digest->context)
+        crypto.free(digest->context);
     digest->context = NULL;
 }
 
 struct hash digest_sha256(struct str text)
 {
-    struct hash hash;
-    require(EVP_Digest(text.data, text.len, hash.bytes, NULL, EVP_sha256(), NULL));
-    return hash;
+    struct digest digest = digest_start();
+    digest_add(&digest, text.data, text.len);
+    return digest_finish(&digest);
 }
 
 void digest_sha1(struct str text, uint8_t ret_bytes[static SHA1_BYTES])
 {
-    require(EVP_Digest(text.data, text.len, ret_bytes, NULL, EVP_sha1(), NULL));
+    struct digest digest = start(true);
+    digest_add(&digest, text.data, text.len);
+    require(crypto.final(digest.context, ret_bytes, NULL), failed);
+    digest_release(&digest);
 }

@@ -1,7 +1,7 @@
 /* digest.h — computing SHA-256 and SHA-1, through libcrypto.
  *
- * The only file that knows libcrypto. Failure to allocate a context, the one way these can fail,
- * ends the program as an exhausted arena does.
+ * The only file that knows libcrypto, which is loaded at the first use. A library that is not there
+ * or cannot allocate, the only ways these can fail, ends the program as an exhausted arena does.
  */
 #pragma once
 

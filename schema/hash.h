@@ -1,10 +1,10 @@
 /* hash.h — a SHA-256 and the ways Nix spells it.
  *
- * Shape    Read:  64 hex digits (either case), 52 nix32 digits, 44 characters of base64, each bare
- *                 or behind "sha256:"; or SRI, "sha256-" and base64 with or without its '='.
- *          Written: "sha256:" and 64 lower-case hex digits (the database, narHash), or bare hex
- * (the manifest of nix-store --dump-db). Source   Nix, src/libutil/hash.cc, parseNonSRIUnprefixed
- * and parseSRI.
+ * Shape    Read:    64 hex digits (either case), 52 nix32 digits or 44 characters of base64, each
+ *                   bare or behind "sha256:"; or SRI, "sha256-" and base64 with or without its '='.
+ *          Written: 64 lower-case hex digits, bare (the manifest of nix-store --dump-db) or behind
+ *                   "sha256:" (the database).
+ * Source   Nix, src/libutil/hash.cc, parseNonSRIUnprefixed and parseSRI.
  */
 #pragma once
 

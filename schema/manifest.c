@@ -79,15 +79,17 @@ static bool take_references(struct lines *lines, struct str store_dir, struct ar
     uint64_t count;
     if (!take_number(lines, "reference count", REFERENCE_COUNT_MAX, &count, error))
         return false;
-    /* A reference takes two bytes at least, so a count that cannot be true reserves nothing. */
-    if (count > lines->rest.len / 2)
-        return error_set(error, "line %zu: fewer than %llu references follow", lines->number,
-                         (unsigned long long)count);
-    info->references = arena_new(arena, struct str, (size_t)count);
-    for (; info->reference_count < count; info->reference_count++)
-        if (!take_path(lines, "reference", store_dir, &info->references[info->reference_count],
-                       error))
+    /* A reference is a line of '/', a digest, '-' and a name: no more of them can follow, whatever
+     * the count says. */
+    size_t possible = lines->rest.len / (STORE_PATH_DIGEST_LENGTH + 4);
+    info->references = arena_new(arena, struct str, count < possible ? (size_t)count : possible);
+    while (info->reference_count < count) {
+        struct str base;
+        if (!take_path(lines, "reference", store_dir, &base, error))
             return false;
+        assert(info->reference_count < possible);
+        info->references[info->reference_count++] = base;
+    }
     return true;
 }
 

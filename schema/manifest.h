@@ -2,15 +2,19 @@
  * carries, as `nix-store --load-db` reads them and `nix-store --dump-db` writes them.
  *
  * Shape    One record per path, fields one to a line, '\n' after each:
- *            path            STORE_DIR/<digest>-<name>
- *            hash            SHA-256 of the NAR; any of Nix's spellings is read, 64 hex digits are
- * written size            bytes of the NAR, decimal, 0 (unknown) … 2^63-1 deriver         a store
- * path, or empty count           number of references, decimal reference       `count` lines, each
- * a store path No header, no comments, no blank lines. Order    Written ascending by base name,
- * references too; read in any order. Of several records of one path the last counts, alone. Refused
- * What Nix takes by accident: a last line without '\n', a sign before a number, a size of 2^63 or
- * more. A text may end only behind a whole record. Source   Nix, decodeValidPathInfo() in
- * src/libstore/store-api.cc (2.8.0 and today's read the same text).
+ *            path       STORE_DIR/<digest>-<name>
+ *            hash       SHA-256 of the NAR; any of Nix's spellings is read, 64 hex digits written
+ *            size       bytes of the NAR, decimal, 0 (unknown) … 2^63-1
+ *            deriver    a store path, or empty
+ *            count      number of references, decimal
+ *            reference  `count` lines, each a store path
+ *          No header, no comments, no blank lines.
+ * Order    Written ascending by base name, references too; read in any order. Of several records
+ *          of one path the last counts, alone.
+ * Refused  What Nix takes by accident: a last line without '\n', a sign before a number, a size of
+ *          2^63 or more. A text may end only behind a whole record.
+ * Source   Nix, decodeValidPathInfo() in src/libstore/store-api.cc (2.8.0 and today's read the same
+ *          text).
  */
 #pragma once
 

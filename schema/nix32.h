@@ -1,8 +1,8 @@
 /* nix32.h — Nix's base-32: five bits a character, last bits first.
  *
- * Shape    Alphabet "0123456789abcdfghijklmnpqrsvwxyz" (no e, o, u, t), lower case only. N bytes
- * take ceil(8N/5) characters; the bits that are left over in the first one are zero. Source   Nix,
- * src/libutil/hash.cc: printHash32 and parse (2.3 to today).
+ * Shape    The alphabet is "0123456789abcdfghijklmnpqrsvwxyz" (no e, o, u, t), lower case only.
+ *          N bytes take ceil(8N/5) characters; the bits left over in the first one are zero.
+ * Source   Nix, src/libutil/hash.cc: printHash32 and parse (2.3 to today).
  */
 #pragma once
 

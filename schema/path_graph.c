@@ -1,44 +1,21 @@
 #include "schema/path_graph.h"
 
-#include "schema/store_path.h"
-
 #include <assert.h>
 
-struct path_table path_table_make(const struct path_list *list, struct arena *arena)
+struct name_table path_table_make(const struct path_list *list, struct arena *arena)
 {
-    size_t slots = 16;
-    while (slots < list->count * 2)
-        slots *= 2;
-    struct path_table table = {
-        .list = list,
-        .slots = arena_new(arena, uint32_t, slots),
-        .mask = slots - 1,
-    };
+    bool added = true;
+    struct name_table table = name_table_make(list->count, arena);
     for (size_t i = 0; i < list->count; i++) {
-        size_t slot = store_path_hash(list->items[i].base) & table.mask;
-        while (table.slots[slot] != 0)
-            slot = (slot + 1) & table.mask;
-        table.slots[slot] = (uint32_t)i + 1;
+        name_table_add(&table, list->items[i].base, &added);
+        assert(added);
     }
     return table;
 }
 
-uint32_t path_table_find(const struct path_table *table, struct str base)
+struct path_graph path_graph_make(const struct path_list *list, const struct name_table *table,
+                                  struct arena *arena)
 {
-    if (base.len <= STORE_PATH_DIGEST_LENGTH)
-        return PATH_NONE;
-    for (size_t slot = store_path_hash(base) & table->mask;; slot = (slot + 1) & table->mask) {
-        uint32_t found = table->slots[slot];
-        if (found == 0)
-            return PATH_NONE;
-        if (str_equal(table->list->items[found - 1].base, base))
-            return found - 1;
-    }
-}
-
-struct path_graph path_graph_make(const struct path_table *table, struct arena *arena)
-{
-    const struct path_list *list = table->list;
     size_t total = 0, outside_capacity = 0;
     for (size_t i = 0; i < list->count; i++)
         total += list->items[i].reference_count;
@@ -52,8 +29,8 @@ struct path_graph path_graph_make(const struct path_table *table, struct arena *
         graph.starts[i] = filled;
         for (size_t j = 0; j < list->items[i].reference_count; j++) {
             struct str base = list->items[i].references[j];
-            uint32_t target = path_table_find(table, base);
-            if (target != PATH_NONE) {
+            uint32_t target = name_table_find(table, base);
+            if (target != NAME_NONE) {
                 graph.targets[filled++] = target;
                 continue;
             }

@@ -2,22 +2,12 @@
  */
 #pragma once
 
+#include "schema/name_table.h"
 #include "schema/path_info.h"
 
-/* "No such path." */
-#define PATH_NONE UINT32_MAX
-
-/* Finds paths of a list by base name. Borrows the list, which must not change. */
-struct path_table {
-    const struct path_list *list;
-    uint32_t *slots; /* index + 1, or 0 */
-    size_t mask;
-};
-
-struct path_table path_table_make(const struct path_list *list, struct arena *arena);
-
-/* Index of the path, or PATH_NONE. */
-uint32_t path_table_find(const struct path_table *table, struct str base);
+/* Finds the paths of a list by base name: their numbers are their indexes. The list may not name a
+ * path twice. */
+struct name_table path_table_make(const struct path_list *list, struct arena *arena);
 
 /* A reference to a path that is not in the list. */
 struct outside_reference {
@@ -33,7 +23,8 @@ struct path_graph {
     size_t outside_count;
 };
 
-struct path_graph path_graph_make(const struct path_table *table, struct arena *arena);
+struct path_graph path_graph_make(const struct path_list *list, const struct name_table *table,
+                                  struct arena *arena);
 
 /* A cycle: `from` refers to `to`, from which `from` is reached. */
 struct path_cycle {

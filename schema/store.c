@@ -1,9 +1,11 @@
 #include "schema/store.h"
 
 #include "schema/base/own.h"
+#include "schema/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 
 /* Is it "/a/b/c", with at least one component and nothing to resolve? */
@@ -30,6 +32,8 @@ static bool choose(const char *given, const char *variable, const char *standard
         plain.len--;
     if (!is_plain(plain))
         return error_set(error, "'%s' is not a plain absolute path", path);
+    if (plain.len + 1 + STORE_PATH_BASE_MAX >= PATH_MAX)
+        return error_set(error, "the path is too long: %zu bytes", plain.len);
     *ret_path = arena_copy(arena, plain);
     return true;
 }

@@ -41,7 +41,6 @@ create table if not exists DerivationOutputs (
 
 -- Nix 2.26 and later make this table when they first open a database; 2.35 and later then want the
 -- big lock exclusively to drop the index IndexReferrer, which the primary key of Refs makes
--- redundant. A database that says it is done, and never had the index, spares them that; older
--- Nix uses neither. (Nix, src/libstore/local-store.cc, upgradeDBSchema.)
+-- redundant. A new database, which never had the index, says that this is done and spares them
+-- that; older Nix uses neither. (Nix, src/libstore/local-store.cc, upgradeDBSchema.)
 create table if not exists SchemaMigrations (migration text primary key not null);
-insert or ignore into SchemaMigrations values ('20260309-drop-redundant-indexreferrer');

@@ -22,6 +22,9 @@ static const char *const known_migrations[] = {
     "20241024-provenance", /* Determinate Nix: one more column */
 };
 
+/* Neither links nor what would block are followed: these files are ours and Nix's alone. */
+enum { PLAIN_FILE = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
+
 /* The sentence for what SQLite refused. */
 static bool refused(const struct store_db *db, const char *what, struct error *error)
 {
@@ -33,8 +36,7 @@ static bool refused(const struct store_db *db, const char *what, struct error *e
                          "register again",
                          what, reason);
     if (code == SQLITE_BUSY)
-        return error_set(error, "%s: another process has kept the database locked for %d s", what,
-                         STORE_DB_WAIT_MS / 1000);
+        return error_set(error, "%s: another process keeps the database locked", what);
     return error_set(error, "%s: %s", what, reason);
 }
 
@@ -77,6 +79,20 @@ struct str store_db_text(sqlite3_stmt *statement, int column)
     return (struct str){ text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0 };
 }
 
+/* A copy larger than this is not made. */
+static const size_t database_copy_bytes_max = (size_t)8 << 30;
+
+enum {
+    DATABASE_HEADER_BYTES = 100,
+    WAIT_STEP_MS = 20,
+    STORE_DB_READ_WAIT_MS = 3 * 1000,
+};
+
+static void wait_step(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = WAIT_STEP_MS * 1000000L }, NULL);
+}
+
 static const char *db_path(const struct store *store, struct arena *arena, const char *name)
 {
     return arena_format(arena, "%s/db/%s", store->state_dir.data, name).data;
@@ -94,14 +110,15 @@ static enum store_db_answer open_directory(const struct store *store, struct are
         error_errno(error, -db->directory, "open %s", path);
         return STORE_DB_FAILED;
     }
+    struct stat status = { 0 }, schema;
     cleanup(own_close) int file =
         root_open(store->root, db_path(store, &scratch, DB_NAME), O_PATH, 0);
-    if (file >= 0)
+    bool finished = fstatat(db->directory, SCHEMA_NAME, &schema, AT_SYMLINK_NOFOLLOW) == 0;
+    if (file >= 0 && fstat(file, &status) == 0 && (status.st_size > 0 || finished))
         return STORE_DB_FOUND;
-    struct stat status;
-    if (file != -ENOENT)
+    if (file < 0 && file != -ENOENT)
         error_errno(error, -file, "open %s", db_path(store, &scratch, DB_NAME));
-    else if (fstatat(db->directory, SCHEMA_NAME, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    else if (!finished)
         return STORE_DB_ABSENT;
     else
         error_set(error,
@@ -123,7 +140,7 @@ static enum store_db_answer check_schema(const struct store_db *db, struct arena
                                          struct error *error)
 {
     struct str text;
-    cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, O_RDONLY | O_CLOEXEC);
+    cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
     if (fd < 0 && errno == ENOENT)
         return STORE_DB_ABSENT;
     if (fd < 0) {
@@ -242,8 +259,14 @@ static bool check_tables(const struct store_db *db, struct error *error)
     };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         cleanup(store_db_finalize) sqlite3_stmt *statement = NULL;
-        if (!store_db_prepare(db, queries[i], &statement, error))
+        if (store_db_prepare(db, queries[i], &statement, error))
+            continue;
+        if ((sqlite3_errcode(db->sqlite) & 0xff) != SQLITE_ERROR)
             return false;
+        return error_set(error,
+                         DB_NAME ": %s: it is not a finished Nix database; restore it, or move it "
+                                 "and " SCHEMA_NAME " away and register again",
+                         sqlite3_errmsg(db->sqlite));
     }
     return true;
 }
@@ -253,54 +276,104 @@ static bool check(const struct store_db *db, const struct store *store, struct e
     return check_tables(db, error) && check_migrations(db, error) && check_paths(db, store, error);
 }
 
-/* A WAL database cannot be read where its -shm file cannot be made, unless SQLite is told that
- * nobody changes it: true of a read-only disk, where no -wal is left over either. */
-static bool open_immutable(struct store_db *db, const char *path, struct arena scratch,
-                           struct error *error)
+/* What shows that a file was not changed. */
+static bool is_unchanged(const struct stat *before, const struct stat *after)
 {
-    char *quoted = arena_new(&scratch, char, 3 * strlen(path) + 32);
-    char *end = quoted + sprintf(quoted, "file:");
-    for (; *path; path++)
-        end += sprintf(end, strchr("?#%", *path) ? "%%%02x" : "%c", (unsigned char)*path);
-    sprintf(end, "?immutable=1");
-    sqlite3_close(db->sqlite);
-    db->sqlite = NULL;
-    return open_sqlite(db, quoted, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, error);
+    return before->st_ino == after->st_ino && before->st_size == after->st_size &&
+           before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
+           before->st_mtim.tv_nsec == after->st_mtim.tv_nsec;
 }
 
-static bool open_readable(struct store_db *db, const struct store *store, struct arena scratch,
+static bool has_wal(const char *path, struct arena scratch)
+{
+    struct stat status;
+    return stat(arena_format(&scratch, "%s-wal", path).data, &status) == 0 && status.st_size > 0;
+}
+
+/* Reads the file whole. *ret_whole is false if somebody wrote meanwhile. */
+static bool read_whole(const char *path, struct arena *arena, struct str *ret_bytes,
+                       bool *ret_whole, struct error *error)
+{
+    struct stat before, after;
+    cleanup(own_close) int fd = open(path, PLAIN_FILE | O_RDONLY);
+    if (fd < 0 || fstat(fd, &before) < 0)
+        return error_errno(error, errno, "open %s", path);
+    if (!file_read_fd(fd, path, database_copy_bytes_max, arena, ret_bytes, error))
+        return false;
+    *ret_whole = stat(path, &after) == 0 && is_unchanged(&before, &after) &&
+                 !has_wal(path, *arena) && ret_bytes->len >= DATABASE_HEADER_BYTES;
+    return true;
+}
+
+/* A database in WAL mode can only be opened where SQLite may write or another has it open. Without
+ * a WAL it is just a file, which is read whole; a copy in memory cannot have a WAL, so its header
+ * says that there is none. */
+static bool open_copy(struct store_db *db, const char *path, struct arena *arena, bool *ret_whole,
+                      struct error *error)
+{
+    struct str bytes;
+    if (!read_whole(path, arena, &bytes, ret_whole, error) || !*ret_whole)
+        return *ret_whole;
+    char *header = (char *)bytes.data;
+    header[18] = header[19] = 1;
+    sqlite3_close(db->sqlite);
+    db->sqlite = NULL;
+    return open_sqlite(db, ":memory:", SQLITE_OPEN_READWRITE, error) &&
+           (sqlite3_deserialize(db->sqlite, "main", (unsigned char *)header,
+                                (sqlite3_int64)bytes.len, (sqlite3_int64)bytes.len,
+                                SQLITE_DESERIALIZE_READONLY) == SQLITE_OK ||
+            refused(db, path, error));
+}
+
+/* Begins to read one state of the database. */
+static bool begin_read(const struct store_db *db, const struct store *store, struct error *error)
+{
+    return store_db_run(db, "begin", error) && check(db, store, error);
+}
+
+/* Opens the file itself, or where that is not possible a copy. While others open and close it, each
+ * can fail for a moment. */
+static bool open_readable(struct store_db *db, const struct store *store, struct arena *arena,
                           struct error *error)
 {
     const char *path;
-    struct stat status;
-    if (!real_path(store, db, DB_NAME, &scratch, &path, error) ||
-        !open_sqlite(db, path, SQLITE_OPEN_READONLY, error))
+    if (!real_path(store, db, DB_NAME, arena, &path, error))
         return false;
-    if (check_tables(db, error))
-        return true;
-    int code = sqlite3_errcode(db->sqlite) & 0xff;
-    bool no_wal = fstatat(db->directory, DB_NAME "-wal", &status, 0) < 0 || status.st_size == 0;
-    if ((code != SQLITE_CANTOPEN && code != SQLITE_READONLY) || !no_wal)
-        return false;
-    return open_immutable(db, path, scratch, error);
+    for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
+        bool whole = false;
+        sqlite3_close(db->sqlite);
+        db->sqlite = NULL;
+        if (!open_sqlite(db, path, SQLITE_OPEN_READONLY, error))
+            return false;
+        if (begin_read(db, store, error))
+            return true;
+        int code = sqlite3_errcode(db->sqlite) & 0xff;
+        if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY && code != SQLITE_BUSY)
+            return false;
+        if (!has_wal(path, *arena) && open_copy(db, path, arena, &whole, error))
+            return begin_read(db, store, error);
+        if (whole || waited_ms >= STORE_DB_READ_WAIT_MS)
+            return false;
+        wait_step();
+    }
 }
 
-enum store_db_answer store_db_open_read(const struct store *store, struct arena scratch,
+enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
                                         struct store_db *ret_db, struct error *error)
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
-    enum store_db_answer answer = open_directory(store, scratch, &db, error);
+    enum store_db_answer answer = open_directory(store, *arena, &db, error);
     if (answer == STORE_DB_FOUND)
-        answer = check_schema(&db, scratch, error);
+        answer = check_schema(&db, *arena, error);
     if (answer != STORE_DB_FOUND)
         return answer;
     /* Whoever may not open the lock can still read: nothing that is made under it is half-done. */
-    db.lock = openat(db.directory, LOCK_NAME, O_RDONLY | O_CLOEXEC);
+    db.lock = openat(db.directory, LOCK_NAME, PLAIN_FILE | O_RDONLY);
     if (db.lock >= 0 && flock(db.lock, LOCK_SH | LOCK_NB) < 0 && errno != EWOULDBLOCK) {
         error_errno(error, errno, "lock " LOCK_NAME);
         return STORE_DB_FAILED;
     }
-    if (!open_readable(&db, store, scratch, error) || !check(&db, store, error))
+    if (!open_readable(&db, store, arena, error))
         return STORE_DB_FAILED;
     *ret_db = db;
     db = STORE_DB_CLOSED;
@@ -310,14 +383,13 @@ enum store_db_answer store_db_open_read(const struct store *store, struct arena 
 /* Takes the big lock shared, waiting for an exclusive holder. */
 static bool lock_shared(const struct store_db *db, struct error *error)
 {
-    enum { STEP_MS = 50 };
-    for (int waited_ms = 0; flock(db->lock, LOCK_SH | LOCK_NB) < 0; waited_ms += STEP_MS) {
+    for (int waited_ms = 0; flock(db->lock, LOCK_SH | LOCK_NB) < 0; waited_ms += WAIT_STEP_MS) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return error_errno(error, errno, "lock " LOCK_NAME);
         if (waited_ms >= STORE_DB_WAIT_MS)
             return error_set(error, LOCK_NAME ": another process has kept it locked for %d s",
                              STORE_DB_WAIT_MS / 1000);
-        nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
+        wait_step();
     }
     return true;
 }
@@ -329,7 +401,7 @@ static bool open_lock(const struct store *store, struct arena scratch, struct st
     db->directory = root_make_directory(store->root, path);
     if (db->directory < 0)
         return error_errno(error, -db->directory, "make the directory %s", path);
-    db->lock = openat(db->directory, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    db->lock = openat(db->directory, LOCK_NAME, PLAIN_FILE | O_RDWR | O_CREAT, 0600);
     return db->lock >= 0 || error_errno(error, errno, "open %s/" LOCK_NAME, path);
 }
 
@@ -356,7 +428,9 @@ bool store_db_begin_new(const struct store *store, struct store_db *db, struct a
                         "pragma journal_mode = off; pragma synchronous = off; "
                         "pragma locking_mode = exclusive; begin;",
                         error) &&
-           store_db_run(db, store_sql, error);
+           store_db_run(db, store_sql, error) &&
+           store_db_run(db, "insert into SchemaMigrations values ('" STORE_SQL_MIGRATION "')",
+                        error);
 }
 
 /* An existing database, or one to be made in place. */
@@ -365,15 +439,27 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
 {
     const char *path;
     enum store_db_answer schema = check_schema(db, scratch, error);
+    int create = schema == STORE_DB_ABSENT ? SQLITE_OPEN_CREATE : 0;
     if (schema == STORE_DB_FAILED || !real_path(store, db, DB_NAME, &scratch, &path, error) ||
-        !open_sqlite(db, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error))
+        !open_sqlite(db, path, SQLITE_OPEN_READWRITE | create, error) ||
+        !store_db_run(db, "pragma synchronous = normal; begin immediate;", error))
         return false;
-    if (schema == STORE_DB_ABSENT)
-        return store_db_run(db, "pragma synchronous = normal; begin immediate;", error) &&
-               store_db_run(db, store_sql, error) && store_db_run(db, store_index_sql, error) &&
-               check(db, store, error);
-    return check(db, store, error) &&
-           store_db_run(db, "pragma synchronous = normal; begin immediate;", error);
+    if (create && (!check_migrations(db, error) || !store_db_run(db, store_sql, error) ||
+                   !store_db_run(db, store_index_sql, error)))
+        return false;
+    return check(db, store, error);
+}
+
+/* Alone with the big lock, and there is no database? It may have been made since one looked. */
+static bool lock_alone(const struct store *store, struct store_db *db, struct arena scratch,
+                       bool *ret_alone, struct error *error)
+{
+    *ret_alone = flock(db->lock, LOCK_EX | LOCK_NB) == 0;
+    if (!*ret_alone)
+        return errno == EWOULDBLOCK || error_errno(error, errno, "lock " LOCK_NAME);
+    enum store_db_answer there = store_db_find(store, scratch, error);
+    *ret_alone = there == STORE_DB_ABSENT;
+    return there != STORE_DB_FAILED;
 }
 
 bool store_db_open_write(const struct store *store, struct arena scratch, struct store_db *ret_db,
@@ -382,15 +468,17 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     if (!open_lock(store, scratch, &db, error))
         return false;
-    bool alone = flock(db.lock, LOCK_EX | LOCK_NB) == 0;
-    if (!alone && errno != EWOULDBLOCK)
-        return error_errno(error, errno, "lock " LOCK_NAME);
+    bool alone = false;
     enum store_db_answer there = store_db_find(store, scratch, error);
-    if (there == STORE_DB_FAILED)
+    if (there == STORE_DB_FAILED ||
+        (there == STORE_DB_ABSENT && !lock_alone(store, &db, scratch, &alone, error)))
         return false;
-    if (alone && there == STORE_DB_ABSENT) {
+    if (alone) {
         db.is_new = true;
-        if (!remove_leftovers(&db, error) || !draft_open(db.directory, DB_NAME, &db.draft, error))
+        if (!remove_leftovers(&db, error) || !draft_open(db.directory, DB_NAME, &db.draft, error) ||
+            !draft_open(db.directory, SCHEMA_NAME, &db.schema, error) ||
+            !file_write(db.schema.fd, SCHEMA_NAME, STORE_SCHEMA_VERSION,
+                        sizeof STORE_SCHEMA_VERSION - 1, error))
             return false;
     } else if (!lock_shared(&db, error) || !start_existing(store, &db, scratch, error)) {
         return false;
@@ -408,11 +496,22 @@ static bool write_schema(const struct store_db *db, struct error *error)
     return file_publish(db->directory, SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644, error);
 }
 
-/* The journal mode is what the file's header says, so it is set last. */
+/* The journal mode is what the file's header says, so it is set last. A mode that cannot be set is
+ * no error for SQLite: it answers with the one that stays. */
+static bool set_wal(const struct store_db *db, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *mode = NULL;
+    if (!store_db_prepare(db, "pragma journal_mode = wal", &mode, error) ||
+        store_db_step(db, mode, error) != STORE_DB_FOUND)
+        return false;
+    return str_equal(store_db_text(mode, 0), STR("wal")) ||
+           error_set(error, DB_NAME ": its journal mode could not be set");
+}
+
 static bool close_new(struct store_db *db, struct error *error)
 {
-    if (!store_db_run(db, store_index_sql, error) ||
-        !store_db_run(db, "commit; pragma journal_mode = wal;", error))
+    if (!store_db_run(db, store_index_sql, error) || !store_db_run(db, "commit", error) ||
+        !set_wal(db, error))
         return false;
     if (sqlite3_close(db->sqlite) != SQLITE_OK)
         return refused(db, "close " DB_NAME, error);
@@ -426,13 +525,14 @@ bool store_db_commit(struct store_db *db, struct error *error)
         return store_db_run(db, "commit", error) && write_schema(db, error);
     if (db->sqlite && !close_new(db, error))
         return false;
-    return draft_publish(&db->draft, 0644, error) && write_schema(db, error);
+    return draft_publish_pair(&db->draft, &db->schema, 0644, error);
 }
 
 void store_db_close(struct store_db *db)
 {
     sqlite3_close(db->sqlite);
     draft_release(&db->draft);
+    draft_release(&db->schema);
     own_close(&db->lock);
     own_close(&db->directory);
     *db = STORE_DB_CLOSED;

@@ -26,11 +26,14 @@ struct store_db {
     int directory; /* STATE_DIR/db; owned */
     int lock;      /* big-lock, held; owned; -1 where only reading and not allowed to open it */
     sqlite3 *sqlite;
-    bool is_new;        /* open for writing, and nothing of it is visible yet */
-    struct draft draft; /* of a new database */
+    bool is_new;         /* open for writing, and nothing of it is visible yet */
+    struct draft draft;  /* of a new database */
+    struct draft schema; /* of its schema file */
 };
 
-#define STORE_DB_CLOSED ((struct store_db){ .directory = -1, .lock = -1, .draft = { .fd = -1 } })
+#define STORE_DB_CLOSED \
+    ((struct store_db){ \
+        .directory = -1, .lock = -1, .draft = { .fd = -1 }, .schema = { .fd = -1 } })
 
 enum store_db_answer {
     STORE_DB_FAILED, /* `error` is set */
@@ -38,13 +41,16 @@ enum store_db_answer {
     STORE_DB_FOUND,
 };
 
-/* Is there a database, finished or not? */
+/* Is there a database, finished or not? An empty file without `schema`, which a program leaves that
+ * was killed before its first write, is none. */
 enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
                                    struct error *error);
 
-/* Opens an existing database to read it; works on a read-only disk. The database file is never
- * changed, but where its directory is writable SQLite makes -wal and -shm files beside it. */
-enum store_db_answer store_db_open_read(const struct store *store, struct arena scratch,
+/* Opens an existing database to read one state of it, whatever others write meanwhile. Works for
+ * users who may not write and on a read-only disk: then from a copy in the arena, which has to
+ * outlive the database. The database file is never changed, but where its directory is writable
+ * SQLite makes -wal and -shm files beside it. */
+enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
                                         struct store_db *ret_db, struct error *error);
 
 /* Opens the database to change it.
@@ -62,8 +68,9 @@ must_check bool store_db_open_write(const struct store *store, struct arena scra
 must_check bool store_db_begin_new(const struct store *store, struct store_db *db,
                                    struct arena scratch, struct error *error);
 
-/* Commits. A new database (one begun with SQL gets its indexes first) becomes visible, complete;
- * `schema` is written last where it was missing. The database is closed if it was new. */
+/* Commits. A new database (one begun with SQL gets its indexes first) becomes visible with its
+ * `schema`, and is closed; on failure there is neither. Where an existing one lacked `schema`, it is
+ * written last. */
 must_check bool store_db_commit(struct store_db *db, struct error *error);
 
 /* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */

@@ -2,12 +2,14 @@
  *
  * Shape    STORE_DIR "/" DIGEST "-" NAME
  *            DIGEST  32 nix32 digits
- *            NAME    1 to 211 bytes of [0-9A-Za-z+._?=-], not "." or "..", nor starting ".-" or
- * "..-" Inside the programs a path is its base name, "DIGEST-NAME", a slice of the text that it was
- * read from. The store directory is said once. Source   Nix, src/libstore/path.cc. The rule about
- * dots is that of 2.18.3 and later; the one about the '-' that of 2.35.2 (older ones take any byte
- * there, and newer ones then choke on it). The text may be written with superfluous '/', '.' and
- * '..' components, which are resolved without looking at the disk, as Nix's canonPath does.
+ *            NAME    1 to 211 bytes of [0-9A-Za-z+._?=-], not "." or "..", nor starting with ".-"
+ *                    or "..-"
+ *          Inside the programs a path is its base name, "DIGEST-NAME", a slice of the text that it
+ *          was read from. The store directory is said once.
+ * Source   Nix, src/libstore/path.cc. The rule about dots is that of 2.18.3 and later; the one about
+ *          the '-' that of 2.35.2 (older ones take any byte there, and newer ones then choke on it).
+ *          The text may have superfluous '/', '.' and '..' components, which are resolved without
+ *          looking at the disk, as Nix's canonPath does.
  */
 #pragma once
 

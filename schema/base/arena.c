@@ -42,15 +42,6 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
     return error_errno(error, ENOMEM, "reserve %zu bytes of memory", arena_least_bytes);
 }
 
-struct arena arena_split(struct arena *arena)
-{
-    size_t half = (size_t)(arena->end - arena->next) / 2;
-    half -= half % ARENA_ALIGN;
-    struct arena second = { .next = arena->end - half, .end = arena->end };
-    arena->end = second.next;
-    return second;
-}
-
 static _Noreturn void exhausted(void)
 {
     static const char sentence[] = "out of memory: the input needs more than could be reserved\n";
@@ -66,16 +57,24 @@ static char *aligned_next(const struct arena *arena)
     return past ? arena->next + (ARENA_ALIGN - past) : arena->next;
 }
 
+void *arena_room(struct arena *arena, size_t size_bytes)
+{
+    char *block = aligned_next(arena);
+    if (block >= arena->end || size_bytes > (size_t)(arena->end - block) - ARENA_GAP)
+        exhausted();
+    ASAN_UNPOISON_MEMORY_REGION(block, size_bytes);
+    /* A scratch may have used the memory before, so the gap has to be poisoned anew. */
+    ASAN_POISON_MEMORY_REGION(block + size_bytes, ARENA_GAP);
+    arena->next = block + size_bytes + ARENA_GAP;
+    return block;
+}
+
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
     assert(arena && size > 0);
-    char *block = aligned_next(arena);
-    if (block >= arena->end || count > ((size_t)(arena->end - block) - ARENA_GAP) / size)
+    if (count > SIZE_MAX / size)
         exhausted();
-    ASAN_UNPOISON_MEMORY_REGION(block, count * size);
-    /* The gap may have been a block of a scratch arena that is gone. */
-    ASAN_POISON_MEMORY_REGION(block + count * size, (size_t)ARENA_GAP);
-    arena->next = block + count * size + ARENA_GAP;
+    void *block = arena_room(arena, count * size);
     if (count)
         memset(block, 0, count * size);
     return block;
@@ -87,11 +86,15 @@ void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacit
     if (count < *capacity)
         return array;
     size_t wider = *capacity ? *capacity * 2 : 16;
-    void *copy = arena_alloc(arena, wider, size);
-    if (count)
-        memcpy(copy, array, count * size);
+    bool is_last = array && (char *)array + *capacity * size + ARENA_GAP == arena->next;
+    if (is_last)
+        arena->next = array;
+    char *block = arena_room(arena, wider * size);
+    if (!is_last && count)
+        memcpy(block, array, count * size);
+    memset(block + count * size, 0, (wider - count) * size);
     *capacity = wider;
-    return copy;
+    return block;
 }
 
 struct str arena_copy(struct arena *arena, struct str text)

@@ -12,21 +12,27 @@
 enum { READ_STEP_BYTES = 64 << 10 };
 
 /* The file's size if it says one, else a guess. */
-static size_t expected_bytes(int fd)
+static uint64_t expected_bytes(int fd)
 {
     struct stat status;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-        return (size_t)status.st_size;
+        return (uint64_t)status.st_size;
     return READ_STEP_BYTES;
+}
+
+static bool too_large(const char *name, size_t limit_bytes, struct error *error)
+{
+    return error_set(error, "read %s: larger than the limit of %zu bytes", name, limit_bytes);
 }
 
 bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
                   struct str *ret_text, struct error *error)
 {
-    size_t room = expected_bytes(fd);
-    if (room > limit_bytes)
-        room = limit_bytes;
-    char *text = arena_alloc(arena, room + 1, 1);
+    uint64_t expected = expected_bytes(fd);
+    if (expected > limit_bytes && expected > READ_STEP_BYTES)
+        return too_large(name, limit_bytes, error);
+    size_t room = expected < limit_bytes ? (size_t)expected : limit_bytes;
+    char *text = arena_room(arena, room + 1);
     size_t length = 0;
     for (;;) {
         /* One byte more than there is room for shows whether the end has been reached. */
@@ -39,11 +45,10 @@ bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *ar
             break;
         length += (size_t)got;
         if (length > limit_bytes)
-            return error_set(error, "read %s: larger than the limit of %zu bytes", name,
-                             limit_bytes);
+            return too_large(name, limit_bytes, error);
         if (length > room) {
             size_t wider = room < limit_bytes / 2 ? room * 2 : limit_bytes;
-            char *copy = arena_alloc(arena, wider + 1, 1);
+            char *copy = arena_room(arena, wider + 1);
             memcpy(copy, text, length);
             text = copy;
             room = wider;
@@ -61,6 +66,28 @@ bool file_read(int directory, const char *path, size_t limit_bytes, struct arena
     if (fd < 0)
         return error_errno(error, errno, "open %s", path);
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+}
+
+bool file_copy(int source, const char *source_name, int target, const char *target_name,
+               uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+{
+    enum { BUFFER_BYTES = 1 << 20 };
+    char *buffer = arena_room(&scratch, BUFFER_BYTES);
+    uint64_t copied = 0;
+    for (;;) {
+        ssize_t got = pread(source, buffer, BUFFER_BYTES, (off_t)copied);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s", source_name);
+        if (got == 0)
+            break;
+        if (!file_write_at(target, target_name, buffer, (size_t)got, offset + copied, error))
+            return false;
+        copied += (uint64_t)got;
+    }
+    *ret_size_bytes = copied;
+    return true;
 }
 
 bool file_write(int fd, const char *name, const void *data, size_t size_bytes, struct error *error)
@@ -113,9 +140,7 @@ static bool temporary_name(const char *name, char room[static 256], struct error
     return true;
 }
 
-/* Is the locked file still the one of that name? A run that held the lock before may have
- * published it meanwhile. */
-static bool is_still_named(int fd, int directory, const char *name)
+bool file_is_named(int fd, int directory, const char *name)
 {
     struct stat ours, theirs;
     return fstat(fd, &ours) == 0 && fstatat(directory, name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -140,7 +165,7 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
             return errno == EWOULDBLOCK
                        ? error_set(error, "create %s: another process is writing it", name)
                        : error_errno(error, errno, "lock the draft of %s", name);
-        if (!is_still_named(fd, directory, draft.temporary_name))
+        if (!file_is_named(fd, directory, draft.temporary_name))
             continue;
         draft.fd = own_take(&fd);
         break;
@@ -154,20 +179,47 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     return true;
 }
 
-bool draft_publish(struct draft *draft, mode_t mode, struct error *error)
+/* Everything but the name. */
+static bool draft_seal(const struct draft *draft, mode_t mode, struct error *error)
 {
     assert(draft->fd >= 0);
     if (fchmod(draft->fd, mode) < 0)
         return error_errno(error, errno, "set the mode of %s", draft->final_name);
     if (fsync(draft->fd) < 0)
         return error_errno(error, errno, "write %s to disk", draft->final_name);
+    return true;
+}
+
+static bool draft_rename(struct draft *draft, struct error *error)
+{
     if (renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
         return error_errno(error, errno, "publish %s", draft->final_name);
     close(draft->fd);
     draft->fd = -1;
-    if (!directory_sync(draft->directory, error))
-        return error_in(error, "publish %s", draft->final_name);
     return true;
+}
+
+bool draft_publish(struct draft *draft, mode_t mode, struct error *error)
+{
+    if (!draft_seal(draft, mode, error) || !draft_rename(draft, error))
+        return false;
+    return directory_sync(draft->directory, error) ||
+           error_in(error, "publish %s", draft->final_name);
+}
+
+bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode, struct error *error)
+{
+    assert(first->directory == second->directory);
+    if (!draft_seal(first, mode, error) || !draft_seal(second, mode, error) ||
+        !draft_rename(first, error))
+        return false;
+    bool renamed = draft_rename(second, error);
+    if (renamed && directory_sync(first->directory, error))
+        return true;
+    if (renamed)
+        unlinkat(second->directory, second->final_name, 0);
+    unlinkat(first->directory, first->final_name, 0);
+    return error_in(error, "publish %s", first->final_name);
 }
 
 void draft_release(struct draft *draft)
@@ -190,9 +242,11 @@ bool file_publish(int directory, const char *name, struct str content, mode_t mo
 
 bool link_publish(int directory, const char *name, const char *target, struct error *error)
 {
+    /* A link cannot be locked, so its temporary name is the process's own. */
     char temporary[256];
-    if (!temporary_name(name, temporary, error))
-        return false;
+    int length = snprintf(temporary, sizeof temporary, ".%s.draft-%d", name, (int)getpid());
+    if (length < 0 || (size_t)length >= sizeof temporary)
+        return error_set(error, "the name '%s' is too long", name);
     struct stat status;
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(status.st_mode))
         return error_set(error, "'%s' is not a symbolic link", name);

@@ -4,8 +4,8 @@
  * directory, made durable, and renamed. Whoever looks, at whatever moment, sees the old file or
  * the new one.
  *
- * Temporary names are fixed (".NAME.draft"), so that what a killed run leaves behind is reused by
- * the next one instead of piling up; a lock on the draft keeps two runs from sharing it.
+ * A file's temporary name is fixed (".NAME.draft"), so that what a killed run leaves behind is
+ * reused by the next one instead of piling up; a lock on it keeps two runs from sharing it.
  */
 #pragma once
 
@@ -21,6 +21,15 @@ must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struc
 /* The same for a path, relative to `directory` (AT_FDCWD is fine). Links are followed. */
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
+
+/* Copies all of a file to `offset` of another; neither position is used or changed. */
+must_check bool file_copy(int source, const char *source_name, int target, const char *target_name,
+                          uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,
+                          struct error *error);
+
+/* Is the open file the one of that name in the directory? A lock on a file is worth nothing once
+ * the file has been renamed or removed. */
+bool file_is_named(int fd, int directory, const char *name);
 
 /* Writes all of it, at the file's position or at `offset`. `name` is for the sentence. */
 must_check bool file_write(int fd, const char *name, const void *data, size_t size_bytes,
@@ -43,8 +52,14 @@ must_check bool draft_open(int directory, const char *name, struct draft *ret_dr
                            struct error *error);
 
 /* Gives the file its mode and its final name, replacing what was there; durable when it returns
- * true. On failure nothing is visible under the final name that was not there before. */
+ * true. On failure nothing is visible under the final name that was not there before, but if it
+ * is only the directory's names that could not be made durable. */
 must_check bool draft_publish(struct draft *draft, mode_t mode, struct error *error);
+
+/* Publishes two new files of one directory, the second being the sign that the first is there. On
+ * failure neither is. Killed between the two renames, the first is there without the second. */
+must_check bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode,
+                                   struct error *error);
 
 /* Removes what was not published; does nothing after draft_publish. For `cleanup`. */
 void draft_release(struct draft *draft);
@@ -55,7 +70,8 @@ must_check bool file_publish(int directory, const char *name, struct str content
 
 /* Makes or atomically replaces the symbolic link `name` in `directory`; durable. The temporary
  * name starts with a dot, so that it never looks like a profile's generation.
- * Refuses to replace what is not a symbolic link. */
+ * Refuses to replace what is not a symbolic link. Two processes that do it at once do not disturb
+ * each other. */
 must_check bool link_publish(int directory, const char *name, const char *target,
                              struct error *error);
 

@@ -12,7 +12,7 @@ struct reader {
     struct error *error;
 };
 
-static void list_add(struct option_list *list, const char *item, struct arena *arena)
+void option_list_add(struct option_list *list, const char *item, struct arena *arena)
 {
     list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = item;
@@ -45,7 +45,7 @@ static void store_value(struct reader *reader, const struct option_spec *option,
         *(const char **)place = value;
         return;
     case OPTION_LIST:
-        list_add(place, value, reader->arena);
+        option_list_add(place, value, reader->arena);
         return;
     }
 }
@@ -98,7 +98,7 @@ static bool read_rest(struct reader *reader, struct options_result *result)
     while (*reader->arguments) {
         const char *text = *reader->arguments;
         if (only_positional || text[0] != '-' || text[1] == '\0') {
-            list_add(&result->arguments, text, reader->arena);
+            option_list_add(&result->arguments, text, reader->arena);
             reader->arguments++;
         } else if (strcmp(text, "--") == 0) {
             only_positional = true;

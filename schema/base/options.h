@@ -49,6 +49,9 @@ struct program_spec {
     size_t option_count;
 };
 
+/* Adds to the end. */
+void option_list_add(struct option_list *list, const char *item, struct arena *arena);
+
 enum options_answer {
     OPTIONS_RUN,     /* go on with *ret_verb */
     OPTIONS_HELP,    /* --help was asked for (of the verb, if one was named) */

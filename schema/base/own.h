@@ -8,10 +8,23 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define cleanup(function) __attribute__((cleanup(function)))
+
+/* Opens what is closed of the descriptors 0 to 2, so that no file of ours gets such a number and then
+ * what is printed. */
+static inline void own_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 static inline void own_close(const int *fd)
 {

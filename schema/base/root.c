@@ -36,12 +36,15 @@ static int make_last(int root, char *path)
     if (slash)
         *slash = '\0';
     cleanup(own_close) int parent =
-        root_open(root, slash && *path ? path : "/", O_PATH | O_DIRECTORY, 0);
+        root_open(root, slash && *path ? path : "/", O_RDONLY | O_DIRECTORY, 0);
     if (slash)
         *slash = '/';
     if (parent < 0)
         return parent;
-    return mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+    if (mkdirat(parent, name, 0755) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    /* What will be in it is made durable; so has to be the way to it. */
+    return fsync(parent) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 int root_make_directory(int root, const char *path)

@@ -49,18 +49,6 @@ static void blocks_are_aligned_and_apart(struct arena arena)
     CHECK(arena_alloc(&arena, 0, 8) != NULL);
 }
 
-static void a_split_gives_two_halves_that_do_not_overlap(struct arena arena)
-{
-    struct arena whole = arena;
-    struct arena second = arena_split(&arena);
-    CHECK(arena.next == whole.next);
-    CHECK(arena.end == second.next);
-    CHECK(second.end == whole.end);
-    ptrdiff_t difference = (arena.end - arena.next) - (second.end - second.next);
-    CHECK(difference >= 0 && difference < 32);
-    CHECK_NUMBER((uintptr_t)second.next % 16, 0);
-}
-
 static void a_growing_array_keeps_its_items(struct arena arena)
 {
     uint64_t *items = NULL;
@@ -182,15 +170,14 @@ static void exhaustion_ends_the_program_with_one_sentence(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(blocks_are_zero_even_where_memory_is_used_again), CASE(blocks_are_aligned_and_apart),
-        CASE(a_split_gives_two_halves_that_do_not_overlap), CASE(a_growing_array_keeps_its_items),
-        CASE(copies_are_terminated), CASE(formatted_text_has_room_for_any_length),
-        CASE(a_reservation_below_the_least_is_refused),
+    return CHECK_ALL(CASE(blocks_are_zero_even_where_memory_is_used_again),
+                     CASE(blocks_are_aligned_and_apart), CASE(a_growing_array_keeps_its_items),
+                     CASE(copies_are_terminated), CASE(formatted_text_has_room_for_any_length),
+                     CASE(a_reservation_below_the_least_is_refused),
 #ifndef SANITIZED
-        CASE(a_reservation_shrinks_to_what_the_system_allows),
+                     CASE(a_reservation_shrinks_to_what_the_system_allows),
 #else
-        CASE(an_overrun_is_found),
+                     CASE(an_overrun_is_found),
 #endif
-        CASE(exhaustion_ends_the_program_with_one_sentence));
+                     CASE(exhaustion_ends_the_program_with_one_sentence));
 }

@@ -41,10 +41,9 @@ static struct str written(const struct path_list *list, struct str store_dir, st
 static void check_accepted(struct str text, struct str want, struct arena arena)
 {
     struct path_list list = { 0 };
-    struct arena scratch = arena_split(&arena);
     if (!CHECK_DONE(manifest_parse(text, STORE, &arena, &list, check_error)))
         return;
-    path_list_normalise(&list, scratch);
+    path_list_normalise(&list, arena);
     CHECK_STR(written(&list, STORE, &arena), want);
 }
 
@@ -102,10 +101,9 @@ static void what_is_written_reads_back_the_same(struct arena arena)
         struct str stem = str_from(entry->d_name);
         if (!str_ends(stem, STR(".written")))
             continue;
-        struct arena scratch = arena;
-        struct str text = read_data(dirfd(directory), stem, "", &scratch);
+        struct str text = read_data(dirfd(directory), stem, "", &arena);
         check_about("%s", entry->d_name);
-        check_accepted(text, text, scratch);
+        check_accepted(text, text, arena);
     }
 }
 
@@ -167,14 +165,13 @@ static void a_cut_manifest_is_refused_unless_cut_between_records(struct arena ar
     struct str text = make_manifest(&arena, ends);
     for (size_t length = 0; length <= text.len; length++) {
         /* A copy of its own, so that a read beyond the end is found. */
-        struct arena scratch = arena;
-        char *copy = arena_alloc(&scratch, length, 1);
+        char *copy = arena_alloc(&arena, length, 1);
         memcpy(copy, text.data, length);
         struct path_list list = { 0 };
         check_about("cut to %zu bytes", length);
         bool whole = length == ends[accepted];
         bool parsed =
-            manifest_parse((struct str){ copy, length }, STORE, &scratch, &list, check_error);
+            manifest_parse((struct str){ copy, length }, STORE, &arena, &list, check_error);
         CHECK(parsed == whole);
         if (!whole) {
             CHECK(str_starts(str_from(check_error->sentence), STR("line ")));
@@ -203,14 +200,14 @@ static void a_record_that_lost_a_line_is_refused(struct arena arena)
     }
 }
 
-static void a_false_count_reserves_nothing(struct arena arena)
+static void a_false_count_reserves_no_more_than_the_text_could_hold(struct arena arena)
 {
     struct path_list list = { 0 };
     struct str text = STR("/nix/store/" D "-a\n" HEX "\n1\n\n1000000000\n/nix/store/" D "-a\n");
     const char *before = arena.next;
     CHECK_REFUSED(manifest_parse(text, STORE, &arena, &list, check_error),
-                  "line 5: fewer than 1000000000 references follow");
-    CHECK(arena.next == before);
+                  "line 7: the text ends where the reference is expected");
+    CHECK((size_t)(arena.next - before) < 256);
 }
 
 int main(void)
@@ -220,5 +217,6 @@ int main(void)
         CASE(what_is_malformed_is_refused_with_its_line), CASE(what_is_written_reads_back_the_same),
         CASE(a_record_is_read_field_by_field), CASE(records_join_a_list_in_their_order),
         CASE(a_cut_manifest_is_refused_unless_cut_between_records),
-        CASE(a_record_that_lost_a_line_is_refused), CASE(a_false_count_reserves_nothing));
+        CASE(a_record_that_lost_a_line_is_refused),
+        CASE(a_false_count_reserves_no_more_than_the_text_could_hold));
 }

@@ -41,24 +41,24 @@ static struct path_list make_referring(uint32_t count, const char *references, s
 
 static struct path_graph make_graph(const struct path_list *list, struct arena *arena)
 {
-    struct path_table table = path_table_make(list, arena);
-    return path_graph_make(&table, arena);
+    struct name_table table = path_table_make(list, arena);
+    return path_graph_make(list, &table, arena);
 }
 
 static void every_path_is_found_and_no_other(struct arena arena)
 {
     enum { PATHS = 1000 };
     struct path_list list = make_list(PATHS, &arena);
-    struct path_table table = path_table_make(&list, &arena);
+    struct name_table table = path_table_make(&list, &arena);
     size_t wrong = 0;
     for (uint32_t i = 0; i < PATHS; i++)
-        wrong += path_table_find(&table, name(i, &arena)) != i;
+        wrong += name_table_find(&table, name(i, &arena)) != i;
     CHECK_NUMBER(wrong, 0);
-    CHECK_NUMBER(path_table_find(&table, name(PATHS, &arena)), PATH_NONE);
-    CHECK_NUMBER(path_table_find(&table, STR("00000000000000000000000000000000-q")), PATH_NONE);
-    CHECK_NUMBER(path_table_find(&table, STR("00000000000000000000000000000000-pp")), PATH_NONE);
-    CHECK_NUMBER(path_table_find(&table, STR("0")), PATH_NONE);
-    CHECK_NUMBER(path_table_find(&table, STR("")), PATH_NONE);
+    CHECK_NUMBER(name_table_find(&table, name(PATHS, &arena)), NAME_NONE);
+    CHECK_NUMBER(name_table_find(&table, STR("00000000000000000000000000000000-q")), NAME_NONE);
+    CHECK_NUMBER(name_table_find(&table, STR("00000000000000000000000000000000-pp")), NAME_NONE);
+    CHECK_NUMBER(name_table_find(&table, STR("0")), NAME_NONE);
+    CHECK_NUMBER(name_table_find(&table, STR("")), NAME_NONE);
 }
 
 static void an_empty_list_has_an_empty_graph(struct arena arena)
@@ -138,7 +138,7 @@ static void each_path_comes_after_those_it_refers_to(struct arena arena)
         check_about("%s", rows[i].references);
         struct path_list list = make_referring(rows[i].count, rows[i].references, &arena);
         struct path_graph graph = make_graph(&list, &arena);
-        struct path_cycle cycle = path_graph_order(&graph, arena_split(&arena), order);
+        struct path_cycle cycle = path_graph_order(&graph, arena, order);
         if (CHECK(!cycle.found))
             CHECK_NUMBER(count_misplaced(&graph, order, arena), 0);
     }
@@ -173,7 +173,7 @@ static void a_cycle_is_found_and_named(struct arena arena)
         check_about("%s", rows[i]);
         struct path_list list = make_referring(4, rows[i], &arena);
         struct path_graph graph = make_graph(&list, &arena);
-        struct path_cycle cycle = path_graph_order(&graph, arena_split(&arena), order);
+        struct path_cycle cycle = path_graph_order(&graph, arena, order);
         if (!CHECK(cycle.found))
             continue;
         CHECK(cycle.from != cycle.to);
@@ -200,7 +200,7 @@ static struct path_cycle order_chain(struct arena *arena, bool closed, struct pa
     small = (struct rlimit){ .rlim_cur = STACK_BYTES, .rlim_max = before.rlim_max };
     CHECK(setrlimit(RLIMIT_STACK, &small) == 0);
     *ret_graph = make_graph(&list, arena);
-    struct path_cycle cycle = path_graph_order(ret_graph, arena_split(arena), ret_order);
+    struct path_cycle cycle = path_graph_order(ret_graph, *arena, ret_order);
     CHECK(setrlimit(RLIMIT_STACK, &before) == 0);
     return cycle;
 }

@@ -81,7 +81,7 @@ static void a_list_is_sorted_and_the_last_item_of_a_path_counts(struct arena are
         check_about("%s", rows[i][0]);
         struct path_list list = make_list(rows[i][0], &arena);
         struct str got = STR("");
-        path_list_normalise(&list, arena_split(&arena));
+        path_list_normalise(&list, arena);
         for (size_t j = 0; j < list.count; j++) {
             const struct path_info *info = &list.items[j];
             got = arena_format(&arena, "%.*s%.*s%d", STR_ARG(got), STR_ARG(info->base),
@@ -96,13 +96,12 @@ static void a_long_list_is_sorted_by_bytes(struct arena arena)
 {
     enum { PATHS = 20000 };
     struct path_list list = { 0 };
-    struct arena scratch = arena_split(&arena);
     for (uint64_t i = 0; i < PATHS; i++) {
         struct path_info *info = path_list_add(&list, &arena);
         info->nar_size_bytes = i * 7919 % PATHS;
         info->base = arena_format(&arena, "%08llu", (unsigned long long)info->nar_size_bytes);
     }
-    path_list_normalise(&list, scratch);
+    path_list_normalise(&list, arena);
     if (!CHECK_NUMBER(list.count, PATHS))
         return;
     size_t wrong = 0;

@@ -34,8 +34,7 @@ static bool make_database(const struct store *store, const char *sql, struct are
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     return CHECK_DONE(store_db_open_write(store, scratch, &db, check_error)) &&
-           (!db.is_new ||
-            CHECK_DONE(store_db_begin_new(store, &db, scratch, check_error))) &&
+           (!db.is_new || CHECK_DONE(store_db_begin_new(store, &db, scratch, check_error))) &&
            CHECK_DONE(store_db_run(&db, sql, check_error)) &&
            CHECK_DONE(store_db_commit(&db, check_error));
 }
@@ -107,7 +106,7 @@ static struct str ask(const struct store_db *db, const char *sql, struct arena *
 static struct str read_paths(const struct store *store, struct arena *arena)
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
-    enum store_db_answer answer = store_db_open_read(store, *arena, &db, check_error);
+    enum store_db_answer answer = store_db_open_read(store, arena, &db, check_error);
     if (answer != STORE_DB_FOUND)
         return answer == STORE_DB_ABSENT ? STR("(none)")
                                          : arena_copy(arena, str_from(check_error->sentence));
@@ -119,7 +118,7 @@ static void where_nothing_is_nothing_is_found_or_made(struct arena arena)
     cleanup(close_store) struct store store = open_store(&arena);
     struct store_db db = { .lock = -7 };
     CHECK_NUMBER(store_db_find(&store, arena, check_error), STORE_DB_ABSENT);
-    CHECK_NUMBER(store_db_open_read(&store, arena, &db, check_error), STORE_DB_ABSENT);
+    CHECK_NUMBER(store_db_open_read(&store, &arena, &db, check_error), STORE_DB_ABSENT);
     CHECK_NUMBER(db.lock, -7);
     CHECK_STR(names_in("", &arena), "");
 }
@@ -132,7 +131,7 @@ static void a_new_database_is_invisible_until_committed(struct arena arena)
     CHECK(db.is_new);
     CHECK_DONE(store_db_begin_new(&store, &db, arena, check_error));
     CHECK_DONE(store_db_run(&db, ADD("/nix/store/" D "-a"), check_error));
-    CHECK_STR(names_in("state/db", &arena), " .db.sqlite.draft big-lock");
+    CHECK_STR(names_in("state/db", &arena), " .db.sqlite.draft .schema.draft big-lock");
     CHECK_NUMBER(store_db_find(&store, arena, check_error), STORE_DB_ABSENT);
     CHECK_STR(read_paths(&store, &arena), "(none)");
     CHECK_DONE(store_db_commit(&db, check_error));
@@ -159,7 +158,7 @@ static void a_new_database_is_what_nix_expects(struct arena arena)
     CHECK_NUMBER(status.st_mode, S_IFREG | 0644);
     CHECK(fstatat(check_directory(), "state/db/big-lock", &status, 0) == 0);
     CHECK_NUMBER(status.st_mode, S_IFREG | 0600);
-    CHECK_NUMBER(store_db_open_read(&store, arena, &db, check_error), STORE_DB_FOUND);
+    CHECK_NUMBER(store_db_open_read(&store, &arena, &db, check_error), STORE_DB_FOUND);
     CHECK_STR(ask(&db, "pragma journal_mode", &arena), " wal");
     CHECK_STR(ask(&db, "pragma integrity_check", &arena), " ok");
     CHECK_STR(ask(&db,
@@ -305,7 +304,7 @@ static void check_both_refuse(const struct store *store, const char *sentence, s
 {
     struct store_db db = { .lock = -7 };
     struct str before = content_of("db.sqlite", &arena), names = names_in("state/db", &arena);
-    CHECK_REFUSED(store_db_open_read(store, arena, &db, check_error) != STORE_DB_FAILED, sentence);
+    CHECK_REFUSED(store_db_open_read(store, &arena, &db, check_error) != STORE_DB_FAILED, sentence);
     CHECK_REFUSED(store_db_open_write(store, arena, &db, check_error), sentence);
     CHECK_NUMBER(db.lock, -7);
     CHECK(str_equal(content_of("db.sqlite", &arena), before));
@@ -380,9 +379,12 @@ static void contents_that_are_not_ours_are_refused(struct arena arena)
         { ADD(D "-a"),
           "the database holds '" D "-a', which is not a path in the store '/nix/store': is this "
           "the right store?" },
-        { "alter table ValidPaths rename column ca to ac", "db.sqlite: no such column: ca" },
-        { "drop table Refs", "db.sqlite: no such table: Refs" },
-        { "drop table DerivationOutputs", "db.sqlite: no such table: DerivationOutputs" },
+        { "alter table ValidPaths rename column ca to ac",
+          "db.sqlite: no such column: ca: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+        { "drop table Refs",
+          "db.sqlite: no such table: Refs: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+        { "drop table DerivationOutputs",
+          "db.sqlite: no such table: DerivationOutputs: it is not a finished Nix database; restore it, or move it and schema away and register again" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct store store = open_store(&arena);
@@ -433,7 +435,10 @@ static void what_is_not_a_database_is_refused(struct arena arena)
                       "-shm files away and register again",
                       arena);
     put("db.sqlite", STR(""));
-    check_both_refuse(&store, "db.sqlite: no such table: ValidPaths", arena);
+    check_both_refuse(
+        &store,
+        "db.sqlite: no such table: ValidPaths: it is not a finished Nix database; restore it, or move it and schema away and register again",
+        arena);
 }
 
 static void a_file_in_place_of_the_directory_is_refused(struct arena arena)
@@ -496,7 +501,7 @@ static void a_left_over_log_is_not_overlooked_where_it_cannot_be_read(struct are
     CHECK(fchmodat(check_directory(), "state/db", 0555, 0) == 0);
     become(NOBODY);
     struct store_db db;
-    CHECK_REFUSED(store_db_open_read(&store, arena, &db, check_error) != STORE_DB_FAILED,
+    CHECK_REFUSED(store_db_open_read(&store, &arena, &db, check_error) != STORE_DB_FAILED,
                   "db.sqlite: unable to open database file");
     become(0);
     CHECK(fchmodat(check_directory(), "state/db", 0755, 0) == 0);

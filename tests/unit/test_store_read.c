@@ -37,7 +37,7 @@ static bool open_place(struct place *place, const char *sql, struct arena *arena
         !CHECK_DONE(store_db_commit(&new, check_error)))
         return false;
     store_db_close(&new);
-    return CHECK_NUMBER(store_db_open_read(&place->store, *arena, &place->db, check_error),
+    return CHECK_NUMBER(store_db_open_read(&place->store, arena, &place->db, check_error),
                         STORE_DB_FOUND) &&
            CHECK_DONE(store_reader_open(&place->store, &place->db, &place->reader, check_error));
 }
@@ -187,7 +187,7 @@ static void rows_that_nix_could_not_read_are_refused(struct arena arena)
             CHECK_REFUSED(store_read_all(&place.reader, &arena, &list, check_error),
                           rows[i].sentence);
             CHECK(info.nar_size_bytes == 77 && list.count == 77);
-            CHECK_NUMBER(sqlite3_get_autocommit(place.db.sqlite), 1);
+            CHECK_NUMBER(sqlite3_get_autocommit(place.db.sqlite), 0);
         }
         close_place(&place);
         CHECK(unlinkat(check_directory(), "state/db/db.sqlite", 0) == 0);

@@ -1,0 +1,10 @@
+#include "schema/base/library.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+void *library_find(const char *soname, const char *symbol)
+{
+    void *library = dlopen(soname, RTLD_LAZY | RTLD_LOCAL);
+    return library ? dlsym(library, symbol) : NULL;
+}
