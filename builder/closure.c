@@ -14,36 +14,17 @@
 
 /* Names that are to be looked at, each once: a queue and a set in one. */
 struct queue {
-    struct path_list paths; /* only `base` is set at first; the rest when it was looked up */
-    uint32_t *slots;        /* index + 1 */
-    size_t mask;
+    struct name_table names;
+    struct path_list paths; /* by the names' numbers; only `base` is set at first */
     struct arena *arena;
 };
 
-static void widen(struct queue *queue)
-{
-    size_t slots = queue->slots ? (queue->mask + 1) * 2 : 1024;
-    queue->slots = arena_new(queue->arena, uint32_t, slots);
-    queue->mask = slots - 1;
-    for (size_t i = 0; i < queue->paths.count; i++) {
-        size_t slot = store_path_hash(queue->paths.items[i].base) & queue->mask;
-        while (queue->slots[slot])
-            slot = (slot + 1) & queue->mask;
-        queue->slots[slot] = (uint32_t)i + 1;
-    }
-}
-
-/* Adds a name that is not there yet. */
 static void queue_add(struct queue *queue, struct str base)
 {
-    if (!queue->slots || queue->paths.count * 2 > queue->mask)
-        widen(queue);
-    size_t slot = store_path_hash(base) & queue->mask;
-    for (; queue->slots[slot]; slot = (slot + 1) & queue->mask)
-        if (str_equal(queue->paths.items[queue->slots[slot] - 1].base, base))
-            return;
-    path_list_add(&queue->paths, queue->arena)->base = base;
-    queue->slots[slot] = (uint32_t)queue->paths.count;
+    bool added;
+    name_table_add(&queue->names, base, &added);
+    if (added)
+        path_list_add(&queue->paths, queue->arena)->base = base;
 }
 
 static bool add_root(struct queue *queue, const struct store *store, const char *root,
@@ -94,7 +75,7 @@ static bool follow_database(struct queue *queue, const struct store *store, stru
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
-    enum store_db_answer answer = store_db_open_read(store, *queue->arena, &db, error);
+    enum store_db_answer answer = store_db_open_read(store, queue->arena, &db, error);
     if (answer == STORE_DB_ABSENT)
         return error_set(error, "there is no Nix database in %s", store->state_dir.data);
     if (answer == STORE_DB_FAILED || !store_reader_open(store, &db, &reader, error))
@@ -124,11 +105,11 @@ static bool follow_manifest(struct queue *queue, const struct store *store, cons
     if (!manifest_parse(text, store->store_dir, queue->arena, &known, error))
         return error_in(error, "load %s", name);
     path_list_normalise(&known, *queue->arena);
-    struct path_table table = path_table_make(&known, queue->arena);
+    struct name_table table = path_table_make(&known, queue->arena);
     for (size_t i = 0; i < queue->paths.count; i++) {
         struct str base = queue->paths.items[i].base;
-        uint32_t found = path_table_find(&table, base);
-        if (found == PATH_NONE)
+        uint32_t found = name_table_find(&table, base);
+        if (found == NAME_NONE)
             return error_set(error, "%s does not list '%.*s'", name, STR_ARG(base));
         queue->paths.items[i] = known.items[found];
         add_references(queue, i);
@@ -139,7 +120,7 @@ static bool follow_manifest(struct queue *queue, const struct store *store, cons
 bool closure_find(const struct closure_request *request, struct arena *arena,
                   struct closure *ret_closure, struct error *error)
 {
-    struct queue queue = { .arena = arena };
+    struct queue queue = { .names = name_table_make(0, arena), .arena = arena };
     if (!add_roots(&queue, request->store, request->roots, error) ||
         !add_roots(&queue, request->store, request->added, error))
         return false;
@@ -151,9 +132,6 @@ bool closure_find(const struct closure_request *request, struct arena *arena,
     if (!followed)
         return false;
     path_list_normalise(&queue.paths, *arena);
-    struct closure closure = { .paths = queue.paths };
-    for (size_t i = 0; i < closure.paths.count; i++)
-        closure.nar_size_bytes += closure.paths.items[i].nar_size_bytes;
-    *ret_closure = closure;
+    ret_closure->paths = queue.paths;
     return true;
 }

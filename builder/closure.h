@@ -16,7 +16,6 @@ struct closure_request {
 
 struct closure {
     struct path_list paths; /* normalised and closed */
-    uint64_t nar_size_bytes;
 };
 
 /* Computes the closure. Refuses roots that are not valid, references to paths of which nothing is

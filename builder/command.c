@@ -18,31 +18,32 @@
 #include <string.h>
 #include <time.h>
 
-/* Initial ramdisks that were given instead of the system's own. */
-enum { PREPENDS_MAX = 64 };
-
-struct ramdisks {
-    int files[PREPENDS_MAX]; /* owned where `count` covers them */
+/* Files that were named on the command line. */
+struct files {
+    const struct option_list *names;
+    int *fds; /* owned where `count` covers them */
     size_t count;
 };
 
-static void ramdisks_release(const struct ramdisks *ramdisks)
+static void files_release(const struct files *files)
 {
-    for (size_t i = 0; i < ramdisks->count; i++)
-        own_close(&ramdisks->files[i]);
+    for (size_t i = 0; i < files->count; i++)
+        own_close(&files->fds[i]);
 }
 
-static bool open_ramdisks(const struct option_list *names, struct ramdisks *ramdisks,
-                          struct error *error)
+static bool files_open(const struct option_list *names, struct arena *arena, struct files *files,
+                       struct error *error)
 {
-    if (names->count > PREPENDS_MAX)
-        return error_set(error, "more than %d ramdisks", PREPENDS_MAX);
+    files->names = names;
+    files->fds = arena_new(arena, int, names->count);
     for (size_t i = 0; i < names->count; i++) {
         struct stat status;
-        int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0 || fstat(fd, &status) < 0)
+        int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
             return error_errno(error, errno, "open %s", names->items[i]);
-        ramdisks->files[ramdisks->count++] = fd;
+        files->fds[files->count++] = fd;
+        if (fstat(fd, &status) < 0)
+            return error_errno(error, errno, "open %s", names->items[i]);
         if (!S_ISREG(status.st_mode))
             return error_set(error, "%s is not a file", names->items[i]);
     }
@@ -79,6 +80,13 @@ static double seconds_since(const struct timespec *start)
 static double percent(uint64_t part, uint64_t whole)
 {
     return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+/* iPXE on BIOS machines puts what it loads below 4 GiB, where devices leave it about half. */
+static void warn_if_large(const struct command *command, uint64_t ramdisk_bytes)
+{
+    if (ramdisk_bytes >= (uint64_t)2 << 30)
+        say(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
 }
 
 static struct closure_request closure_request(const struct command *command)
@@ -147,34 +155,32 @@ static const char *store_name(struct arena *arena, size_t index)
 }
 
 /* Refuses what the format cannot hold, before the first byte is written. */
-static bool check_sizes(const struct ramdisks *stores, const struct option_list *names,
-                        struct error *error)
+static bool check_sizes(const struct files *stores, struct error *error)
 {
     for (size_t i = 0; i < stores->count; i++) {
         struct stat status;
-        if (fstat(stores->files[i], &status) < 0)
-            return error_errno(error, errno, "open %s", names->items[i]);
+        if (fstat(stores->fds[i], &status) < 0)
+            return error_errno(error, errno, "open %s", stores->names->items[i]);
         if ((uint64_t)status.st_size > NEWC_MEMBER_MAX)
             return error_set(error,
                              "%s has %lld bytes, and a ramdisk cannot hold a file of 4 GiB or "
                              "more",
-                             names->items[i], (long long)status.st_size);
+                             stores->names->items[i], (long long)status.st_size);
     }
     return true;
 }
 
-static bool write_ramdisk(struct command *command, const struct ramdisks *prepends,
-                          const struct ramdisks *stores, struct ramdisk *ramdisk,
-                          struct error *error)
+static bool write_ramdisk(struct command *command, const struct files *prepends,
+                          const struct files *stores, struct ramdisk *ramdisk, struct error *error)
 {
     uint64_t size;
     for (size_t i = 0; i < prepends->count; i++)
-        if (!ramdisk_prepend(ramdisk, prepends->files[i], command->settings.prepends.items[i],
-                             *command->arena, &size, error))
+        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names->items[i], *command->arena,
+                             &size, error))
             return false;
     for (size_t i = 0; i < stores->count; i++)
-        if (!ramdisk_add(ramdisk, store_name(command->arena, i), stores->files[i],
-                         command->settings.stores.items[i], *command->arena, &size, error))
+        if (!ramdisk_add(ramdisk, store_name(command->arena, i), stores->fds[i],
+                         stores->names->items[i], *command->arena, &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
 }
@@ -184,12 +190,11 @@ bool command_ramdisk(struct command *command, struct error *error)
     const char *path = command->settings.output;
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(draft_release) struct draft draft = { .fd = -1 };
-    cleanup(ramdisks_release) struct ramdisks prepends = { .count = 0 };
-    cleanup(ramdisks_release) struct ramdisks stores = { .count = 0 };
-    if (!open_ramdisks(&command->settings.prepends, &prepends, error) ||
-        !open_ramdisks(&command->settings.stores, &stores, error) ||
-        !check_sizes(&stores, &command->settings.stores, error) ||
-        !output_open(path, command->arena, &output, error) ||
+    cleanup(files_release) struct files prepends = { .count = 0 };
+    cleanup(files_release) struct files stores = { .count = 0 };
+    if (!files_open(&command->settings.prepends, command->arena, &prepends, error) ||
+        !files_open(&command->settings.stores, command->arena, &stores, error) ||
+        !check_sizes(&stores, error) || !output_open(path, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error))
         return false;
     struct ramdisk ramdisk = { .fd = draft.fd };
@@ -197,6 +202,7 @@ bool command_ramdisk(struct command *command, struct error *error)
         !draft_publish(&draft, 0644, error))
         return false;
     say(command, "%s: %.1f MiB", path, mebibytes(ramdisk.size_bytes));
+    warn_if_large(command, ramdisk.size_bytes);
     return true;
 }
 
@@ -204,7 +210,7 @@ bool command_ipxe(struct command *command, struct error *error)
 {
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     return read_spec(command, &spec, error) &&
-           script_write_ipxe(stdout, &spec, spec.kernel_name.data, "initrd", error);
+           script_write_ipxe(stdout, &spec, spec.kernel_name.data, RAMDISK_NAME, error);
 }
 
 bool command_kexec(struct command *command, struct error *error)
@@ -213,7 +219,7 @@ bool command_kexec(struct command *command, struct error *error)
     if (!read_spec(command, &spec, error))
         return false;
     /* Which ramdisk it will meet is not known here, so only its packed size can be checked. */
-    script_write_kexec(stdout, &spec, spec.kernel_name.data, "initrd", 0);
+    script_write_kexec(stdout, &spec, spec.kernel_name.data, RAMDISK_NAME, 0);
     return true;
 }
 
@@ -227,8 +233,7 @@ static void say_tree(const struct command *command, const struct image_source *s
         percent(result->image_bytes, source->inventory.file_bytes),
         mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
         mebibytes(result->memory_bytes));
-    if (result->ramdisk_bytes >= (uint64_t)2 << 30)
-        say(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
+    warn_if_large(command, result->ramdisk_bytes);
 }
 
 bool command_tree(struct command *command, struct error *error)
@@ -240,20 +245,20 @@ bool command_tree(struct command *command, struct error *error)
     struct closure_request closure = closure_request(command);
     struct tree_result result;
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
-    cleanup(ramdisks_release) struct ramdisks prepends = { .count = 0 };
+    cleanup(files_release) struct files prepends = { .count = 0 };
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
-    if (!read_spec(command, &spec, error) || !open_ramdisks(given, &prepends, error) ||
+    if (!read_spec(command, &spec, error) || !files_open(given, command->arena, &prepends, error) ||
         !output_open(command->settings.output, command->arena, &output, error) ||
-        !output_tree_open(&output, *command->arena, &tree, error) ||
+        !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
         !image_prepare(&closure, command->arena, &source, error))
         return false;
     struct tree_request request = {
         .spec = &spec,
         .inventory = &source.inventory,
         .squashfs = &command->squashfs,
-        .prepends = given->count ? prepends.files : &spec.initrd,
+        .prepends = given->count ? prepends.fds : &spec.initrd,
         .prepend_names = given->count ? given->items : (const char *const *)own_initrd,
         .prepend_count = given->count ? given->count : 1,
         .toplevel = store_path_format(command->arena, command->store.store_dir, spec.toplevel).data,

@@ -114,13 +114,15 @@ static bool examine(struct inventory *inventory, uint32_t node, struct arena *ar
     if (status.st_mode & (S_ISUID | S_ISGID))
         return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
                       error);
+    if (faccessat(fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
     at->kind = NODE_FILE;
     at->is_executable = status.st_mode & S_IXUSR;
     at->size_bytes = (uint64_t)status.st_size;
     at->device = status.st_dev;
     at->inode = status.st_ino;
-    at->changed_seconds = status.st_ctim.tv_sec;
-    at->changed_nanoseconds = status.st_ctim.tv_nsec;
+    at->modified_seconds = status.st_mtim.tv_sec;
+    at->modified_nanoseconds = status.st_mtim.tv_nsec;
     inventory->file_count++;
     inventory->file_bytes += at->size_bytes;
     return true;
@@ -171,7 +173,7 @@ static bool walk_directory(struct inventory *inventory, uint32_t node, struct ar
         return false;
     inventory->nodes[node].first_child = (uint32_t)inventory->count;
     inventory->nodes[node].child_count = (uint32_t)count;
-    if (count >= NODE_NONE - inventory->count)
+    if (count > NODE_COUNT_MAX - inventory->count)
         return refuse(inventory, node, *arena, "too many files", error);
     for (size_t i = 0; i < count; i++)
         add_node(inventory, arena, names[i], node);
@@ -251,10 +253,9 @@ bool inventory_check(const struct inventory *inventory, uint32_t node, struct ar
     const struct node *at = &inventory->nodes[node];
     if (fstat(fd, &status) < 0)
         return refuse_errno(inventory, node, scratch, errno, error);
-    bool same = status.st_dev == at->device && status.st_ino == at->inode &&
-                (uint64_t)status.st_size == at->size_bytes &&
-                status.st_ctim.tv_sec == at->changed_seconds &&
-                status.st_ctim.tv_nsec == at->changed_nanoseconds;
+    bool same = S_ISREG(status.st_mode) && (uint64_t)status.st_size == at->size_bytes &&
+                status.st_mtim.tv_sec == at->modified_seconds &&
+                status.st_mtim.tv_nsec == at->modified_nanoseconds;
     return same || refuse(inventory, node, scratch, "it changed while it was read", error);
 }
 
@@ -274,6 +275,8 @@ static int compare_sizes(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
     int order = compare_numbers(a->size_bytes, b->size_bytes);
+    order = order ? order : compare_numbers(a->device, b->device);
+    order = order ? order : compare_numbers(a->inode, b->inode);
     return order ? order : compare_numbers(a->node, b->node);
 }
 
@@ -296,22 +299,35 @@ static bool hash_file(const struct inventory *inventory, uint32_t node, struct a
     cleanup(digest_release) struct digest digest = digest_start();
     if (!inventory_open(inventory, node, scratch, &fd, error))
         return false;
-    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
-    ssize_t got;
-    while ((got = read(fd, buffer, BUFFER_BYTES)) > 0)
+    char *buffer = arena_room(&scratch, BUFFER_BYTES);
+    for (;;) {
+        ssize_t got = read(fd, buffer, BUFFER_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return refuse_errno(inventory, node, scratch, errno, error);
+        if (got == 0)
+            break;
         digest_add(&digest, buffer, (size_t)got);
-    if (got < 0)
-        return refuse_errno(inventory, node, scratch, errno, error);
+    }
     *ret_hash = digest_finish(&digest);
     return inventory_check(inventory, node, scratch, fd, error);
 }
 
-/* Compares files of one size by their hash. */
+/* Hard links to one file; extra files have no inode. */
+static bool is_same_file(const struct candidate *left, const struct candidate *right)
+{
+    return left->inode && left->inode == right->inode && left->device == right->device;
+}
+
+/* Compares files of one size by their hash; hard links stand together and are read once. */
 static bool compare_group(struct inventory *inventory, struct candidate *group, size_t count,
                           struct arena scratch, struct error *error)
 {
     for (size_t i = 0; i < count; i++)
-        if (!hash_file(inventory, group[i].node, scratch, &group[i].hash, error))
+        if (i > 0 && is_same_file(&group[i - 1], &group[i]))
+            group[i].hash = group[i - 1].hash;
+        else if (!hash_file(inventory, group[i].node, scratch, &group[i].hash, error))
             return false;
     qsort(group, count, sizeof *group, compare_contents);
     for (size_t i = 1; i < count; i++)

@@ -4,8 +4,8 @@
  * refused early. What a store can hold is regular files (executable or not), directories and
  * symbolic links; everything else, and setuid or setgid files, is refused by name.
  *
- * Order    Node 0 is the root, whose children are the store paths and the extra files. The children
- * of a directory stand together, ascending by name (bytes, in every locale); every node stands
+ * Order    Node 0 is the root, whose children are the store paths and the extra file. The children of
+ *          a directory stand together, ascending by name (bytes, in every locale); every node stands
  *          behind its parent. So a walk from the last node to the first meets children before their
  *          directories. The nodes of one store path stand together.
  */
@@ -14,7 +14,8 @@
 #include "schema/path_info.h"
 #include "schema/store.h"
 
-#define NODE_NONE UINT32_MAX
+/* More files than this are refused. */
+enum { NODE_COUNT_MAX = INT32_MAX };
 
 enum node_kind { NODE_DIRECTORY, NODE_FILE, NODE_LINK };
 
@@ -26,12 +27,12 @@ struct node {
 
     uint32_t first_child, child_count; /* of a directory */
 
-    struct str target;       /* of a link */
-    uint64_t size_bytes;     /* of a file */
-    struct str content;      /* of an extra file; data is null if it is on disk */
-    uint64_t device, inode;  /* of a file on disk */
-    int64_t changed_seconds; /* its status change, to see that it stays as it is */
-    int64_t changed_nanoseconds;
+    struct str target;        /* of a link */
+    uint64_t size_bytes;      /* of a file */
+    struct str content;       /* of an extra file; data is null if it is on disk */
+    uint64_t device, inode;   /* of a file on disk: hard links share them */
+    int64_t modified_seconds; /* to see that it stays as it is */
+    int64_t modified_nanoseconds;
     uint32_t same_as; /* the first file with the same content; itself if there is none before */
 };
 
@@ -60,10 +61,11 @@ void inventory_release(const struct inventory *inventory);
 /* The node's path below the store directory, terminated. */
 struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena);
 
-/* Opens a file that is on disk. Refuses one that is not the one that was walked. */
+/* Opens a file that is on disk. Refuses one that has changed since it was walked. */
 must_check bool inventory_open(const struct inventory *inventory, uint32_t node,
                                struct arena scratch, int *ret_fd, struct error *error);
 
-/* Is the open file still as it was walked? To be asked once it has been read. */
+/* Is the open file still as it was walked? To be asked once it has been read. Its size and time of
+ * modification count; links to it may come and go, as they do when a store is optimised. */
 must_check bool inventory_check(const struct inventory *inventory, uint32_t node,
                                 struct arena scratch, int fd, struct error *error);

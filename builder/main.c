@@ -125,6 +125,7 @@ int main(int argc, char **argv)
     struct arena arena;
     struct command command = { .settings = { .compression = COMPRESSION_DEFAULT },
                                .arena = &arena };
+    own_standard_streams();
     if (!arena_reserve(&arena, (size_t)16 << 30, &error)) {
         error_print(stderr, program.name, &error);
         return EXIT_FAILURE;

@@ -1,10 +1,12 @@
 /* newc.h — the cpio format of an initial ramdisk.
  *
  * Shape    Per member: "070701", 13 numbers of 8 hex digits, the name with its NUL, padding to 4,
- * the data, padding to 4. The member "TRAILER!!!" ends the archive. Kernel   Unpacks archives that
- * stand one behind the other, each starting on a multiple of 4, NULs between them skipped. A name
- * may be followed by further NULs, which we use to bring a member's data to a boundary. Limit Sizes
- * have 32 bits: a member of 4 GiB or more cannot be written (GNU cpio drops it and exits with 0).
+ *          the data, padding to 4. The member "TRAILER!!!" ends the archive.
+ * Kernel   Unpacks archives that stand one behind the other, each starting on a multiple of 4, NULs
+ *          between them skipped. A name may be followed by further NULs, which bring a member's
+ *          data to a boundary here.
+ * Limit    Sizes have 32 bits: a member of 4 GiB or more cannot be written (GNU cpio drops it and
+ *          exits with 0).
  * Source   The kernel's Documentation/driver-api/early-userspace/buffer-format.rst and
  *          init/initramfs.c.
  */

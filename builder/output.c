@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define SUMS_NAME "SHA256SUMS"
-
 void output_release(const struct output *output)
 {
     own_close(&output->directory);
@@ -74,6 +72,7 @@ static bool remove_tree(int parent, const char *name, struct error *error)
 
 struct sums {
     struct str text;
+    bool is_ours; /* it lists the mark */
     const char *directory;
     struct error *error;
 };
@@ -93,7 +92,7 @@ static bool check_one(int fd, const char *name, void *context)
 {
     (void)fd;
     const struct sums *sums = context;
-    if (strcmp(name, SUMS_NAME) == 0 || is_listed(sums->text, name))
+    if (sums->is_ours && (strcmp(name, OUTPUT_SUMS_NAME) == 0 || is_listed(sums->text, name)))
         return true;
     return error_set(sums->error,
                      "%s holds '%s', which was not made by an earlier run: not replacing it",
@@ -101,7 +100,7 @@ static bool check_one(int fd, const char *name, void *context)
 }
 
 /* May the directory of that name be replaced? */
-static bool check_replaceable(const struct output *output, struct arena scratch,
+static bool check_replaceable(const struct output *output, const char *mark, struct arena scratch,
                               struct error *error)
 {
     struct sums sums = { .directory = output->name, .error = error };
@@ -109,22 +108,22 @@ static bool check_replaceable(const struct output *output, struct arena scratch,
         openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
-    if (faccessat(fd, SUMS_NAME, F_OK, 0) == 0 &&
-        !file_read(fd, SUMS_NAME, 1 << 20, &scratch, &sums.text, error))
+    if (faccessat(fd, OUTPUT_SUMS_NAME, F_OK, 0) == 0 &&
+        !file_read(fd, OUTPUT_SUMS_NAME, 1 << 20, &scratch, &sums.text, error))
         return false;
+    sums.is_ours = is_listed(sums.text, mark);
     return each_name(fd, check_one, &sums, error);
 }
 
-bool output_tree_open(const struct output *output, struct arena scratch,
+bool output_tree_open(const struct output *output, const char *mark, struct arena scratch,
                       struct output_tree *ret_tree, struct error *error)
 {
     struct output_tree tree = { .fd = -1, .output = output };
-    struct stat ours, theirs;
     int length =
         snprintf(tree.temporary_name, sizeof tree.temporary_name, ".%s.draft", output->name);
     if (length < 0 || (size_t)length >= sizeof tree.temporary_name)
         return error_set(error, "the name '%s' is too long", output->name);
-    if (!check_replaceable(output, scratch, error))
+    if (!check_replaceable(output, mark, scratch, error))
         return false;
     if (mkdirat(output->directory, tree.temporary_name, 0700) < 0 && errno != EEXIST)
         return error_errno(error, errno, "create %s", output->name);
@@ -133,11 +132,7 @@ bool output_tree_open(const struct output *output, struct arena scratch,
     if (fd < 0)
         return error_errno(error, errno, "create %s", output->name);
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
-    bool still_named =
-        fstat(fd, &ours) == 0 &&
-        fstatat(output->directory, tree.temporary_name, &theirs, AT_SYMLINK_NOFOLLOW) == 0 &&
-        ours.st_ino == theirs.st_ino;
-    if (!locked || !still_named)
+    if (!locked || !file_is_named(fd, output->directory, tree.temporary_name))
         return error_set(error, "create %s: another process is writing it", output->name);
     if (!each_name(fd, remove_one, error, error))
         return error_in(error, "create %s", output->name);

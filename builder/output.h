@@ -4,6 +4,9 @@
 
 #include "schema/base/file.h"
 
+/* Lists the files of a directory that we made, with their SHA-256. */
+#define OUTPUT_SUMS_NAME "SHA256SUMS"
+
 /* A path of the user's, taken apart. */
 struct output {
     int directory;    /* that holds it; owned */
@@ -25,10 +28,11 @@ struct output_tree {
 };
 
 /* Starts an empty draft of the directory.
- * Refuses to replace what is not a directory, or one that holds files which its own SHA256SUMS
- * does not list: it would not be ours to remove. */
-must_check bool output_tree_open(const struct output *output, struct arena scratch,
-                                 struct output_tree *ret_tree, struct error *error);
+ * Refuses to replace what is not a directory, or one that is not empty and not ours to remove: its
+ * SHA256SUMS lists all its files, `mark` among them. */
+must_check bool output_tree_open(const struct output *output, const char *mark,
+                                 struct arena scratch, struct output_tree *ret_tree,
+                                 struct error *error);
 
 /* Gives it its final name in place of the former one, which is then removed. */
 must_check bool output_tree_publish(struct output_tree *tree, struct error *error);

@@ -3,9 +3,7 @@
 #include "builder/newc.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char zeros[NEWC_ALIGN_BYTES];
 
@@ -29,22 +27,10 @@ static bool align(struct ramdisk *ramdisk, struct error *error)
 static bool append_file(struct ramdisk *ramdisk, int source, const char *source_name,
                         struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
 {
-    enum { BUFFER_BYTES = 1 << 20 };
-    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
-    uint64_t copied = 0;
-    for (;;) {
-        ssize_t got = pread(source, buffer, BUFFER_BYTES, (off_t)copied);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s", source_name);
-        if (got == 0)
-            break;
-        if (!append(ramdisk, buffer, (size_t)got, error))
-            return false;
-        copied += (uint64_t)got;
-    }
-    *ret_size_bytes = copied;
+    if (!file_copy(source, source_name, ramdisk->fd, "the ramdisk", ramdisk->size_bytes, scratch,
+                   ret_size_bytes, error))
+        return false;
+    ramdisk->size_bytes += *ret_size_bytes;
     return true;
 }
 

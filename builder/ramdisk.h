@@ -10,6 +10,9 @@
 
 enum { RAMDISK_ALIGN_BYTES = 4096 };
 
+/* What the ramdisk is called beside a script that loads it. */
+#define RAMDISK_NAME "initrd"
+
 /* The name of the store image in the ramdisk, as NixOS mounts it: ../nix-store.squashfs. */
 #define RAMDISK_STORE_NAME "nix-store.squashfs"
 

@@ -76,6 +76,12 @@ static bool write_words(FILE *stream, struct str params, struct ipxe_setting *se
     return true;
 }
 
+bool script_check_ipxe(const struct boot_spec *spec, struct error *error)
+{
+    struct ipxe_setting settings[SETTING_COUNT] = { 0 };
+    return write_words(NULL, spec->command_line, settings, error);
+}
+
 bool script_write_ipxe(FILE *stream, const struct boot_spec *spec, const char *kernel,
                        const char *initrd, struct error *error)
 {

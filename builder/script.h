@@ -17,6 +17,9 @@
 must_check bool script_write_ipxe(FILE *stream, const struct boot_spec *spec, const char *kernel,
                                   const char *initrd, struct error *error);
 
+/* Refuses what script_write_ipxe would refuse. */
+must_check bool script_check_ipxe(const struct boot_spec *spec, struct error *error);
+
 /* Writes kexec-boot, from the template kexec-boot.sh. `unpacked_kib` is what unpacking the ramdisk
  * takes of memory at boot. Errors stick to the stream. */
 void script_write_kexec(FILE *stream, const struct boot_spec *spec, const char *kernel,

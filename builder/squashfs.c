@@ -36,7 +36,8 @@ struct image {
     uint64_t offset;
     uint64_t size_bytes;
     uint64_t limit_bytes;
-    int code; /* errno of the first failure; EFBIG: the limit was reached */
+    const char *doing; /* of the first failure: "read back" or "write" */
+    int code;          /* its errno; EFBIG: the limit was reached */
 };
 
 struct writer {
@@ -102,10 +103,12 @@ static bool check(const struct writer *writer, int code, const char *what, struc
     if (code >= 0)
         return true;
     if (writer->image.code == EFBIG && writer->image.limit_bytes)
-        return error_set(error, "the image grows beyond %llu bytes",
+        return error_set(error,
+                         "the image grows beyond %llu bytes: a ramdisk cannot hold a file of 4 GiB "
+                         "or more",
                          (unsigned long long)writer->image.limit_bytes);
     if (writer->image.code)
-        return error_errno(error, writer->image.code, "write the image");
+        return error_errno(error, writer->image.code, "%s the image", writer->image.doing);
     return error_set(error, "%s: %s", what, reason(code));
 }
 
@@ -128,6 +131,7 @@ static int image_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
+            image->doing = "read back";
             image->code = got < 0 ? errno : EIO;
             return SQFS_ERROR_IO;
         }
@@ -151,6 +155,7 @@ static int image_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0) {
+            image->doing = "write";
             image->code = errno;
             return SQFS_ERROR_IO;
         }
@@ -173,6 +178,7 @@ static int image_truncate(sqfs_file_t *file, sqfs_u64 size)
 {
     struct image *image = (struct image *)file;
     if (ftruncate(image->fd, (off_t)(image->offset + size)) < 0) {
+        image->doing = "cut";
         image->code = errno;
         return SQFS_ERROR_IO;
     }
@@ -352,6 +358,15 @@ static bool write_entries(struct writer *writer, uint32_t node, struct error *er
     return check(writer, code, "write a directory", error);
 }
 
+static uint32_t directory_links(const struct writer *writer, uint32_t node)
+{
+    const struct node *at = &writer->inventory->nodes[node];
+    uint32_t links = 2;
+    for (uint32_t i = 0; i < at->child_count; i++)
+        links += writer->inventory->nodes[at->first_child + i].kind == NODE_DIRECTORY;
+    return links;
+}
+
 static bool write_directory(struct writer *writer, uint32_t node, struct error *error)
 {
     /* The root's parent has a number that no inode has. */
@@ -363,6 +378,11 @@ static bool write_directory(struct writer *writer, uint32_t node, struct error *
         sqfs_dir_writer_create_inode(writer->directories, 0, (sqfs_u32)NO_XATTR, parent);
     if (!check_made(inode, "write a directory", error))
         return false;
+    /* The library counts every entry; a directory's links are its own two and its directories'. */
+    if (inode->base.type == SQFS_INODE_EXT_DIR)
+        inode->data.dir_ext.nlink = directory_links(writer, node);
+    else
+        inode->data.dir.nlink = directory_links(writer, node);
     bool written = write_inode(writer, node, inode, error);
     sqfs_free(inode);
     return written;

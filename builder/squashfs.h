@@ -1,11 +1,12 @@
 /* squashfs.h — writing the store image.
  *
  * Shape    squashfs 4.0. Owner 0:0, times 1, modes as Nix canonicalises them: 0444, 0555 for what
- * is executable, 0555 for directories (0755 for the root), 0777 for links. No extended attributes;
- * inodes are exportable. Files of equal content are stored once. Padded with zeros to 4 KiB. Bytes
- * The same inventory and options give the same bytes, whatever the number of threads and the place
- * in the file. Source   The kernel's Documentation/filesystems/squashfs.rst; libsquashfs of
- * squashfs-tools-ng.
+ *          is executable, 0555 for directories (0755 for the root), 0777 for links. No extended
+ *          attributes; inodes are exportable. Files of equal content are stored once. Padded with
+ *          zeros to 4 KiB.
+ * Bytes    The same inventory and options give the same bytes, whatever the number of threads and
+ *          the place in the file.
+ * Source   The kernel's Documentation/filesystems/squashfs.rst; libsquashfs of squashfs-tools-ng.
  */
 #pragma once
 

@@ -11,12 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define RAMDISK_NAME     "initrd"
 #define RAMDISK_OLD_NAME "initrd.gz"
-#define IPXE_NAME        "netboot.ipxe"
-#define KEXEC_NAME       "kexec-boot"
-#define BOOT_JSON_NAME   "boot.json"
-#define SUMS_NAME        "SHA256SUMS"
 
 /* The kernel unpacks a ramdisk into a tmpfs of half the memory that is left beside it. */
 enum { WORKING_MEMORY_BYTES = 64 << 20 };
@@ -56,13 +51,15 @@ static bool seal(struct building *building, int which, const char *name, int fd,
 {
     enum { BUFFER_BYTES = 1 << 20 };
     struct arena scratch = *building->arena;
-    char *buffer = arena_new(&scratch, char, BUFFER_BYTES);
+    char *buffer = arena_room(&scratch, BUFFER_BYTES);
     uint64_t size = 0;
     cleanup(digest_release) struct digest digest = digest_start();
     if (fsync(fd) < 0)
         return error_errno(error, errno, "write %s to disk", name);
     for (;;) {
         ssize_t got = pread(fd, buffer, BUFFER_BYTES, (off_t)size);
+        if (got < 0 && errno == EINTR)
+            continue;
         if (got < 0)
             return error_errno(error, errno, "read %s", name);
         if (got == 0)
@@ -78,8 +75,8 @@ static bool write_kernel(struct building *building, struct error *error)
 {
     const struct boot_spec *spec = building->request->spec;
     const char *name = spec->kernel_name.data;
-    static const char *const taken[] = { RAMDISK_NAME, RAMDISK_OLD_NAME, IPXE_NAME,
-                                         KEXEC_NAME,   BOOT_JSON_NAME,   SUMS_NAME };
+    static const char *const taken[] = { RAMDISK_NAME,    RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
+                                         TREE_KEXEC_NAME, TREE_BOOT_JSON_NAME, OUTPUT_SUMS_NAME };
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(name, taken[i]) == 0)
             return error_set(error, "the kernel cannot be called '%s' in a tree", name);
@@ -87,8 +84,7 @@ static bool write_kernel(struct building *building, struct error *error)
     uint64_t size;
     if (!create(building, name, 0644, &fd, error))
         return false;
-    struct ramdisk plain = { .fd = fd };
-    return ramdisk_prepend(&plain, spec->kernel, "the kernel", *building->arena, &size, error) &&
+    return file_copy(spec->kernel, "the kernel", fd, name, 0, *building->arena, &size, error) &&
            seal(building, KERNEL, name, fd, error);
 }
 
@@ -145,7 +141,7 @@ static bool link_ramdisk(struct building *building, struct error *error)
 static bool write_script(struct building *building, int which, struct error *error)
 {
     const struct boot_spec *spec = building->request->spec;
-    const char *name = which == IPXE ? IPXE_NAME : KEXEC_NAME;
+    const char *name = which == IPXE ? TREE_IPXE_NAME : TREE_KEXEC_NAME;
     const char *kernel = spec->kernel_name.data;
     cleanup(own_close) int fd = -1;
     if (!create(building, name, which == IPXE ? 0644 : 0755, &fd, error))
@@ -158,7 +154,7 @@ static bool write_script(struct building *building, int which, struct error *err
                            building->result.unpacked_bytes / 1024);
     else if (!script_write_ipxe(stream, spec, kernel, RAMDISK_NAME, error))
         return false;
-    if (fflush(stream) != 0)
+    if (fflush(stream) != 0 || ferror(stream))
         return error_errno(error, errno, "write %s", name);
     return seal(building, which, name, fd, error);
 }
@@ -223,9 +219,9 @@ static bool write_boot_json(struct building *building, struct error *error)
     bool printed = text != NULL;
     cJSON_free(text);
     if (!printed)
-        return error_set(error, "write " BOOT_JSON_NAME ": out of memory");
-    return write_small(building, BOOT_JSON_NAME, content, &fd, error) &&
-           seal(building, BOOT_JSON, BOOT_JSON_NAME, fd, error);
+        return error_set(error, "write " TREE_BOOT_JSON_NAME ": out of memory");
+    return write_small(building, TREE_BOOT_JSON_NAME, content, &fd, error) &&
+           seal(building, BOOT_JSON, TREE_BOOT_JSON_NAME, fd, error);
 }
 
 static bool write_sums(const struct building *building, struct error *error)
@@ -238,24 +234,19 @@ static bool write_sums(const struct building *building, struct error *error)
         text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text), hex,
                             building->entries[i].name);
     }
-    if (!write_small(building, SUMS_NAME, text, &fd, error))
+    if (!write_small(building, OUTPUT_SUMS_NAME, text, &fd, error))
         return false;
-    return fsync(fd) == 0 || error_errno(error, errno, "write " SUMS_NAME " to disk");
+    return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");
 }
 
 bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                 struct arena *arena, struct tree_result *ret_result, struct error *error)
 {
     struct building building = { .request = request, .directory = tree->fd, .arena = arena };
-    /* The scripts can refuse, so iPXE's is tried before the long work. */
-    cleanup(own_close_file) FILE *nowhere = fopen("/dev/null", "w");
-    if (!nowhere)
-        return error_errno(error, errno, "open /dev/null");
-    if (!script_write_ipxe(nowhere, request->spec, "", "", error) ||
-        !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
-        !link_ramdisk(&building, error) || !write_script(&building, IPXE, error) ||
-        !write_script(&building, KEXEC, error) || !write_boot_json(&building, error) ||
-        !write_sums(&building, error))
+    if (!script_check_ipxe(request->spec, error) || !write_kernel(&building, error) ||
+        !write_ramdisk(&building, error) || !link_ramdisk(&building, error) ||
+        !write_script(&building, IPXE, error) || !write_script(&building, KEXEC, error) ||
+        !write_boot_json(&building, error) || !write_sums(&building, error))
         return false;
     *ret_result = building.result;
     return true;

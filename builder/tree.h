@@ -14,6 +14,10 @@
 #include "builder/squashfs.h"
 #include "schema/boot_spec.h"
 
+#define TREE_IPXE_NAME      "netboot.ipxe"
+#define TREE_KEXEC_NAME     "kexec-boot"
+#define TREE_BOOT_JSON_NAME "boot.json"
+
 struct tree_request {
     const struct boot_spec *spec;
     const struct inventory *inventory;
