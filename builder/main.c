@@ -114,9 +114,16 @@ static bool run(struct command *command, size_t verb, struct error *error)
         return false;
     bool done = commands[verb](command, error);
     own_close(&command->store.root);
-    if (done && (fflush(stdout) != 0 || ferror(stdout)))
-        return error_set(error, "standard output could not be written");
-    return done;
+    return done && options_flush_output(error);
+}
+
+/* The exit status; a failure is told here and nowhere else. */
+static int finish(bool done, const struct error *error)
+{
+    if (done)
+        return EXIT_SUCCESS;
+    error_print(stderr, program.name, error);
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
@@ -126,29 +133,24 @@ int main(int argc, char **argv)
     struct command command = { .settings = { .compression = COMPRESSION_DEFAULT },
                                .arena = &arena };
     own_standard_streams();
-    if (!arena_reserve(&arena, (size_t)16 << 30, &error)) {
-        error_print(stderr, program.name, &error);
-        return EXIT_FAILURE;
-    }
+    if (!arena_reserve(&arena, (size_t)16 << 30, &error))
+        return finish(false, &error);
     struct options_result result =
         options_parse(&program, argc, argv, &command.settings, &arena, &error);
     command.arguments = result.arguments;
     switch (result.answer) {
     case OPTIONS_HELP:
         options_print_help(stdout, &program, result.verb);
-        return EXIT_SUCCESS;
+        return finish(options_flush_output(&error), &error);
     case OPTIONS_VERSION:
         printf("regd-build " REGD_VERSION "\n");
-        return EXIT_SUCCESS;
+        return finish(options_flush_output(&error), &error);
     case OPTIONS_WRONG:
         break;
     case OPTIONS_RUN:
         if (!interpret(&command, result.verb, &error))
             break;
-        if (run(&command, result.verb, &error))
-            return EXIT_SUCCESS;
-        error_print(stderr, program.name, &error);
-        return EXIT_FAILURE;
+        return finish(run(&command, result.verb, &error), &error);
     }
     error_print(stderr, program.name, &error);
     return 2;

@@ -132,6 +132,11 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
     if (fd < 0)
         return error_errno(error, errno, "create %s", output->name);
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK) {
+        int code = errno;
+        unlinkat(output->directory, tree.temporary_name, AT_REMOVEDIR);
+        return error_errno(error, code, "lock the draft of %s", output->name);
+    }
     if (!locked || !file_is_named(fd, output->directory, tree.temporary_name))
         return error_set(error, "create %s: another process is writing it", output->name);
     if (!each_name(fd, remove_one, error, error))

@@ -4,23 +4,22 @@
  */
 #include "builder/squashfs.h"
 
+#include "builder/sqfs_parts.h"
+
 #include "schema/base/own.h"
 
 #include <sqfs/block.h>
 #include <sqfs/block_processor.h>
 #include <sqfs/block_writer.h>
-#include <sqfs/compressor.h>
 #include <sqfs/dir_writer.h>
 #include <sqfs/error.h>
 #include <sqfs/frag_table.h>
 #include <sqfs/id_table.h>
 #include <sqfs/inode.h>
-#include <sqfs/io.h>
 #include <sqfs/meta_writer.h>
 #include <sqfs/super.h>
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -29,21 +28,10 @@ enum {
     NO_XATTR = -1,
 };
 
-/* The range of the output file that is the image, as libsquashfs wants a file. */
-struct image {
-    sqfs_file_t base;
-    int fd;
-    uint64_t offset;
-    uint64_t size_bytes;
-    uint64_t limit_bytes;
-    const char *doing; /* of the first failure: "read back" or "write" */
-    int code;          /* its errno; EFBIG: the limit was reached */
-};
-
 struct writer {
     const struct inventory *inventory;
     struct arena scratch;
-    struct image image;
+    struct sqfs_range image;
     sqfs_super_t super;
     sqfs_compressor_t *compressor;
     sqfs_block_writer_t *block_writer;
@@ -57,22 +45,16 @@ struct writer {
     uint16_t owner;
 };
 
-static void destroy(void *object)
-{
-    if (object)
-        sqfs_destroy(object);
-}
-
 static void writer_release(struct writer *writer)
 {
-    destroy(writer->directories);
-    destroy(writer->directory_table);
-    destroy(writer->inode_table);
-    destroy(writer->ids);
-    destroy(writer->data);
-    destroy(writer->fragments);
-    destroy(writer->block_writer);
-    destroy(writer->compressor);
+    sqfs_part_destroy(writer->directories);
+    sqfs_part_destroy(writer->directory_table);
+    sqfs_part_destroy(writer->inode_table);
+    sqfs_part_destroy(writer->ids);
+    sqfs_part_destroy(writer->data);
+    sqfs_part_destroy(writer->fragments);
+    sqfs_part_destroy(writer->block_writer);
+    sqfs_part_destroy(writer->compressor);
     for (uint32_t node = 0; writer->file_inodes && node < writer->inventory->count; node++)
         sqfs_free(writer->file_inodes[node]);
 }
@@ -117,111 +99,17 @@ static bool check_made(const void *object, const char *what, struct error *error
     return object || error_set(error, "%s: out of memory", what);
 }
 
-static void image_destroy(sqfs_object_t *object)
-{
-    (void)object; /* lives in struct writer */
-}
-
-static int image_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_t size)
-{
-    struct image *image = (struct image *)file;
-    char *at = buffer;
-    while (size > 0) {
-        ssize_t got = pread(image->fd, at, size, (off_t)(image->offset + offset));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            image->doing = "read back";
-            image->code = got < 0 ? errno : EIO;
-            return SQFS_ERROR_IO;
-        }
-        at += got;
-        offset += (sqfs_u64)got;
-        size -= (size_t)got;
-    }
-    return 0;
-}
-
-static int image_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer, size_t size)
-{
-    struct image *image = (struct image *)file;
-    const char *at = buffer;
-    if (image->limit_bytes && offset + size > image->limit_bytes) {
-        image->code = EFBIG;
-        return SQFS_ERROR_IO;
-    }
-    while (size > 0) {
-        ssize_t put = pwrite(image->fd, at, size, (off_t)(image->offset + offset));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0) {
-            image->doing = "write";
-            image->code = errno;
-            return SQFS_ERROR_IO;
-        }
-        at += put;
-        offset += (sqfs_u64)put;
-        size -= (size_t)put;
-    }
-    if (offset > image->size_bytes)
-        image->size_bytes = offset;
-    return 0;
-}
-
-static sqfs_u64 image_get_size(const sqfs_file_t *file)
-{
-    return ((const struct image *)file)->size_bytes;
-}
-
-/* The library cuts the file back when it drops data that is there already. */
-static int image_truncate(sqfs_file_t *file, sqfs_u64 size)
-{
-    struct image *image = (struct image *)file;
-    if (ftruncate(image->fd, (off_t)(image->offset + size)) < 0) {
-        image->doing = "cut";
-        image->code = errno;
-        return SQFS_ERROR_IO;
-    }
-    image->size_bytes = size;
-    return 0;
-}
-
-static SQFS_COMPRESSOR compressor_id(const struct squashfs_options *options)
-{
-    static const SQFS_COMPRESSOR ids[] = {
-        [COMPRESSION_GZIP] = SQFS_COMP_GZIP,
-        [COMPRESSION_LZ4] = SQFS_COMP_LZ4,
-        [COMPRESSION_XZ] = SQFS_COMP_XZ,
-        [COMPRESSION_ZSTD] = SQFS_COMP_ZSTD,
-    };
-    return ids[options->compression.kind];
-}
-
-static bool make_compressor(struct writer *writer, const struct squashfs_options *options,
-                            struct error *error)
-{
-    sqfs_compressor_config_t config;
-    int code =
-        sqfs_compressor_config_init(&config, compressor_id(options), SQUASHFS_BLOCK_BYTES, 0);
-    if (!check(writer, code, "set the compressor up", error))
-        return false;
-    if (options->compression.kind == COMPRESSION_LZ4)
-        config.flags |= SQFS_COMP_FLAG_LZ4_HC;
-    else
-        config.level = (sqfs_u32)options->compression.level;
-    code = sqfs_compressor_create(&config, &writer->compressor);
-    return check(writer, code, "set the compressor up", error);
-}
-
 /* The library's parts, and the super block's place at the start of the image. */
 static bool start(struct writer *writer, const struct squashfs_options *options,
                   struct error *error)
 {
     sqfs_file_t *file = &writer->image.base;
-    if (!make_compressor(writer, options, error))
-        return false;
     int code =
-        sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS, compressor_id(options));
+        sqfs_compression_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor);
+    if (!check(writer, code, "set the compressor up", error))
+        return false;
+    code = sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS,
+                           sqfs_compression_id(&options->compression));
     if (code == 0)
         code = sqfs_super_write(&writer->super, file);
     if (code == 0)
@@ -466,22 +354,8 @@ bool squashfs_write(const struct inventory *inventory, const struct squashfs_opt
                     int fd, uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,
                     struct error *error)
 {
-    cleanup(writer_release) struct writer writer = {
-        .inventory = inventory,
-        .scratch = scratch,
-        .image = {
-            .base = {
-                .base = { .destroy = image_destroy },
-                .read_at = image_read_at,
-                .write_at = image_write_at,
-                .get_size = image_get_size,
-                .truncate = image_truncate,
-            },
-            .fd = fd,
-            .offset = offset,
-            .limit_bytes = options->limit_bytes,
-        },
-    };
+    cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
+    sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
     if (!start(&writer, options, error) || !write_data(&writer, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))
         return false;

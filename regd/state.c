@@ -1,6 +1,5 @@
 #include "regd/state.h"
 
-#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 
@@ -27,13 +26,11 @@ bool state_make_directories(const struct store *store, struct arena scratch, str
             return false;
     }
     cleanup(own_close) int roots = make(store, "gcroots", scratch, error);
-    struct stat status;
     if (roots < 0)
         return false;
-    if (fstatat(roots, "profiles", &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return true;
-    return link_publish(roots, "profiles",
-                        arena_format(&scratch, "%s/profiles", store->state_dir.data).data, error);
+    const char *profiles = arena_format(&scratch, "%s/profiles", store->state_dir.data).data;
+    return symlinkat(profiles, roots, "profiles") == 0 || errno == EEXIST ||
+           error_errno(error, errno, "make the link gcroots/profiles");
 }
 
 bool state_tag(const struct store *store, const char *path, struct arena scratch, bool *ret_made,

@@ -23,7 +23,7 @@ static int open_part(const struct store *store, struct str toplevel, const char 
                      struct arena scratch)
 {
     const char *path = arena_format(&scratch, "%.*s/%s", STR_ARG(toplevel), part).data;
-    return root_open(store->root, path, O_RDONLY | O_NOCTTY, 0);
+    return root_open(store->root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
 }
 
 static bool check_part(int fd, const char *part, struct error *error)
@@ -65,7 +65,7 @@ static bool read_kernel(const struct store *store, struct str toplevel, const ch
                         struct arena *arena, struct boot_spec *spec, struct error *error)
 {
     if (given) {
-        int fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int fd = open(given, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         spec->kernel = fd < 0 ? -errno : fd;
     } else {
         spec->kernel = open_part(store, toplevel, "kernel", *arena);
@@ -80,8 +80,11 @@ static bool read_params(const struct store *store, struct str toplevel, const ch
     spec->params = str_from(given);
     if (!given) {
         cleanup(own_close) int fd = open_part(store, toplevel, "kernel-params", *arena);
+        struct stat status;
         if (fd < 0)
             return error_errno(error, -fd, "the system's kernel-params");
+        if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+            return error_set(error, "the system's kernel-params is not a file");
         if (!file_read_fd(fd, "the system's kernel-params", PARAMS_BYTES_MAX, arena, &spec->params,
                           error))
             return false;

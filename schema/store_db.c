@@ -98,6 +98,41 @@ static const char *db_path(const struct store *store, struct arena *arena, const
     return arena_format(arena, "%s/db/%s", store->state_dir.data, name).data;
 }
 
+/* FOUND: the schema file says that the database is finished and of our version. ABSENT: it does not
+ * say so; a version of 0 is as good as none, for Nix too. */
+static enum store_db_answer check_schema(const struct store_db *db, struct arena scratch,
+                                         struct error *error)
+{
+    struct str text;
+    cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
+    if (fd < 0 && errno == ENOENT)
+        return STORE_DB_ABSENT;
+    if (fd < 0) {
+        error_errno(error, errno, "open " SCHEMA_NAME);
+        return STORE_DB_FAILED;
+    }
+    if (!file_read_fd(fd, SCHEMA_NAME, 64, &scratch, &text, error))
+        return STORE_DB_FAILED;
+    uint64_t version;
+    if (str_equal(text, STR(STORE_SCHEMA_VERSION)))
+        return STORE_DB_FOUND;
+    if (str_equal(text, STR("0")))
+        return STORE_DB_ABSENT;
+    if (!str_to_number(text, UINT32_MAX, &version))
+        error_set(error, SCHEMA_NAME ": '%.*s' is not a schema version", STR_ARG(text));
+    else if (version > 10)
+        error_set(error,
+                  "the database has schema version %llu, newer than " STORE_SCHEMA_VERSION
+                  ": use the regd or Nix that made it",
+                  (unsigned long long)version);
+    else
+        error_set(error,
+                  "the database has schema version %llu, older than " STORE_SCHEMA_VERSION
+                  ": run 'nix-store --verify' once to upgrade it",
+                  (unsigned long long)version);
+    return STORE_DB_FAILED;
+}
+
 /* Opens STATE_DIR/db; STORE_DB_ABSENT if it or the database in it is not there. */
 static enum store_db_answer open_directory(const struct store *store, struct arena scratch,
                                            struct store_db *db, struct error *error)
@@ -110,10 +145,13 @@ static enum store_db_answer open_directory(const struct store *store, struct are
         error_errno(error, -db->directory, "open %s", path);
         return STORE_DB_FAILED;
     }
-    struct stat status = { 0 }, schema;
+    struct stat status = { 0 };
     cleanup(own_close) int file =
         root_open(store->root, db_path(store, &scratch, DB_NAME), O_PATH, 0);
-    bool finished = fstatat(db->directory, SCHEMA_NAME, &schema, AT_SYMLINK_NOFOLLOW) == 0;
+    enum store_db_answer schema = check_schema(db, scratch, error);
+    if (schema == STORE_DB_FAILED)
+        return STORE_DB_FAILED;
+    bool finished = schema == STORE_DB_FOUND;
     if (file >= 0 && fstat(file, &status) == 0 && (status.st_size > 0 || finished))
         return STORE_DB_FOUND;
     if (file < 0 && file != -ENOENT)
@@ -133,38 +171,6 @@ enum store_db_answer store_db_find(const struct store *store, struct arena scrat
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     return open_directory(store, scratch, &db, error);
-}
-
-/* FOUND: the schema file says that the database is finished and of our version. */
-static enum store_db_answer check_schema(const struct store_db *db, struct arena scratch,
-                                         struct error *error)
-{
-    struct str text;
-    cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
-    if (fd < 0 && errno == ENOENT)
-        return STORE_DB_ABSENT;
-    if (fd < 0) {
-        error_errno(error, errno, "open " SCHEMA_NAME);
-        return STORE_DB_FAILED;
-    }
-    if (!file_read_fd(fd, SCHEMA_NAME, 64, &scratch, &text, error))
-        return STORE_DB_FAILED;
-    uint64_t version;
-    if (str_equal(text, STR(STORE_SCHEMA_VERSION)))
-        return STORE_DB_FOUND;
-    if (!str_to_number(text, UINT32_MAX, &version))
-        error_set(error, SCHEMA_NAME ": '%.*s' is not a schema version", STR_ARG(text));
-    else if (version > 10)
-        error_set(error,
-                  "the database has schema version %llu, newer than " STORE_SCHEMA_VERSION
-                  ": use the regd or Nix that made it",
-                  (unsigned long long)version);
-    else
-        error_set(error,
-                  "the database has schema version %llu, older than " STORE_SCHEMA_VERSION
-                  ": run 'nix-store --verify' once to upgrade it",
-                  (unsigned long long)version);
-    return STORE_DB_FAILED;
 }
 
 /* The name by which SQLite has to open a file of the database's directory, which may have been
@@ -328,7 +334,7 @@ static bool open_copy(struct store_db *db, const char *path, struct arena *arena
 /* Begins to read one state of the database. */
 static bool begin_read(const struct store_db *db, const struct store *store, struct error *error)
 {
-    return store_db_run(db, "begin", error) && check(db, store, error);
+    return store_db_run(db, "pragma query_only = 1; begin", error) && check(db, store, error);
 }
 
 /* Opens the file itself, or where that is not possible a copy. While others open and close it, each
@@ -343,7 +349,9 @@ static bool open_readable(struct store_db *db, const struct store *store, struct
         bool whole = false;
         sqlite3_close(db->sqlite);
         db->sqlite = NULL;
-        if (!open_sqlite(db, path, SQLITE_OPEN_READONLY, error))
+        /* A connection that may write takes -wal and -shm away when it closes as the last one. Where
+         * the file cannot be written, SQLite opens it for reading. */
+        if (!open_sqlite(db, path, SQLITE_OPEN_READWRITE, error))
             return false;
         if (begin_read(db, store, error))
             return true;
@@ -440,6 +448,7 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
     const char *path;
     enum store_db_answer schema = check_schema(db, scratch, error);
     int create = schema == STORE_DB_ABSENT ? SQLITE_OPEN_CREATE : 0;
+    db->is_finished = schema == STORE_DB_FOUND;
     if (schema == STORE_DB_FAILED || !real_path(store, db, DB_NAME, &scratch, &path, error) ||
         !open_sqlite(db, path, SQLITE_OPEN_READWRITE | create, error) ||
         !store_db_run(db, "pragma synchronous = normal; begin immediate;", error))
@@ -490,8 +499,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
 
 static bool write_schema(const struct store_db *db, struct error *error)
 {
-    struct stat status;
-    if (fstatat(db->directory, SCHEMA_NAME, &status, 0) == 0)
+    if (db->is_finished)
         return true;
     return file_publish(db->directory, SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644, error);
 }

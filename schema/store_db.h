@@ -1,7 +1,7 @@
 /* store_db.h — the database of a Nix store: STATE_DIR/db.
  *
  * Shape    db.sqlite  SQLite 3; the tables are in store.sql
- *          schema     the version, "10", without '\n'; absent: the database is not finished
+ *          schema     the version, "10", without '\n'; absent or "0": it is not finished
  *          big-lock   flock'ed: shared by whoever uses the database, exclusively by whoever changes
  *                     its schema or makes it
  * Source   Nix, src/libstore/local-store.cc, LocalStore::LocalStore (2.8.0). The schema version has
@@ -26,6 +26,7 @@ struct store_db {
     int directory; /* STATE_DIR/db; owned */
     int lock;      /* big-lock, held; owned; -1 where only reading and not allowed to open it */
     sqlite3 *sqlite;
+    bool is_finished;    /* an existing one that has its schema file */
     bool is_new;         /* open for writing, and nothing of it is visible yet */
     struct draft draft;  /* of a new database */
     struct draft schema; /* of its schema file */
@@ -48,8 +49,7 @@ enum store_db_answer store_db_find(const struct store *store, struct arena scrat
 
 /* Opens an existing database to read one state of it, whatever others write meanwhile. Works for
  * users who may not write and on a read-only disk: then from a copy in the arena, which has to
- * outlive the database. The database file is never changed, but where its directory is writable
- * SQLite makes -wal and -shm files beside it. */
+ * outlive the database. Its rows are never changed. */
 enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
                                         struct store_db *ret_db, struct error *error);
 

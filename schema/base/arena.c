@@ -27,9 +27,13 @@ enum { ARENA_GAP = 0 };
 
 enum { ARENA_ALIGN = 16 };
 static const size_t arena_least_bytes = (size_t)16 << 20;
+static const size_t arena_sanitized_bytes = (size_t)512 << 20;
 
 bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
 {
+    /* Poisoning takes time for every byte, so the sanitizers get a smaller range. */
+    if (ARENA_GAP > 0 && size_bytes > arena_sanitized_bytes)
+        size_bytes = arena_sanitized_bytes;
     for (size_t size = size_bytes; size >= arena_least_bytes; size /= 2) {
         char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

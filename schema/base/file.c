@@ -242,11 +242,9 @@ bool file_publish(int directory, const char *name, struct str content, mode_t mo
 
 bool link_publish(int directory, const char *name, const char *target, struct error *error)
 {
-    /* A link cannot be locked, so its temporary name is the process's own. */
     char temporary[256];
-    int length = snprintf(temporary, sizeof temporary, ".%s.draft-%d", name, (int)getpid());
-    if (length < 0 || (size_t)length >= sizeof temporary)
-        return error_set(error, "the name '%s' is too long", name);
+    if (!temporary_name(name, temporary, error))
+        return false;
     struct stat status;
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(status.st_mode))
         return error_set(error, "'%s' is not a symbolic link", name);

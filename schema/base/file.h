@@ -70,8 +70,8 @@ must_check bool file_publish(int directory, const char *name, struct str content
 
 /* Makes or atomically replaces the symbolic link `name` in `directory`; durable. The temporary
  * name starts with a dot, so that it never looks like a profile's generation.
- * Refuses to replace what is not a symbolic link. Two processes that do it at once do not disturb
- * each other. */
+ * Refuses to replace what is not a symbolic link. The caller holds a lock that keeps others from
+ * publishing the same link: a link itself cannot be locked. */
 must_check bool link_publish(int directory, const char *name, const char *target,
                              struct error *error);
 

@@ -203,3 +203,9 @@ void options_print_help(FILE *stream, const struct program_spec *program, size_t
     if (program->closing)
         fprintf(stream, "\n%s\n", program->closing);
 }
+
+bool options_flush_output(struct error *error)
+{
+    return (fflush(stdout) == 0 && !ferror(stdout)) ||
+           error_set(error, "standard output could not be written");
+}

@@ -69,5 +69,8 @@ struct options_result {
 struct options_result options_parse(const struct program_spec *program, int argc, char **argv,
                                     void *values, struct arena *arena, struct error *error);
 
+/* Has all of standard output been written? Asked last; a failure is told by a sentence. */
+must_check bool options_flush_output(struct error *error);
+
 /* Prints the help of the program, or of one verb, at most 80 columns wide. */
 void options_print_help(FILE *stream, const struct program_spec *program, size_t verb);

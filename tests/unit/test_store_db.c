@@ -320,9 +320,6 @@ static void other_schema_versions_are_refused(struct arena arena)
         { { "9", 1 },
           "the database has schema version 9, older than 10: run 'nix-store --verify' once to "
           "upgrade it" },
-        { { "0", 1 },
-          "the database has schema version 0, older than 10: run 'nix-store --verify' once to "
-          "upgrade it" },
         { { "11", 2 },
           "the database has schema version 11, newer than 10: use the regd or Nix that made it" },
         { { "4294967295", 10 },

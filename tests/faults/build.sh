@@ -1,0 +1,216 @@
+#!/bin/sh
+# build.sh — does a build that dies or fails at any moment leave the old output or the new one, never a part?
+#
+# strace makes the Nth call of a kind fail, or kills the program at it, for N = 1, 2… until a run has no Nth; besides,
+# it is killed at moments of the clock. The store is made by hand and tiny.
+#
+# Usage    REGD_BUILD=… SCRATCH=… sh tests/faults/build.sh
+# shellcheck disable=SC2015,SC2119,SC2120,SC2317  # `A && B || C` is meant so; claims call functions by their names
+set -u
+: "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+export LC_ALL=C
+# LeakSanitizer does not work under strace.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+
+SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
+case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
+mkdir "$SCRATCH/work" "$SCRATCH/work/out" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
+
+linux=/nix/store/11111111111111111111111111111111-linux
+system=/nix/store/00000000000000000000000000000000-system
+mkdir -p "root$linux" "root$system"
+head -c 3001 "$REGD_BUILD" >"root$linux/bzImage"
+head -c 1001 "$REGD_BUILD" >"root$linux/initrd"
+ln -s "$linux/bzImage" "root$system/kernel"
+ln -s "$linux/initrd" "root$system/initrd"
+printf 'new' >"root$system/kernel-params"
+printf '#!/bin/sh\n' >"root$system/init"
+chmod 555 "root$system/init"
+printf '%s\n%064d\n1\n\n%d\n' "$linux" 0 0 "$system" 0 1 >manifest
+echo "$linux" >>manifest
+
+# What is built: both kinds of output are called out/it, so that nothing else may be in out/.
+build_tree() {
+    "$@" "$REGD_BUILD" tree --root root --registration manifest -q --compression lz4 --jobs 1 -o out/it "$system"
+}
+build_squashfs() {
+    "$@" "$REGD_BUILD" squashfs --root root --registration manifest -q --compression lz4 --jobs 1 -o out/it "$system"
+}
+
+build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs || bail 'nothing can be built at all'
+"$REGD_BUILD" tree --root root --registration manifest -q --compression lz4 --params old -o old-tree "$system" &&
+    "$REGD_BUILD" squashfs --root root --registration manifest -q --compression lz4 -o old-squashfs "$linux" ||
+    bail 'no older output can be made'
+
+# old_or_new KIND: says which.
+old_or_new() {
+    if diff -r "old-$1" out/it >/dev/null 2>&1; then
+        echo old
+    elif diff -r "new-$1" out/it >/dev/null 2>&1; then
+        echo new
+    else
+        echo "what is there now is neither:" && ls -lA out out/it && return 1
+    fi
+}
+
+# starts_over KIND: a run after an accident succeeds and leaves no leftovers.
+starts_over() {
+    "build_$1" env 2>again || { echo 'the next run fails:' && cat again && return 1; }
+    [ "$(old_or_new "$1")" = new ] && [ "$(ls -A out)" = it ] || { echo 'after the next run:' && ls -lA out && return 1; }
+    [ "$1" != tree ] || { [ "$(stat -c %a out/it)" = 755 ] && (cd out/it && sha256sum --quiet -c SHA256SUMS); }
+}
+
+restore_old() {
+    rm -rf out
+    mkdir out
+    cp -a "old-$1" out/it
+}
+
+# --- strace -----------------------------------------------------------------------------------------------
+
+can_inject() {
+    strace -f -qq -o trace -e trace=fsync -e inject=fsync:error=EIO:when=1 true 2>err && [ ! -s err ]
+}
+
+# injected KIND CALL FAULT N: runs the build with it. False if there was no Nth call; sets status.
+injected() {
+    restore_old "$1"
+    "build_$1" strace -f -qq -o trace -e "trace=$2" -e "inject=$2:$3:when=$4" >stdout 2>stderr
+    status=$?
+    grep -q -e '(INJECTED)' -e 'killed by SIGKILL' trace
+}
+
+# fails KIND CALL ERROR...: every call of that kind fails once, the errors taking turns; the program says so and leaves
+# nothing but the old or the new, or gets along without the call.
+fails() {
+    kind=$1
+    call=$2
+    shift 2
+    nth=0
+    while nth=$((nth + 1)) && error=$1 && injected "$kind" "$call" "error=$error" "$nth"; do
+        shift
+        set -- "$@" "$error"
+        what=$(old_or_new "$kind") || { echo "$call $nth: $error: $what" && return 1; }
+        case $status in
+        0) [ "$what" = new ] && (cd out/it 2>/dev/null && sha256sum --quiet -c SHA256SUMS || [ "$kind" = squashfs ]) ;;
+        1) [ "$(wc -l <stderr)" -eq 1 ] && grep -q '^regd-build: ' stderr && [ ! -s stdout ] ;;
+        *) false ;;
+        esac || { echo "$call $nth: $error: status $status, $what:" && cat stderr && return 1; }
+        # What could not be removed may be left for the next run; nothing else.
+        [ "$(ls -A out)" = it ] || [ "$call" = unlinkat ] || { echo "$call $nth: $error: left:" && ls -lA out && return 1; }
+        starts_over "$kind" || { echo "$call $nth: $error" && return 1; }
+        [ "$nth" -lt 200 ] || { echo "$call never ends" && return 1; }
+    done
+    echo "$nth: status $status" && [ "$status" -eq 0 ] && [ "$nth" -gt 1 ]
+}
+
+# dies KIND CALL: killed at every call of that kind.
+dies() {
+    nth=0
+    olds=0
+    news=0
+    while nth=$((nth + 1)) && injected "$1" "$2" signal=KILL "$nth"; do
+        [ "$status" -eq 137 ] || { echo "$2 $nth: status $status" && return 1; }
+        what=$(old_or_new "$1") || { echo "killed at $2 $nth: $what" && return 1; }
+        case $what in old) olds=$((olds + 1)) ;; *) news=$((news + 1)) ;; esac
+        starts_over "$1" || { echo "killed at $2 $nth" && return 1; }
+        [ "$nth" -lt 200 ] || { echo "$2 never ends" && return 1; }
+    done
+    echo "$nth: status $status, $olds old, $news new" && [ "$status" -eq 0 ] && [ "$nth" -gt 1 ]
+}
+
+# Which calls a kind of output makes.
+calls_of() {
+    case $1 in
+    tree) echo pwrite64 write fsync renameat2 linkat mkdirat openat2 fchmod unlinkat ;;
+    squashfs) echo pwrite64 fsync renameat ftruncate openat2 fchmod ;;
+    esac
+}
+
+reason=
+can_inject || reason="strace is not there, or must not trace"
+try() {
+    if [ "$reason" ]; then
+        skip "$1" "$reason"
+    else
+        claim "$@"
+    fi
+}
+
+for kind in tree squashfs; do
+    for call in $(calls_of "$kind"); do
+        errors="ENOSPC EIO"
+        case $call in mkdirat | openat2 | fchmod | unlinkat) errors=EIO ;; esac
+        # shellcheck disable=SC2086  # several words
+        try "$kind: whichever $call fails, the old or the new is there, and nothing else" fails "$kind" "$call" $errors
+    done
+    for call in pwrite64 fsync fchmod $([ "$kind" = tree ] && echo renameat2 linkat unlinkat mkdirat || echo renameat); do
+        try "$kind: killed at whichever $call, the old or the new is there, and the next run succeeds" dies "$kind" "$call"
+    done
+done
+
+# Two steps would leave a moment without a tree, in which a kill leaves none.
+one_step() {
+    restore_old tree
+    build_tree strace -f -qq -o trace -e trace=rename,renameat,renameat2,rmdir 2>stderr && cat trace &&
+        ! grep -q "renameat(\|rename(" trace && [ "$(grep -c "RENAME_EXCHANGE) = 0" trace)" -eq 1 ]
+}
+text="tree: the old tree and the new one change places in one step"
+if [ -z "$reason" ] && restore_old tree && build_tree strace -f -qq -o trace -e trace=renameat2 2>stderr &&
+    grep -q "RENAME_EXCHANGE) = -1 EINVAL" trace; then
+    skip "$text" "this file system cannot exchange names"
+else
+    try "$text" one_step
+fi
+
+# A file system that has no exchange: the tree is replaced in two steps, and between them it may be away; what then
+# fails puts the old one back.
+two_steps() {
+    restore_old tree
+    build_tree strace -f -qq -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL 2>stderr
+    status=$?
+    cat stderr
+    [ "$status" -eq 0 ] && grep -q INJECTED trace && starts_over tree
+}
+two_steps_fail() {
+    for nth in 1 2; do
+        restore_old tree
+        build_tree strace -f -qq -o trace -e trace=renameat,renameat2 -e inject=renameat2:error=EINVAL \
+            -e "inject=renameat:error=EIO:when=$nth" 2>stderr
+        status=$?
+        [ "$status" -eq 1 ] && [ "$(old_or_new tree)" = old ] && [ "$(ls -A out)" = it ] && starts_over tree ||
+            { echo "renameat $nth: status $status" && cat stderr && return 1; }
+    done
+}
+no_links() {
+    restore_old tree
+    build_tree strace -f -qq -o trace -e trace=linkat -e inject=linkat:error=EPERM && [ "$(old_or_new tree)" = new ] &&
+        [ "$(readlink out/it/initrd.gz)" = initrd ] && (cd out/it && sha256sum --quiet -c SHA256SUMS)
+}
+try "tree: where names cannot be exchanged it is replaced all the same" two_steps
+try "tree: there, too, the old tree is back if that fails" two_steps_fail
+try "tree: where there are no hard links, initrd.gz is a link to initrd" no_links
+
+# --- the clock --------------------------------------------------------------------------------------------
+
+# Killed after so many milliseconds, a build running for some ten.
+any_moment() {
+    killed=0
+    for moment in 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 25 30 40; do
+        restore_old "$1"
+        "build_$1" exec >stdout 2>stderr &
+        builder=$!
+        sleep "0.0$(printf %02d "$moment")"
+        kill -KILL "$builder" 2>/dev/null
+        wait "$builder"
+        [ $? -ne 137 ] || killed=$((killed + 1))
+        what=$(old_or_new "$1") && starts_over "$1" || { echo "after $moment ms: $what" && return 1; }
+    done
+    echo "killed $killed times" && [ "$killed" -gt 0 ]
+}
+claim 'tree: killed at some moment, the old or the new is there, and the next run succeeds' any_moment tree
+claim 'squashfs: likewise' any_moment squashfs
+
+finish
