@@ -135,7 +135,7 @@ bool command_squashfs(struct command *command, struct error *error)
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!output_open(path, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error) ||
-        !image_prepare(&request, command->arena, &source, error) ||
+        !image_prepare(&request, command->settings.signatures, command->arena, &source, error) ||
         !squashfs_write(&source.inventory, &command->squashfs, draft.fd, 0, *command->arena, &size,
                         error) ||
         !draft_publish(&draft, 0644, error))
@@ -252,7 +252,7 @@ bool command_tree(struct command *command, struct error *error)
     if (!read_spec(command, &spec, error) || !files_open(given, command->arena, &prepends, error) ||
         !output_open(command->settings.output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
-        !image_prepare(&closure, command->arena, &source, error))
+        !image_prepare(&closure, command->settings.signatures, command->arena, &source, error))
         return false;
     struct tree_request request = {
         .spec = &spec,

@@ -11,7 +11,7 @@ struct settings {
     const char *registration, *output, *compression, *jobs;
     const char *kernel, *params, *init;
     struct option_list added, prepends, stores;
-    bool quiet;
+    bool signatures, quiet;
 };
 
 /* What every command works on. */

@@ -1,6 +1,7 @@
 #include "builder/image.h"
 
 #include "schema/manifest.h"
+#include "schema/path_info_json.h"
 
 #include <stdlib.h>
 
@@ -9,16 +10,19 @@ void image_release(const struct image_source *source)
     inventory_release(&source->inventory);
 }
 
-/* The manifest as text in the arena. */
-static bool format_manifest(const struct path_list *paths, struct str store_dir,
-                            struct arena *arena, struct str *ret_text, struct error *error)
+/* The manifest, or the description beside it, as text in the arena. */
+static bool format(const struct path_list *paths, struct str store_dir, bool as_json,
+                   struct arena *arena, struct str *ret_text, struct error *error)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *stream = open_memstream(&text, &length);
     if (!stream)
         return error_set(error, "out of memory");
-    manifest_write(stream, paths, store_dir);
+    if (as_json)
+        path_info_json_write(stream, paths, store_dir, *arena);
+    else
+        manifest_write(stream, paths, store_dir);
     bool written = !ferror(stream);
     written = fclose(stream) == 0 && written;
     if (written)
@@ -27,17 +31,21 @@ static bool format_manifest(const struct path_list *paths, struct str store_dir,
     return written || error_set(error, "out of memory");
 }
 
-bool image_prepare(const struct closure_request *request, struct arena *arena,
+bool image_prepare(const struct closure_request *request, bool with_signatures, struct arena *arena,
                    struct image_source *ret_source, struct error *error)
 {
     struct image_source source = IMAGE_SOURCE_NONE;
-    if (!closure_find(request, arena, &source.closure, error) ||
-        !format_manifest(&source.closure.paths, request->store->store_dir, arena, &source.manifest,
-                         error))
+    const struct path_list *paths = &source.closure.paths;
+    struct str store_dir = request->store->store_dir;
+    struct extra_file files[] = { { .name = STR(MANIFEST_NAME) },
+                                  { .name = STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) } };
+    struct extra_files extra = { files, with_signatures ? 2 : 1 };
+    if (!closure_find(request, arena, &source.closure, error))
         return false;
-    struct extra_file manifest = { STR(MANIFEST_NAME), source.manifest };
-    if (!inventory_take(request->store, &source.closure.paths, &manifest, arena, &source.inventory,
-                        error))
+    for (size_t i = 0; i < extra.count; i++)
+        if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
+            return false;
+    if (!inventory_take(request->store, paths, &extra, arena, &source.inventory, error))
         return false;
     *ret_source = source;
     return true;

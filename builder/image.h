@@ -7,15 +7,16 @@
 
 struct image_source {
     struct closure closure;
-    struct str manifest; /* the text that the image carries */
     struct inventory inventory;
 };
 
 #define IMAGE_SOURCE_NONE ((struct image_source){ .inventory = { .store = -1 } })
 
-/* Finds the closure, formats its manifest and walks its paths. */
-must_check bool image_prepare(const struct closure_request *request, struct arena *arena,
-                              struct image_source *ret_source, struct error *error);
+/* Finds the closure, formats its manifest and walks its paths. `with_signatures`: beside the manifest
+ * stands a description with what the manifest cannot say (path_info_json.h). */
+must_check bool image_prepare(const struct closure_request *request, bool with_signatures,
+                              struct arena *arena, struct image_source *ret_source,
+                              struct error *error);
 
 /* For `cleanup`. */
 void image_release(const struct image_source *source);

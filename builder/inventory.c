@@ -25,8 +25,10 @@ struct str inventory_path(const struct inventory *inventory, uint32_t node, stru
     for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent)
         length += inventory->nodes[at].name.len + 1;
     char *path = arena_new(arena, char, length + 2);
-    if (length == 0)
-        return (struct str){ strcpy(path, "."), 1 };
+    if (length == 0) {
+        path[0] = '.';
+        return (struct str){ path, 1 };
+    }
     size_t end = length;
     for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent) {
         struct str name = inventory->nodes[at].name;
@@ -210,23 +212,21 @@ static void add_extra(struct inventory *inventory, const struct extra_file *extr
     inventory->file_bytes += extra->content.len;
 }
 
-/* The root's children, ascending, the extra file in its place among them. */
+/* The root's children, ascending, the extra files in their places among them. */
 static bool add_top(struct inventory *inventory, const struct path_list *paths,
-                    const struct extra_file *extra, struct arena *arena, struct error *error)
+                    const struct extra_files *extra, struct arena *arena, struct error *error)
 {
-    bool added = extra == NULL;
+    size_t added = 0;
     add_node(inventory, arena, (struct str){ 0 }, 0);
     for (size_t i = 0; i < paths->count; i++) {
-        if (!added && str_compare(extra->name, paths->items[i].base) < 0) {
-            add_extra(inventory, extra, arena);
-            added = true;
-        }
         struct str name = arena_copy(arena, paths->items[i].base);
+        while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
+            add_extra(inventory, &extra->items[added++], arena);
         if (!examine(inventory, add_node(inventory, arena, name, 0), arena, error))
             return false;
     }
-    if (!added)
-        add_extra(inventory, extra, arena);
+    while (added < extra->count)
+        add_extra(inventory, &extra->items[added++], arena);
     inventory->nodes[0].kind = NODE_DIRECTORY;
     inventory->nodes[0].first_child = 1;
     inventory->nodes[0].child_count = (uint32_t)inventory->count - 1;
@@ -360,7 +360,7 @@ static bool find_repetitions(struct inventory *inventory, struct arena scratch, 
 }
 
 bool inventory_take(const struct store *store, const struct path_list *paths,
-                    const struct extra_file *extra, struct arena *arena,
+                    const struct extra_files *extra, struct arena *arena,
                     struct inventory *ret_inventory, struct error *error)
 {
     cleanup(inventory_release) struct inventory inventory = { .store = -1 };

@@ -49,10 +49,15 @@ struct extra_file {
     struct str content;
 };
 
+struct extra_files {
+    const struct extra_file *items; /* ascending by name */
+    size_t count;
+};
+
 /* Walks the paths and finds files of equal content (same_as). Everything is held in the arena.
  * Refuses paths that are not on disk or cannot be read. */
 must_check bool inventory_take(const struct store *store, const struct path_list *paths,
-                               const struct extra_file *extra, struct arena *arena,
+                               const struct extra_files *extra, struct arena *arena,
                                struct inventory *ret_inventory, struct error *error);
 
 /* For `cleanup`. */

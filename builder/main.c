@@ -1,9 +1,9 @@
 /* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
 #include "builder/command.h"
 
+#include "schema/base/cpu.h"
 #include "schema/base/own.h"
 
-#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -46,6 +46,9 @@ static const struct option_spec options[] = {
       offsetof(struct settings, registration), WITH_CLOSURE },
     { "add", 0, OPTION_LIST, "PATH", "one more root; may be repeated",
       offsetof(struct settings, added), WITH_CLOSURE },
+    { "signatures", 0, OPTION_FLAG, NULL,
+      "carry what the database says of signatures,\ncontent addresses and `ultimate` too",
+      offsetof(struct settings, signatures), WITH_IMAGE },
     { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
       "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")", offsetof(struct settings, compression),
       WITH_IMAGE },
@@ -80,14 +83,6 @@ static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
     [TREE] = command_tree, [SQUASHFS] = command_squashfs, [RAMDISK] = command_ramdisk,
     [IPXE] = command_ipxe, [KEXEC] = command_kexec,       [MANIFEST] = command_manifest,
 };
-
-/* The CPUs that this process may use. */
-static unsigned cpu_count(void)
-{
-    cpu_set_t cpus;
-    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return count > 0 ? (unsigned)count : 1;
-}
 
 /* Turns words of the command line into values; what it refuses is a wrong command line. */
 static bool interpret(struct command *command, size_t verb, struct error *error)

@@ -126,6 +126,7 @@ static sqfs_object_t *compressor_copy(const sqfs_object_t *object)
     }
     *copy = *(const struct compressor *)object;
     copy->inner = inner;
+    // cppcheck-suppress memleak ; it is the first member of what is returned
     return &copy->base.base;
 }
 

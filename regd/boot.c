@@ -46,10 +46,13 @@ static bool load(struct command *command, const struct option_list *names, bool 
                  struct registry_result *ret_result, struct error *error)
 {
     struct path_list list;
+    struct option_list warnings;
     for (size_t i = 0; i < names->count; i++)
         tell_step(command, "reading %s", names->items[i]);
-    if (!source_read(&command->store, names, found, command->arena, &list, error))
+    if (!source_read(&command->store, names, found, command->arena, &list, &warnings, error))
         return false;
+    for (size_t i = 0; i < warnings.count; i++)
+        tell_warning("%s", warnings.items[i]);
     tell_step(command, "registering %zu paths", list.count);
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))

@@ -21,7 +21,8 @@ static int bulk_connect(sqlite3 *sqlite, void *rows, int argc, const char *const
                         sqlite3_vtab **ret_table, char **ret_message)
 {
     (void)argc, (void)argv, (void)ret_message;
-    int code = sqlite3_declare_vtab(sqlite, "create table bulk (c0, c1, c2, c3, c4, c5)");
+    int code =
+        sqlite3_declare_vtab(sqlite, "create table bulk (c0, c1, c2, c3, c4, c5, c6, c7, c8)");
     if (code != SQLITE_OK)
         return code;
     struct bulk_table *table = sqlite3_malloc(sizeof *table);

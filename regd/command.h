@@ -8,7 +8,7 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *system, *profile, *tag;
-    const char *missing, *loader, *set_profile;
+    const char *missing, *loader, *set_profile, *jobs;
     bool no_profile, no_tag, json, quiet, verbose;
 };
 
@@ -23,6 +23,7 @@ struct command {
     struct registry_options registry;
     bool always_set_profile;
     enum profile_verb profile_verb;
+    unsigned jobs; /* threads; 0: as many as CPUs */
     struct arena *arena;
 };
 
@@ -31,3 +32,4 @@ must_check bool command_register(struct command *command, struct error *error);
 must_check bool command_profile(struct command *command, struct error *error);
 must_check bool command_status(struct command *command, struct error *error);
 must_check bool command_dump(struct command *command, struct error *error);
+must_check bool command_verify(struct command *command, struct error *error);

@@ -9,13 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { BOOT, REGISTER, PROFILE, STATUS, DUMP, VERB_COUNT };
+enum { BOOT, REGISTER, PROFILE, STATUS, DUMP, VERIFY, VERB_COUNT };
+
+enum { JOBS_MAX = 1024 };
 
 enum {
     ALL = (1 << VERB_COUNT) - 1,
     LOADING = 1 << BOOT | 1 << REGISTER,
     WITH_PROFILE = 1 << BOOT | 1 << PROFILE | 1 << STATUS,
-    WITH_JSON = 1 << BOOT | 1 << REGISTER | 1 << PROFILE | 1 << STATUS,
+    WITH_JSON = 1 << BOOT | 1 << REGISTER | 1 << PROFILE | 1 << STATUS | 1 << VERIFY | 1 << DUMP,
 };
 
 static const struct verb_spec verbs[VERB_COUNT] = {
@@ -28,6 +30,8 @@ static const struct verb_spec verbs[VERB_COUNT] = {
     [STATUS] = { "status", "", "what is registered, tagged and set", 0, 0 },
     [DUMP] = { "dump", "[PATH...]", "print the database, or some of it, as a\nmanifest", 0,
                SIZE_MAX },
+    [VERIFY] = { "verify", "[PATH...]", "compare the store with the hashes in the\ndatabase", 0,
+                 SIZE_MAX },
 };
 
 static const struct option_spec options[] = {
@@ -56,6 +60,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, no_profile), 1 << BOOT },
     { "no-tag", 0, OPTION_FLAG, NULL, "leave the tag alone", offsetof(struct settings, no_tag),
       1 << BOOT },
+    { "jobs", 'j', OPTION_TEXT, "N", "hashing threads (as many as CPUs)",
+      offsetof(struct settings, jobs), 1 << VERIFY },
     { "json", 0, OPTION_FLAG, NULL, "print one JSON object on standard output",
       offsetof(struct settings, json), WITH_JSON },
     { "quiet", 'q', OPTION_FLAG, NULL, "only say what is wrong", offsetof(struct settings, quiet),
@@ -75,7 +81,7 @@ static const struct program_spec program = {
 
 static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
     [BOOT] = command_boot,     [REGISTER] = command_register, [PROFILE] = command_profile,
-    [STATUS] = command_status, [DUMP] = command_dump,
+    [STATUS] = command_status, [DUMP] = command_dump,         [VERIFY] = command_verify,
 };
 
 /* Finds a word in a list that ends with null; its index, or -1. */
@@ -111,6 +117,11 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
                          settings->set_profile);
     command->always_set_profile =
         settings->set_profile && strcmp(settings->set_profile, "always") == 0;
+    uint64_t jobs = 0;
+    if (settings->jobs && (!str_to_number(str_from(settings->jobs), JOBS_MAX, &jobs) || jobs == 0))
+        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", JOBS_MAX,
+                         settings->jobs);
+    command->jobs = (unsigned)jobs;
     if (verb != PROFILE)
         return true;
     int what = find_word(command->arguments.items[0], profile);

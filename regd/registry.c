@@ -182,34 +182,64 @@ static void add_reference(struct merge *merge, int64_t referrer, int64_t referen
         (struct reference_row){ referrer, reference };
 }
 
+/* What the row of a path that is valid already says. */
+struct known {
+    bool same_hash, same_size;
+    bool lacks; /* something that the list can say: signatures, content address, `ultimate` */
+};
+
+static struct known compare_row(sqlite3_stmt *find, const struct path_info *info)
+{
+    struct hash hash;
+    struct error unreadable;
+    return (struct known){
+        .same_hash = hash_parse(store_db_text(find, 1), &hash, &unreadable) &&
+                     hash_equal(&hash, &info->nar_hash),
+        .same_size = (uint64_t)sqlite3_column_int64(find, 2) == info->nar_size_bytes,
+        .lacks = (info->is_ultimate && sqlite3_column_type(find, 3) == SQLITE_NULL) ||
+                 (info->signatures.len > 0 && store_db_text(find, 4).len == 0) ||
+                 (info->content_address.len > 0 && store_db_text(find, 5).len == 0),
+    };
+}
+
+/* Empty is null. */
+static void bind_text(sqlite3_stmt *statement, int parameter, struct str text)
+{
+    if (text.len > 0)
+        sqlite3_bind_text(statement, parameter, text.data, (int)text.len, SQLITE_STATIC);
+}
+
 /* Takes the list's hash and size where the row has others. What was said of other bytes, the
- * signatures, content address and `ultimate`, goes. */
+ * signatures, content address and `ultimate`, goes; of the same bytes it stays, and what is missing
+ * comes from the list. */
 static bool update_path(struct merge *merge, const struct store_db *db, uint32_t path,
                         sqlite3_stmt *find, struct error *error)
 {
     const struct path_info *info = &merge->list->items[path];
-    struct hash hash;
-    struct error unreadable;
-    bool same_hash = hash_parse(store_db_text(find, 1), &hash, &unreadable) &&
-                     hash_equal(&hash, &info->nar_hash);
-    bool same_size = (uint64_t)sqlite3_column_int64(find, 2) == info->nar_size_bytes;
-    if (same_hash && same_size)
+    struct known known = compare_row(find, info);
+    if (known.same_hash && known.same_size && !known.lacks)
         return true;
     cleanup(store_db_finalize) sqlite3_stmt *update = NULL;
     const char *sql =
-        same_hash ? "update ValidPaths set narSize = nullif(?1, 0) where id = ?2"
-                  : "update ValidPaths set narSize = nullif(?1, 0), hash = ?3, ultimate = null, "
-                    "sigs = null, ca = null where id = ?2";
+        known.same_hash
+            ? "update ValidPaths set narSize = nullif(?1, 0), ultimate = ifnull(ultimate, ?4), "
+              "sigs = ifnull(nullif(sigs, ''), ?5), ca = ifnull(nullif(ca, ''), ?6) where id = ?2"
+            : "update ValidPaths set narSize = nullif(?1, 0), hash = ?3, ultimate = ?4, sigs = ?5, "
+              "ca = ?6 where id = ?2";
     if (!store_db_prepare(db, sql, &update, error))
         return false;
     char text[STORE_ROWS_HASH_LENGTH];
     store_rows_format_hash(&info->nar_hash, text);
     sqlite3_bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
     sqlite3_bind_int64(update, 2, merge->rows.ids[path]);
-    if (!same_hash)
+    if (!known.same_hash)
         sqlite3_bind_text(update, 3, text, sizeof text, SQLITE_STATIC);
+    if (info->is_ultimate)
+        sqlite3_bind_int(update, 4, 1);
+    bind_text(update, 5, info->signatures);
+    bind_text(update, 6, info->content_address);
     merge->result.updated++;
-    if (!same_hash)
+    if (!known.same_hash)
         merge->result.rehashed[merge->result.rehashed_count++] = info->base;
     return store_db_step(db, update, error) == STORE_DB_ABSENT;
 }
@@ -217,8 +247,10 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
 static bool find_paths(struct merge *merge, const struct store_db *db, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *find = NULL;
-    if (!store_db_prepare(db, "select id, hash, narSize from ValidPaths where path = ?", &find,
-                          error))
+    if (!store_db_prepare(db,
+                          "select id, hash, narSize, ultimate, sigs, ca from ValidPaths "
+                          "where path = ?",
+                          &find, error))
         return false;
     merge->result.rehashed = arena_new(merge->arena, struct str, merge->list->count);
     for (uint32_t path = 0; path < merge->list->count; path++) {
@@ -370,7 +402,7 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
     if (!check_outside(merge, error) || !check_derivations(merge, error))
         return false;
     give_ids(merge, 0);
-    if (loader == REGISTRY_LOADER_SQL || merge->store->store_dir.len > STORE_FILE_DIR_MAX)
+    if (loader == REGISTRY_LOADER_SQL || !store_file_fits(&merge->rows))
         return store_db_begin_new(merge->store, db, *merge->arena, error) &&
                add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
     for (uint32_t path = 0; path < merge->list->count; path++)

@@ -2,6 +2,13 @@
 
 #include "regd/bulk.h"
 
+/* Empty is null. */
+static void text_result(sqlite3_context *result, struct str text)
+{
+    if (text.len > 0)
+        sqlite3_result_text(result, text.data, (int)text.len, SQLITE_STATIC);
+}
+
 static void path_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
     const struct store_rows *rows = context;
@@ -34,6 +41,16 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
         if (info->nar_size_bytes > 0)
             sqlite3_result_int64(result, (sqlite3_int64)info->nar_size_bytes);
         return;
+    case 6:
+        if (info->is_ultimate)
+            sqlite3_result_int(result, 1);
+        return;
+    case 7:
+        text_result(result, info->signatures);
+        return;
+    case 8:
+        text_result(result, info->content_address);
+        return;
     default:
         return;
     }
@@ -62,8 +79,8 @@ bool rows_insert(const struct store_rows *rows, const struct store_db *db, struc
     struct bulk_rows references = { rows->reference_count, rows, reference_cell };
     struct bulk_rows outputs = { rows->output_count, rows, output_cell };
     return bulk_run(db,
-                    "insert into ValidPaths (id, path, hash, registrationTime, deriver, narSize) "
-                    "select c0, c1, c2, c3, c4, c5 from bulk",
+                    "insert into ValidPaths (id, path, hash, registrationTime, deriver, narSize, "
+                    "ultimate, sigs, ca) select c0, c1, c2, c3, c4, c5, c6, c7, c8 from bulk",
                     &paths, error) &&
            bulk_run(db, "insert into Refs (referrer, reference) select c0, c1 from bulk",
                     &references, error) &&

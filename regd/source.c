@@ -4,6 +4,8 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/manifest.h"
+#include "schema/name_table.h"
+#include "schema/path_info_json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -137,19 +139,92 @@ static bool read_text(const struct store *store, const char *name, bool found, s
     return file_read_fd(fd, name, manifest_bytes_max, arena, ret_text, error);
 }
 
+/* Reads the description beside a manifest. ABSENT: there is none. */
+enum details_answer { DETAILS_REFUSED, DETAILS_ABSENT, DETAILS_READ };
+
+static enum details_answer read_details(const struct store *store, const char *name, bool found,
+                                        struct arena *arena, struct path_list *ret_details,
+                                        struct error *error)
+{
+    struct str text;
+    const char *path = arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX, name).data;
+    if (!found && strcmp(name, "-") == 0)
+        return DETAILS_ABSENT;
+    cleanup(own_close) int there =
+        found ? root_open(store->root, path, O_PATH, 0) : open(path, O_PATH | O_CLOEXEC);
+    if (there < 0)
+        return DETAILS_ABSENT;
+    bool read = read_text(store, path, found, arena, &text, error) &&
+                path_info_json_parse(text, store->store_dir, arena, ret_details, error);
+    return read ? DETAILS_READ : DETAILS_REFUSED;
+}
+
+/* Adds what the details say to the paths from `first` on, if they speak of the same bytes. */
+static bool add_details(const struct path_list *details, struct path_list *list, size_t first,
+                        struct arena *arena, struct error *error)
+{
+    bool added;
+    struct name_table table = name_table_make(details->count, arena);
+    for (size_t i = 0; i < details->count; i++)
+        if (name_table_add(&table, details->items[i].base, &added) != i)
+            return error_set(error, "'%.*s' is there twice", STR_ARG(details->items[i].base));
+    for (size_t i = first; i < list->count; i++) {
+        const struct path_info *info = &list->items[i];
+        uint32_t number = name_table_find(&table, info->base);
+        if (number != NAME_NONE && !hash_equal(&details->items[number].nar_hash, &info->nar_hash))
+            return error_set(error, "it gives '%.*s' another NAR hash than the manifest does",
+                             STR_ARG(info->base));
+    }
+    for (size_t i = first; i < list->count; i++) {
+        struct path_info *info = &list->items[i];
+        uint32_t number = name_table_find(&table, info->base);
+        if (number == NAME_NONE)
+            continue;
+        info->signatures = details->items[number].signatures;
+        info->content_address = details->items[number].content_address;
+        info->is_ultimate = details->items[number].is_ultimate;
+        if (info->deriver.len == 0)
+            info->deriver = details->items[number].deriver;
+    }
+    return true;
+}
+
+/* A description that is wrong is not used, and told; the manifest stands without it. */
+static void use_details(const struct store *store, const char *name, bool found,
+                        struct path_list *list, size_t first, struct arena *arena,
+                        struct option_list *warnings)
+{
+    struct error error;
+    struct path_list details = { 0 };
+    enum details_answer answer = read_details(store, name, found, arena, &details, &error);
+    if (answer == DETAILS_ABSENT ||
+        (answer == DETAILS_READ && add_details(&details, list, first, arena, &error)))
+        return;
+    option_list_add(
+        warnings,
+        arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX " is not used: %s", name, error.sentence)
+            .data,
+        arena);
+}
+
 bool source_read(const struct store *store, const struct option_list *names, bool found,
-                 struct arena *arena, struct path_list *ret_list, struct error *error)
+                 struct arena *arena, struct path_list *ret_list, struct option_list *ret_warnings,
+                 struct error *error)
 {
     struct path_list list = { 0 };
+    struct option_list warnings = { 0 };
     for (size_t i = names->count; i-- > 0;) {
         struct str text;
         const char *name = names->items[i];
+        size_t first = list.count;
         if (!read_text(store, name, found, arena, &text, error))
             return false;
         if (!manifest_parse(text, store->store_dir, arena, &list, error))
             return error_in(error, "load %s", strcmp(name, "-") ? name : "standard input");
+        use_details(store, name, found, &list, first, arena, &warnings);
     }
     path_list_normalise(&list, *arena);
     *ret_list = list;
+    *ret_warnings = warnings;
     return true;
 }

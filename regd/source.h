@@ -19,10 +19,15 @@ must_check bool source_find(const struct store *store, struct arena *arena,
                             struct option_list *ret_names, struct error *error);
 
 /* Reads manifests by the names that source_find gave (`found`) or that the user gave, relative to
- * the working directory, "-" being standard input. Where two have a path, the
- * one that is named first counts: the upper layer. The result is normalised. */
+ * the working directory, "-" being standard input. Where two have a path, the one that is named
+ * first counts: the upper layer. The result is normalised.
+ *
+ * Beside each may stand a description of the same paths (path_info_json.h), under its name and
+ * ".json": signatures, content addresses and `ultimate` come from there, if it gives every path of
+ * both the same NAR hash. Otherwise it is not used, and a warning says why. */
 must_check bool source_read(const struct store *store, const struct option_list *names, bool found,
-                            struct arena *arena, struct path_list *ret_list, struct error *error);
+                            struct arena *arena, struct path_list *ret_list,
+                            struct option_list *ret_warnings, struct error *error);
 
 /* The value of NAME= on the kernel command line (the last one counts), or null. */
 must_check bool source_kernel_parameter(const struct store *store, const char *name,

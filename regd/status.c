@@ -55,13 +55,15 @@ static bool look_at_database(const struct command *command, struct status *statu
                              struct error *error)
 {
     struct path_list list = { 0 };
+    struct option_list ignored;
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
     if (answer == STORE_DB_FAILED)
         return false;
     status->has_database = answer == STORE_DB_FOUND;
     if (!source_find(&command->store, command->arena, &status->manifests, error) ||
-        !source_read(&command->store, &status->manifests, true, command->arena, &list, error))
+        !source_read(&command->store, &status->manifests, true, command->arena, &list, &ignored,
+                     error))
         return false;
     status->manifest_count = list.count;
     return !status->has_database ||

@@ -6,8 +6,6 @@
 
 enum {
     HASH_NIX32_LENGTH = NIX32_LENGTH(HASH_BYTES),
-    HASH_BASE64_LENGTH = 44,
-    HASH_BASE64_UNPADDED = 43,
 };
 
 static int hex_digit(char character)
@@ -32,19 +30,24 @@ static bool parse_hex(struct str text, struct hash *ret_hash)
     return true;
 }
 
+static const char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static int base64_digit(char character)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = character ? strchr(alphabet, character) : NULL;
-    return at ? (int)(at - alphabet) : -1;
+    const char *at = character ? strchr(base64_alphabet, character) : NULL;
+    return at ? (int)(at - base64_alphabet) : -1;
 }
 
-/* text has 43 digits; a '=' behind them has been taken off. */
-static bool parse_base64(struct str text, struct hash *ret_hash)
+bool hash_parse_base64(struct str text, uint8_t *ret_bytes, size_t count)
 {
     unsigned bits = 0;
     size_t bit_count = 0, filled = 0;
+    size_t padded = (count + 2) / 3 * 4, digits = (8 * count + 5) / 6;
+    while (text.len > digits && text.len <= padded && text.data[text.len - 1] == '=')
+        text.len--;
+    if (text.len != digits)
+        return false;
     for (size_t i = 0; i < text.len; i++) {
         int digit = base64_digit(text.data[i]);
         if (digit < 0)
@@ -53,10 +56,10 @@ static bool parse_base64(struct str text, struct hash *ret_hash)
         bit_count += 6;
         if (bit_count >= 8) {
             bit_count -= 8;
-            ret_hash->bytes[filled++] = (uint8_t)(bits >> bit_count);
+            ret_bytes[filled++] = (uint8_t)(bits >> bit_count);
         }
     }
-    return filled == HASH_BYTES;
+    return filled == count;
 }
 
 bool hash_parse(struct str text, struct hash *ret_hash, struct error *error)
@@ -66,18 +69,15 @@ bool hash_parse(struct str text, struct hash *ret_hash, struct error *error)
     bool is_sri = str_starts(text, STR("sha256-"));
     if (is_sri || str_starts(text, STR("sha256:")))
         digits = str_skip(text, STR("sha256:").len);
-    struct str unpadded = digits;
-    if (digits.len == HASH_BASE64_LENGTH && digits.data[digits.len - 1] == '=')
-        unpadded.len--;
     bool right = false;
     if (is_sri)
-        right = unpadded.len == HASH_BASE64_UNPADDED && parse_base64(unpadded, &hash);
+        right = hash_parse_base64(digits, hash.bytes, HASH_BYTES);
     else if (digits.len == HASH_HEX_LENGTH)
         right = parse_hex(digits, &hash);
     else if (digits.len == HASH_NIX32_LENGTH)
         right = nix32_parse(digits, hash.bytes, HASH_BYTES);
     else if (digits.len == HASH_BASE64_LENGTH)
-        right = unpadded.len == HASH_BASE64_UNPADDED && parse_base64(unpadded, &hash);
+        right = hash_parse_base64(digits, hash.bytes, HASH_BYTES);
     if (!right)
         return error_set(error, "'%.*s' is not a SHA-256 hash", STR_SHOWN(text));
     *ret_hash = hash;
@@ -91,6 +91,23 @@ void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text)
         ret_text[2 * i] = digits[bytes[i] >> 4];
         ret_text[2 * i + 1] = digits[bytes[i] & 15];
     }
+}
+
+void hash_format_base64(const uint8_t *bytes, size_t count, char *ret_text)
+{
+    for (size_t i = 0; i < count; i += 3) {
+        size_t left = count - i;
+        unsigned group = (unsigned)bytes[i] << 16;
+        if (left > 1)
+            group |= (unsigned)bytes[i + 1] << 8;
+        if (left > 2)
+            group |= bytes[i + 2];
+        *ret_text++ = base64_alphabet[group >> 18];
+        *ret_text++ = base64_alphabet[group >> 12 & 63];
+        *ret_text++ = left > 1 ? base64_alphabet[group >> 6 & 63] : '=';
+        *ret_text++ = left > 2 ? base64_alphabet[group & 63] : '=';
+    }
+    *ret_text = '\0';
 }
 
 bool hash_equal(const struct hash *left, const struct hash *right)

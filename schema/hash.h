@@ -13,6 +13,7 @@
 enum {
     HASH_BYTES = 32,
     HASH_HEX_LENGTH = 64,
+    HASH_BASE64_LENGTH = 44,
 };
 
 struct hash {
@@ -22,7 +23,14 @@ struct hash {
 /* Reads any of the spellings. The unused low bits of a base64 spelling do not count, as in Nix. */
 must_check bool hash_parse(struct str text, struct hash *ret_hash, struct error *error);
 
+/* An answer: false if text is not the base64 of exactly `count` bytes. The '=' at the end may be
+ * missing; the unused low bits of the last digit do not count. */
+bool hash_parse_base64(struct str text, uint8_t *ret_bytes, size_t count);
+
 /* Writes `count` bytes as lower-case hex digits, unterminated. */
 void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text);
+
+/* Writes `count` bytes as base64 with its '=', terminated. */
+void hash_format_base64(const uint8_t *bytes, size_t count, char *ret_text);
 
 bool hash_equal(const struct hash *left, const struct hash *right);

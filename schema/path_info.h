@@ -18,6 +18,11 @@ struct path_info {
     struct str deriver;      /* base name, or empty */
     struct str *references;  /* base names, the path itself included if it refers to itself */
     size_t reference_count;
+
+    /* What a manifest does not say: */
+    struct str signatures;      /* "KEY:SIGNATURE", separated by blanks; or empty */
+    struct str content_address; /* see content_address.h; or empty */
+    bool is_ultimate;           /* built by the store that says it, which is why it is trusted */
 };
 
 struct path_list {

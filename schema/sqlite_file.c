@@ -9,8 +9,8 @@ enum {
     PAGE_BYTES = 4096,
     BUFFER_PAGES = 128,
     LOCK_PAGE = (1 << 30) / PAGE_BYTES + 1,
-    CELL_BYTES_MAX = 1500,
-    LEVELS_MAX = 12, /* an inner page has two children at least, and pages 32-bit numbers */
+    CELL_BYTES_MAX = 4000, /* a leaf of a table takes 4061 without overflow */
+    LEVELS_MAX = 12,       /* an inner page has two children at least, and pages 32-bit numbers */
 
     /* Types of pages. */
     INDEX_INNER = 2,
@@ -280,7 +280,7 @@ static size_t number_type(int64_t number, uint8_t *ret_type)
     *ret_type = number ? 9 : 8;
     if (number == 0 || number == 1)
         return 0;
-    for (uint8_t i = 0; i < sizeof widths; i++) {
+    for (size_t i = 0; i < sizeof widths; i++) {
         int shift = 8 * widths[i] - 1;
         *ret_type = (uint8_t)(i + 1);
         if (widths[i] == 8 || number >> shift == (number < 0 ? -1 : 0))
@@ -294,6 +294,7 @@ static size_t put_record(uint8_t *at, const struct sqlite_value *values, size_t 
 {
     uint8_t body[CELL_BYTES_MAX];
     size_t header = 1, length = 0;
+    assert(count > 0);
     for (size_t i = 0; i < count; i++) {
         const struct sqlite_value *value = &values[i];
         uint8_t type = 0;

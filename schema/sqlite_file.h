@@ -4,21 +4,24 @@
  * the leaves up, each page once and full, in one pass: many times faster than inserting.
  *
  * Shape    SQLite format 3, pages of 4096 bytes, UTF-8, schema format 4, no auto-vacuum, marked for
- *          WAL as Nix keeps it. Page 1 holds the header and the schema; it is written last. The
- * page at 1 GiB, which SQLite locks, is never used. Table: rows in leaves, ascending by rowid; an
- * inner cell is (child, its largest rowid). Index: entries in leaves and inner pages; an inner cell
- * is (child, the entry between this child and the next). No page is without cells, but the root of
- * an empty tree. Order    start; then for each tree: table or index, its rows or entries ascending,
- * end; then the schema, in one page; finish. Limits   No row or entry may need overflow pages:
- * SQLITE_FILE_RECORD_MAX bytes in all. Errors   The first failure is kept, and told by finish.
+ *          WAL as Nix keeps it. Page 1 holds the header and the schema; it is written last. The page
+ *          at 1 GiB, which SQLite locks, is never used.
+ *          Table: rows in leaves, ascending by rowid; an inner cell is (child, its largest rowid).
+ *          Index: entries in leaves and inner pages; an inner cell is (child, the entry between this
+ *          child and the next). No page is without cells, but the root of an empty tree.
+ * Order    start; then for each tree: table or index, its rows or entries ascending, end; then the
+ *          schema, in one page; finish.
+ * Limits   No row or entry may need overflow pages: a row has at most SQLITE_FILE_ROW_MAX bytes in
+ *          all, an entry SQLITE_FILE_ENTRY_MAX.
+ * Errors   The first failure is kept, and told by finish.
  * Source   The SQLite project, "Database File Format" (fileformat2.html), frozen since 2004.
  */
 #pragma once
 
 #include "schema/base/arena.h"
 
-/* An index cell of more bytes would need an overflow page: ((4096 - 12) * 64 / 255) - 23. */
-enum { SQLITE_FILE_RECORD_MAX = 1002 };
+/* SQLite's own limits are 4096 - 35, and (4096 - 12) * 64 / 255 - 23. */
+enum { SQLITE_FILE_ROW_MAX = 3900, SQLITE_FILE_ENTRY_MAX = 1002 };
 
 /* A column's value. */
 struct sqlite_value {

@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+/* What keeps a row or an entry within a page (see sqlite_file.h): two paths, a hash, and these. */
+enum { STORE_DIR_MAX = 256, DETAILS_MAX = 2400 };
+
 static void start(struct sqlite_file *file, bool is_table)
 {
     if (is_table)
@@ -38,6 +41,12 @@ static uint32_t write_paths(const struct store_rows *rows, struct sqlite_file *f
             values[4] = sqlite_text(path_text(rows, info->deriver, &deriver));
         if (info->nar_size_bytes > 0)
             values[5] = sqlite_number((int64_t)info->nar_size_bytes);
+        if (info->is_ultimate)
+            values[6] = sqlite_number(1);
+        if (info->signatures.len > 0)
+            values[7] = sqlite_text(info->signatures);
+        if (info->content_address.len > 0)
+            values[8] = sqlite_text(info->content_address);
         sqlite_file_row(file, (int64_t)i + 1, values, 9);
     }
     return sqlite_file_end(file);
@@ -223,10 +232,19 @@ static void write_schema(struct sqlite_file *file, const struct roots *roots)
             add_statement(file, roots, &statement);
 }
 
+bool store_file_fits(const struct store_rows *rows)
+{
+    bool fits = rows->store->store_dir.len <= STORE_DIR_MAX;
+    for (size_t i = 0; i < rows->list->count && fits; i++)
+        fits = rows->list->items[i].signatures.len + rows->list->items[i].content_address.len <=
+               DETAILS_MAX;
+    return fits;
+}
+
 bool store_file_write(const struct store_rows *rows, int fd, struct arena scratch,
                       struct error *error)
 {
-    assert(rows->store->store_dir.len <= STORE_FILE_DIR_MAX);
+    assert(store_file_fits(rows));
     struct sqlite_file *file = sqlite_file_start(fd, &scratch, error);
     struct roots roots = {
         .tables = {

@@ -7,8 +7,9 @@
 
 #include "schema/store_rows.h"
 
-/* Longer store directories could make rows too long for a page (see sqlite_file.h). */
-enum { STORE_FILE_DIR_MAX = 256 };
+/* Can it be written so? Not with a store directory or signatures so long that a row would not fit a
+ * page. */
+bool store_file_fits(const struct store_rows *rows);
 
 /* Writes the database to fd, an empty file open for writing. All rows are new: their ids ascend
  * from 1. The file is not synced. `scratch` takes 12 bytes a reference. */

@@ -7,16 +7,19 @@
 bool store_reader_open(const struct store *store, const struct store_db *db,
                        struct store_reader *ret_reader, struct error *error)
 {
-    cleanup(store_reader_close) struct store_reader reader = { .store = store, .db = db };
-    if (!store_db_prepare(db, "select id, hash, narSize, deriver from ValidPaths where path = ?",
+    struct store_reader reader = { .store = store, .db = db };
+    if (!store_db_prepare(db,
+                          "select id, hash, narSize, deriver, sigs, ca, ultimate from ValidPaths "
+                          "where path = ?",
                           &reader.path, error) ||
         !store_db_prepare(db,
                           "select path from Refs join ValidPaths on reference = id "
                           "where referrer = ?",
-                          &reader.references, error))
+                          &reader.references, error)) {
+        store_reader_close(&reader);
         return false;
+    }
     *ret_reader = reader;
-    reader = STORE_READER_CLOSED;
     return true;
 }
 
@@ -64,6 +67,9 @@ static bool read_row(const struct store_reader *reader, struct arena *arena, str
     struct str deriver = store_db_text(reader->path, 3);
     if (deriver.len > 0 && !read_base(reader, deriver, arena, &info->deriver, error))
         return false;
+    info->signatures = arena_copy(arena, store_db_text(reader->path, 4));
+    info->content_address = arena_copy(arena, store_db_text(reader->path, 5));
+    info->is_ultimate = sqlite3_column_int64(reader->path, 6) != 0;
     return read_references(reader, sqlite3_column_int64(reader->path, 0), arena, info, error);
 }
 

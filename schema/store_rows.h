@@ -1,6 +1,7 @@
 /* store_rows.h — what is to be added to a store's database, row by row.
  *
- * Shape    ValidPaths         (id, path, hash, registrationTime, deriver, narSize), the rest null
+ * Shape    ValidPaths         (id, path, hash, registrationTime, deriver, narSize, ultimate, sigs,
+ *                             ca), each from deriver on null where there is nothing to say
  *          Refs               (referrer, reference), ids of ValidPaths
  *          DerivationOutputs  (drv, id, path): id of ValidPaths, output name, full path
  * Source   Nix, LocalStore::addValidPath in src/libstore/local-store.cc.

@@ -27,7 +27,7 @@ enum { ARENA_GAP = 0 };
 
 enum { ARENA_ALIGN = 16 };
 static const size_t arena_least_bytes = (size_t)16 << 20;
-static const size_t arena_sanitized_bytes = (size_t)512 << 20;
+static const size_t arena_sanitized_bytes = (size_t)256 << 20;
 
 bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
 {
@@ -86,7 +86,7 @@ void *arena_alloc(struct arena *arena, size_t count, size_t size)
 
 void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size)
 {
-    assert(count <= *capacity);
+    assert(count <= *capacity && (array || count == 0));
     if (count < *capacity)
         return array;
     size_t wider = *capacity ? *capacity * 2 : 16;

@@ -1,3 +1,4 @@
+#define ERROR_DEFINITIONS
 #include "schema/base/error.h"
 
 #include <assert.h>

@@ -39,3 +39,10 @@ bool error_in(struct error *error, const char *format, ...) __attribute__((forma
 /* Writes "PROGRAM: SENTENCE\n". Bytes that a terminal would obey (control characters, which can
  * come from a manifest or a file name) are shown as \xNN. */
 void error_print(FILE *stream, const char *program, const struct error *error);
+
+/* The analyzer looks at one file at a time and cannot know what these return. */
+#if defined(__clang_analyzer__) && !defined(ERROR_DEFINITIONS)
+#define error_set(...)   (error_set(__VA_ARGS__), false)
+#define error_errno(...) (error_errno(__VA_ARGS__), false)
+#define error_in(...)    (error_in(__VA_ARGS__), false)
+#endif

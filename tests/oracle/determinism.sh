@@ -83,7 +83,7 @@ claim 'the umask does not show' masks
 
 locales() {
     for locale in C POSIX C.UTF-8 de_DE.UTF-8 tr_TR.UTF-8 en_US.ISO-8859-1 no-such-locale; do
-        (export LC_ALL=$locale && build_tree) 2>err || { echo "LC_ALL=$locale" && cat err && return 1; }
+        (export LC_ALL="$locale" && build_tree) 2>err || { echo "LC_ALL=$locale" && cat err && return 1; }
     done
 }
 claim 'the locale does not show' locales

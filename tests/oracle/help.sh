@@ -60,7 +60,7 @@ for name in regd-build regd; do
     verbs='tree squashfs ramdisk ipxe kexec manifest'
     if [ "$name" = regd ]; then
         program=$REGD
-        verbs='boot register profile status dump'
+        verbs='boot register profile status dump verify'
     fi
 
     claim "$name --help is on stdout, 80 columns at most, and status 0" explains "$name COMMAND" "$program" --help

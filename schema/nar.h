@@ -1,0 +1,48 @@
+/* nar.h — the hash and size of a store path's NAR, computed from what is on disk.
+ *
+ * The NAR is the serialisation that the database's hash and narSize are of. It carries names,
+ * contents, link targets and whether a file is executable, and no other metadata. It is fed to the
+ * digest while it is made and never held.
+ *
+ * Shape    TEXT is its length as 64 bits, little-endian, its bytes, and zeros up to a multiple of 8.
+ *            nar    TEXT("nix-archive-1") node
+ *            node   TEXT("(") TEXT("type") kind TEXT(")")
+ *            kind   TEXT("regular") [TEXT("executable") TEXT("")] TEXT("contents") TEXT(content)
+ *                   TEXT("symlink") TEXT("target") TEXT(target)
+ *                   TEXT("directory") entry...
+ *            entry  TEXT("entry") TEXT("(") TEXT("name") TEXT(name) TEXT("node") node TEXT(")")
+ *          Entries ascend by the bytes of their names. A file is executable if its owner may
+ *          execute it; an executable one has the field, with an empty value.
+ * Source   Nix, dump() in src/libutil/archive.cc.
+ * Limits   None on the size of files, the number of entries, the length of paths or their depth:
+ *          only single names go to the kernel, and one directory is open at a time. Only the names
+ *          of the directories on the way down have to fit the arena. A link's target may have
+ *          NAR_TARGET_MAX bytes; Linux makes none longer than 4095.
+ */
+#pragma once
+
+#include "schema/base/arena.h"
+#include "schema/hash.h"
+
+enum { NAR_TARGET_MAX = (64 << 10) - 1 };
+
+struct nar {
+    struct hash hash;
+    uint64_t size_bytes;
+};
+
+enum nar_answer {
+    NAR_FAILED, /* `error` is set */
+    NAR_ABSENT, /* there is nothing of that name */
+    NAR_DONE,
+};
+
+/* Serialises what has the name (one component) in a directory, usually a base name in the store.
+ * No link is followed. May run in several threads at once, each with a scratch of its own, once a
+ * first digest was computed (digest.h loads its library at first use).
+ *
+ * scratch   needs 512 KiB and the names of a directory and of those above it.
+ * Refuses   devices, sockets and pipes; what may not be read; a file or directory that changes
+ *           while it is read. The sentence names the file, from `name` on. */
+enum nar_answer nar_hash(int directory, struct str name, struct arena scratch, struct nar *ret_nar,
+                         struct error *error);
