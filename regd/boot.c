@@ -27,18 +27,36 @@ static cJSON *result_json(const struct registry_result *result)
     return object;
 }
 
+/* The journal's field for a store path. */
+static const char *path_field(const struct command *command, struct str base)
+{
+    return arena_format(command->arena, "REGD_STORE_PATH=%.*s/%.*s",
+                        STR_ARG(command->store.store_dir), STR_ARG(base))
+        .data;
+}
+
 static void tell_result(const struct command *command, const struct registry_result *result)
 {
     for (size_t i = 0; i < result->rehashed_count; i++)
-        tell_warning("%.*s was registered with another NAR hash; it takes the manifest's",
-                     STR_ARG(result->rehashed[i]));
+        tell_event(command, MESSAGE_REHASHED, path_field(command, result->rehashed[i]),
+                   "%.*s was registered with another NAR hash; it takes the manifest's",
+                   STR_ARG(result->rehashed[i]));
     for (size_t i = 0; i < result->left_out_count; i++)
-        tell_warning("%.*s is left out: %s", STR_ARG(result->left_out[i]),
-                     i < result->missing_count ? "it is not in the store"
-                                               : "it depends on a path that is left out");
-    tell_note(command, "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
-              result->path_count - result->left_out_count, result->path_count, result->added,
-              result->updated, result->references_added);
+        tell_event(command, MESSAGE_LEFT_OUT, path_field(command, result->left_out[i]),
+                   "%.*s is left out: %s", STR_ARG(result->left_out[i]),
+                   i < result->missing_count ? "it is not in the store"
+                                             : "it depends on a path that is left out");
+    const char *fields =
+        arena_format(command->arena,
+                     "REGD_PATHS=%zu\nREGD_PATHS_ADDED=%zu\nREGD_PATHS_CHANGED=%zu\n"
+                     "REGD_PATHS_LEFT_OUT=%zu\nREGD_REFERENCES_ADDED=%zu",
+                     result->path_count, result->added, result->updated, result->left_out_count,
+                     result->references_added)
+            .data;
+    tell_event(command, MESSAGE_REGISTERED, fields,
+               "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
+               result->path_count - result->left_out_count, result->path_count, result->added,
+               result->updated, result->references_added);
 }
 
 /* Registers the manifests of that name, and makes the directories that go with a database. */
@@ -52,7 +70,7 @@ static bool load(struct command *command, const struct option_list *names, bool 
     if (!source_read(&command->store, names, found, command->arena, &list, &warnings, error))
         return false;
     for (size_t i = 0; i < warnings.count; i++)
-        tell_warning("%s", warnings.items[i]);
+        tell_event(command, MESSAGE_DETAILS_UNUSED, "", "%s", warnings.items[i]);
     tell_step(command, "registering %zu paths", list.count);
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
@@ -83,7 +101,7 @@ static bool boot_register(struct command *command, cJSON *report, struct error *
     if (!source_find(&command->store, command->arena, &names, error))
         return false;
     if (names.count == 0) {
-        tell_note(command, "there is no manifest to register");
+        tell_event(command, MESSAGE_NO_MANIFEST, "", "there is no manifest to register");
         return true;
     }
     if (!load(command, &names, true, &result, error))
@@ -100,7 +118,7 @@ static bool boot_tag(struct command *command, cJSON *report, struct error *error
     if (!state_tag(&command->store, command->settings.tag, *command->arena, &made, error))
         return error_in(error, "set the tag");
     if (made)
-        tell_note(command, "%s made", command->settings.tag);
+        tell_event(command, MESSAGE_TAGGED, "", "%s made", command->settings.tag);
     cJSON_AddBoolToObject(report, "tagged", true);
     return true;
 }
@@ -136,15 +154,21 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     if (!profile_look(&command->store, command->profile, &state, error))
         return false;
     if (state == PROFILE_VALID && !command->always_set_profile) {
-        tell_note(command, "%s is kept", command->profile);
+        tell_event(command, MESSAGE_PROFILE_KEPT,
+                   arena_format(command->arena, "REGD_PROFILE=%s", command->profile).data,
+                   "%s is kept", command->profile);
         return true;
     }
     if (!state_make_directories(&command->store, *command->arena, error) ||
         !find_system(command, &base, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile");
-    tell_note(command, "%s is now generation %llu, %.*s", command->profile,
-              (unsigned long long)number, STR_ARG(base));
+    const char *fields =
+        arena_format(command->arena, "REGD_PROFILE=%s\nREGD_GENERATION=%llu\n%s", command->profile,
+                     (unsigned long long)number, path_field(command, base))
+            .data;
+    tell_event(command, MESSAGE_PROFILE_SET, fields, "%s is now generation %llu, %.*s",
+               command->profile, (unsigned long long)number, STR_ARG(base));
     tell_json_text(report, "profile",
                    store_path_format(command->arena, command->store.store_dir, base));
     cJSON_AddNumberToObject(report, "generation", (double)number);

@@ -1,5 +1,6 @@
 /* regd — registers the store paths that an image carries in the database of its Nix store. */
 #include "regd/command.h"
+#include "regd/tell.h"
 
 #include "schema/base/own.h"
 #include "schema/store_link.h"
@@ -139,6 +140,8 @@ static bool run(struct command *command, size_t verb, struct error *error)
     if (!store_open(settings->root, settings->store_dir, settings->state_dir, command->arena,
                     &command->store, error))
         return false;
+    command->store.waiting = tell_waiting;
+    command->store.waiting_context = command;
     const char *profile = settings->profile;
     if (!profile)
         profile =
@@ -181,7 +184,10 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         if (!interpret(&command, result.verb, &error))
             break;
-        return finish(run(&command, result.verb, &error), &error);
+        if (run(&command, result.verb, &error))
+            return EXIT_SUCCESS;
+        tell_failure(&error);
+        return EXIT_FAILURE;
     }
     error_print(stderr, program.name, &error);
     return 2;

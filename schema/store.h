@@ -14,6 +14,11 @@ struct store {
     int root;             /* see base/root.h; owned */
     struct str store_dir; /* absolute, plain, terminated */
     struct str state_dir; /* likewise */
+
+    /* Called about once a second while another process is waited for: what for, who that is, and for
+     * how long already. May be null. */
+    void (*waiting)(const void *context, const char *what, const char *holder, unsigned seconds);
+    const void *waiting_context;
 };
 
 /* `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR in the

@@ -1,5 +1,6 @@
 #include "schema/store_db.h"
 
+#include "schema/base/lock_holder.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/store_sql.h"
@@ -91,6 +92,16 @@ enum {
 static void wait_step(void)
 {
     nanosleep(&(struct timespec){ .tv_nsec = WAIT_STEP_MS * 1000000L }, NULL);
+}
+
+/* Tells once a second whom the wait is for: who holds a lock on the file of that name. */
+static void tell_waiting(const struct store *store, int directory, const char *name, int waited_ms)
+{
+    char holder[96];
+    if (!store->waiting || waited_ms == 0 || waited_ms % 1000 != 0)
+        return;
+    lock_holder_find(directory, name, holder, sizeof holder);
+    store->waiting(store->waiting_context, "the Nix database", holder, (unsigned)waited_ms / 1000);
 }
 
 static const char *db_path(const struct store *store, struct arena *arena, const char *name)
@@ -193,14 +204,38 @@ static bool real_path(const struct store *store, const struct store_db *db, cons
     return true;
 }
 
+/* Called by SQLite while the database is locked; 0 gives up. Writers lock the -shm file of a WAL. */
+static int wait_for_lock(void *context, int count)
+{
+    const struct store_db *db = context;
+    struct stat status;
+    int waited_ms = count * WAIT_STEP_MS;
+    const char *name =
+        fstatat(db->directory, DB_NAME "-shm", &status, 0) == 0 ? DB_NAME "-shm" : DB_NAME;
+    if (waited_ms >= STORE_DB_WAIT_MS)
+        return 0;
+    tell_waiting(db->store, db->directory, name, waited_ms);
+    wait_step();
+    return 1;
+}
+
 static bool open_sqlite(struct store_db *db, const char *path, int flags, struct error *error)
 {
     int code = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return refused(db, path, error);
-    sqlite3_busy_timeout(db->sqlite, STORE_DB_WAIT_MS);
+    sqlite3_busy_handler(db->sqlite, wait_for_lock, db);
     sqlite3_extended_result_codes(db->sqlite, 0);
     return true;
+}
+
+/* Hands the open database over; SQLite has to learn where it is now. */
+static void give(struct store_db *db, struct store_db *ret_db)
+{
+    *ret_db = *db;
+    *db = STORE_DB_CLOSED;
+    if (ret_db->sqlite)
+        sqlite3_busy_handler(ret_db->sqlite, wait_for_lock, ret_db);
 }
 
 static bool is_known_migration(struct str name)
@@ -370,6 +405,7 @@ enum store_db_answer store_db_open_read(const struct store *store, struct arena 
                                         struct store_db *ret_db, struct error *error)
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    db.store = store;
     enum store_db_answer answer = open_directory(store, *arena, &db, error);
     if (answer == STORE_DB_FOUND)
         answer = check_schema(&db, *arena, error);
@@ -383,8 +419,7 @@ enum store_db_answer store_db_open_read(const struct store *store, struct arena 
     }
     if (!open_readable(&db, store, arena, error))
         return STORE_DB_FAILED;
-    *ret_db = db;
-    db = STORE_DB_CLOSED;
+    give(&db, ret_db);
     return STORE_DB_FOUND;
 }
 
@@ -397,6 +432,7 @@ static bool lock_shared(const struct store_db *db, struct error *error)
         if (waited_ms >= STORE_DB_WAIT_MS)
             return error_set(error, LOCK_NAME ": another process has kept it locked for %d s",
                              STORE_DB_WAIT_MS / 1000);
+        tell_waiting(db->store, db->directory, LOCK_NAME, waited_ms);
         wait_step();
     }
     return true;
@@ -475,6 +511,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
                          struct error *error)
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    db.store = store;
     if (!open_lock(store, scratch, &db, error))
         return false;
     bool alone = false;
@@ -492,8 +529,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     } else if (!lock_shared(&db, error) || !start_existing(store, &db, scratch, error)) {
         return false;
     }
-    *ret_db = db;
-    db = STORE_DB_CLOSED;
+    give(&db, ret_db);
     return true;
 }
 

@@ -23,8 +23,9 @@
 enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
 
 struct store_db {
-    int directory; /* STATE_DIR/db; owned */
-    int lock;      /* big-lock, held; owned; -1 where only reading and not allowed to open it */
+    const struct store *store; /* borrowed */
+    int directory;             /* STATE_DIR/db; owned */
+    int lock; /* big-lock, held; owned; -1 where only reading and not allowed to open it */
     sqlite3 *sqlite;
     bool is_finished;    /* an existing one that has its schema file */
     bool is_new;         /* open for writing, and nothing of it is visible yet */

@@ -1,0 +1,37 @@
+/* messages.h — what the journal is told, with the ids by which it explains it.
+ *
+ * The ids are fixed for ever; units/regd.catalog has the explanations. Made by `systemd-id128 new`.
+ */
+#pragma once
+
+#include <syslog.h>
+
+enum message {
+    MESSAGE_REGISTERED,
+    MESSAGE_REHASHED,
+    MESSAGE_LEFT_OUT,
+    MESSAGE_NO_MANIFEST,
+    MESSAGE_DETAILS_UNUSED,
+    MESSAGE_TAGGED,
+    MESSAGE_PROFILE_SET,
+    MESSAGE_PROFILE_KEPT,
+    MESSAGE_WAITING,
+    MESSAGE_FAILED,
+    MESSAGE_COUNT,
+};
+
+static const struct {
+    int priority;
+    const char *id;
+} messages[MESSAGE_COUNT] = {
+    [MESSAGE_REGISTERED] = { LOG_INFO, "63106a13eb5a4c81898a7eb2b6b98021" },
+    [MESSAGE_REHASHED] = { LOG_WARNING, "3dc584b90d734455a45853b10617325c" },
+    [MESSAGE_LEFT_OUT] = { LOG_WARNING, "ce168a5854e749669a65d2c71b1d1d1a" },
+    [MESSAGE_NO_MANIFEST] = { LOG_NOTICE, "9f692e052cc14a37aad6e1ed69b0b455" },
+    [MESSAGE_DETAILS_UNUSED] = { LOG_WARNING, "ce146c60357545c6bdd88a7970d569a5" },
+    [MESSAGE_TAGGED] = { LOG_INFO, "f4c2a99b9a884ed78adb089e90c0f38e" },
+    [MESSAGE_PROFILE_SET] = { LOG_INFO, "3444f29b9fb845b89351aa35ce8c63eb" },
+    [MESSAGE_PROFILE_KEPT] = { LOG_INFO, "ffb48abe3de0429ca757e632c119921f" },
+    [MESSAGE_WAITING] = { LOG_NOTICE, "18eab75eaddd4512a4e97b593c13bbcc" },
+    [MESSAGE_FAILED] = { LOG_ERR, "1505cd431c6a46b0aeb1e8d77cf0b773" },
+};

@@ -1,0 +1,47 @@
+#include "schema/base/lock_holder.h"
+
+#include "schema/base/own.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* The process of a line that speaks of the file; 0 if it does not. */
+static int parse_line(const char *line, const struct stat *file)
+{
+    unsigned major_number, minor_number;
+    unsigned long inode;
+    int process;
+    if (sscanf(line, "%*d: %*s %*s %*s %d %x:%x:%lu", &process, &major_number,
+               &minor_number, // NOLINT(cert-err34-c)
+               &inode) != 4)
+        return 0;
+    bool same = makedev(major_number, minor_number) == file->st_dev && inode == file->st_ino;
+    return same && process > 0 && process != getpid() ? process : 0;
+}
+
+static int find_process(const struct stat *file)
+{
+    char line[256];
+    int process = 0;
+    cleanup(own_close_file) FILE *locks = fopen("/proc/locks", "re");
+    while (locks && process == 0 && fgets(line, sizeof line, locks))
+        process = parse_line(line, file);
+    return process;
+}
+
+void lock_holder_find(int directory, const char *name, char *ret_text, size_t size)
+{
+    struct stat file;
+    char path[64], program[64] = "";
+    snprintf(ret_text, size, "another process");
+    int process = fstatat(directory, name, &file, 0) == 0 ? find_process(&file) : 0;
+    if (process == 0)
+        return;
+    snprintf(path, sizeof path, "/proc/%d/comm", process);
+    cleanup(own_close_file) FILE *comm = fopen(path, "re");
+    if (comm && fgets(program, sizeof program, comm))
+        program[strcspn(program, "\n")] = '\0';
+    snprintf(ret_text, size, "%s (%d)", *program ? program : "process", process);
+}
