@@ -5,7 +5,9 @@ set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh
 
-have jq "signatures survive" && have nix "signatures survive" || finish
+if ! have jq "signatures survive" || ! have nix "signatures survive"; then
+    finish
+fi
 
 store=${STORE_FIXTURE:-$SCRATCH/store}
 [ -n "${STORE_FIXTURE:-}" ] || sh tests/store/make "$store" >/dev/null || bail "no store could be made"
