@@ -8,24 +8,21 @@ enum {
     HASH_NIX32_LENGTH = NIX32_LENGTH(HASH_BYTES),
 };
 
-static int hex_digit(char character)
-{
-    if (character >= '0' && character <= '9')
-        return character - '0';
-    if (character >= 'a' && character <= 'f')
-        return character - 'a' + 10;
-    if (character >= 'A' && character <= 'F')
-        return character - 'A' + 10;
-    return -1;
-}
+/* Value of each digit plus one; 0 is not a digit. */
+static const uint8_t hex_plus_one[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 static bool parse_hex(struct str text, struct hash *ret_hash)
 {
     for (size_t i = 0; i < HASH_BYTES; i++) {
-        int high = hex_digit(text.data[2 * i]), low = hex_digit(text.data[2 * i + 1]);
-        if (high < 0 || low < 0)
+        unsigned high = hex_plus_one[(unsigned char)text.data[2 * i]];
+        unsigned low = hex_plus_one[(unsigned char)text.data[2 * i + 1]];
+        if (high == 0 || low == 0)
             return false;
-        ret_hash->bytes[i] = (uint8_t)(high << 4 | low);
+        ret_hash->bytes[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }

@@ -52,7 +52,7 @@ struct sqlite_file {
     struct pager pager;
     bool is_table;
     size_t height;
-    struct cell last_key;            /* of a table: the rowid of the last row */
+    int64_t last_rowid;              /* of a table */
     struct level levels[LEVELS_MAX]; /* from the leaves up */
     struct level first;              /* page 1 */
 };
@@ -227,17 +227,6 @@ static void index_add(struct sqlite_file *file, const struct cell *cell)
     }
 }
 
-/* Adds a row to a table, in order. `key` is its rowid. */
-static void table_add(struct sqlite_file *file, const struct cell *cell, const struct cell *key)
-{
-    if (!level_place(&file->levels[0], cell)) {
-        tree_end_leaf(file, &file->last_key);
-        bool placed = level_place(&file->levels[0], cell);
-        assert(placed);
-    }
-    file->last_key = *key;
-}
-
 /* A cell that still waits gets a page of its own; so that the page before has an end, its last cell
  * goes up. */
 uint32_t sqlite_file_end(struct sqlite_file *file)
@@ -327,15 +316,20 @@ void sqlite_file_row(struct sqlite_file *file, int64_t rowid, const struct sqlit
                      size_t count)
 {
     uint8_t record[CELL_BYTES_MAX];
-    struct cell cell, key;
+    struct cell cell;
     size_t length = put_record(record, values, count);
-    key.length = put_varint(key.bytes, (uint64_t)rowid);
     cell.length = put_varint(cell.bytes, length);
-    memcpy(cell.bytes + cell.length, key.bytes, key.length);
-    cell.length += key.length;
+    cell.length += put_varint(cell.bytes + cell.length, (uint64_t)rowid);
     memcpy(cell.bytes + cell.length, record, length);
     cell.length += length;
-    table_add(file, &cell, &key);
+    if (!level_place(&file->levels[0], &cell)) {
+        struct cell key;
+        key.length = put_varint(key.bytes, (uint64_t)file->last_rowid);
+        tree_end_leaf(file, &key);
+        bool placed = level_place(&file->levels[0], &cell);
+        assert(placed);
+    }
+    file->last_rowid = rowid;
 }
 
 void sqlite_file_entry(struct sqlite_file *file, const struct sqlite_value *values, size_t count)

@@ -86,7 +86,7 @@ version_2() {
         text:*) method=text ;;
         esac
         hash=${ca##*:} algorithm=${ca%:*} algorithm=${algorithm##*:}
-        jq -n --arg ca "$ca" --arg method $method --arg hash "$(sri "$algorithm" "$hash")" \
+        jq -n --arg ca "$ca" --arg method "$method" --arg hash "$(sri "$algorithm" "$hash")" \
             '{ key: $ca, value: { method: $method, hash: $hash } }'
     done | jq -s from_entries >"$SCRATCH/addresses"
     jq --slurpfile to "$SCRATCH/addresses" '.info |= map_values(.ca |= (if . then $to[0][.] else . end))' "$SCRATCH/v2"
