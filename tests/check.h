@@ -69,6 +69,9 @@ extern struct error *const check_error;
 /* Says which row of a table the checks that follow are about; printed when one of them fails. */
 void check_about(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The case cannot be tried here, and why: it is reported as skipped. Return then. */
+void check_skip(const char *reason);
+
 /* An empty directory, open, and its path. The kit closes and removes it behind the case. */
 int check_directory(void);
 const char *check_directory_path(void);

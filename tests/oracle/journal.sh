@@ -8,7 +8,7 @@ set -u
 # The journal's socket has one place, so it is laid over in a mount namespace of our own.
 if [ "${1:-}" != inside ] && unshare --mount true 2>/dev/null; then
     tap_finished=yes
-    exec unshare --mount --propagation unchanged sh "$0" inside
+    exec unshare --mount sh "$0" inside
 fi
 
 root=$SCRATCH/root
