@@ -232,7 +232,7 @@ incomplete() {
     left_out=$(for path in $(nix_store "$store" -q --referrers-closure "$gone"); do
         grep -Fxq "$path" "$SCRATCH/closure" && echo "$path"
     done | wc -l)
-    chmod -R u+w "$root$gone"
+    find "$root$gone" -type d -exec chmod u+w {} +
     rm -r "$root$gone"
     ! boot && [ "$status" -eq 1 ] && registered $((count - left_out)) && [ "$left_out" -ge 2 ] &&
         grep -q "${gone#/nix/store/} is left out" "$root.err" && grep -q "not a valid" "$root.err"

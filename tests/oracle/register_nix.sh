@@ -424,7 +424,7 @@ claim 'a manifest cut at any byte is refused, but for cuts behind a record where
 # A store that lacks the path that most others refer to.
 lacking=$SCRATCH/lacking
 make_root "$lacking"
-chmod -R u+w "$lacking$leaf"
+find "$lacking$leaf" -type d -exec chmod u+w {} +
 rm -r "$lacking$leaf"
 
 missing_refused() {
