@@ -67,7 +67,7 @@ static void run(struct subject *subject, size_t round)
 {
     struct timespec begin, end;
     struct rusage usage;
-    int status;
+    int status = 0;
     if (system(subject->prepare) != 0) {
         fprintf(stderr, "measure: %s failed\n", subject->prepare);
         exit(EXIT_FAILURE);
