@@ -2,9 +2,24 @@
 
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+
+/* A pass over a directory can miss a name that is being replaced meanwhile, as --optimise does. */
+static void look_again(int directory, const struct name_table *table, bool *present)
+{
+    struct stat status;
+    char name[STORE_PATH_BASE_MAX + 1];
+    for (size_t i = 0; i < table->count; i++) {
+        if (present[i])
+            continue;
+        snprintf(name, sizeof name, "%.*s", STR_ARG(table->names[i]));
+        present[i] = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+}
 
 bool presence_scan(const struct store *store, const struct name_table *table, bool *ret_present,
                    struct error *error)
@@ -28,5 +43,8 @@ bool presence_scan(const struct store *store, const struct name_table *table, bo
         if (path != NAME_NONE)
             ret_present[path] = true;
     }
-    return errno == 0 || error_errno(error, errno, "read the store %s", store->store_dir.data);
+    if (errno != 0)
+        return error_errno(error, errno, "read the store %s", store->store_dir.data);
+    look_again(dirfd(directory), table, ret_present);
+    return true;
 }

@@ -1,6 +1,6 @@
 /* presence.h — which paths of a list are on disk.
  *
- * One pass over the store directory, not one look-up per path. A store path counts as present
+ * One pass over the store directory, not one look-up per path; what it does not find is looked up. A store path counts as present
  * whatever it is: a file, a directory or a link, even a dangling one.
  */
 #pragma once

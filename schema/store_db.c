@@ -86,6 +86,7 @@ static const size_t database_copy_bytes_max = (size_t)8 << 30;
 enum {
     DATABASE_HEADER_BYTES = 100,
     WAIT_STEP_MS = 20,
+    SCHEMA_WAIT_MS = 2 * 1000,
     STORE_DB_READ_WAIT_MS = 3 * 1000,
 };
 
@@ -114,16 +115,22 @@ static const char *db_path(const struct store *store, struct arena *arena, const
 static enum store_db_answer check_schema(const struct store_db *db, struct arena scratch,
                                          struct error *error)
 {
-    struct str text;
-    cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
-    if (fd < 0 && errno == ENOENT)
-        return STORE_DB_ABSENT;
-    if (fd < 0) {
-        error_errno(error, errno, "open " SCHEMA_NAME);
-        return STORE_DB_FAILED;
+    struct str text = { 0 };
+    /* Nix empties the file before it writes it, so an empty one is looked at again. */
+    for (int waited_ms = 0; text.len == 0 && waited_ms < SCHEMA_WAIT_MS;
+         waited_ms += WAIT_STEP_MS) {
+        cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
+        if (fd < 0 && errno == ENOENT)
+            return STORE_DB_ABSENT;
+        if (fd < 0) {
+            error_errno(error, errno, "open " SCHEMA_NAME);
+            return STORE_DB_FAILED;
+        }
+        if (!file_read_fd(fd, SCHEMA_NAME, 64, &scratch, &text, error))
+            return STORE_DB_FAILED;
+        if (text.len == 0)
+            wait_step();
     }
-    if (!file_read_fd(fd, SCHEMA_NAME, 64, &scratch, &text, error))
-        return STORE_DB_FAILED;
     uint64_t version;
     if (str_equal(text, STR(STORE_SCHEMA_VERSION)))
         return STORE_DB_FOUND;
@@ -157,11 +164,12 @@ static enum store_db_answer open_directory(const struct store *store, struct are
         return STORE_DB_FAILED;
     }
     struct stat status = { 0 };
-    cleanup(own_close) int file =
-        root_open(store->root, db_path(store, &scratch, DB_NAME), O_PATH, 0);
+    /* In this order: whoever makes a database makes `schema` last, so where it is, all is. */
     enum store_db_answer schema = check_schema(db, scratch, error);
     if (schema == STORE_DB_FAILED)
         return STORE_DB_FAILED;
+    cleanup(own_close) int file =
+        root_open(store->root, db_path(store, &scratch, DB_NAME), O_PATH, 0);
     bool finished = schema == STORE_DB_FOUND;
     if (file >= 0 && fstat(file, &status) == 0 && (status.st_size > 0 || finished))
         return STORE_DB_FOUND;
@@ -533,11 +541,23 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     return true;
 }
 
+/* Another process that makes the same database in place writes it too; who is first does not
+ * matter. */
 static bool write_schema(const struct store_db *db, struct error *error)
 {
+    struct stat status;
     if (db->is_finished)
         return true;
-    return file_publish(db->directory, SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644, error);
+    for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
+        if (file_publish(db->directory, SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644, error))
+            return true;
+        if (waited_ms >= STORE_DB_READ_WAIT_MS)
+            return false;
+        wait_step();
+        if (fstatat(db->directory, SCHEMA_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_size == sizeof STORE_SCHEMA_VERSION - 1)
+            return true;
+    }
 }
 
 /* The journal mode is what the file's header says, so it is set last. A mode that cannot be set is

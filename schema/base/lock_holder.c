@@ -13,9 +13,10 @@ static int parse_line(const char *line, const struct stat *file)
     unsigned major_number, minor_number;
     unsigned long inode;
     int process;
-    if (sscanf(line, "%*d: %*s %*s %*s %d %x:%x:%lu", &process, &major_number,
-               &minor_number, // NOLINT(cert-err34-c)
-               &inode) != 4)
+    // NOLINTNEXTLINE(cert-err34-c): a number that is none makes another process, which is only named
+    int found = sscanf(line, "%*d: %*s %*s %*s %d %x:%x:%lu", &process, &major_number,
+                       &minor_number, &inode);
+    if (found != 4)
         return 0;
     bool same = makedev(major_number, minor_number) == file->st_dev && inode == file->st_ino;
     return same && process > 0 && process != getpid() ? process : 0;
@@ -40,8 +41,9 @@ void lock_holder_find(int directory, const char *name, char *ret_text, size_t si
     if (process == 0)
         return;
     snprintf(path, sizeof path, "/proc/%d/comm", process);
-    cleanup(own_close_file) FILE *comm = fopen(path, "re");
-    if (comm && fgets(program, sizeof program, comm))
-        program[strcspn(program, "\n")] = '\0';
+    cleanup(own_close) int comm = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = comm >= 0 ? read(comm, program, sizeof program - 1) : 0;
+    program[length > 0 ? length : 0] = '\0';
+    program[strcspn(program, "\n")] = '\0';
     snprintf(ret_text, size, "%s (%d)", *program ? program : "process", process);
 }

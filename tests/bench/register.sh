@@ -10,9 +10,8 @@
 #            RUNS    how often each is run; they take turns, so that what disturbs one disturbs all
 #            REGD    by default a release build, made in build/bench; measure and make_manifest stand beside it
 #
-# Prints   for each COUNT a table: median wall and CPU time (user and system) in milliseconds, and in how many times
-#          the time of regd's row Nix does the same (Nix's median by the row's); the least CPU time of all runs; peak
-#          memory. Rows:
+# Prints   for each COUNT a table: median wall and CPU time (user and system) and the least CPU time of all runs, in
+#          milliseconds; for regd how many times as long Nix takes (Nix's median by regd's); peak memory. Rows:
 #            a new database      nix-store, regd (writes the file), regd --loader=sql; an empty manifest
 #            an existing one     nothing to do: all COUNT paths are there
 #            the floors          regd --version, reading the manifest, copying the finished database, and SQLite
