@@ -147,13 +147,8 @@ static bool list_directory(const struct inventory *inventory, uint32_t node, str
     if (!directory)
         return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
     own_take(&fd);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            break;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
         names = arena_grow(arena, names, count, &capacity, sizeof *names);
         names[count++] = arena_copy(arena, str_from(entry->d_name));
     }

@@ -39,16 +39,11 @@ static bool each_name(int fd, bool (*visit)(int fd, const char *name, void *cont
     if (!directory)
         return error_errno(error, errno, "read the directory");
     own_take(&copy);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            return errno == 0 || error_errno(error, errno, "read the directory");
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory)))
         if (!visit(fd, entry->d_name, context))
             return false;
-    }
+    return errno == 0 || error_errno(error, errno, "read the directory");
 }
 
 static bool remove_one(int fd, const char *name, void *context)

@@ -34,11 +34,8 @@ bool presence_scan(const struct store *store, const struct name_table *table, bo
     if (!directory)
         return error_errno(error, errno, "read the store %s", store->store_dir.data);
     own_take(&fd);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            break;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
         uint32_t path = name_table_find(table, str_from(entry->d_name));
         if (path != NAME_NONE)
             ret_present[path] = true;

@@ -116,11 +116,8 @@ static bool list_generations(const struct place *place, struct arena *arena,
         return error_errno(error, errno, "list the generations of %s", place->path);
     own_take(&fd);
     struct str name = str_from(place->name);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            break;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
         if (parse_generation(str_from(entry->d_name), name, &number))
             add_generation(place, entry->d_name, number, arena, &list);
     }

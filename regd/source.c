@@ -80,11 +80,8 @@ static bool find_layers(const struct store *store, struct arena *arena, struct o
     if (!directory)
         return error_errno(error, fd < 0 ? -fd : errno, "read the directory %s", path);
     own_take(&fd);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            break;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
         struct layer layer;
         if (!parse_layer(str_from(entry->d_name), &layer.number))
             continue;

@@ -206,11 +206,8 @@ static bool find_strays(struct verification *verification, int store, struct err
     if (!directory)
         return error_errno(error, errno, "read the store");
     own_take(&fd);
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        if (!entry)
-            break;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
         struct str name = str_from(entry->d_name);
         if (is_housekeeping(name) || name_table_find(&table, name) != NAME_NONE)
             continue;

@@ -8,8 +8,10 @@
 #pragma once
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define cleanup(function) __attribute__((cleanup(function)))
@@ -49,4 +51,16 @@ static inline void own_close_directory(DIR **directory)
 {
     if (*directory)
         closedir(*directory);
+}
+
+/* The next entry but "." and ".."; null at the end, where errno is 0, or on failure, where it is the
+ * reason. The order is the kernel's, as good as random. */
+static inline const struct dirent *own_next_entry(DIR *directory)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (!entry || (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0))
+            return entry;
+    }
 }
