@@ -3,6 +3,7 @@
 
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
+#include "schema/base/parallel.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -17,8 +18,6 @@ enum {
     WITH_OUTPUT = 1 << TREE | 1 << SQUASHFS | 1 << RAMDISK,
     WITH_SPEC = 1 << TREE | 1 << IPXE | 1 << KEXEC,
 };
-
-enum { JOBS_MAX = 1024 };
 
 static const struct verb_spec verbs[VERB_COUNT] = {
     [TREE] = { "tree", "TOPLEVEL -o DIR",
@@ -93,8 +92,9 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
         return error_set(error, "'%s' wants -o PATH", verbs[verb].name);
     if (verb == RAMDISK && settings->prepends.count + settings->stores.count == 0)
         return error_set(error, "'ramdisk' wants --prepend FILE or --store FILE");
-    if (settings->jobs && (!str_to_number(str_from(settings->jobs), JOBS_MAX, &jobs) || jobs == 0))
-        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", JOBS_MAX,
+    if (settings->jobs &&
+        (!str_to_number(str_from(settings->jobs), PARALLEL_JOBS_MAX, &jobs) || jobs == 0))
+        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", PARALLEL_JOBS_MAX,
                          settings->jobs);
     command->squashfs.jobs = (unsigned)jobs;
     return compression_parse(str_from(settings->compression), &command->squashfs.compression,

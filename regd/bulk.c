@@ -17,15 +17,15 @@ static const struct bulk_rows *rows_of(const sqlite3_vtab_cursor *cursor)
     return ((const struct bulk_table *)cursor->pVtab)->rows;
 }
 
-static int bulk_connect(sqlite3 *sqlite, void *rows, int argc, const char *const *argv,
+static int bulk_connect(sqlite3 *connection, void *rows, int argc, const char *const *argv,
                         sqlite3_vtab **ret_table, char **ret_message)
 {
     (void)argc, (void)argv, (void)ret_message;
     int code =
-        sqlite3_declare_vtab(sqlite, "create table bulk (c0, c1, c2, c3, c4, c5, c6, c7, c8)");
+        sqlite.declare_vtab(connection, "create table bulk (c0, c1, c2, c3, c4, c5, c6, c7, c8)");
     if (code != SQLITE_OK)
         return code;
-    struct bulk_table *table = sqlite3_malloc(sizeof *table);
+    struct bulk_table *table = sqlite.malloc(sizeof *table);
     if (!table)
         return SQLITE_NOMEM;
     *table = (struct bulk_table){ .rows = rows };
@@ -35,7 +35,7 @@ static int bulk_connect(sqlite3 *sqlite, void *rows, int argc, const char *const
 
 static int bulk_disconnect(sqlite3_vtab *table)
 {
-    sqlite3_free(table);
+    sqlite.free(table);
     return SQLITE_OK;
 }
 
@@ -48,7 +48,7 @@ static int bulk_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
 static int bulk_open(sqlite3_vtab *table, sqlite3_vtab_cursor **ret_cursor)
 {
     (void)table;
-    struct bulk_cursor *cursor = sqlite3_malloc(sizeof *cursor);
+    struct bulk_cursor *cursor = sqlite.malloc(sizeof *cursor);
     if (!cursor)
         return SQLITE_NOMEM;
     *cursor = (struct bulk_cursor){ 0 };
@@ -58,7 +58,7 @@ static int bulk_open(sqlite3_vtab *table, sqlite3_vtab_cursor **ret_cursor)
 
 static int bulk_close(sqlite3_vtab_cursor *cursor)
 {
-    sqlite3_free(cursor);
+    sqlite.free(cursor);
     return SQLITE_OK;
 }
 
@@ -112,7 +112,7 @@ bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows
 {
     if (rows->count == 0)
         return true;
-    if (sqlite3_create_module(db->sqlite, "bulk", &bulk_module, (void *)rows) != SQLITE_OK)
-        return error_set(error, "SQLite: %s", sqlite3_errmsg(db->sqlite));
+    if (sqlite.create_module(db->sqlite, "bulk", &bulk_module, (void *)rows) != SQLITE_OK)
+        return error_set(error, "SQLite: %s", sqlite.errmsg(db->sqlite));
     return store_db_run(db, sql, error);
 }

@@ -3,6 +3,7 @@
 #include "regd/tell.h"
 
 #include "schema/base/own.h"
+#include "schema/base/parallel.h"
 #include "schema/store_link.h"
 
 #include <stddef.h>
@@ -11,8 +12,6 @@
 #include <sys/stat.h>
 
 enum { BOOT, REGISTER, PROFILE, STATUS, DUMP, VERIFY, VERB_COUNT };
-
-enum { JOBS_MAX = 1024 };
 
 enum {
     ALL = (1 << VERB_COUNT) - 1,
@@ -119,8 +118,9 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
     command->always_set_profile =
         settings->set_profile && strcmp(settings->set_profile, "always") == 0;
     uint64_t jobs = 0;
-    if (settings->jobs && (!str_to_number(str_from(settings->jobs), JOBS_MAX, &jobs) || jobs == 0))
-        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", JOBS_MAX,
+    if (settings->jobs &&
+        (!str_to_number(str_from(settings->jobs), PARALLEL_JOBS_MAX, &jobs) || jobs == 0))
+        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", PARALLEL_JOBS_MAX,
                          settings->jobs);
     command->jobs = (unsigned)jobs;
     if (verb != PROFILE)

@@ -9,19 +9,19 @@
 #include <sys/stat.h>
 
 /* A pass over a directory can miss a name that is being replaced meanwhile, as --optimise does. */
-static void look_again(int directory, const struct name_table *table, bool *present)
+static void look_again(int directory, const struct path_list *list, bool *present)
 {
     struct stat status;
     char name[STORE_PATH_BASE_MAX + 1];
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         if (present[i])
             continue;
-        snprintf(name, sizeof name, "%.*s", STR_ARG(table->names[i]));
+        snprintf(name, sizeof name, "%.*s", STR_ARG(list->items[i].base));
         present[i] = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
     }
 }
 
-bool presence_scan(const struct store *store, const struct name_table *table, bool *ret_present,
+bool presence_scan(const struct store *store, const struct path_list *list, bool *ret_present,
                    struct error *error)
 {
     cleanup(own_close) int fd =
@@ -36,12 +36,12 @@ bool presence_scan(const struct store *store, const struct name_table *table, bo
     own_take(&fd);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
-        uint32_t path = name_table_find(table, str_from(entry->d_name));
+        uint32_t path = path_list_find(list, str_from(entry->d_name));
         if (path != NAME_NONE)
             ret_present[path] = true;
     }
     if (errno != 0)
         return error_errno(error, errno, "read the store %s", store->store_dir.data);
-    look_again(dirfd(directory), table, ret_present);
+    look_again(dirfd(directory), list, ret_present);
     return true;
 }

@@ -151,7 +151,7 @@ static bool check_valid(const struct store *store, struct str base, struct arena
     if (answer == STORE_DB_FOUND) {
         if (!store_db_prepare(&db, "select 1 from ValidPaths where path = ?", &find, error))
             return false;
-        sqlite3_bind_text(find, 1, path.data, (int)path.len, SQLITE_STATIC);
+        sqlite.bind_text(find, 1, path.data, (int)path.len, SQLITE_STATIC);
         answer = store_db_step(&db, find, error);
     }
     if (answer == STORE_DB_ABSENT)

@@ -9,6 +9,7 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/derivation_check.h"
+#include "schema/path_order.h"
 #include "schema/store_file.h"
 #include "schema/store_path.h"
 
@@ -22,16 +23,13 @@
 struct merge {
     const struct store *store;
     const struct path_list *list;
-    struct name_table table;
-    struct path_graph graph;
-    uint32_t *order; /* of the graph */
+    uint32_t *order; /* each path behind those it refers to */
     bool *left_out;
     struct arena *arena;
     struct registry_result result;
 
     /* Once the database has been asked: */
     bool *is_new; /* it has no row yet */
-    int64_t *outside_ids;
     struct store_rows rows;
     size_t output_capacity;
 };
@@ -44,7 +42,7 @@ static struct str base_of(const struct merge *merge, uint32_t path)
 static bool check_cycles(struct merge *merge, struct error *error)
 {
     merge->order = arena_new(merge->arena, uint32_t, merge->list->count);
-    struct path_cycle cycle = path_graph_order(&merge->graph, *merge->arena, merge->order);
+    struct path_cycle cycle = path_order_find(merge->list, *merge->arena, merge->order);
     if (!cycle.found)
         return true;
     return error_set(error, "'%.*s' and '%.*s' refer to each other in a cycle",
@@ -78,8 +76,9 @@ static void leave_out(struct merge *merge, uint32_t path)
 /* Does it refer to a path that is left out? */
 static bool depends_on_left_out(const struct merge *merge, uint32_t path)
 {
-    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
-        if (merge->left_out[merge->graph.targets[i]])
+    const struct path_info *info = &merge->list->items[path];
+    for (size_t i = 0; i < info->reference_count; i++)
+        if (info->references[i] < merge->list->count && merge->left_out[info->references[i]])
             return true;
     return false;
 }
@@ -90,7 +89,7 @@ static bool check_presence(struct merge *merge, enum registry_missing missing, s
     if (missing == REGISTRY_MISSING_ACCEPT || count == 0)
         return true;
     bool *present = arena_new(merge->arena, bool, count);
-    if (!presence_scan(merge->store, &merge->table, present, error))
+    if (!presence_scan(merge->store, merge->list, present, error))
         return false;
     size_t present_count = 0;
     for (size_t i = 0; i < count; i++)
@@ -111,18 +110,21 @@ static bool check_presence(struct merge *merge, enum registry_missing missing, s
     return true;
 }
 
-static bool refuse_outside(const struct merge *merge, const struct outside_reference *outside,
-                           struct error *error)
-{
-    return error_set(error, "'%.*s' refers to '%.*s', which is neither in the manifest nor valid",
-                     STR_ARG(base_of(merge, outside->referrer)), STR_ARG(outside->base));
-}
-
+/* Refuses references that lead neither to a path of the list nor to a valid one. */
 static bool check_outside(const struct merge *merge, struct error *error)
 {
-    for (size_t i = 0; i < merge->graph.outside_count; i++)
-        if (merge->outside_ids[i] == 0 && !merge->left_out[merge->graph.outside[i].referrer])
-            return refuse_outside(merge, &merge->graph.outside[i], error);
+    const struct path_list *list = merge->list;
+    for (uint32_t path = 0; path < list->count; path++) {
+        const struct path_info *info = &list->items[path];
+        for (size_t i = 0; i < info->reference_count && !merge->left_out[path]; i++) {
+            uint32_t name = info->references[i];
+            if (name >= list->count && merge->rows.ids[name] == 0)
+                return error_set(error,
+                                 "'%.*s' refers to '%.*s', which is neither in the manifest nor "
+                                 "valid",
+                                 STR_ARG(info->base), STR_ARG(list->names.names[name]));
+        }
+    }
     return true;
 }
 
@@ -169,17 +171,11 @@ static bool find_id(const struct merge *merge, const struct store_db *db, sqlite
 {
     struct store_rows_path path;
     store_rows_format_path(merge->store, base, &path);
-    sqlite3_reset(find);
-    sqlite3_bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
+    sqlite.reset(find);
+    sqlite.bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
     enum store_db_answer answer = store_db_step(db, find, error);
-    *ret_id = answer == STORE_DB_FOUND ? sqlite3_column_int64(find, 0) : 0;
+    *ret_id = answer == STORE_DB_FOUND ? sqlite.column_int64(find, 0) : 0;
     return answer != STORE_DB_FAILED;
-}
-
-static void add_reference(struct merge *merge, int64_t referrer, int64_t reference)
-{
-    merge->rows.references[merge->rows.reference_count++] =
-        (struct reference_row){ referrer, reference };
 }
 
 /* What the row of a path that is valid already says. */
@@ -195,8 +191,8 @@ static struct known compare_row(sqlite3_stmt *find, const struct path_info *info
     return (struct known){
         .same_hash = hash_parse(store_db_text(find, 1), &hash, &unreadable) &&
                      hash_equal(&hash, &info->nar_hash),
-        .same_size = (uint64_t)sqlite3_column_int64(find, 2) == info->nar_size_bytes,
-        .lacks = (info->is_ultimate && sqlite3_column_type(find, 3) == SQLITE_NULL) ||
+        .same_size = (uint64_t)sqlite.column_int64(find, 2) == info->nar_size_bytes,
+        .lacks = (info->is_ultimate && sqlite.column_type(find, 3) == SQLITE_NULL) ||
                  (info->signatures.len > 0 && store_db_text(find, 4).len == 0) ||
                  (info->content_address.len > 0 && store_db_text(find, 5).len == 0),
     };
@@ -206,7 +202,7 @@ static struct known compare_row(sqlite3_stmt *find, const struct path_info *info
 static void bind_text(sqlite3_stmt *statement, int parameter, struct str text)
 {
     if (text.len > 0)
-        sqlite3_bind_text(statement, parameter, text.data, (int)text.len, SQLITE_STATIC);
+        sqlite.bind_text(statement, parameter, text.data, (int)text.len, SQLITE_STATIC);
 }
 
 /* Takes the list's hash and size where the row has others. What was said of other bytes, the
@@ -230,12 +226,12 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
         return false;
     char text[STORE_ROWS_HASH_LENGTH];
     store_rows_format_hash(&info->nar_hash, text);
-    sqlite3_bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
-    sqlite3_bind_int64(update, 2, merge->rows.ids[path]);
+    sqlite.bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
+    sqlite.bind_int64(update, 2, merge->rows.ids[path]);
     if (!known.same_hash)
-        sqlite3_bind_text(update, 3, text, sizeof text, SQLITE_STATIC);
+        sqlite.bind_text(update, 3, text, sizeof text, SQLITE_STATIC);
     if (info->is_ultimate)
-        sqlite3_bind_int(update, 4, 1);
+        sqlite.bind_int(update, 4, 1);
     bind_text(update, 5, info->signatures);
     bind_text(update, 6, info->content_address);
     merge->result.updated++;
@@ -262,8 +258,9 @@ static bool find_paths(struct merge *merge, const struct store_db *db, struct er
         if (!merge->is_new[path] && !update_path(merge, db, path, find, error))
             return false;
     }
-    for (size_t i = 0; i < merge->graph.outside_count; i++)
-        if (!find_id(merge, db, find, merge->graph.outside[i].base, &merge->outside_ids[i], error))
+    for (size_t name = merge->list->count; name < merge->list->names.count; name++)
+        if (!find_id(merge, db, find, merge->list->names.names[name], &merge->rows.ids[name],
+                     error))
             return false;
     return true;
 }
@@ -280,7 +277,7 @@ static bool find_last_id(const struct store_db *db, int64_t *ret_id, struct erro
     enum store_db_answer answer = store_db_step(db, last, error);
     if (answer != STORE_DB_FOUND)
         return answer == STORE_DB_ABSENT;
-    *ret_id = sqlite3_column_int64(last, 0);
+    *ret_id = sqlite.column_int64(last, 0);
     return (*ret_id >= 0 && *ret_id < INT64_MAX - PATH_COUNT_MAX) ||
            error_set(error, "the database has no row numbers left");
 }
@@ -311,8 +308,10 @@ static int compare_references(const void *left, const void *right)
 
 static void add_new_references(struct merge *merge, uint32_t path)
 {
-    for (size_t i = merge->graph.starts[path]; i < merge->graph.starts[path + 1]; i++)
-        add_reference(merge, merge->rows.ids[path], merge->rows.ids[merge->graph.targets[i]]);
+    const struct path_info *info = &merge->list->items[path];
+    for (size_t i = 0; i < info->reference_count; i++)
+        merge->rows.references[merge->rows.reference_count++] =
+            (struct reference_row){ merge->rows.ids[path], merge->rows.ids[info->references[i]] };
 }
 
 static void sort_references(struct merge *merge)
@@ -339,11 +338,11 @@ static bool add_path_references(struct merge *merge, const struct store_db *db, 
     qsort(merge->rows.references + first, total - first, sizeof *merge->rows.references,
           compare_references);
     merge->rows.reference_count = first;
-    sqlite3_reset(known);
-    sqlite3_bind_int64(known, 1, merge->rows.ids[path]);
+    sqlite.reset(known);
+    sqlite.bind_int64(known, 1, merge->rows.ids[path]);
     enum store_db_answer answer = store_db_step(db, known, error);
     for (size_t i = first; i < total && answer != STORE_DB_FAILED;) {
-        int64_t have = answer == STORE_DB_FOUND ? sqlite3_column_int64(known, 0) : INT64_MAX;
+        int64_t have = answer == STORE_DB_FOUND ? sqlite.column_int64(known, 0) : INT64_MAX;
         if (have < merge->rows.references[i].reference)
             answer = store_db_step(db, known, error);
         else if (have == merge->rows.references[i].reference)
@@ -354,32 +353,20 @@ static bool add_path_references(struct merge *merge, const struct store_db *db, 
     return answer != STORE_DB_FAILED;
 }
 
-/* References to paths outside the list are few: each is looked up. */
-static bool add_outside_references(struct merge *merge, const struct store_db *db,
-                                   struct error *error)
+/* The references of the paths that are not left out. */
+static size_t count_references(const struct merge *merge)
 {
-    cleanup(store_db_finalize) sqlite3_stmt *known = NULL;
-    if (!store_db_prepare(db, "select 1 from Refs where referrer = ? and reference = ?", &known,
-                          error))
-        return false;
-    for (size_t i = 0; i < merge->graph.outside_count; i++) {
-        uint32_t referrer = merge->graph.outside[i].referrer;
-        if (merge->left_out[referrer])
-            continue;
-        sqlite3_reset(known);
-        sqlite3_bind_int64(known, 1, merge->rows.ids[referrer]);
-        sqlite3_bind_int64(known, 2, merge->outside_ids[i]);
-        enum store_db_answer answer = store_db_step(db, known, error);
-        if (answer == STORE_DB_FAILED)
-            return false;
-        if (answer == STORE_DB_ABSENT)
-            add_reference(merge, merge->rows.ids[referrer], merge->outside_ids[i]);
-    }
-    return true;
+    size_t count = 0;
+    for (size_t path = 0; path < merge->list->count; path++)
+        if (!merge->left_out[path])
+            count += merge->list->items[path].reference_count;
+    return count;
 }
 
 static bool add_references(struct merge *merge, const struct store_db *db, struct error *error)
 {
+    merge->rows.references =
+        arena_room(merge->arena, count_references(merge) * sizeof *merge->rows.references);
     cleanup(store_db_finalize) sqlite3_stmt *known = NULL;
     if (!store_db_prepare(db, "select reference from Refs where referrer = ? order by reference",
                           &known, error))
@@ -387,8 +374,6 @@ static bool add_references(struct merge *merge, const struct store_db *db, struc
     for (uint32_t path = 0; path < merge->list->count; path++)
         if (!merge->left_out[path] && !add_path_references(merge, db, path, known, error))
             return false;
-    if (!add_outside_references(merge, db, error))
-        return false;
     sort_references(merge);
     return true;
 }
@@ -405,10 +390,7 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
     if (loader == REGISTRY_LOADER_SQL || !store_file_fits(&merge->rows))
         return store_db_begin_new(merge->store, db, *merge->arena, error) &&
                add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
-    for (uint32_t path = 0; path < merge->list->count; path++)
-        if (!merge->left_out[path])
-            add_new_references(merge, path);
-    sort_references(merge);
+    merge->result.references_added = count_references(merge);
     return store_file_write(&merge->rows, db->draft.fd, *merge->arena, error);
 }
 
@@ -441,17 +423,14 @@ bool registry_merge(const struct store *store, const struct path_list *list,
     struct merge merge = {
         .store = store,
         .list = list,
-        .table = path_table_make(list, arena),
         .left_out = arena_new(arena, bool, list->count),
         .arena = arena,
         .result = { .path_count = list->count },
-        .rows = { .store = store, .list = list, .ids = arena_new(arena, int64_t, list->count) },
+        .rows = { .store = store,
+                  .list = list,
+                  .ids = arena_new(arena, int64_t, list->names.count) },
         .is_new = arena_new(arena, bool, list->count),
     };
-    merge.graph = path_graph_make(list, &merge.table, arena);
-    merge.outside_ids = arena_new(arena, int64_t, merge.graph.outside_count);
-    merge.rows.references = arena_new(arena, struct reference_row,
-                                      merge.graph.starts[list->count] + merge.graph.outside_count);
     if (!check_alone(&merge, options->missing, error))
         return false;
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;

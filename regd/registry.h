@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "schema/path_graph.h"
+#include "schema/path_info.h"
 #include "schema/store.h"
 
 /* What to do about paths that are not in the store directory. */

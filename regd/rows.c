@@ -6,7 +6,7 @@
 static void text_result(sqlite3_context *result, struct str text)
 {
     if (text.len > 0)
-        sqlite3_result_text(result, text.data, (int)text.len, SQLITE_STATIC);
+        sqlite.result_text(result, text.data, (int)text.len, SQLITE_STATIC);
 }
 
 static void path_cell(const void *context, size_t row, int column, sqlite3_context *result)
@@ -18,32 +18,32 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
     char hash[STORE_ROWS_HASH_LENGTH];
     switch (column) {
     case 0:
-        sqlite3_result_int64(result, rows->ids[index]);
+        sqlite.result_int64(result, rows->ids[index]);
         return;
     case 1:
         store_rows_format_path(rows->store, info->base, &path);
-        sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
+        sqlite.result_text(result, path.text, path.length, SQLITE_TRANSIENT);
         return;
     case 2:
         store_rows_format_hash(&info->nar_hash, hash);
-        sqlite3_result_text(result, hash, sizeof hash, SQLITE_TRANSIENT);
+        sqlite.result_text(result, hash, sizeof hash, SQLITE_TRANSIENT);
         return;
     case 3:
-        sqlite3_result_int64(result, rows->now_seconds);
+        sqlite.result_int64(result, rows->now_seconds);
         return;
     case 4:
         if (info->deriver.len == 0)
             return;
         store_rows_format_path(rows->store, info->deriver, &path);
-        sqlite3_result_text(result, path.text, path.length, SQLITE_TRANSIENT);
+        sqlite.result_text(result, path.text, path.length, SQLITE_TRANSIENT);
         return;
     case 5:
         if (info->nar_size_bytes > 0)
-            sqlite3_result_int64(result, (sqlite3_int64)info->nar_size_bytes);
+            sqlite.result_int64(result, (sqlite3_int64)info->nar_size_bytes);
         return;
     case 6:
         if (info->is_ultimate)
-            sqlite3_result_int(result, 1);
+            sqlite.result_int(result, 1);
         return;
     case 7:
         text_result(result, info->signatures);
@@ -59,18 +59,18 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
 static void reference_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
     const struct reference_row *reference = &((const struct store_rows *)context)->references[row];
-    sqlite3_result_int64(result, column == 0 ? reference->referrer : reference->reference);
+    sqlite.result_int64(result, column == 0 ? reference->referrer : reference->reference);
 }
 
 static void output_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
     const struct output_row *output = &((const struct store_rows *)context)->outputs[row];
     if (column == 0)
-        sqlite3_result_int64(result, output->derivation);
+        sqlite.result_int64(result, output->derivation);
     else if (column == 1)
-        sqlite3_result_text(result, output->name.data, (int)output->name.len, SQLITE_STATIC);
+        sqlite.result_text(result, output->name.data, (int)output->name.len, SQLITE_STATIC);
     else
-        sqlite3_result_text(result, output->path.data, (int)output->path.len, SQLITE_STATIC);
+        sqlite.result_text(result, output->path.data, (int)output->path.len, SQLITE_STATIC);
 }
 
 bool rows_insert(const struct store_rows *rows, const struct store_db *db, struct error *error)

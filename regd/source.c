@@ -4,7 +4,6 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/manifest.h"
-#include "schema/name_table.h"
 #include "schema/path_info_json.h"
 
 #include <errno.h>
@@ -119,21 +118,30 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
     return true;
 }
 
-static bool read_text(const struct store *store, const char *name, bool found, struct arena *arena,
-                      struct str *ret_text, struct error *error)
+/* Opens a manifest or a description. What was found and not named has to be a file. */
+static bool open_source(const struct store *store, const char *name, bool found, int *ret_fd,
+                        struct error *error)
 {
-    if (!found && strcmp(name, "-") == 0)
-        return file_read_fd(STDIN_FILENO, "standard input", manifest_bytes_max, arena, ret_text,
-                            error);
-    if (!found)
-        return file_read(AT_FDCWD, name, manifest_bytes_max, arena, ret_text, error);
     struct stat status;
-    cleanup(own_close) int fd = root_open(store->root, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    cleanup(own_close) int fd =
+        found ? root_open(store->root, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0)
+              : open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return error_errno(error, -fd, "open %s", name);
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return error_errno(error, found ? -fd : errno, "open %s", name);
+    if (found && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)))
         return error_set(error, "%s is not a file", name);
-    return file_read_fd(fd, name, manifest_bytes_max, arena, ret_text, error);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+static bool read_manifest(const struct store *store, const char *name, bool found,
+                          struct arena *arena, struct path_list *list, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    if (!found && strcmp(name, "-") == 0)
+        return manifest_read(STDIN_FILENO, "standard input", store->store_dir, arena, list, error);
+    return open_source(store, name, found, &fd, error) &&
+           manifest_read(fd, name, store->store_dir, arena, list, error);
 }
 
 /* Reads the description beside a manifest. ABSENT: there is none. */
@@ -151,37 +159,34 @@ static enum details_answer read_details(const struct store *store, const char *n
         found ? root_open(store->root, path, O_PATH, 0) : open(path, O_PATH | O_CLOEXEC);
     if (there < 0)
         return DETAILS_ABSENT;
-    bool read = read_text(store, path, found, arena, &text, error) &&
+    cleanup(own_close) int fd = -1;
+    bool read = open_source(store, path, found, &fd, error) &&
+                file_read_fd(fd, path, manifest_bytes_max, arena, &text, error) &&
                 path_info_json_parse(text, store->store_dir, arena, ret_details, error);
     return read ? DETAILS_READ : DETAILS_REFUSED;
 }
 
 /* Adds what the details say to the paths from `first` on, if they speak of the same bytes. */
 static bool add_details(const struct path_list *details, struct path_list *list, size_t first,
-                        struct arena *arena, struct error *error)
+                        struct error *error)
 {
-    bool added;
-    struct name_table table = name_table_make(details->count, arena);
-    for (size_t i = 0; i < details->count; i++)
-        if (name_table_add(&table, details->items[i].base, &added) != i)
-            return error_set(error, "'%.*s' is there twice", STR_ARG(details->items[i].base));
     for (size_t i = first; i < list->count; i++) {
         const struct path_info *info = &list->items[i];
-        uint32_t number = name_table_find(&table, info->base);
-        if (number != NAME_NONE && !hash_equal(&details->items[number].nar_hash, &info->nar_hash))
+        uint32_t found = path_list_find(details, info->base);
+        if (found != NAME_NONE && !hash_equal(&details->items[found].nar_hash, &info->nar_hash))
             return error_set(error, "it gives '%.*s' another NAR hash than the manifest does",
                              STR_ARG(info->base));
     }
     for (size_t i = first; i < list->count; i++) {
         struct path_info *info = &list->items[i];
-        uint32_t number = name_table_find(&table, info->base);
-        if (number == NAME_NONE)
+        uint32_t found = path_list_find(details, info->base);
+        if (found == NAME_NONE)
             continue;
-        info->signatures = details->items[number].signatures;
-        info->content_address = details->items[number].content_address;
-        info->is_ultimate = details->items[number].is_ultimate;
+        info->signatures = details->items[found].signatures;
+        info->content_address = details->items[found].content_address;
+        info->is_ultimate = details->items[found].is_ultimate;
         if (info->deriver.len == 0)
-            info->deriver = details->items[number].deriver;
+            info->deriver = details->items[found].deriver;
     }
     return true;
 }
@@ -195,7 +200,7 @@ static void use_details(const struct store *store, const char *name, bool found,
     struct path_list details = { 0 };
     enum details_answer answer = read_details(store, name, found, arena, &details, &error);
     if (answer == DETAILS_ABSENT ||
-        (answer == DETAILS_READ && add_details(&details, list, first, arena, &error)))
+        (answer == DETAILS_READ && add_details(&details, list, first, &error)))
         return;
     option_list_add(
         warnings,
@@ -211,13 +216,10 @@ bool source_read(const struct store *store, const struct option_list *names, boo
     struct path_list list = { 0 };
     struct option_list warnings = { 0 };
     for (size_t i = names->count; i-- > 0;) {
-        struct str text;
         const char *name = names->items[i];
         size_t first = list.count;
-        if (!read_text(store, name, found, arena, &text, error))
+        if (!read_manifest(store, name, found, arena, &list, error))
             return false;
-        if (!manifest_parse(text, store->store_dir, arena, &list, error))
-            return error_in(error, "load %s", strcmp(name, "-") ? name : "standard input");
         use_details(store, name, found, &list, first, arena, &warnings);
     }
     path_list_normalise(&list, *arena);

@@ -27,7 +27,7 @@ static bool count_valid(const struct store_db *db, int64_t *ret_count, struct er
     if (!store_db_prepare(db, "select count(*) from ValidPaths", &count, error) ||
         store_db_step(db, count, error) != STORE_DB_FOUND)
         return false;
-    *ret_count = sqlite3_column_int64(count, 0);
+    *ret_count = sqlite.column_int64(count, 0);
     return true;
 }
 
@@ -40,9 +40,10 @@ static bool count_registered(const struct command *command, const struct store_d
         return false;
     for (size_t i = 0; i < list->count; i++) {
         struct path_info info;
+        struct name_table names = { 0 };
         struct arena scratch = *command->arena;
         enum store_db_answer answer =
-            store_read_path(&reader, list->items[i].base, &scratch, &info, error);
+            store_read_path(&reader, list->items[i].base, &names, &scratch, &info, error);
         if (answer == STORE_DB_FAILED)
             return false;
         count += answer == STORE_DB_FOUND && hash_equal(&info.nar_hash, &list->items[i].nar_hash);

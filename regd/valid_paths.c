@@ -13,7 +13,8 @@ static bool read_named(const struct command *command, const struct store_reader 
         if (!store_link_resolve(&command->store, name, command->arena, &base, error))
             return false;
         struct path_info *info = path_list_add(list, command->arena);
-        enum store_db_answer answer = store_read_path(reader, base, command->arena, info, error);
+        enum store_db_answer answer =
+            store_read_path(reader, base, &list->names, command->arena, info, error);
         if (answer == STORE_DB_FAILED)
             return false;
         if (answer == STORE_DB_ABSENT)

@@ -9,16 +9,14 @@
 
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
+#include "schema/base/parallel.h"
 #include "schema/base/root.h"
 #include "schema/digest.h"
 #include "schema/nar.h"
-#include "schema/path_graph.h"
 #include "schema/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -58,35 +56,29 @@ static void hold_collector_off(const struct command *command, int *ret_lock)
 
 /* --- The work --------------------------------------------------------------------------------- */
 
-/* What the threads share. */
 struct work {
     int store;
     const struct path_list *list;
     const uint32_t *order; /* of the list's paths */
     struct result *results;
-    atomic_size_t next; /* in the order */
-};
-
-struct worker {
-    struct work *work;
-    struct arena arena;
-    pthread_t thread;
+    struct arena *arenas; /* per thread */
 };
 
 /* The names of one directory with a million of entries fit. */
 static const size_t worker_bytes = (size_t)1 << 30;
 
-static struct result examine(struct worker *worker, const struct path_info *info)
+static struct result examine(const struct work *work, const struct path_info *info,
+                             struct arena *arena)
 {
     struct error error;
     struct result result = { .finding = MATCHED };
-    switch (nar_hash(worker->work->store, info->base, worker->arena, &result.found, &error)) {
+    switch (nar_hash(work->store, info->base, *arena, &result.found, &error)) {
     case NAR_ABSENT:
         result.finding = MISSING;
         break;
     case NAR_FAILED:
         result.finding = UNREADABLE;
-        result.reason = arena_copy(&worker->arena, str_from(error.sentence));
+        result.reason = arena_copy(arena, str_from(error.sentence));
         break;
     case NAR_DONE:
         if (!hash_equal(&result.found.hash, &info->nar_hash))
@@ -98,37 +90,24 @@ static struct result examine(struct worker *worker, const struct path_info *info
     return result;
 }
 
-static void *take_paths(void *argument)
+static bool examine_one(void *context, unsigned worker, size_t index, struct error *error)
 {
-    struct worker *worker = argument;
-    struct work *work = worker->work;
-    size_t taken;
-    while ((taken = atomic_fetch_add(&work->next, 1)) < work->list->count) {
-        uint32_t path = work->order[taken];
-        work->results[path] = examine(worker, &work->list->items[path]);
-    }
-    return NULL;
+    const struct work *work = context;
+    uint32_t path = work->order[index];
+    (void)error; /* what is wrong with a path is a result */
+    work->results[path] = examine(work, &work->list->items[path], &work->arenas[worker]);
+    return true;
 }
 
-/* Where fewer threads can be started than wanted, those do the work. */
-static bool run_workers(struct work *work, size_t jobs, struct arena *arena, struct error *error)
+static bool run_workers(struct work *work, unsigned jobs, struct arena *arena, struct error *error)
 {
-    struct worker *workers = arena_new(arena, struct worker, jobs);
-    for (size_t i = 0; i < jobs; i++) {
-        workers[i].work = work;
-        if (!arena_reserve(&workers[i].arena, worker_bytes, error))
+    work->arenas = arena_new(arena, struct arena, jobs);
+    for (unsigned i = 0; i < jobs; i++)
+        if (!arena_reserve(&work->arenas[i], worker_bytes, error))
             return false;
-    }
     /* Loads the library while there is one thread. */
     digest_sha256(STR(""));
-    size_t started = 1;
-    while (started < jobs &&
-           pthread_create(&workers[started].thread, NULL, take_paths, &workers[started]) == 0)
-        started++;
-    take_paths(&workers[0]);
-    for (size_t i = 1; i < started; i++)
-        pthread_join(workers[i].thread, NULL);
-    return true;
+    return parallel_run(jobs, work->list->count, examine_one, work, error);
 }
 
 struct weight {
@@ -161,13 +140,13 @@ static bool hash_paths(struct verification *verification, int store, struct erro
 {
     const struct command *command = verification->command;
     const struct path_list *list = &verification->list;
-    size_t jobs = command->jobs ? command->jobs : cpu_count();
+    unsigned jobs = command->jobs ? command->jobs : cpu_count();
     if (jobs > list->count)
-        jobs = list->count ? list->count : 1;
+        jobs = list->count ? (unsigned)list->count : 1;
     verification->results = arena_new(command->arena, struct result, list->count);
     struct work work = { .store = store, .list = list, .results = verification->results };
     work.order = order_by_size(list, command->arena);
-    tell_step(command, "verify %zu paths with %zu threads", list->count, jobs);
+    tell_step(command, "verify %zu paths with %u threads", list->count, jobs);
     if (!run_workers(&work, jobs, command->arena, error))
         return false;
     for (size_t i = 0; i < list->count; i++)
@@ -200,7 +179,6 @@ static bool find_strays(struct verification *verification, int store, struct err
 {
     size_t capacity = 0;
     struct arena *arena = verification->command->arena;
-    struct name_table table = path_table_make(&verification->list, arena);
     cleanup(own_close) int fd = openat(store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory)
@@ -209,7 +187,7 @@ static bool find_strays(struct verification *verification, int store, struct err
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         struct str name = str_from(entry->d_name);
-        if (is_housekeeping(name) || name_table_find(&table, name) != NAME_NONE)
+        if (is_housekeeping(name) || path_list_find(&verification->list, name) != NAME_NONE)
             continue;
         verification->strays = arena_grow(arena, verification->strays, verification->stray_count,
                                           &capacity, sizeof *verification->strays);

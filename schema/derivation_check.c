@@ -25,7 +25,6 @@ struct derivation_checker derivation_checker_make(int store, struct str store_di
         .store = store,
         .store_dir = store_dir,
         .arena = arena,
-        .names = name_table_make(0, arena),
     };
 }
 
@@ -205,13 +204,13 @@ struct stack {
 static bool enter(struct derivation_checker *checker, struct stack *stack, struct str base,
                   struct derivation *ret_derivation, struct error *error)
 {
-    bool added;
     if (!read_derivation(checker, base, ret_derivation, error))
         return false;
     checker->memos = arena_grow(checker->arena, checker->memos, checker->names.count,
                                 &checker->memo_capacity, sizeof *checker->memos);
-    struct derivation_memo *memo = &checker->memos[name_table_add(&checker->names, base, &added)];
-    assert(added);
+    uint32_t number = name_table_add(&checker->names, base, checker->arena);
+    struct derivation_memo *memo = &checker->memos[number];
+    assert(number + 1 == checker->names.count);
     if (derivation_is_fixed(ret_derivation)) {
         *memo = (struct derivation_memo){
             .done = true,

@@ -26,13 +26,18 @@
 /* The largest manifest that is read: a million paths take about 0.8 GiB. */
 static const size_t manifest_bytes_max = (size_t)4 << 30;
 
-/* Adds the records of a whole manifest to the list, in their order.
+/* Adds the records of a whole manifest to the list, in their order. Nothing in the list refers to
+ * the text.
  *
- * text      must outlive the list: the strings in it are slices of text.
  * store_dir where every path of it must lie.
  * Refuses   a malformed line, naming its number. The list is then of no use. */
 must_check bool manifest_parse(struct str text, struct str store_dir, struct arena *arena,
                                struct path_list *list, struct error *error);
+
+/* The same from an open file or pipe, which is never in memory as a whole. `name` is what sentences
+ * call it. Refuses also lines of 256 KiB and more, and more than manifest_bytes_max. */
+must_check bool manifest_read(int fd, const char *name, struct str store_dir, struct arena *arena,
+                              struct path_list *list, struct error *error);
 
 /* Writes the items as they stand (normalise them first). Errors stick to the stream. */
 void manifest_write(FILE *stream, const struct path_list *list, struct str store_dir);

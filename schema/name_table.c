@@ -1,59 +1,146 @@
 #include "schema/name_table.h"
 
-#include "schema/store_path.h"
+#include <string.h>
 
-enum { SLOTS_LEAST = 64 };
+enum { SLOTS_LEAST = 64, ROOM_BYTES = 64 << 10, NAME_ALIGN = 8, FIND_BATCH = 64 };
+
+static uint64_t load_word(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    return (hash ^ hash >> 29 ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Reads all of the name, eight bytes at a time; the last eight may overlap those before. */
+static uint32_t tag_of(struct str name)
+{
+    uint64_t hash = name.len, last = 0;
+    for (size_t i = 0; i + 8 < name.len; i += 8)
+        hash = mix(hash, load_word(name.data + i));
+    if (name.len >= 8)
+        last = load_word(name.data + name.len - 8);
+    else if (name.len > 0)
+        memcpy(&last, name.data, name.len);
+    hash = mix(hash, last);
+    hash = mix(hash, hash >> 32);
+    return (uint32_t)(hash >> 32);
+}
 
 /* The slot of the name, or the free one where it would go. */
-static size_t slot_of(const struct name_table *table, struct str base)
+static struct name_slot *slot_of(const struct name_table *table, struct str name, uint32_t tag)
 {
-    size_t slot = store_path_hash(base) & table->slot_mask;
-    while (table->slots[slot] != 0 && !str_equal(table->names[table->slots[slot] - 1], base))
-        slot = (slot + 1) & table->slot_mask;
-    return slot;
-}
-
-static void make_slots(struct name_table *table, size_t slots)
-{
-    table->slots = arena_new(table->arena, uint32_t, slots);
-    table->slot_mask = slots - 1;
-    for (size_t i = 0; i < table->count; i++)
-        table->slots[slot_of(table, table->names[i])] = (uint32_t)i + 1;
-}
-
-struct name_table name_table_make(size_t expected, struct arena *arena)
-{
-    struct name_table table = {
-        .names = arena_new(arena, struct str, expected),
-        .capacity = expected,
-        .arena = arena,
-    };
-    size_t slots = SLOTS_LEAST;
-    while (slots < expected * 2)
-        slots *= 2;
-    make_slots(&table, slots);
-    return table;
-}
-
-uint32_t name_table_find(const struct name_table *table, struct str base)
-{
-    if (base.len <= STORE_PATH_DIGEST_LENGTH)
-        return NAME_NONE;
-    /* The empty slot's 0 becomes NAME_NONE. */
-    return table->slots[slot_of(table, base)] - 1;
-}
-
-uint32_t name_table_add(struct name_table *table, struct str base, bool *ret_added)
-{
-    if (table->count * 2 > table->slot_mask)
-        make_slots(table, (table->slot_mask + 1) * 2);
-    size_t slot = slot_of(table, base);
-    *ret_added = table->slots[slot] == 0;
-    if (*ret_added) {
-        table->names = arena_grow(table->arena, table->names, table->count, &table->capacity,
-                                  sizeof *table->names);
-        table->names[table->count++] = base;
-        table->slots[slot] = (uint32_t)table->count;
+    size_t at = tag & (table->slot_count - 1);
+    for (;; at = (at + 1) & (table->slot_count - 1)) {
+        struct name_slot *slot = &table->slots[at];
+        if (slot->number_plus_one == 0 ||
+            (slot->tag == tag && str_equal(table->names[slot->number_plus_one - 1], name)))
+            return slot;
     }
-    return table->slots[slot] - 1;
+}
+
+static void widen(struct name_table *table, struct arena *arena)
+{
+    struct name_table wider = *table;
+    wider.slot_count = table->slot_count ? 2 * table->slot_count : SLOTS_LEAST;
+    wider.slots = arena_new(arena, struct name_slot, wider.slot_count);
+    for (size_t i = 0; i < table->slot_count; i++) {
+        const struct name_slot *slot = &table->slots[i];
+        size_t at = slot->tag & (wider.slot_count - 1);
+        if (slot->number_plus_one == 0)
+            continue;
+        while (wider.slots[at].number_plus_one != 0)
+            at = (at + 1) & (wider.slot_count - 1);
+        wider.slots[at] = *slot;
+    }
+    *table = wider;
+}
+
+static struct str copy_name(struct name_table *table, struct str name, struct arena *arena)
+{
+    size_t size = (name.len + 1 + NAME_ALIGN - 1) / NAME_ALIGN * NAME_ALIGN;
+    if (size > table->room_bytes) {
+        table->room_bytes = size > ROOM_BYTES ? size : ROOM_BYTES;
+        table->room = arena_room(arena, table->room_bytes);
+    }
+    char *copy = table->room;
+    memcpy(copy, name.data, name.len);
+    copy[name.len] = '\0';
+    table->room += size;
+    table->room_bytes -= size;
+    return (struct str){ copy, name.len };
+}
+
+uint32_t name_table_find(const struct name_table *table, struct str name)
+{
+    /* The empty slot's 0 becomes NAME_NONE. */
+    return table->slot_count ? slot_of(table, name, tag_of(name))->number_plus_one - 1 : NAME_NONE;
+}
+
+static void find_batch(const struct name_table *table, const struct str *names, size_t count,
+                       uint32_t *ret_numbers)
+{
+    size_t mask = table->slot_count - 1;
+    uint32_t numbers[FIND_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        ret_numbers[i] = tag_of(names[i]);
+        __builtin_prefetch(&table->slots[ret_numbers[i] & mask]);
+    }
+    /* An empty slot leads to any name. */
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = table->slots[ret_numbers[i] & mask].number_plus_one;
+        numbers[i] -= numbers[i] > 0;
+        __builtin_prefetch(&table->names[numbers[i]]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct str name = table->names[numbers[i]];
+        __builtin_prefetch(name.data);
+        __builtin_prefetch(name.data + name.len);
+    }
+    for (size_t i = 0; i < count; i++)
+        ret_numbers[i] = slot_of(table, names[i], ret_numbers[i])->number_plus_one - 1;
+}
+
+void name_table_find_all(const struct name_table *table, const struct str *names, size_t count,
+                         uint32_t *ret_numbers)
+{
+    for (size_t first = 0; first < count; first += FIND_BATCH) {
+        size_t some = count - first < FIND_BATCH ? count - first : FIND_BATCH;
+        if (table->count)
+            find_batch(table, names + first, some, ret_numbers + first);
+        else
+            memset(ret_numbers + first, 0xff, some * sizeof *ret_numbers);
+    }
+}
+
+uint32_t name_table_add(struct name_table *table, struct str name, struct arena *arena)
+{
+    if (table->count * 2 >= table->slot_count)
+        widen(table, arena);
+    uint32_t tag = tag_of(name);
+    struct name_slot *slot = slot_of(table, name, tag);
+    if (slot->number_plus_one == 0) {
+        table->names =
+            arena_grow(arena, table->names, table->count, &table->capacity, sizeof *table->names);
+        table->names[table->count++] = copy_name(table, name, arena);
+        *slot = (struct name_slot){ tag, (uint32_t)table->count };
+    }
+    return slot->number_plus_one - 1;
+}
+
+void name_table_renumber(struct name_table *table, const uint32_t *new_numbers,
+                         struct arena scratch)
+{
+    struct str *old = arena_room(&scratch, table->count * sizeof *old);
+    if (table->count)
+        memcpy(old, table->names, table->count * sizeof *old);
+    for (size_t i = 0; i < table->count; i++)
+        table->names[new_numbers[i]] = old[i];
+    for (size_t i = 0; i < table->slot_count; i++)
+        if (table->slots[i].number_plus_one)
+            table->slots[i].number_plus_one = new_numbers[table->slots[i].number_plus_one - 1] + 1;
 }

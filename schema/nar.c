@@ -1,11 +1,9 @@
 /* The walk is a loop over a stack of levels, one for each directory that it is in. Only the deepest
  * is open: its parent is found again through "..", and must be the directory that it was. What is
- * serialised is gathered in a buffer, into which small files are read directly, and fed to the
- * digest when that is full. */
+ * serialised is fed to a stream, into whose buffer files are read directly. */
 #include "schema/nar.h"
 
 #include "schema/base/own.h"
-#include "schema/digest.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,9 +13,7 @@
 #include <sys/stat.h>
 
 enum {
-    BUFFER_BYTES = 256 << 10,
     LISTING_BYTES = 64 << 10, /* for a part of a directory, or a target and one byte */
-    ALIGNMENT = 8,
 };
 
 _Static_assert((int)NAR_TARGET_MAX < (int)LISTING_BYTES, "a target that is cut has to show");
@@ -39,66 +35,8 @@ struct walk {
     int directory;       /* what the deepest level's names are in; owned if it is another */
     struct arena arena;
     char *listing;
-
-    struct digest digest;
-    char *buffer;
-    size_t used;
-    uint64_t size_bytes; /* of what the digest has been fed */
+    struct nar_stream nar;
 };
-
-/* --- Feeding the digest ----------------------------------------------------------------------- */
-
-static void flush(struct walk *walk)
-{
-    digest_add(&walk->digest, walk->buffer, walk->used);
-    walk->size_bytes += walk->used;
-    walk->used = 0;
-}
-
-static void add_bytes(struct walk *walk, const void *data, size_t size_bytes)
-{
-    assert(size_bytes <= BUFFER_BYTES);
-    if (size_bytes > BUFFER_BYTES - walk->used)
-        flush(walk);
-    memcpy(walk->buffer + walk->used, data, size_bytes);
-    walk->used += size_bytes;
-}
-
-static void add_number(struct walk *walk, uint64_t number)
-{
-    unsigned char bytes[8];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (unsigned char)(number >> 8 * i);
-    add_bytes(walk, bytes, sizeof bytes);
-}
-
-static void add_padding(struct walk *walk, uint64_t length)
-{
-    static const char zeros[ALIGNMENT];
-    add_bytes(walk, zeros, (ALIGNMENT - length % ALIGNMENT) % ALIGNMENT);
-}
-
-static void add_text(struct walk *walk, struct str text)
-{
-    add_number(walk, text.len);
-    add_bytes(walk, text.data, text.len);
-    add_padding(walk, text.len);
-}
-
-static void start_node(struct walk *walk, struct str type)
-{
-    add_text(walk, STR("("));
-    add_text(walk, STR("type"));
-    add_text(walk, type);
-}
-
-/* Closes the node, and the entry that it is the value of. */
-static void end_node(struct walk *walk)
-{
-    add_text(walk, STR(")"));
-    if (walk->level)
-        add_text(walk, STR(")"));
-}
 
 /* --- Failing ---------------------------------------------------------------------------------- */
 
@@ -140,20 +78,18 @@ static const char changed[] = "it changed while it was read";
 static bool add_content(struct walk *walk, int fd, uint64_t size_bytes, struct error *error)
 {
     for (uint64_t left = size_bytes; left > 0;) {
-        if (walk->used == BUFFER_BYTES)
-            flush(walk);
-        size_t room = BUFFER_BYTES - walk->used;
-        ssize_t got = read(fd, walk->buffer + walk->used, left < room ? (size_t)left : room);
+        size_t room;
+        char *at = nar_stream_room(&walk->nar, &room);
+        ssize_t got = read(fd, at, left < room ? (size_t)left : room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return refuse_errno(walk, errno, error);
         if (got == 0)
             return refuse(walk, changed, error);
-        walk->used += (size_t)got;
+        nar_stream_taken(&walk->nar, (size_t)got);
         left -= (uint64_t)got;
     }
-    add_padding(walk, size_bytes);
     return true;
 }
 
@@ -174,20 +110,14 @@ static bool add_file(struct walk *walk, const char *name, struct error *error)
         return refuse_errno(walk, errno, error);
     if (!S_ISREG(before.st_mode))
         return refuse(walk, changed, error);
-    start_node(walk, STR("regular"));
-    if (before.st_mode & S_IXUSR) {
-        add_text(walk, STR("executable"));
-        add_text(walk, STR(""));
-    }
-    add_text(walk, STR("contents"));
-    add_number(walk, (uint64_t)before.st_size);
+    nar_stream_file(&walk->nar, before.st_mode & S_IXUSR, (uint64_t)before.st_size);
     if (!add_content(walk, fd, (uint64_t)before.st_size, error))
         return false;
     if (fstat(fd, &after) < 0)
         return refuse_errno(walk, errno, error);
     if (!is_unchanged(&before, &after))
         return refuse(walk, changed, error);
-    end_node(walk);
+    nar_stream_file_end(&walk->nar, (uint64_t)before.st_size);
     return true;
 }
 
@@ -198,10 +128,7 @@ static bool add_link(struct walk *walk, const char *name, struct error *error)
         return refuse_errno(walk, errno, error);
     if (length > NAR_TARGET_MAX)
         return refuse(walk, "the link's target is too long", error);
-    start_node(walk, STR("symlink"));
-    add_text(walk, STR("target"));
-    add_text(walk, (struct str){ walk->listing, (size_t)length });
-    end_node(walk);
+    nar_stream_link(&walk->nar, (struct str){ walk->listing, (size_t)length });
     return true;
 }
 
@@ -264,7 +191,7 @@ static bool enter_directory(struct walk *walk, const char *name, struct error *e
         return false;
     change_directory(walk, own_take(&fd));
     walk->level = level;
-    start_node(walk, STR("directory"));
+    nar_stream_directory(&walk->nar);
     return true;
 }
 
@@ -283,7 +210,7 @@ static bool leave_directory(struct walk *walk, struct error *error)
     }
     change_directory(walk, above ? own_take(&fd) : walk->store);
     walk->arena = left->before;
-    end_node(walk);
+    nar_stream_directory_end(&walk->nar);
     return true;
 }
 
@@ -305,17 +232,12 @@ static bool add_entry(struct walk *walk, struct error *error)
     struct str name = walk->level->names[walk->level->next++];
     if (fstatat(walk->directory, name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return refuse_errno(walk, errno, error);
-    add_text(walk, STR("entry"));
-    add_text(walk, STR("("));
-    add_text(walk, STR("name"));
-    add_text(walk, name);
-    add_text(walk, STR("node"));
+    nar_stream_entry(&walk->nar, name);
     return add_node(walk, name.data, &status, error);
 }
 
 static bool add_top(struct walk *walk, const struct stat *status, struct error *error)
 {
-    add_text(walk, STR("nix-archive-1"));
     if (!add_node(walk, walk->top.data, status, error))
         return false;
     while (walk->level) {
@@ -323,13 +245,12 @@ static bool add_top(struct walk *walk, const struct stat *status, struct error *
         if (!(is_done ? leave_directory(walk, error) : add_entry(walk, error)))
             return false;
     }
-    flush(walk);
     return true;
 }
 
 static void release(struct walk *walk)
 {
-    digest_release(&walk->digest);
+    nar_stream_release(&walk->nar);
     change_directory(walk, walk->store);
 }
 
@@ -340,19 +261,18 @@ enum nar_answer nar_hash(int directory, struct str name, struct arena scratch, s
     assert(name.len > 0 && !memchr(name.data, '/', name.len) && !memchr(name.data, 0, name.len));
     cleanup(release) struct walk walk = { .store = directory, .directory = directory };
     walk.top = arena_copy(&scratch, name);
-    walk.buffer = arena_room(&scratch, BUFFER_BYTES);
     walk.listing = arena_room(&scratch, LISTING_BYTES);
-    walk.arena = scratch;
     if (fstatat(directory, walk.top.data, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT)
             return NAR_ABSENT;
+        walk.arena = scratch;
         refuse_errno(&walk, errno, error);
         return NAR_FAILED;
     }
-    walk.digest = digest_start();
+    walk.nar = nar_stream_start(&scratch);
+    walk.arena = scratch;
     if (!add_top(&walk, &status, error))
         return NAR_FAILED;
-    *ret_nar = (struct nar){ .size_bytes = walk.size_bytes };
-    ret_nar->hash = digest_finish(&walk.digest);
+    *ret_nar = nar_stream_finish(&walk.nar);
     return NAR_DONE;
 }

@@ -4,16 +4,7 @@
  * contents, link targets and whether a file is executable, and no other metadata. It is fed to the
  * digest while it is made and never held.
  *
- * Shape    TEXT is its length as 64 bits, little-endian, its bytes, and zeros up to a multiple of 8.
- *            nar    TEXT("nix-archive-1") node
- *            node   TEXT("(") TEXT("type") kind TEXT(")")
- *            kind   TEXT("regular") [TEXT("executable") TEXT("")] TEXT("contents") TEXT(content)
- *                   TEXT("symlink") TEXT("target") TEXT(target)
- *                   TEXT("directory") entry...
- *            entry  TEXT("entry") TEXT("(") TEXT("name") TEXT(name) TEXT("node") node TEXT(")")
- *          Entries ascend by the bytes of their names. A file is executable if its owner may
- *          execute it; an executable one has the field, with an empty value.
- * Source   Nix, dump() in src/libutil/archive.cc.
+ * Source   Nix, dump() in src/libutil/archive.cc; see nar_stream.h for the shape.
  * Limits   None on the size of files, the number of entries, the length of paths or their depth:
  *          only single names go to the kernel, and one directory is open at a time. Only the names
  *          of the directories on the way down have to fit the arena. A link's target may have
@@ -21,15 +12,9 @@
  */
 #pragma once
 
-#include "schema/base/arena.h"
-#include "schema/hash.h"
+#include "schema/nar_stream.h"
 
 enum { NAR_TARGET_MAX = (64 << 10) - 1 };
-
-struct nar {
-    struct hash hash;
-    uint64_t size_bytes;
-};
 
 enum nar_answer {
     NAR_FAILED, /* `error` is set */

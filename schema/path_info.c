@@ -49,8 +49,8 @@ static bool is_ascending(const struct path_list *list)
 /* Sorts by way of pointers into a copy, so that the items move once. */
 static void sort_items(struct path_list *list, struct arena scratch)
 {
-    struct path_info *copy = arena_new(&scratch, struct path_info, list->count);
-    const struct path_info **order = arena_new(&scratch, const struct path_info *, list->count);
+    struct path_info *copy = arena_room(&scratch, list->count * sizeof *copy);
+    const struct path_info **order = arena_room(&scratch, list->count * sizeof *order);
     for (size_t i = 0; i < list->count; i++) {
         copy[i] = list->items[i];
         order[i] = &copy[i];
@@ -58,17 +58,78 @@ static void sort_items(struct path_list *list, struct arena scratch)
     qsort(order, list->count, sizeof *order, compare_items);
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        bool last_of_path = i + 1 == list->count || !str_equal(order[i]->base, order[i + 1]->base);
+        bool last_of_path = i + 1 == list->count || order[i]->name != order[i + 1]->name;
         if (last_of_path)
             list->items[kept++] = *order[i];
     }
     list->count = kept;
 }
 
+/* The items' names come first, in their order, then the others. */
+static void give_numbers(struct path_list *list, uint32_t *new_numbers)
+{
+    uint32_t next = (uint32_t)list->count;
+    for (size_t i = 0; i < list->names.count; i++)
+        new_numbers[i] = NAME_NONE;
+    for (size_t i = 0; i < list->count; i++)
+        new_numbers[list->items[i].name] = (uint32_t)i;
+    for (size_t i = 0; i < list->names.count; i++)
+        if (new_numbers[i] == NAME_NONE)
+            new_numbers[i] = next++;
+}
+
+static int compare_numbers(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+static int compare_numbered(const void *left, const void *right, void *names)
+{
+    return str_compare(((const struct str *)names)[*(const uint32_t *)left],
+                       ((const struct str *)names)[*(const uint32_t *)right]);
+}
+
+/* Numbers stand in the order of their names, as long as all are those of items. */
+static void normalise_references(const struct path_list *list, struct path_info *info,
+                                 const uint32_t *new_numbers)
+{
+    bool ascending = true, inside = true;
+    for (size_t i = 0; i < info->reference_count; i++) {
+        uint32_t number = new_numbers[info->references[i]];
+        info->references[i] = number;
+        inside &= number < list->count;
+        ascending &= i == 0 || info->references[i - 1] < number;
+    }
+    if (inside && ascending)
+        return;
+    if (inside)
+        qsort(info->references, info->reference_count, sizeof *info->references, compare_numbers);
+    else
+        qsort_r(info->references, info->reference_count, sizeof *info->references, compare_numbered,
+                list->names.names);
+    size_t kept = 0;
+    for (size_t i = 0; i < info->reference_count; i++)
+        if (kept == 0 || info->references[kept - 1] != info->references[i])
+            info->references[kept++] = info->references[i];
+    info->reference_count = kept;
+}
+
 void path_list_normalise(struct path_list *list, struct arena scratch)
 {
     if (!is_ascending(list))
         sort_items(list, scratch);
-    for (size_t i = 0; i < list->count; i++)
-        path_names_normalise(list->items[i].references, &list->items[i].reference_count);
+    uint32_t *new_numbers = arena_room(&scratch, list->names.count * sizeof *new_numbers);
+    give_numbers(list, new_numbers);
+    name_table_renumber(&list->names, new_numbers, scratch);
+    for (size_t i = 0; i < list->count; i++) {
+        list->items[i].name = (uint32_t)i;
+        normalise_references(list, &list->items[i], new_numbers);
+    }
+}
+
+uint32_t path_list_find(const struct path_list *list, struct str base)
+{
+    uint32_t number = name_table_find(&list->names, base);
+    return number < list->count ? number : NAME_NONE;
 }

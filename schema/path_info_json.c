@@ -12,6 +12,7 @@ struct reader {
     struct str store_dir;
     bool is_base; /* versions 2 and 3: base names */
     struct arena *arena;
+    struct path_list *list;
     struct error *error;
 };
 
@@ -25,14 +26,23 @@ static bool wrong(const struct reader *reader, const char *key, const char *want
     return error_set(reader->error, "%s: %s expected", key, wanted);
 }
 
+/* *ret_base is a slice of the text. */
 static bool read_path(const struct reader *reader, const char *text, struct str *ret_base)
 {
     struct str base = str_from(text);
-    bool read = reader->is_base ? store_path_check(base, reader->error)
-                                : store_path_parse(base, reader->store_dir, &base, reader->error);
-    if (read)
-        *ret_base = arena_copy(reader->arena, base);
-    return read;
+    if (!reader->is_base)
+        return store_path_parse(base, reader->store_dir, ret_base, reader->error);
+    *ret_base = base;
+    return store_path_check(base, reader->error);
+}
+
+static bool read_name(const struct reader *reader, const char *text, uint32_t *ret_name)
+{
+    struct str base;
+    if (!read_path(reader, text, &base))
+        return false;
+    *ret_name = name_table_add(&reader->list->names, base, reader->arena);
+    return true;
 }
 
 /* The member of that name, which may be missing or null: then *ret_text is null. */
@@ -42,6 +52,20 @@ static bool optional_text(const struct reader *reader, const cJSON *entry, const
     const cJSON *member = cJSON_GetObjectItemCaseSensitive(entry, key);
     *ret_text = cJSON_GetStringValue(member);
     return *ret_text || !member || cJSON_IsNull(member) || wrong(reader, key, "a text");
+}
+
+static bool read_deriver(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const char *text;
+    struct str base;
+    if (!optional_text(reader, entry, "deriver", &text))
+        return false;
+    if (!text)
+        return true;
+    if (!read_path(reader, text, &base))
+        return false;
+    info->deriver = arena_copy(reader->arena, base);
+    return true;
 }
 
 static bool read_hash(const struct reader *reader, const cJSON *entry, struct path_info *info)
@@ -74,13 +98,13 @@ static bool read_references(const struct reader *reader, const cJSON *entry, str
     if (!cJSON_IsArray(references))
         return wrong(reader, "references", "a list");
     size_t count = (size_t)cJSON_GetArraySize(references);
-    info->references = arena_new(reader->arena, struct str, count);
+    info->references = arena_new(reader->arena, uint32_t, count);
     cJSON_ArrayForEach(reference, references)
     {
         const char *text = cJSON_GetStringValue(reference);
         if (!text)
             return wrong(reader, "references", "a list of texts");
-        if (!read_path(reader, text, &info->references[info->reference_count++]))
+        if (!read_name(reader, text, &info->references[info->reference_count++]))
             return error_in(reader->error, "references");
     }
     return true;
@@ -119,7 +143,7 @@ static bool read_signatures(const struct reader *reader, const cJSON *entry, str
     struct str all = { "", 0 };
     cJSON_ArrayForEach(signature, signatures)
     {
-        struct str text;
+        struct str text = { 0 };
         if (!read_signature(reader, signature, &text))
             return false;
         all = arena_format(reader->arena, "%.*s%s%.*s", STR_ARG(all), all.len > 0 ? " " : "",
@@ -150,18 +174,14 @@ static bool read_content_address(const struct reader *reader, const cJSON *entry
 
 static bool read_members(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
-    const char *deriver;
     info->is_ultimate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "ultimate"));
     return read_hash(reader, entry, info) && read_size(reader, entry, info) &&
-           read_references(reader, entry, info) &&
-           optional_text(reader, entry, "deriver", &deriver) &&
-           (!deriver || read_path(reader, deriver, &info->deriver)) &&
+           read_references(reader, entry, info) && read_deriver(reader, entry, info) &&
            read_signatures(reader, entry, info) && read_content_address(reader, entry, info);
 }
 
 /* `path` is null where the entry says it itself. */
-static bool read_entry(const struct reader *reader, const char *path, const cJSON *entry,
-                       struct path_list *list)
+static bool read_entry(const struct reader *reader, const char *path, const cJSON *entry)
 {
     struct path_info info = { 0 };
     if (cJSON_IsNull(entry) || cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(entry, "valid")))
@@ -172,11 +192,12 @@ static bool read_entry(const struct reader *reader, const char *path, const cJSO
         return false;
     if (!path)
         return wrong(reader, "path", "a text");
-    if (!read_path(reader, path, &info.base))
+    if (!read_name(reader, path, &info.name))
         return false;
+    info.base = reader->list->names.names[info.name];
     if (!read_members(reader, entry, &info))
         return error_in(reader->error, "%.*s", STR_ARG(info.base));
-    *path_list_add(list, reader->arena) = info;
+    *path_list_add(reader->list, reader->arena) = info;
     return true;
 }
 
@@ -201,11 +222,25 @@ static bool find_entries(struct reader *reader, const cJSON *root, const cJSON *
     return true;
 }
 
+/* Of two descriptions of one path neither can be trusted. */
+static bool check_once(const struct path_list *list, struct arena scratch, struct error *error)
+{
+    bool *seen = arena_new(&scratch, bool, list->names.count);
+    for (size_t i = 0; i < list->count; i++) {
+        if (seen[list->items[i].name])
+            return error_set(error, "'%.*s' is there twice", STR_ARG(list->items[i].base));
+        seen[list->items[i].name] = true;
+    }
+    return true;
+}
+
 bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                           struct path_list *ret_list, struct error *error)
 {
-    struct reader reader = { .store_dir = store_dir, .arena = arena, .error = error };
     struct path_list list = { 0 };
+    struct reader reader = {
+        .store_dir = store_dir, .arena = arena, .list = &list, .error = error
+    };
     const cJSON *entries, *entry;
     const char *end = NULL;
     cleanup(delete_json) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
@@ -217,9 +252,12 @@ bool path_info_json_parse(struct str text, struct str store_dir, struct arena *a
     cJSON_ArrayForEach(entry, entries)
     {
         const char *path = cJSON_IsArray(entries) ? NULL : entry->string;
-        if (!read_entry(&reader, path, entry, &list))
+        if (!read_entry(&reader, path, entry))
             return false;
     }
+    if (!check_once(&list, *arena, error))
+        return false;
+    path_list_normalise(&list, *arena);
     *ret_list = list;
     return true;
 }
@@ -242,13 +280,14 @@ static void add_path(cJSON *object, const char *key, struct str store_dir, struc
     add_text(object, key, path, scratch);
 }
 
-static void add_references(cJSON *object, const struct path_info *info, struct str store_dir,
-                           struct arena scratch)
+static void add_references(cJSON *object, const struct path_list *list,
+                           const struct path_info *info, struct str store_dir, struct arena scratch)
 {
     cJSON *references = cJSON_AddArrayToObject(object, "references");
     for (size_t i = 0; i < info->reference_count; i++) {
         struct arena rest = scratch;
-        struct str path = store_path_format(&rest, store_dir, info->references[i]);
+        struct str path =
+            store_path_format(&rest, store_dir, list->names.names[info->references[i]]);
         cJSON_AddItemToArray(references, cJSON_CreateString(path.data));
     }
 }
@@ -264,7 +303,8 @@ static void add_signatures(cJSON *object, const struct path_info *info, struct a
     }
 }
 
-static cJSON *entry_json(const struct path_info *info, struct str store_dir, struct arena scratch)
+static cJSON *entry_json(const struct path_list *list, const struct path_info *info,
+                         struct str store_dir, struct arena scratch)
 {
     enum { PREFIX = sizeof "sha256-" - 1 };
     char hash[PREFIX + HASH_BASE64_LENGTH + 1] = "sha256-";
@@ -274,7 +314,7 @@ static cJSON *entry_json(const struct path_info *info, struct str store_dir, str
     hash_format_base64(info->nar_hash.bytes, HASH_BYTES, hash + PREFIX);
     cJSON_AddStringToObject(object, "narHash", hash);
     cJSON_AddNumberToObject(object, "narSize", (double)info->nar_size_bytes);
-    add_references(object, info, store_dir, scratch);
+    add_references(object, list, info, store_dir, scratch);
     add_signatures(object, info, scratch);
     cJSON_AddBoolToObject(object, "ultimate", info->is_ultimate);
     return object;
@@ -285,7 +325,7 @@ void path_info_json_write(FILE *stream, const struct path_list *list, struct str
 {
     fputc('{', stream);
     for (size_t i = 0; i < list->count; i++) {
-        cJSON *entry = entry_json(&list->items[i], store_dir, scratch);
+        cJSON *entry = entry_json(list, &list->items[i], store_dir, scratch);
         char *text = cJSON_PrintUnformatted(entry);
         cJSON_Delete(entry);
         /* Nothing in a store path has to be escaped. */

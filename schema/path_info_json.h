@@ -20,8 +20,9 @@
 
 #define PATH_INFO_JSON_SUFFIX ".json"
 
-/* Reads a whole description. The strings of the list are copied into the arena.
- * Refuses what is not of one of the shapes, and paths outside the store. */
+/* Reads a whole description into a normalised list, whose strings are copied into the arena.
+ * Refuses what is not of one of the shapes, paths outside the store, and a path that is there
+ * twice. */
 must_check bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                                      struct path_list *ret_list, struct error *error);
 

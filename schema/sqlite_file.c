@@ -7,10 +7,11 @@
 
 enum {
     PAGE_BYTES = 4096,
-    BUFFER_PAGES = 128,
+    BUFFER_PAGES = 32,
     LOCK_PAGE = (1 << 30) / PAGE_BYTES + 1,
     CELL_BYTES_MAX = 4000, /* a leaf of a table takes 4061 without overflow */
     LEVELS_MAX = 12,       /* an inner page has two children at least, and pages 32-bit numbers */
+    VALUES_MAX = 9,
 
     /* Types of pages. */
     INDEX_INNER = 2,
@@ -35,14 +36,14 @@ struct pager {
 
 /* A key or a row, as it stands in a page. */
 struct cell {
-    uint8_t bytes[CELL_BYTES_MAX];
     size_t length;
+    uint8_t bytes[CELL_BYTES_MAX];
 };
 
 /* The page of a B-tree's level that is being filled. One cell that did not fit may wait: where it
  * goes depends on whether another follows. */
 struct level {
-    uint8_t page[PAGE_BYTES];
+    uint8_t *page; /* a leaf's is the pager's next one, from its first cell on */
     size_t header_bytes, cell_count, content_start, last_length;
     struct cell pending;
     bool has_pending;
@@ -52,9 +53,10 @@ struct sqlite_file {
     struct pager pager;
     bool is_table;
     size_t height;
-    int64_t last_rowid;              /* of a table */
-    struct level levels[LEVELS_MAX]; /* from the leaves up */
-    struct level first;              /* page 1 */
+    int64_t last_rowid;                    /* of a table */
+    struct level levels[LEVELS_MAX];       /* from the leaves up */
+    struct level first;                    /* page 1 */
+    uint8_t pages[LEVELS_MAX][PAGE_BYTES]; /* of the inner levels; the first is page 1 */
 };
 
 static void put_16(uint8_t *at, size_t number)
@@ -69,6 +71,12 @@ static void put_32(uint8_t *at, uint32_t number)
     put_16(at + 2, number & 0xffff);
 }
 
+static void copy_cell(struct cell *target, const uint8_t *bytes, size_t length)
+{
+    target->length = length;
+    memcpy(target->bytes, bytes, length);
+}
+
 static void pager_flush(struct pager *pager)
 {
     uint64_t offset = (uint64_t)(pager->next_page - 1 - pager->buffered) * PAGE_BYTES;
@@ -78,22 +86,30 @@ static void pager_flush(struct pager *pager)
     pager->buffered = 0;
 }
 
-static void pager_push(struct pager *pager, const uint8_t *page)
+/* Where the next page is to be made. */
+static uint8_t *pager_room(struct pager *pager)
 {
     if (pager->buffered == BUFFER_PAGES)
         pager_flush(pager);
-    memcpy(pager->buffer + pager->buffered++ * PAGE_BYTES, page, PAGE_BYTES);
-    pager->next_page++;
+    return pager->buffer + pager->buffered * PAGE_BYTES;
 }
 
-/* Appends a page and returns its number. */
-static uint32_t pager_add(struct pager *pager, const uint8_t *page)
+/* The same, beyond the page that is never used. */
+static uint8_t *pager_next(struct pager *pager)
 {
-    static const uint8_t unused[PAGE_BYTES];
-    if (pager->next_page == LOCK_PAGE)
-        pager_push(pager, unused);
-    pager_push(pager, page);
-    return pager->next_page - 1;
+    if (pager->next_page == LOCK_PAGE) {
+        memset(pager_room(pager), 0, PAGE_BYTES);
+        pager->buffered++;
+        pager->next_page++;
+    }
+    return pager_room(pager);
+}
+
+/* Takes the page that was made there as done and returns its number. */
+static uint32_t pager_append(struct pager *pager)
+{
+    pager->buffered++;
+    return pager->next_page++;
 }
 
 static void level_reset(struct level *level, size_t header_bytes)
@@ -103,32 +119,29 @@ static void level_reset(struct level *level, size_t header_bytes)
     level->content_start = PAGE_BYTES;
 }
 
-/* Puts a cell behind the others, if there is room. */
-static bool level_place(struct level *level, const struct cell *cell)
+/* Room for a cell behind the others, or null. */
+static uint8_t *level_room(struct level *level, size_t length)
 {
     size_t pointers_end = level->header_bytes + 2 * (level->cell_count + 1);
-    if (level->content_start < pointers_end + cell->length)
-        return false;
-    level->content_start -= cell->length;
-    level->last_length = cell->length;
-    memcpy(level->page + level->content_start, cell->bytes, cell->length);
+    if (level->content_start < pointers_end + length)
+        return NULL;
+    level->content_start -= length;
+    level->last_length = length;
     put_16(level->page + level->header_bytes + 2 * level->cell_count++, level->content_start);
-    return true;
+    return level->page + level->content_start;
 }
 
 /* Takes the last cell back off. */
-static struct cell level_pop(struct level *level)
+static void level_pop(struct level *level, struct cell *ret_cell)
 {
-    struct cell cell = { .length = level->last_length };
     assert(level->cell_count >= 2);
-    memcpy(cell.bytes, level->page + level->content_start, cell.length);
-    level->content_start += cell.length;
+    copy_cell(ret_cell, level->page + level->content_start, level->last_length);
+    level->content_start += level->last_length;
     level->cell_count--;
-    return cell;
 }
 
-/* Completes the page and appends it. `right` is an inner page's last child. */
-static uint32_t level_emit(struct level *level, struct pager *pager, uint8_t type, uint32_t right)
+/* Completes a page. `right` is an inner page's last child. */
+static void level_complete(struct level *level, uint8_t type, uint32_t right)
 {
     uint8_t *page = level->page;
     size_t pointers_end = level->header_bytes + 2 * level->cell_count;
@@ -140,9 +153,26 @@ static uint32_t level_emit(struct level *level, struct pager *pager, uint8_t typ
     if (level->header_bytes == INNER_HEADER_BYTES)
         put_32(page + 8, right);
     memset(page + pointers_end, 0, level->content_start - pointers_end);
-    uint32_t number = pager_add(pager, page);
-    level_reset(level, level->header_bytes);
-    return number;
+}
+
+/* Completes a leaf and appends it. */
+static uint32_t leaf_emit(struct sqlite_file *file)
+{
+    struct level *leaf = &file->levels[0];
+    if (leaf->cell_count == 0)
+        leaf->page = pager_next(&file->pager);
+    level_complete(leaf, file->is_table ? TABLE_LEAF : INDEX_LEAF, 0);
+    level_reset(leaf, LEAF_HEADER_BYTES);
+    return pager_append(&file->pager);
+}
+
+/* The same for an inner page; the leaf has no cell yet. */
+static uint32_t inner_emit(struct sqlite_file *file, struct level *level, uint32_t right)
+{
+    level_complete(level, file->is_table ? TABLE_INNER : INDEX_INNER, right);
+    level_reset(level, INNER_HEADER_BYTES);
+    memcpy(pager_next(&file->pager), level->page, PAGE_BYTES);
+    return pager_append(&file->pager);
 }
 
 /* The page number at the start of an inner cell. */
@@ -152,48 +182,50 @@ static uint32_t child_of(const struct cell *cell)
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static struct cell key_of(const struct cell *cell)
+/* Takes the page number off. */
+static void make_key(struct cell *cell)
 {
-    struct cell key = { .length = cell->length - 4 };
-    memcpy(key.bytes, cell->bytes + 4, key.length);
-    return key;
+    cell->length -= 4;
+    memmove(cell->bytes, cell->bytes + 4, cell->length);
+}
+
+static void put_inner(uint8_t *at, uint32_t child, const struct cell *key)
+{
+    put_32(at, child);
+    memcpy(at + 4, key->bytes, key->length);
 }
 
 /* Adds a child and the key behind it to an inner level. */
 static void tree_promote(struct sqlite_file *file, size_t height, uint32_t child,
                          const struct cell *key)
 {
-    for (;;) {
+    for (struct cell up;; height++) {
         assert(height < LEVELS_MAX && key->length + 4 <= CELL_BYTES_MAX);
         struct level *level = &file->levels[height];
-        struct cell cell = { .length = key->length + 4 };
-        put_32(cell.bytes, child);
-        memcpy(cell.bytes + 4, key->bytes, key->length);
         if (height == file->height) {
             file->height++;
             level->has_pending = false;
+            level->page = file->pages[height];
             level_reset(level, INNER_HEADER_BYTES);
         }
         if (!level->has_pending) {
-            if (!level_place(level, &cell)) {
-                level->pending = cell;
+            uint8_t *room = level_room(level, key->length + 4);
+            if (!room) {
+                room = level->pending.bytes;
+                level->pending.length = key->length + 4;
                 level->has_pending = true;
             }
+            put_inner(room, child, key);
             return;
         }
         /* The cell that waited now ends its page: its child is the last, its key goes up. */
-        struct cell waited = level->pending;
-        struct cell up = key_of(&waited);
-        uint32_t page = level_emit(level, &file->pager, file->is_table ? TABLE_INNER : INDEX_INNER,
-                                   child_of(&waited));
+        uint32_t page = inner_emit(file, level, child_of(&level->pending));
+        put_inner(level_room(level, key->length + 4), child, key);
+        make_key(&level->pending);
+        copy_cell(&up, level->pending.bytes, level->pending.length);
         level->has_pending = false;
-        bool placed = level_place(level, &cell);
-        assert(placed);
-        height++;
         child = page;
-        struct cell *next = &level->pending; /* free now: holds the key on its way up */
-        *next = up;
-        key = next;
+        key = &up;
     }
 }
 
@@ -205,26 +237,13 @@ static void tree_start(struct sqlite_file *file, bool is_table)
     level_reset(&file->levels[0], LEAF_HEADER_BYTES);
 }
 
-/* Ends a leaf, with the key that separates it from the next. */
-static void tree_end_leaf(struct sqlite_file *file, const struct cell *key)
-{
-    uint32_t page =
-        level_emit(&file->levels[0], &file->pager, file->is_table ? TABLE_LEAF : INDEX_LEAF, 0);
-    tree_promote(file, 1, page, key);
-}
-
-/* Adds an entry to an index, in order. */
-static void index_add(struct sqlite_file *file, const struct cell *cell)
+/* Room for a cell in the leaf that is being filled, or null. */
+static uint8_t *leaf_room(struct sqlite_file *file, size_t length)
 {
     struct level *leaf = &file->levels[0];
-    if (leaf->has_pending) {
-        leaf->has_pending = false;
-        tree_end_leaf(file, &leaf->pending);
-    }
-    if (!level_place(leaf, cell)) {
-        leaf->pending = *cell;
-        leaf->has_pending = true;
-    }
+    if (leaf->cell_count == 0)
+        leaf->page = pager_next(&file->pager);
+    return level_room(leaf, length);
 }
 
 /* A cell that still waits gets a page of its own; so that the page before has an end, its last cell
@@ -234,113 +253,170 @@ uint32_t sqlite_file_end(struct sqlite_file *file)
     uint32_t right = 0;
     for (size_t height = 0; height < file->height; height++) {
         struct level *level = &file->levels[height];
-        bool leaf = height == 0;
-        uint8_t type =
-            file->is_table ? (leaf ? TABLE_LEAF : TABLE_INNER) : (leaf ? INDEX_LEAF : INDEX_INNER);
         if (level->has_pending) {
-            struct cell last = level_pop(level);
-            struct cell key = leaf ? last : key_of(&last);
-            uint32_t page = level_emit(level, &file->pager, type, leaf ? 0 : child_of(&last));
+            struct cell last;
+            level_pop(level, &last);
+            uint32_t page =
+                height == 0 ? leaf_emit(file) : inner_emit(file, level, child_of(&last));
+            if (height > 0)
+                make_key(&last);
+            tree_promote(file, height + 1, page, &last);
+            size_t length = level->pending.length;
+            memcpy(height == 0 ? leaf_room(file, length) : level_room(level, length),
+                   level->pending.bytes, length);
             level->has_pending = false;
-            bool placed = level_place(level, &level->pending);
-            assert(placed);
-            tree_promote(file, height + 1, page, &key);
         }
-        right = level_emit(level, &file->pager, type, right);
+        right = height == 0 ? leaf_emit(file) : inner_emit(file, level, right);
     }
     return right;
 }
 
-static size_t put_varint(uint8_t *at, uint64_t number)
+/* Rowids and lengths stay far below the 56 bits from which on the last byte has eight. */
+static size_t varint_length(uint64_t number)
 {
-    /* Rowids and lengths stay far below the 56 bits from which on the last byte has eight. */
     size_t length = 1;
-    for (uint64_t rest = number >> 7; rest > 0; rest >>= 7)
+    while (number >>= 7)
         length++;
-    for (size_t i = length; i-- > 0; number >>= 7)
-        at[i] = (uint8_t)((number & 0x7f) | (i + 1 < length ? 0x80 : 0));
     return length;
 }
 
-/* The bytes that a number takes, 0 for those that the type alone says; and the type. */
-static size_t number_type(int64_t number, uint8_t *ret_type)
+static uint8_t *put_varint(uint8_t *at, uint64_t number)
 {
-    static const uint8_t widths[] = { 1, 2, 3, 4, 6, 8 };
-    *ret_type = number ? 9 : 8;
-    if (number == 0 || number == 1)
-        return 0;
-    for (size_t i = 0; i < sizeof widths; i++) {
-        int shift = 8 * widths[i] - 1;
-        *ret_type = (uint8_t)(i + 1);
-        if (widths[i] == 8 || number >> shift == (number < 0 ? -1 : 0))
-            return widths[i];
+    if (number < 0x80) {
+        *at = (uint8_t)number;
+        return at + 1;
     }
-    return 8;
+    size_t length = varint_length(number);
+    for (size_t i = length; i-- > 0; number >>= 7)
+        at[i] = (uint8_t)((number & 0x7f) | (i + 1 < length ? 0x80 : 0));
+    return at + length;
 }
 
-/* A record: a header with the type of each value, then the values. */
-static size_t put_record(uint8_t *at, const struct sqlite_value *values, size_t count)
+/* How a record says a number: 0 and 1 by the type alone, others in the fewest bytes that hold
+ * them. */
+static unsigned number_type(int64_t number)
 {
-    uint8_t body[CELL_BYTES_MAX];
-    size_t header = 1, length = 0;
-    assert(count > 0);
+    static const uint8_t types[] = { 1, 1, 2, 3, 4, 5, 5, 6, 6 };
+    uint64_t magnitude = (uint64_t)(number < 0 ? ~number : number);
+    if (number == 0 || number == 1)
+        return 8 + (unsigned)number;
+    size_t bits = magnitude ? 64 - (size_t)__builtin_clzll(magnitude) + 1 : 1;
+    return types[(bits + 7) / 8];
+}
+
+/* The bytes of a number's body, by its type. */
+static const uint8_t number_widths[] = { 0, 1, 2, 3, 4, 6, 8, 0, 0, 0 };
+
+static uint8_t *put_number(uint8_t *at, int64_t number, unsigned type)
+{
+    for (size_t byte = number_widths[type]; byte-- > 0;)
+        *at++ = (uint8_t)((uint64_t)number >> (8 * byte));
+    return at;
+}
+
+/* Room for a row or an entry, whose record has that length; what stands before the record is put
+ * there, and where the record begins is returned. */
+static uint8_t *record_room(struct sqlite_file *file, int64_t rowid, size_t record_length)
+{
+    size_t length = varint_length(record_length) + record_length;
+    struct level *leaf = &file->levels[0];
+    if (file->is_table)
+        length += varint_length((uint64_t)rowid);
+    assert(length <= CELL_BYTES_MAX);
+    if (leaf->has_pending) {
+        leaf->has_pending = false;
+        tree_promote(file, 1, leaf_emit(file), &leaf->pending);
+    }
+    uint8_t *at = leaf_room(file, length);
+    if (!at && file->is_table) {
+        struct cell key;
+        key.length = (size_t)(put_varint(key.bytes, (uint64_t)file->last_rowid) - key.bytes);
+        tree_promote(file, 1, leaf_emit(file), &key);
+        at = leaf_room(file, length);
+    } else if (!at) {
+        leaf->pending.length = length;
+        leaf->has_pending = true;
+        at = leaf->pending.bytes;
+    }
+    file->last_rowid = rowid;
+    at = put_varint(at, record_length);
+    return file->is_table ? put_varint(at, (uint64_t)rowid) : at;
+}
+
+/* What a record's values take: a header with the type of each, then the values. */
+struct shape {
+    size_t header_bytes, body_bytes;
+    uint64_t types[VALUES_MAX];
+};
+
+static struct shape measure(const struct sqlite_value *values, size_t count)
+{
+    struct shape shape;
+    shape.header_bytes = 1;
+    shape.body_bytes = 0;
+    assert(count > 0 && count <= VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
         const struct sqlite_value *value = &values[i];
-        uint8_t type = 0;
-        size_t width;
-        switch (value->kind) {
-        case SQLITE_VALUE_NULL:
-            at[header++] = 0;
-            break;
-        case SQLITE_VALUE_NUMBER:
-            width = number_type(value->number, &type);
-            at[header++] = type;
-            for (size_t byte = width; byte-- > 0;)
-                body[length++] = (uint8_t)((uint64_t)value->number >> (8 * byte));
-            break;
-        case SQLITE_VALUE_TEXT:
-            assert(length + value->text.len <= sizeof body);
-            header += put_varint(at + header, 13 + 2 * value->text.len);
-            memcpy(body + length, value->text.data, value->text.len);
-            length += value->text.len;
-            break;
+        shape.types[i] = 0;
+        if (value->kind == SQLITE_VALUE_NUMBER) {
+            shape.types[i] = number_type(value->number);
+            shape.body_bytes += number_widths[shape.types[i]];
+        } else if (value->kind == SQLITE_VALUE_TEXT) {
+            shape.types[i] = 13 + 2 * value->text.len;
+            shape.body_bytes += value->text.len;
+        }
+        shape.header_bytes += varint_length(shape.types[i]);
+    }
+    assert(shape.header_bytes < 128);
+    return shape;
+}
+
+static void put_record(uint8_t *at, const struct shape *shape, const struct sqlite_value *values,
+                       size_t count)
+{
+    *at++ = (uint8_t)shape->header_bytes;
+    for (size_t i = 0; i < count; i++)
+        at = put_varint(at, shape->types[i]);
+    for (size_t i = 0; i < count; i++) {
+        const struct sqlite_value *value = &values[i];
+        if (value->kind == SQLITE_VALUE_NUMBER) {
+            at = put_number(at, value->number, (unsigned)shape->types[i]);
+        } else if (value->kind == SQLITE_VALUE_TEXT) {
+            memcpy(at, value->text.data, value->text.len);
+            at += value->text.len;
         }
     }
-    assert(header < 128 && header + length + 20 <= CELL_BYTES_MAX);
-    at[0] = (uint8_t)header;
-    memcpy(at + header, body, length);
-    return header + length;
 }
 
 void sqlite_file_row(struct sqlite_file *file, int64_t rowid, const struct sqlite_value *values,
                      size_t count)
 {
-    uint8_t record[CELL_BYTES_MAX];
-    struct cell cell;
-    size_t length = put_record(record, values, count);
-    cell.length = put_varint(cell.bytes, length);
-    cell.length += put_varint(cell.bytes + cell.length, (uint64_t)rowid);
-    memcpy(cell.bytes + cell.length, record, length);
-    cell.length += length;
-    if (!level_place(&file->levels[0], &cell)) {
-        struct cell key;
-        key.length = put_varint(key.bytes, (uint64_t)file->last_rowid);
-        tree_end_leaf(file, &key);
-        bool placed = level_place(&file->levels[0], &cell);
-        assert(placed);
-    }
-    file->last_rowid = rowid;
+    struct shape shape = measure(values, count);
+    uint8_t *at = record_room(file, rowid, shape.header_bytes + shape.body_bytes);
+    put_record(at, &shape, values, count);
 }
 
 void sqlite_file_entry(struct sqlite_file *file, const struct sqlite_value *values, size_t count)
 {
-    uint8_t record[CELL_BYTES_MAX];
-    struct cell cell;
-    size_t length = put_record(record, values, count);
-    cell.length = put_varint(cell.bytes, length);
-    memcpy(cell.bytes + cell.length, record, length);
-    cell.length += length;
-    index_add(file, &cell);
+    sqlite_file_row(file, 0, values, count);
+}
+
+void sqlite_file_numbers(struct sqlite_file *file, int64_t rowid, const int64_t *numbers,
+                         size_t count)
+{
+    uint8_t types[VALUES_MAX];
+    size_t length = 1 + count;
+    assert(count > 0 && count <= VALUES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        types[i] = (uint8_t)number_type(numbers[i]);
+        length += number_widths[types[i]];
+    }
+    uint8_t *at = record_room(file, rowid, length);
+    *at++ = (uint8_t)(1 + count);
+    for (size_t i = 0; i < count; i++)
+        *at++ = types[i];
+    for (size_t i = 0; i < count; i++)
+        at = put_number(at, numbers[i], types[i]);
 }
 
 struct sqlite_value sqlite_number(int64_t number)
@@ -359,9 +435,10 @@ struct sqlite_file *sqlite_file_start(int fd, struct arena *arena, struct error 
     file->pager = (struct pager){
         .fd = fd,
         .next_page = 2,
-        .buffer = arena_new(arena, uint8_t, (size_t)BUFFER_PAGES * PAGE_BYTES),
+        .buffer = arena_room(arena, (size_t)BUFFER_PAGES * PAGE_BYTES),
         .error = error,
     };
+    file->first.page = file->pages[0];
     level_reset(&file->first, FILE_HEADER_BYTES + LEAF_HEADER_BYTES);
     return file;
 }
@@ -382,15 +459,14 @@ void sqlite_file_schema(struct sqlite_file *file, struct str type, struct str na
     struct sqlite_value values[] = { sqlite_text(type), sqlite_text(name), sqlite_text(table),
                                      sqlite_number(root),
                                      sql.data ? sqlite_text(sql) : (struct sqlite_value){ 0 } };
-    uint8_t record[CELL_BYTES_MAX];
-    struct cell cell;
-    size_t length = put_record(record, values, 5);
-    cell.length = put_varint(cell.bytes, length);
-    cell.length += put_varint(cell.bytes + cell.length, file->first.cell_count + 1);
-    memcpy(cell.bytes + cell.length, record, length);
-    cell.length += length;
-    bool placed = level_place(&file->first, &cell);
-    assert(placed);
+    struct shape shape = measure(values, 5);
+    size_t record_length = shape.header_bytes + shape.body_bytes;
+    uint64_t rowid = file->first.cell_count + 1;
+    uint8_t *at = level_room(&file->first,
+                             varint_length(record_length) + varint_length(rowid) + record_length);
+    assert(at);
+    at = put_varint(put_varint(at, record_length), rowid);
+    put_record(at, &shape, values, 5);
 }
 
 static void put_file_header(uint8_t *page, uint32_t page_count)
@@ -412,11 +488,11 @@ static void put_file_header(uint8_t *page, uint32_t page_count)
 bool sqlite_file_finish(struct sqlite_file *file)
 {
     struct level *first = &file->first;
+    pager_flush(&file->pager);
     put_file_header(first->page, file->pager.next_page - 1);
     first->page[FILE_HEADER_BYTES] = TABLE_LEAF;
     put_16(first->page + FILE_HEADER_BYTES + 3, first->cell_count);
     put_16(first->page + FILE_HEADER_BYTES + 5, first->content_start);
-    pager_flush(&file->pager);
     return !file->pager.failed && file_write_at(file->pager.fd, "the database", first->page,
                                                 PAGE_BYTES, 0, file->pager.error);
 }

@@ -49,6 +49,10 @@ void sqlite_file_row(struct sqlite_file *file, int64_t rowid, const struct sqlit
 /* Adds an entry; the last value of one is the row's id. Entries ascend. */
 void sqlite_file_entry(struct sqlite_file *file, const struct sqlite_value *values, size_t count);
 
+/* The same for a row or an entry of numbers alone; an entry has no rowid. */
+void sqlite_file_numbers(struct sqlite_file *file, int64_t rowid, const int64_t *numbers,
+                         size_t count);
+
 /* Ends the tree and returns its root page. */
 uint32_t sqlite_file_end(struct sqlite_file *file);
 

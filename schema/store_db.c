@@ -29,8 +29,8 @@ enum { PLAIN_FILE = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
 /* The sentence for what SQLite refused. */
 static bool refused(const struct store_db *db, const char *what, struct error *error)
 {
-    int code = db->sqlite ? sqlite3_errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
-    const char *reason = db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code);
+    int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
+    const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return error_set(error,
                          "%s: %s; restore it, or move it and its -wal and -shm files away and "
@@ -43,27 +43,28 @@ static bool refused(const struct store_db *db, const char *what, struct error *e
 
 bool store_db_run(const struct store_db *db, const char *sql, struct error *error)
 {
-    return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ||
+    return sqlite.exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ||
            refused(db, DB_NAME, error);
 }
 
 bool store_db_prepare(const struct store_db *db, const char *sql, sqlite3_stmt **ret_statement,
                       struct error *error)
 {
-    return sqlite3_prepare_v2(db->sqlite, sql, -1, ret_statement, NULL) == SQLITE_OK ||
+    return sqlite.prepare_v2(db->sqlite, sql, -1, ret_statement, NULL) == SQLITE_OK ||
            refused(db, DB_NAME, error);
 }
 
 void store_db_finalize(sqlite3_stmt **statement)
 {
-    sqlite3_finalize(*statement);
+    if (*statement)
+        sqlite.finalize(*statement);
     *statement = NULL;
 }
 
 enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
                                    struct error *error)
 {
-    switch (sqlite3_step(statement)) {
+    switch (sqlite.step(statement)) {
     case SQLITE_ROW:
         return STORE_DB_FOUND;
     case SQLITE_DONE:
@@ -76,8 +77,8 @@ enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *stat
 
 struct str store_db_text(sqlite3_stmt *statement, int column)
 {
-    const char *text = (const char *)sqlite3_column_text(statement, column);
-    return (struct str){ text, text ? (size_t)sqlite3_column_bytes(statement, column) : 0 };
+    const char *text = (const char *)sqlite.column_text(statement, column);
+    return (struct str){ text, text ? (size_t)sqlite.column_bytes(statement, column) : 0 };
 }
 
 /* A copy larger than this is not made. */
@@ -227,13 +228,22 @@ static int wait_for_lock(void *context, int count)
     return 1;
 }
 
+static void close_sqlite(struct store_db *db)
+{
+    if (db->sqlite)
+        sqlite.close(db->sqlite);
+    db->sqlite = NULL;
+}
+
 static bool open_sqlite(struct store_db *db, const char *path, int flags, struct error *error)
 {
-    int code = sqlite3_open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (!sqlite_load(error))
+        return false;
+    int code = sqlite.open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return refused(db, path, error);
-    sqlite3_busy_handler(db->sqlite, wait_for_lock, db);
-    sqlite3_extended_result_codes(db->sqlite, 0);
+    sqlite.busy_handler(db->sqlite, wait_for_lock, db);
+    sqlite.extended_result_codes(db->sqlite, 0);
     return true;
 }
 
@@ -243,7 +253,7 @@ static void give(struct store_db *db, struct store_db *ret_db)
     *ret_db = *db;
     *db = STORE_DB_CLOSED;
     if (ret_db->sqlite)
-        sqlite3_busy_handler(ret_db->sqlite, wait_for_lock, ret_db);
+        sqlite.busy_handler(ret_db->sqlite, wait_for_lock, ret_db);
 }
 
 static bool is_known_migration(struct str name)
@@ -287,7 +297,7 @@ static bool check_paths(const struct store_db *db, const struct store *store, st
                           &rows, error))
         return false;
     snprintf(bound, sizeof bound, "%s", store->store_dir.data);
-    sqlite3_bind_text(rows, 1, bound, -1, SQLITE_STATIC);
+    sqlite.bind_text(rows, 1, bound, -1, SQLITE_STATIC);
     enum store_db_answer answer = store_db_step(db, rows, error);
     if (answer == STORE_DB_FOUND)
         return error_set(error,
@@ -310,12 +320,12 @@ static bool check_tables(const struct store_db *db, struct error *error)
         cleanup(store_db_finalize) sqlite3_stmt *statement = NULL;
         if (store_db_prepare(db, queries[i], &statement, error))
             continue;
-        if ((sqlite3_errcode(db->sqlite) & 0xff) != SQLITE_ERROR)
+        if ((sqlite.errcode(db->sqlite) & 0xff) != SQLITE_ERROR)
             return false;
         return error_set(error,
                          DB_NAME ": %s: it is not a finished Nix database; restore it, or move it "
                                  "and " SCHEMA_NAME " away and register again",
-                         sqlite3_errmsg(db->sqlite));
+                         sqlite.errmsg(db->sqlite));
     }
     return true;
 }
@@ -365,12 +375,11 @@ static bool open_copy(struct store_db *db, const char *path, struct arena *arena
         return *ret_whole;
     char *header = (char *)bytes.data;
     header[18] = header[19] = 1;
-    sqlite3_close(db->sqlite);
-    db->sqlite = NULL;
+    close_sqlite(db);
     return open_sqlite(db, ":memory:", SQLITE_OPEN_READWRITE, error) &&
-           (sqlite3_deserialize(db->sqlite, "main", (unsigned char *)header,
-                                (sqlite3_int64)bytes.len, (sqlite3_int64)bytes.len,
-                                SQLITE_DESERIALIZE_READONLY) == SQLITE_OK ||
+           (sqlite.deserialize(db->sqlite, "main", (unsigned char *)header,
+                               (sqlite3_int64)bytes.len, (sqlite3_int64)bytes.len,
+                               SQLITE_DESERIALIZE_READONLY) == SQLITE_OK ||
             refused(db, path, error));
 }
 
@@ -390,15 +399,14 @@ static bool open_readable(struct store_db *db, const struct store *store, struct
         return false;
     for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
         bool whole = false;
-        sqlite3_close(db->sqlite);
-        db->sqlite = NULL;
+        close_sqlite(db);
         /* A connection that may write takes -wal and -shm away when it closes as the last one. Where
          * the file cannot be written, SQLite opens it for reading. */
         if (!open_sqlite(db, path, SQLITE_OPEN_READWRITE, error))
             return false;
         if (begin_read(db, store, error))
             return true;
-        int code = sqlite3_errcode(db->sqlite) & 0xff;
+        int code = sqlite.errcode(db->sqlite) & 0xff;
         if (code != SQLITE_CANTOPEN && code != SQLITE_READONLY && code != SQLITE_BUSY)
             return false;
         if (!has_wal(path, *arena) && open_copy(db, path, arena, &whole, error))
@@ -577,7 +585,7 @@ static bool close_new(struct store_db *db, struct error *error)
     if (!store_db_run(db, store_index_sql, error) || !store_db_run(db, "commit", error) ||
         !set_wal(db, error))
         return false;
-    if (sqlite3_close(db->sqlite) != SQLITE_OK)
+    if (sqlite.close(db->sqlite) != SQLITE_OK)
         return refused(db, "close " DB_NAME, error);
     db->sqlite = NULL;
     return true;
@@ -594,7 +602,7 @@ bool store_db_commit(struct store_db *db, struct error *error)
 
 void store_db_close(struct store_db *db)
 {
-    sqlite3_close(db->sqlite);
+    close_sqlite(db);
     draft_release(&db->draft);
     draft_release(&db->schema);
     own_close(&db->lock);

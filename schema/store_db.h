@@ -13,9 +13,8 @@
 #pragma once
 
 #include "schema/base/file.h"
+#include "schema/sqlite.h"
 #include "schema/store.h"
-
-#include <sqlite3.h>
 
 #define STORE_SCHEMA_VERSION "10"
 

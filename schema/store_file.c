@@ -79,38 +79,42 @@ static uint32_t write_sequence(const struct store_rows *rows, struct sqlite_file
 static uint32_t write_references(const struct store_rows *rows, struct sqlite_file *file,
                                  bool is_table)
 {
+    int64_t rowid = 0;
     start(file, is_table);
-    for (size_t i = 0; i < rows->reference_count; i++) {
-        int64_t rowid = (int64_t)i + 1;
-        struct sqlite_value values[] = { sqlite_number(rows->references[i].referrer),
-                                         sqlite_number(rows->references[i].reference),
-                                         sqlite_number(rowid) };
-        if (is_table)
-            sqlite_file_row(file, rowid, values, 2);
-        else
-            sqlite_file_entry(file, values, 3);
+    for (size_t i = 0; i < rows->new_count; i++) {
+        const struct path_info *info = &rows->list->items[rows->new_paths[i]];
+        for (size_t j = 0; j < info->reference_count; j++) {
+            int64_t numbers[] = { (int64_t)i + 1, rows->ids[info->references[j]], ++rowid };
+            sqlite_file_numbers(file, rowid, numbers, is_table ? 2 : 3);
+        }
     }
     return sqlite_file_end(file);
 }
 
-/* Ordered by reference, then by rowid: a counting sort. */
+/* Ordered by reference, then by rowid: a counting sort, by the index of the reference. */
 static uint32_t write_reference_index(const struct store_rows *rows, struct sqlite_file *file,
                                       struct arena scratch)
 {
-    size_t *starts = arena_new(&scratch, size_t, rows->new_count + 2);
-    uint32_t *order = arena_new(&scratch, uint32_t, rows->reference_count);
-    for (size_t i = 0; i < rows->reference_count; i++)
-        starts[rows->references[i].reference + 1]++;
-    for (size_t id = 1; id < rows->new_count + 2; id++)
-        starts[id] += starts[id - 1];
-    for (size_t i = 0; i < rows->reference_count; i++)
-        order[starts[rows->references[i].reference]++] = (uint32_t)i;
-    sqlite_file_index(file);
-    for (size_t i = 0; i < rows->reference_count; i++) {
-        struct sqlite_value values[] = { sqlite_number(rows->references[order[i]].reference),
-                                         sqlite_number((int64_t)order[i] + 1) };
-        sqlite_file_entry(file, values, 2);
+    const struct path_list *list = rows->list;
+    uint32_t *ends = arena_new(&scratch, uint32_t, list->count + 1);
+    uint32_t total = 0, rowid = 0;
+    for (size_t i = 0; i < rows->new_count; i++) {
+        const struct path_info *info = &list->items[rows->new_paths[i]];
+        for (size_t j = 0; j < info->reference_count; j++)
+            ends[info->references[j] + 1]++;
     }
+    for (size_t i = 0; i <= list->count; i++)
+        ends[i] = total += ends[i];
+    uint32_t *rowids = arena_room(&scratch, total * sizeof *rowids);
+    for (size_t i = 0; i < rows->new_count; i++) {
+        const struct path_info *info = &list->items[rows->new_paths[i]];
+        for (size_t j = 0; j < info->reference_count; j++)
+            rowids[ends[info->references[j]]++] = ++rowid;
+    }
+    sqlite_file_index(file);
+    for (size_t i = 0, next = 0; i < list->count; i++)
+        for (; next < ends[i]; next++)
+            sqlite_file_numbers(file, 0, (int64_t[]){ rows->ids[i], rowids[next] }, 2);
     return sqlite_file_end(file);
 }
 
@@ -235,9 +239,13 @@ static void write_schema(struct sqlite_file *file, const struct roots *roots)
 bool store_file_fits(const struct store_rows *rows)
 {
     bool fits = rows->store->store_dir.len <= STORE_DIR_MAX;
-    for (size_t i = 0; i < rows->list->count && fits; i++)
-        fits = rows->list->items[i].signatures.len + rows->list->items[i].content_address.len <=
-               DETAILS_MAX;
+    size_t references = 0;
+    for (size_t i = 0; i < rows->list->count && fits; i++) {
+        const struct path_info *info = &rows->list->items[i];
+        references += info->reference_count;
+        fits = info->signatures.len + info->content_address.len <= DETAILS_MAX &&
+               references <= UINT32_MAX;
+    }
     return fits;
 }
 

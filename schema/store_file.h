@@ -12,6 +12,7 @@
 bool store_file_fits(const struct store_rows *rows);
 
 /* Writes the database to fd, an empty file open for writing. All rows are new: their ids ascend
- * from 1. The file is not synced. `scratch` takes 12 bytes a reference. */
+ * from 1. The rows of Refs are those of the new paths' references in the list, whatever
+ * `rows->references` says. The file is not synced. `scratch` takes 4 bytes a reference. */
 must_check bool store_file_write(const struct store_rows *rows, int fd, struct arena scratch,
                                  struct error *error);

@@ -138,23 +138,3 @@ struct str store_path_format(struct arena *arena, struct str store_dir, struct s
 {
     return arena_format(arena, "%.*s/%.*s", STR_ARG(store_dir), STR_ARG(base));
 }
-
-static uint64_t load_word(const char *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
-
-/* Reads all of the name, eight bytes at a time; the last eight may overlap those before. */
-size_t store_path_hash(struct str base)
-{
-    assert(base.len > STORE_PATH_DIGEST_LENGTH);
-    uint64_t hash = base.len;
-    for (size_t i = 0; i + 8 < base.len; i += 8)
-        hash = (hash ^ hash >> 29 ^ load_word(base.data + i)) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 29 ^ load_word(base.data + base.len - 8)) * UINT64_C(0x9e3779b97f4a7c15);
-    /* Once more, so that the last bytes reach the low bits too. */
-    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
-    return (size_t)(hash ^ hash >> 32);
-}

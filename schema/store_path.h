@@ -37,6 +37,3 @@ struct str store_path_name(struct str base);
 
 /* STORE_DIR "/" BASE, terminated. */
 struct str store_path_format(struct arena *arena, struct str store_dir, struct str base);
-
-/* A number for hash tables; `base` is longer than its digest. Not stable between versions. */
-size_t store_path_hash(struct str base);

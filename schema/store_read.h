@@ -22,12 +22,12 @@ must_check bool store_reader_open(const struct store *store, const struct store_
 /* For `cleanup`; before the database is closed. */
 void store_reader_close(struct store_reader *reader);
 
-/* Looks a path up. Its strings are copied into the arena; its references ascend.
+/* Looks a path up. Its name and references join `names`; other strings are copied into the arena.
  * Refuses a row that Nix could not read either. */
 enum store_db_answer store_read_path(const struct store_reader *reader, struct str base,
-                                     struct arena *arena, struct path_info *ret_info,
-                                     struct error *error);
+                                     struct name_table *names, struct arena *arena,
+                                     struct path_info *ret_info, struct error *error);
 
-/* Reads all valid paths, ascending by base name. */
+/* Reads all valid paths; the list is normalised. */
 must_check bool store_read_all(const struct store_reader *reader, struct arena *arena,
                                struct path_list *ret_list, struct error *error);

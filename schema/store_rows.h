@@ -26,7 +26,7 @@ struct output_row {
 struct store_rows {
     const struct store *store;
     const struct path_list *list;
-    int64_t *ids;        /* per path of the list: its row, old or new */
+    int64_t *ids;        /* per name of the list: its row, old or new, or 0 */
     uint32_t *new_paths; /* indexes of those to be added, ascending */
     size_t new_count;
     int64_t now_seconds;              /* their registration time */

@@ -56,18 +56,17 @@ static struct str draw_base(struct arena *arena, const char *suffix)
                         names[below(sizeof names / sizeof *names)], suffix);
 }
 
-/* The place in build order: the first few are popular. */
-static void draw_references(struct path_info *info, const struct str *built, size_t place,
-                            size_t mean, struct arena *arena)
+/* A name's number is its place in build order: the first few are popular. */
+static void draw_references(struct path_info *info, size_t place, size_t mean, struct arena *arena)
 {
     size_t count = place ? below(2 * mean + 1) : 0;
-    info->references = arena_new(arena, struct str, count + 1);
+    info->references = arena_new(arena, uint32_t, count + 1);
     for (size_t i = 0; i < count; i++) {
         size_t range = i % 2 && place > POPULAR ? POPULAR : place;
-        info->references[info->reference_count++] = built[below(range)];
+        info->references[info->reference_count++] = (uint32_t)below(range);
     }
     if (below(10) < 4)
-        info->references[info->reference_count++] = info->base;
+        info->references[info->reference_count++] = info->name;
 }
 
 int main(int argc, char **argv)
@@ -82,16 +81,16 @@ int main(int argc, char **argv)
         error_print(stderr, argv[0], &error);
         return EXIT_FAILURE;
     }
-    struct str *built = arena_new(&arena, struct str, count);
     for (size_t place = 0; place < count; place++) {
         struct path_info *info = path_list_add(&list, &arena);
-        built[place] = info->base = draw_base(&arena, "");
+        info->name = name_table_add(&list.names, draw_base(&arena, ""), &arena);
+        info->base = list.names.names[info->name];
         for (size_t i = 0; i < HASH_BYTES; i++)
             info->nar_hash.bytes[i] = (uint8_t)draw();
         info->nar_size_bytes = 120 + (draw() >> (34 + below(24)));
         if (below(2))
             info->deriver = draw_base(&arena, ".drv");
-        draw_references(info, built, place, mean, &arena);
+        draw_references(info, place, mean, &arena);
     }
     path_list_normalise(&list, arena);
     manifest_write(stdout, &list, STR(STORE_DIR_DEFAULT));

@@ -23,7 +23,7 @@ export LC_ALL=C
 unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE NOTIFY_SOCKET
 
 if [ -z "${REGD-}" ]; then
-    [ -f build/bench/build.ninja ] || meson setup --buildtype=release build/bench >/dev/null
+    [ -f build/bench/build.ninja ] || meson setup --buildtype=release -Db_lto=true build/bench >/dev/null
     ninja -C build/bench >/dev/null
     REGD=$PWD/build/bench/regd
 fi

@@ -6,6 +6,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define STORE        STR("/nix/store")
@@ -122,9 +124,9 @@ static void a_record_is_read_field_by_field(struct arena arena)
     CHECK_NUMBER(info->nar_size_bytes, 120);
     CHECK_STR(info->deriver, D "-a.drv");
     CHECK_NUMBER(info->reference_count, 2);
-    CHECK_STR(info->references[0], D "-b");
-    CHECK_STR(info->references[1], D "-a");
-    CHECK(info->base.data == text.data + strlen("/nix/store/"));
+    CHECK_STR(list.names.names[info->references[0]], D "-b");
+    CHECK_STR(list.names.names[info->references[1]], D "-a");
+    CHECK_NUMBER(info->references[1], info->name);
 }
 
 static void records_join_a_list_in_their_order(struct arena arena)
@@ -164,14 +166,15 @@ static void a_cut_manifest_is_refused_unless_cut_between_records(struct arena ar
     size_t ends[PATHS + 1], accepted = 0;
     struct str text = make_manifest(&arena, ends);
     for (size_t length = 0; length <= text.len; length++) {
+        struct arena scratch = arena;
         /* A copy of its own, so that a read beyond the end is found. */
-        char *copy = arena_alloc(&arena, length, 1);
+        char *copy = arena_alloc(&scratch, length, 1);
         memcpy(copy, text.data, length);
         struct path_list list = { 0 };
         check_about("cut to %zu bytes", length);
         bool whole = length == ends[accepted];
         bool parsed =
-            manifest_parse((struct str){ copy, length }, STORE, &arena, &list, check_error);
+            manifest_parse((struct str){ copy, length }, STORE, &scratch, &list, check_error);
         CHECK(parsed == whole);
         if (!whole) {
             CHECK(str_starts(str_from(check_error->sentence), STR("line ")));
@@ -200,14 +203,81 @@ static void a_record_that_lost_a_line_is_refused(struct arena arena)
     }
 }
 
-static void a_false_count_reserves_no_more_than_the_text_could_hold(struct arena arena)
+static void a_false_count_reserves_next_to_nothing(struct arena arena)
 {
     struct path_list list = { 0 };
     struct str text = STR("/nix/store/" D "-a\n" HEX "\n1\n\n1000000000\n/nix/store/" D "-a\n");
     const char *before = arena.next;
     CHECK_REFUSED(manifest_parse(text, STORE, &arena, &list, check_error),
                   "line 7: the text ends where the reference is expected");
-    CHECK((size_t)(arena.next - before) < 256);
+    CHECK((size_t)(arena.next - before) < 256 << 10);
+}
+
+/* An open file that holds the text. */
+static int make_file(struct str text)
+{
+    int fd = memfd_create("manifest", MFD_CLOEXEC);
+    CHECK_DONE(file_write(fd, "manifest", text.data, text.len, check_error));
+    CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    return fd;
+}
+
+/* Longer than what is read at a time, so that reads end anywhere in a line. */
+static void a_file_is_read_as_its_text_is(struct arena arena)
+{
+    enum { COPIES = 997 };
+    size_t ends[PATHS + 1], room = 0;
+    struct str once = make_manifest(&arena, ends);
+    struct path_list parsed = { 0 }, read = { 0 };
+    char *text = arena_alloc(&arena, COPIES, once.len);
+    for (size_t i = 0; i < COPIES; i++, room += once.len)
+        memcpy(text + room, once.data, once.len);
+    cleanup(own_close) int fd = make_file((struct str){ text, room });
+    CHECK_DONE(manifest_parse((struct str){ text, room }, STORE, &arena, &parsed, check_error));
+    CHECK_DONE(manifest_read(fd, "m", STORE, &arena, &read, check_error));
+    if (!CHECK_NUMBER(read.count, COPIES * PATHS) || !CHECK_NUMBER(parsed.count, read.count))
+        return;
+    size_t wrong = 0;
+    for (size_t i = 0; i < read.count; i++) {
+        const struct path_info *left = &read.items[i], *right = &parsed.items[i];
+        wrong += !str_equal(left->base, right->base) || !str_equal(left->deriver, right->deriver) ||
+                 left->nar_size_bytes != right->nar_size_bytes ||
+                 left->reference_count != right->reference_count ||
+                 memcmp(left->references, right->references,
+                        left->reference_count * sizeof *left->references) != 0;
+    }
+    CHECK_NUMBER(wrong, 0);
+}
+
+static void a_path_may_have_many_references(struct arena arena)
+{
+    enum { MANY = 10000 };
+    struct path_list list = { 0 };
+    struct str name = STR("/nix/store/" D "-a\n");
+    char *text = arena_alloc(&arena, MANY + 8, name.len);
+    size_t length = (size_t)sprintf(text, "/nix/store/" D "-a\n" HEX "\n1\n\n%d\n", MANY);
+    for (size_t i = 0; i < MANY; i++, length += name.len)
+        memcpy(text + length, name.data, name.len);
+    cleanup(own_close) int fd = make_file((struct str){ text, length });
+    CHECK_DONE(manifest_read(fd, "m", STORE, &arena, &list, check_error));
+    if (CHECK_NUMBER(list.count, 1))
+        CHECK_NUMBER(list.items[0].reference_count, MANY);
+}
+
+static void what_is_wrong_with_a_file_is_told_with_its_name(struct arena arena)
+{
+    struct path_list list = { 0 };
+    cleanup(own_close) int cut = make_file(STR("/nix/store/" D "-a\n12"));
+    cleanup(own_close) int directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK_REFUSED(manifest_read(cut, "m", STORE, &arena, &list, check_error),
+                  "load m: line 2: the text ends inside this line, the hash");
+    CHECK_REFUSED(manifest_read(directory, "m", STORE, &arena, &list, check_error),
+                  "read m: Is a directory");
+    struct str line = { arena_alloc(&arena, 1, 256 << 10), 256 << 10 };
+    memset((char *)line.data, '/', line.len);
+    cleanup(own_close) int endless = make_file(line);
+    CHECK_REFUSED(manifest_read(endless, "m", STORE, &arena, &list, check_error),
+                  "load m: line 1 is longer than 262143 bytes");
 }
 
 int main(void)
@@ -217,6 +287,7 @@ int main(void)
         CASE(what_is_malformed_is_refused_with_its_line), CASE(what_is_written_reads_back_the_same),
         CASE(a_record_is_read_field_by_field), CASE(records_join_a_list_in_their_order),
         CASE(a_cut_manifest_is_refused_unless_cut_between_records),
-        CASE(a_record_that_lost_a_line_is_refused),
-        CASE(a_false_count_reserves_no_more_than_the_text_could_hold));
+        CASE(a_record_that_lost_a_line_is_refused), CASE(a_false_count_reserves_next_to_nothing),
+        CASE(a_file_is_read_as_its_text_is), CASE(a_path_may_have_many_references),
+        CASE(what_is_wrong_with_a_file_is_told_with_its_name));
 }

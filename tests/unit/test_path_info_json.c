@@ -10,13 +10,14 @@
 #define STORE STR("/nix/store")
 #define ENTRY "\"narHash\":\"" ZEROS "\",\"narSize\":120,\"references\":[]"
 
-static void check_info(const struct path_info *info)
+static void check_info(const struct path_list *list)
 {
+    const struct path_info *info = &list->items[0];
     CHECK_STR(info->base, D "-a");
     CHECK_NUMBER(info->nar_size_bytes, 120);
     CHECK_NUMBER(info->nar_hash.bytes[31], 0);
     CHECK_NUMBER(info->reference_count, 1);
-    CHECK_STR(info->references[0], D "-b");
+    CHECK_STR(list->names.names[info->references[0]], D "-b");
     CHECK_STR(info->deriver, DRV);
     CHECK_STR(info->signatures, "k1:AA== k2:BB==");
     CHECK_STR(info->content_address,
@@ -53,7 +54,7 @@ static void every_version_says_the_same(struct arena arena)
         if (CHECK_DONE(
                 path_info_json_parse(str_from(texts[i]), STORE, &arena, &list, check_error)) &&
             CHECK_NUMBER(list.count, 1))
-            check_info(&list.items[0]);
+            check_info(&list);
     }
 }
 
@@ -138,17 +139,20 @@ static void what_is_written_is_read_again(struct arena arena)
 {
     char *text = NULL;
     size_t length = 0;
-    struct str reference = STR(D "-b");
-    struct path_info info = { .base = STR(D "-a"),
-                              .nar_size_bytes = 120,
-                              .deriver = STR(DRV),
-                              .references = &reference,
-                              .reference_count = 1,
-                              .signatures = STR("k1:AA== k2:BB=="),
-                              .content_address = STR("fixed:r:sha256:00000000000000000000000000000"
-                                                     "00000000000000000000000"),
-                              .is_ultimate = true };
-    struct path_list list = { .items = &info, .count = 1 }, read = { 0 };
+    struct path_list list = { 0 }, read = { 0 };
+    uint32_t reference = name_table_add(&list.names, STR(D "-b"), &arena);
+    *path_list_add(&list, &arena) = (struct path_info){
+        .base = STR(D "-a"),
+        .name = name_table_add(&list.names, STR(D "-a"), &arena),
+        .nar_size_bytes = 120,
+        .deriver = STR(DRV),
+        .references = &reference,
+        .reference_count = 1,
+        .signatures = STR("k1:AA== k2:BB=="),
+        .content_address = STR("fixed:r:sha256:00000000000000000000000000000"
+                               "00000000000000000000000"),
+        .is_ultimate = true,
+    };
     FILE *stream = open_memstream(&text, &length);
     path_info_json_write(stream, &list, STORE, arena);
     CHECK(!ferror(stream));
@@ -156,7 +160,7 @@ static void what_is_written_is_read_again(struct arena arena)
     if (CHECK_DONE(path_info_json_parse((struct str){ text, length }, STORE, &arena, &read,
                                         check_error)) &&
         CHECK_NUMBER(read.count, 1))
-        check_info(&read.items[0]);
+        check_info(&read);
     free(text);
 }
 

@@ -42,11 +42,11 @@ static bool make_database(const struct store *store, const char *sql, struct are
 /* Changes the database behind the back of our code. */
 static void run_sql(const char *sql, struct arena scratch)
 {
-    sqlite3 *sqlite = NULL;
+    sqlite3 *connection = NULL;
     const char *path = arena_format(&scratch, "%s/state/db/db.sqlite", check_directory_path()).data;
-    CHECK_NUMBER(sqlite3_open(path, &sqlite), SQLITE_OK);
-    CHECK_NUMBER(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(sqlite);
+    CHECK_NUMBER(sqlite3_open(path, &connection), SQLITE_OK);
+    CHECK_NUMBER(sqlite3_exec(connection, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(connection);
 }
 
 static void put(const char *name, struct str content)

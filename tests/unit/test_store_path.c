@@ -199,28 +199,12 @@ static void names_tell_derivations(struct arena arena)
     CHECK_NUMBER(path.data[path.len], 0);
 }
 
-/* A table of a power of two slots takes the low bits. */
-static void the_hash_spreads_paths(struct arena arena)
-{
-    enum { PATHS = 4096 };
-    uint8_t *seen = arena_new(&arena, uint8_t, PATHS);
-    size_t slots = 0;
-    for (unsigned i = 0; i < PATHS; i++) {
-        struct str same_digest = arena_format(&arena, D "-package-%u", i);
-        size_t slot = store_path_hash(same_digest) % PATHS;
-        slots += seen[slot] == 0;
-        seen[slot] = 1;
-        CHECK(store_path_hash(same_digest) == store_path_hash(arena_copy(&arena, same_digest)));
-    }
-    CHECK(slots > PATHS / 2);
-}
-
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(legal_names_are_accepted), CASE(illegal_names_are_refused_with_their_fault),
-        CASE(every_byte_of_a_name_is_looked_at), CASE(a_path_of_the_store_is_taken_apart),
-        CASE(paths_elsewhere_are_refused), CASE(relative_paths_are_refused),
-        CASE(illegal_names_in_the_store_are_refused), CASE(any_directory_can_be_the_store),
-        CASE(names_tell_derivations), CASE(the_hash_spreads_paths));
+    return CHECK_ALL(CASE(legal_names_are_accepted),
+                     CASE(illegal_names_are_refused_with_their_fault),
+                     CASE(every_byte_of_a_name_is_looked_at),
+                     CASE(a_path_of_the_store_is_taken_apart), CASE(paths_elsewhere_are_refused),
+                     CASE(relative_paths_are_refused), CASE(illegal_names_in_the_store_are_refused),
+                     CASE(any_directory_can_be_the_store), CASE(names_tell_derivations));
 }

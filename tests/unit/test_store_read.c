@@ -53,12 +53,19 @@ static const char four_paths[] =
                 ROW(2, "/nix/store/" D "-a", "sha256:" HEX, 120,
                     "null") "insert into Refs values (1, 3), (1, 1), (1, 2), (4, 1);";
 
-static void check_info(const struct path_info *info, const char *base, uint64_t size,
-                       const char *deriver, const char *references, struct arena *arena)
+/* The references in any order. */
+static void check_info(const struct path_info *info, const struct name_table *names,
+                       const char *base, uint64_t size, const char *deriver, const char *references,
+                       struct arena *arena)
 {
     struct str joined = STR("");
-    for (size_t i = 0; i < info->reference_count; i++)
-        joined = arena_format(arena, "%.*s %.*s", STR_ARG(joined), STR_ARG(info->references[i]));
+    size_t count = info->reference_count;
+    struct str *sorted = arena_new(arena, struct str, count);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = names->names[info->references[i]];
+    path_names_normalise(sorted, &count);
+    for (size_t i = 0; i < count; i++)
+        joined = arena_format(arena, "%.*s %.*s", STR_ARG(joined), STR_ARG(sorted[i]));
     CHECK_STR(info->base, base);
     CHECK_NUMBER(info->nar_hash.bytes[0], 0xe3);
     CHECK_NUMBER(info->nar_hash.bytes[31], 0x55);
@@ -71,17 +78,18 @@ static void a_valid_path_is_read_with_its_references(struct arena arena)
 {
     cleanup(close_place) struct place place;
     struct path_info info = { 0 };
+    struct name_table names = { 0 };
     if (!open_place(&place, four_paths, &arena))
         return;
-    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-b"), &arena, &info, check_error),
+    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-b"), &names, &arena, &info, check_error),
                  STORE_DB_FOUND);
-    check_info(&info, D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c", &arena);
-    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-d"), &arena, &info, check_error),
+    check_info(&info, &names, D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c", &arena);
+    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-d"), &names, &arena, &info, check_error),
                  STORE_DB_FOUND);
-    check_info(&info, D "-d", INT64_MAX, "", " " D "-b", &arena);
-    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-c"), &arena, &info, check_error),
+    check_info(&info, &names, D "-d", INT64_MAX, "", " " D "-b", &arena);
+    CHECK_NUMBER(store_read_path(&place.reader, STR(D "-c"), &names, &arena, &info, check_error),
                  STORE_DB_FOUND);
-    check_info(&info, D "-c", 0, "", "", &arena);
+    check_info(&info, &names, D "-c", 0, "", "", &arena);
 }
 
 static void a_path_that_is_not_valid_is_absent(struct arena arena)
@@ -89,12 +97,13 @@ static void a_path_that_is_not_valid_is_absent(struct arena arena)
     static const char *const absent[] = { D "-", D "-e", D "-A", D "-aa", D "-%", D "-_" };
     cleanup(close_place) struct place place;
     struct path_info info = { .nar_size_bytes = 77 };
+    struct name_table names = { 0 };
     if (!open_place(&place, four_paths, &arena))
         return;
     for (size_t i = 0; i < COUNT(absent); i++) {
         check_about("%s", absent[i]);
         CHECK_NUMBER(
-            store_read_path(&place.reader, str_from(absent[i]), &arena, &info, check_error),
+            store_read_path(&place.reader, str_from(absent[i]), &names, &arena, &info, check_error),
             STORE_DB_ABSENT);
         CHECK_NUMBER(info.nar_size_bytes, 77);
     }
@@ -104,13 +113,15 @@ static void what_is_read_outlives_the_database(struct arena arena)
 {
     struct place place;
     struct path_info info = { 0 };
+    struct name_table names = { 0 };
     char base[] = D "-b";
     if (open_place(&place, four_paths, &arena))
-        CHECK_NUMBER(store_read_path(&place.reader, str_from(base), &arena, &info, check_error),
-                     STORE_DB_FOUND);
+        CHECK_NUMBER(
+            store_read_path(&place.reader, str_from(base), &names, &arena, &info, check_error),
+            STORE_DB_FOUND);
     close_place(&place);
     memset(base, 'x', sizeof base - 1);
-    check_info(&info, D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c", &arena);
+    check_info(&info, &names, D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c", &arena);
 }
 
 static void all_valid_paths_are_read_in_their_order(struct arena arena)
@@ -122,10 +133,11 @@ static void all_valid_paths_are_read_in_their_order(struct arena arena)
     CHECK_DONE(store_read_all(&place.reader, &arena, &list, check_error));
     if (!CHECK_NUMBER(list.count, 4))
         return;
-    check_info(&list.items[0], D "-a", 120, "", "", &arena);
-    check_info(&list.items[1], D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c", &arena);
-    check_info(&list.items[2], D "-c", 0, "", "", &arena);
-    check_info(&list.items[3], D "-d", INT64_MAX, "", " " D "-b", &arena);
+    check_info(&list.items[0], &list.names, D "-a", 120, "", "", &arena);
+    check_info(&list.items[1], &list.names, D "-b", 0, D "-b.drv", " " D "-a " D "-b " D "-c",
+               &arena);
+    check_info(&list.items[2], &list.names, D "-c", 0, "", "", &arena);
+    check_info(&list.items[3], &list.names, D "-d", INT64_MAX, "", " " D "-b", &arena);
 }
 
 static void an_empty_database_has_no_paths(struct arena arena)
@@ -151,8 +163,8 @@ static void any_spelling_of_a_hash_is_read(struct arena arena)
     CHECK_DONE(store_read_all(&place.reader, &arena, &list, check_error));
     if (!CHECK_NUMBER(list.count, 2))
         return;
-    check_info(&list.items[0], D "-a", 1, "", "", &arena);
-    check_info(&list.items[1], D "-b", 1, "", "", &arena);
+    check_info(&list.items[0], &list.names, D "-a", 1, "", "", &arena);
+    check_info(&list.items[1], &list.names, D "-b", 1, "", "", &arena);
 }
 
 static void rows_that_nix_could_not_read_are_refused(struct arena arena)
@@ -178,11 +190,12 @@ static void rows_that_nix_could_not_read_are_refused(struct arena arena)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct place place;
         struct path_info info = { .nar_size_bytes = 77 };
+        struct name_table names = { 0 };
         struct path_list list = { .count = 77 };
         check_about("row %zu", i);
         if (open_place(&place, rows[i].sql, &arena)) {
-            CHECK_REFUSED(store_read_path(&place.reader, STR(D "-a"), &arena, &info, check_error) !=
-                              STORE_DB_FAILED,
+            CHECK_REFUSED(store_read_path(&place.reader, STR(D "-a"), &names, &arena, &info,
+                                          check_error) != STORE_DB_FAILED,
                           rows[i].sentence);
             CHECK_REFUSED(store_read_all(&place.reader, &arena, &list, check_error),
                           rows[i].sentence);

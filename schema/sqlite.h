@@ -1,0 +1,51 @@
+/* sqlite.h — SQLite, loaded when a database is first opened.
+ *
+ * A new database is written without it (sqlite_file.h), and loading it takes as long as writing a
+ * small one. `sqlite.step(…)` is sqlite3_step(…).
+ */
+#pragma once
+
+#include "schema/base/error.h"
+
+#include <sqlite3.h>
+
+#define SQLITE_FUNCTIONS(FUNCTION)   \
+    FUNCTION(bind_int);              \
+    FUNCTION(bind_int64);            \
+    FUNCTION(bind_text);             \
+    FUNCTION(busy_handler);          \
+    FUNCTION(close);                 \
+    FUNCTION(column_bytes);          \
+    FUNCTION(column_int64);          \
+    FUNCTION(column_text);           \
+    FUNCTION(column_type);           \
+    FUNCTION(create_module);         \
+    FUNCTION(declare_vtab);          \
+    FUNCTION(deserialize);           \
+    FUNCTION(errcode);               \
+    FUNCTION(errmsg);                \
+    FUNCTION(errstr);                \
+    FUNCTION(exec);                  \
+    FUNCTION(extended_result_codes); \
+    FUNCTION(finalize);              \
+    FUNCTION(free);                  \
+    FUNCTION(malloc);                \
+    FUNCTION(open_v2);               \
+    FUNCTION(prepare_v2);            \
+    FUNCTION(reset);                 \
+    FUNCTION(result_int);            \
+    FUNCTION(result_int64);          \
+    FUNCTION(result_text);           \
+    FUNCTION(step)
+
+struct sqlite_functions {
+#define SQLITE_MEMBER(name) __typeof__(&sqlite3_##name) name
+    SQLITE_FUNCTIONS(SQLITE_MEMBER);
+#undef SQLITE_MEMBER
+};
+
+/* All null until sqlite_load has returned true. */
+extern struct sqlite_functions sqlite;
+
+/* Loads the library, once. Refuses where there is none. */
+must_check bool sqlite_load(struct error *error);
