@@ -1,5 +1,6 @@
 #include "builder/closure.h"
 
+#include "builder/nar_hashes.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/manifest.h"
@@ -7,8 +8,6 @@
 #include "schema/store_path.h"
 #include "schema/store_read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 /* Adds what a root leads to. */
@@ -74,46 +73,77 @@ static bool follow_database(struct path_list *list, const struct store *store, s
     return true;
 }
 
-/* Looks the queue's names up in a manifest. */
-static bool follow_manifest(struct path_list *list, const struct store *store, const char *name,
-                            struct arena *arena, struct error *error)
+/* The path by which the queue came to one that is not known: the first that refers to it. */
+static struct str referrer(const struct path_list *list, uint32_t name)
 {
-    struct path_list known = { 0 };
-    cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return error_errno(error, errno, "open %s", name);
-    if (!manifest_read(fd, name, store->store_dir, arena, &known, error))
-        return false;
-    path_list_normalise(&known, *arena);
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < list->items[i].reference_count; j++)
+            if (list->items[i].references[j] == name)
+                return list->items[i].base;
+    return STR("");
+}
+
+static bool not_known(const struct path_list *list, uint32_t name, const char *file,
+                      struct error *error)
+{
+    struct str from = referrer(list, name);
+    if (from.len == 0)
+        return error_set(error, "%s does not list '%.*s'", file, STR_ARG(list->names.names[name]));
+    return error_set(error, "%s does not list '%.*s', to which '%.*s' refers", file,
+                     STR_ARG(list->names.names[name]), STR_ARG(from));
+}
+
+/* Looks the queue's names up in what a file says. */
+static bool follow_known(struct path_list *list, const struct known_paths *known,
+                         struct arena *arena, struct error *error)
+{
     for (size_t i = 0; i < list->names.count; i++) {
-        struct str base = list->names.names[i];
-        uint32_t found = path_list_find(&known, base);
+        uint32_t found = path_list_find(&known->paths, list->names.names[i]);
         if (found == NAME_NONE)
-            return error_set(error, "%s does not list '%.*s'", name, STR_ARG(base));
+            return not_known(list, (uint32_t)i, known->file, error);
         struct path_info *info = path_list_add(list, arena);
-        *info = known.items[found];
+        *info = known->paths.items[found];
         info->name = (uint32_t)i;
-        info->base = base;
+        info->base = list->names.names[i];
         for (size_t j = 0; j < info->reference_count; j++)
             info->references[j] =
-                name_table_add(&list->names, known.names.names[info->references[j]], arena);
+                name_table_add(&list->names, known->paths.names.names[info->references[j]], arena);
     }
     return true;
+}
+
+static bool find_in_file(const struct closure_request *request, struct path_list *list,
+                         struct arena *arena, struct error *error)
+{
+    struct known_paths known = { 0 };
+    if (!path_source_read(&request->source, request->store->store_dir, arena, &known, error))
+        return false;
+    if (request->roots->count == 0) {
+        if (known.paths.count == 0)
+            return error_set(error, "%s lists no path", known.file);
+        for (size_t i = 0; i < known.paths.count; i++)
+            name_table_add(&list->names, known.paths.items[i].base, arena);
+    }
+    if (!follow_known(list, &known, arena, error))
+        return false;
+    return known.has_hashes ||
+           nar_hashes_compute(request->store, list, request->jobs, *arena, error);
 }
 
 bool closure_find(const struct closure_request *request, struct arena *arena,
                   struct closure *ret_closure, struct error *error)
 {
     struct path_list list = { 0 };
+    bool is_file = request->source.kind != PATH_SOURCE_DATABASE;
+    bool takes_all = is_file && request->roots->count == 0;
     if (!add_roots(&list.names, request->store, request->roots, arena, error) ||
         !add_roots(&list.names, request->store, request->added, arena, error))
         return false;
-    if (list.names.count == 0)
+    if (list.names.count == 0 && !takes_all)
         return error_set(error, "no root was given");
-    bool followed = request->registration ? follow_manifest(&list, request->store,
-                                                            request->registration, arena, error)
-                                          : follow_database(&list, request->store, arena, error);
-    if (!followed)
+    bool found = is_file ? find_in_file(request, &list, arena, error)
+                         : follow_database(&list, request->store, arena, error);
+    if (!found)
         return false;
     path_list_normalise(&list, *arena);
     ret_closure->paths = list;

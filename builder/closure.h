@@ -2,16 +2,18 @@
  */
 #pragma once
 
+#include "builder/path_source.h"
 #include "schema/base/options.h"
-#include "schema/path_info.h"
 #include "schema/store.h"
 
-/* Where path information comes from, and what is wanted of it. */
+/* Where path information comes from, and what is wanted of it. Without `roots`, all paths of a source
+ * that is a file are roots, and there must be some. */
 struct closure_request {
     const struct store *store;
-    const char *registration;        /* a manifest; null: the store's database */
+    struct path_source source;
     const struct option_list *roots; /* paths, or links to them; "-": one a line on stdin */
     const struct option_list *added; /* more of them */
+    unsigned jobs;                   /* threads that hash paths */
 };
 
 struct closure {
@@ -19,6 +21,7 @@ struct closure {
 };
 
 /* Computes the closure. Refuses roots that are not valid, references to paths of which nothing is
- * known, and an empty closure. Whether the paths are on disk is not looked at. */
+ * known, and an empty closure. Whether the paths are on disk is not looked at, but where the source
+ * tells no hashes: they are computed. */
 must_check bool closure_find(const struct closure_request *request, struct arena *arena,
                              struct closure *ret_closure, struct error *error);

@@ -89,13 +89,34 @@ static void warn_if_large(const struct command *command, uint64_t ramdisk_bytes)
         say(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
 }
 
+/* The command line has one of the files at most. */
+static struct path_source path_source(const struct settings *settings)
+{
+    if (settings->registration)
+        return (struct path_source){ PATH_SOURCE_REGISTRATION, settings->registration };
+    if (settings->graph)
+        return (struct path_source){ PATH_SOURCE_GRAPH, settings->graph };
+    if (settings->path_info)
+        return (struct path_source){ PATH_SOURCE_PATH_INFO, settings->path_info };
+    return (struct path_source){ PATH_SOURCE_DATABASE, NULL };
+}
+
 static struct closure_request closure_request(const struct command *command)
 {
     return (struct closure_request){
         .store = &command->store,
-        .registration = command->settings.registration,
+        .source = path_source(&command->settings),
         .roots = &command->arguments,
         .added = &command->settings.added,
+        .jobs = command->squashfs.jobs,
+    };
+}
+
+static struct content_options content_options(const struct command *command)
+{
+    return (struct content_options){
+        .check = !command->settings.no_check,
+        .jobs = command->squashfs.jobs,
     };
 }
 
@@ -129,13 +150,15 @@ bool command_squashfs(struct command *command, struct error *error)
     clock_gettime(CLOCK_MONOTONIC, &start);
     const char *path = command->settings.output;
     struct closure_request request = closure_request(command);
+    struct content_options content = content_options(command);
     uint64_t size;
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!output_open(path, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error) ||
-        !image_prepare(&request, command->settings.signatures, command->arena, &source, error) ||
+        !image_prepare(&request, &content, command->settings.signatures, command->arena, &source,
+                       error) ||
         !squashfs_write(&source.inventory, &command->squashfs, draft.fd, 0, *command->arena, &size,
                         error) ||
         !draft_publish(&draft, 0644, error))
@@ -243,6 +266,7 @@ bool command_tree(struct command *command, struct error *error)
     const struct option_list *given = &command->settings.prepends;
     static const char *const own_initrd[] = { "the system's initrd" };
     struct closure_request closure = closure_request(command);
+    struct content_options content = content_options(command);
     struct tree_result result;
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     cleanup(files_release) struct files prepends = { .count = 0 };
@@ -252,7 +276,8 @@ bool command_tree(struct command *command, struct error *error)
     if (!read_spec(command, &spec, error) || !files_open(given, command->arena, &prepends, error) ||
         !output_open(command->settings.output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
-        !image_prepare(&closure, command->settings.signatures, command->arena, &source, error))
+        !image_prepare(&closure, &content, command->settings.signatures, command->arena, &source,
+                       error))
         return false;
     struct tree_request request = {
         .spec = &spec,

@@ -8,10 +8,11 @@
 
 struct settings {
     const char *root, *store_dir, *state_dir;
-    const char *registration, *output, *compression, *jobs;
+    const char *registration, *graph, *path_info;
+    const char *output, *compression, *jobs;
     const char *kernel, *params, *init;
     struct option_list added, prepends, stores;
-    bool signatures, quiet;
+    bool signatures, no_check, quiet;
 };
 
 /* What every command works on. */

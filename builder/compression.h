@@ -8,11 +8,11 @@ enum compression_kind { COMPRESSION_GZIP, COMPRESSION_LZ4, COMPRESSION_XZ, COMPR
 
 struct compression {
     enum compression_kind kind;
-    int level; /* as the compressor counts; lz4 has none */
+    int level; /* as the compressor counts; lz4: 0 is its fast mode */
 };
 
 #define COMPRESSION_DEFAULT "zstd:19"
 
-/* Reads NAME[:LEVEL] with NAME one of gzip (1 to 9), lz4, xz (0 to 9), zstd (1 to 22). */
+/* Reads NAME[:LEVEL] with NAME one of gzip (1 to 12), lz4 (1 to 12), xz (0 to 9), zstd (1 to 22). */
 must_check bool compression_parse(struct str text, struct compression *ret_compression,
                                   struct error *error);

@@ -31,8 +31,9 @@ static bool format(const struct path_list *paths, struct str store_dir, bool as_
     return written || error_set(error, "out of memory");
 }
 
-bool image_prepare(const struct closure_request *request, bool with_signatures, struct arena *arena,
-                   struct image_source *ret_source, struct error *error)
+bool image_prepare(const struct closure_request *request, const struct content_options *content,
+                   bool with_signatures, struct arena *arena, struct image_source *ret_source,
+                   struct error *error)
 {
     struct image_source source = IMAGE_SOURCE_NONE;
     const struct path_list *paths = &source.closure.paths;
@@ -47,6 +48,10 @@ bool image_prepare(const struct closure_request *request, bool with_signatures, 
             return false;
     if (!inventory_take(request->store, paths, &extra, arena, &source.inventory, error))
         return false;
+    if (!content_read(&source.inventory, paths, content, *arena, error)) {
+        image_release(&source);
+        return error_in(error, "%s", store_dir.data);
+    }
     *ret_source = source;
     return true;
 }

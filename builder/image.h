@@ -3,6 +3,7 @@
 #pragma once
 
 #include "builder/closure.h"
+#include "builder/content.h"
 #include "builder/squashfs.h"
 
 struct image_source {
@@ -12,9 +13,10 @@ struct image_source {
 
 #define IMAGE_SOURCE_NONE ((struct image_source){ .inventory = { .store = -1 } })
 
-/* Finds the closure, formats its manifest and walks its paths. `with_signatures`: beside the manifest
+/* Finds the closure, formats its manifest, walks its paths and reads them. `with_signatures`: beside the manifest
  * stands a description with what the manifest cannot say (path_info_json.h). */
-must_check bool image_prepare(const struct closure_request *request, bool with_signatures,
+must_check bool image_prepare(const struct closure_request *request,
+                              const struct content_options *content, bool with_signatures,
                               struct arena *arena, struct image_source *ret_source,
                               struct error *error);
 

@@ -1,9 +1,7 @@
 #include "builder/inventory.h"
 
-#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/digest.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +10,7 @@
 #include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 void inventory_release(const struct inventory *inventory)
@@ -80,11 +79,11 @@ static uint32_t add_node(struct inventory *inventory, struct arena *arena, struc
     return node;
 }
 
-static bool read_target(struct inventory *inventory, uint32_t node, int fd, struct arena *arena,
-                        struct error *error)
+static bool read_target(struct inventory *inventory, uint32_t node, int directory,
+                        struct arena *arena, struct error *error)
 {
     char target[PATH_MAX];
-    ssize_t length = readlinkat(fd, "", target, sizeof target);
+    ssize_t length = readlinkat(directory, inventory->nodes[node].name.data, target, sizeof target);
     if (length < 0)
         return refuse_errno(inventory, node, *arena, errno, error);
     if (length == 0 || (size_t)length >= sizeof target)
@@ -93,18 +92,17 @@ static bool read_target(struct inventory *inventory, uint32_t node, int fd, stru
     return true;
 }
 
-/* Fills in what the disk says of a node. */
-static bool examine(struct inventory *inventory, uint32_t node, struct arena *arena,
+/* Fills in what the disk says of a node, which is in an open directory. */
+static bool examine(struct inventory *inventory, uint32_t node, int directory, struct arena *arena,
                     struct error *error)
 {
     struct stat status;
-    cleanup(own_close) int fd = open_node(inventory, node, O_PATH, *arena);
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
     struct node *at = &inventory->nodes[node];
+    if (fstatat(directory, at->name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
     if (S_ISLNK(status.st_mode)) {
         at->kind = NODE_LINK;
-        return read_target(inventory, node, fd, arena, error);
+        return read_target(inventory, node, directory, arena, error);
     }
     if (S_ISDIR(status.st_mode)) {
         at->kind = NODE_DIRECTORY;
@@ -116,8 +114,6 @@ static bool examine(struct inventory *inventory, uint32_t node, struct arena *ar
     if (status.st_mode & (S_ISUID | S_ISGID))
         return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
                       error);
-    if (faccessat(fd, "", R_OK, AT_EMPTY_PATH | AT_EACCESS) < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
     at->kind = NODE_FILE;
     at->is_executable = status.st_mode & S_IXUSR;
     at->size_bytes = (uint64_t)status.st_size;
@@ -135,18 +131,14 @@ static int compare_names(const void *left, const void *right)
     return str_compare(*(const struct str *)left, *(const struct str *)right);
 }
 
-/* Reads the names in a directory, ascending. The kernel's order is as good as random and must not
- * show in the image. */
-static bool list_directory(const struct inventory *inventory, uint32_t node, struct arena *arena,
-                           struct str **ret_names, size_t *ret_count, struct error *error)
+/* Reads the names in an open directory, ascending. The kernel's order is as good as random and must
+ * not show in the image. */
+static bool list_directory(const struct inventory *inventory, uint32_t node, DIR *directory,
+                           struct arena *arena, struct str **ret_names, size_t *ret_count,
+                           struct error *error)
 {
     struct str *names = NULL;
     size_t count = 0, capacity = 0;
-    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory)
-        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
-    own_take(&fd);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         names = arena_grow(arena, names, count, &capacity, sizeof *names);
@@ -166,7 +158,12 @@ static bool walk_directory(struct inventory *inventory, uint32_t node, struct ar
 {
     struct str *names = NULL;
     size_t count = 0;
-    if (!list_directory(inventory, node, arena, &names, &count, error))
+    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
+    own_take(&fd);
+    if (!list_directory(inventory, node, directory, arena, &names, &count, error))
         return false;
     inventory->nodes[node].first_child = (uint32_t)inventory->count;
     inventory->nodes[node].child_count = (uint32_t)count;
@@ -175,7 +172,7 @@ static bool walk_directory(struct inventory *inventory, uint32_t node, struct ar
     for (size_t i = 0; i < count; i++)
         add_node(inventory, arena, names[i], node);
     for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
-        if (!examine(inventory, child, arena, error))
+        if (!examine(inventory, child, dirfd(directory), arena, error))
             return false;
     return true;
 }
@@ -217,7 +214,8 @@ static bool add_top(struct inventory *inventory, const struct path_list *paths,
         struct str name = arena_copy(arena, paths->items[i].base);
         while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
             add_extra(inventory, &extra->items[added++], arena);
-        if (!examine(inventory, add_node(inventory, arena, name, 0), arena, error))
+        if (!examine(inventory, add_node(inventory, arena, name, 0), inventory->store, arena,
+                     error))
             return false;
     }
     while (added < extra->count)
@@ -254,106 +252,6 @@ bool inventory_check(const struct inventory *inventory, uint32_t node, struct ar
     return same || refuse(inventory, node, scratch, "it changed while it was read", error);
 }
 
-/* A file that may have the content of another. */
-struct candidate {
-    uint32_t node;
-    uint64_t size_bytes, device, inode;
-    struct hash hash;
-};
-
-static int compare_numbers(uint64_t left, uint64_t right)
-{
-    return (left > right) - (left < right);
-}
-
-static int compare_sizes(const void *left, const void *right)
-{
-    const struct candidate *a = left, *b = right;
-    int order = compare_numbers(a->size_bytes, b->size_bytes);
-    order = order ? order : compare_numbers(a->device, b->device);
-    order = order ? order : compare_numbers(a->inode, b->inode);
-    return order ? order : compare_numbers(a->node, b->node);
-}
-
-static int compare_contents(const void *left, const void *right)
-{
-    const struct candidate *a = left, *b = right;
-    int order = memcmp(a->hash.bytes, b->hash.bytes, HASH_BYTES);
-    return order ? order : compare_numbers(a->node, b->node);
-}
-
-static bool hash_file(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                      struct hash *ret_hash, struct error *error)
-{
-    enum { BUFFER_BYTES = 256 << 10 };
-    if (inventory->nodes[node].content.data) {
-        *ret_hash = digest_sha256(inventory->nodes[node].content);
-        return true;
-    }
-    cleanup(own_close) int fd = -1;
-    cleanup(digest_release) struct digest digest = digest_start();
-    if (!inventory_open(inventory, node, scratch, &fd, error))
-        return false;
-    char *buffer = arena_room(&scratch, BUFFER_BYTES);
-    for (;;) {
-        ssize_t got = read(fd, buffer, BUFFER_BYTES);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return refuse_errno(inventory, node, scratch, errno, error);
-        if (got == 0)
-            break;
-        digest_add(&digest, buffer, (size_t)got);
-    }
-    *ret_hash = digest_finish(&digest);
-    return inventory_check(inventory, node, scratch, fd, error);
-}
-
-/* Hard links to one file; extra files have no inode. */
-static bool is_same_file(const struct candidate *left, const struct candidate *right)
-{
-    return left->inode && left->inode == right->inode && left->device == right->device;
-}
-
-/* Compares files of one size by their hash; hard links stand together and are read once. */
-static bool compare_group(struct inventory *inventory, struct candidate *group, size_t count,
-                          struct arena scratch, struct error *error)
-{
-    for (size_t i = 0; i < count; i++)
-        if (i > 0 && is_same_file(&group[i - 1], &group[i]))
-            group[i].hash = group[i - 1].hash;
-        else if (!hash_file(inventory, group[i].node, scratch, &group[i].hash, error))
-            return false;
-    qsort(group, count, sizeof *group, compare_contents);
-    for (size_t i = 1; i < count; i++)
-        if (hash_equal(&group[i - 1].hash, &group[i].hash))
-            inventory->nodes[group[i].node].same_as = inventory->nodes[group[i - 1].node].same_as;
-    return true;
-}
-
-/* Only a file whose size another one has can be a repetition, so most are never hashed. */
-static bool find_repetitions(struct inventory *inventory, struct arena scratch, struct error *error)
-{
-    size_t count = 0;
-    struct candidate *files = arena_new(&scratch, struct candidate, (size_t)inventory->file_count);
-    for (uint32_t node = 0; node < inventory->count; node++) {
-        const struct node *at = &inventory->nodes[node];
-        if (at->kind == NODE_FILE && at->size_bytes > 0)
-            files[count++] =
-                (struct candidate){ node, at->size_bytes, at->device, at->inode, { { 0 } } };
-    }
-    if (count)
-        qsort(files, count, sizeof *files, compare_sizes);
-    for (size_t start = 0, end; start < count; start = end) {
-        for (end = start + 1; end < count && files[end].size_bytes == files[start].size_bytes;)
-            end++;
-        if (end - start > 1 &&
-            !compare_group(inventory, files + start, end - start, scratch, error))
-            return false;
-    }
-    return true;
-}
-
 bool inventory_take(const struct store *store, const struct path_list *paths,
                     const struct extra_files *extra, struct arena *arena,
                     struct inventory *ret_inventory, struct error *error)
@@ -368,8 +266,6 @@ bool inventory_take(const struct store *store, const struct path_list *paths,
     for (uint32_t top = 1; top < top_count; top++)
         if (!walk_path(&inventory, top, arena, error))
             return error_in(error, "%s", store->store_dir.data);
-    if (!find_repetitions(&inventory, *arena, error))
-        return error_in(error, "%s", store->store_dir.data);
     *ret_inventory = inventory;
     inventory.store = -1;
     return true;

@@ -33,7 +33,9 @@ struct node {
     uint64_t device, inode;   /* of a file on disk: hard links share them */
     int64_t modified_seconds; /* to see that it stays as it is */
     int64_t modified_nanoseconds;
-    uint32_t same_as; /* the first file with the same content; itself if there is none before */
+    uint32_t
+        same_as; /* the first file with the same content (content.h); itself before that is known,
+                       * and if there is none before */
 };
 
 struct inventory {
@@ -54,7 +56,7 @@ struct extra_files {
     size_t count;
 };
 
-/* Walks the paths and finds files of equal content (same_as). Everything is held in the arena.
+/* Walks the paths. Everything is held in the arena.
  * Refuses paths that are not on disk or cannot be read. */
 must_check bool inventory_take(const struct store *store, const struct path_list *paths,
                                const struct extra_files *extra, struct arena *arena,

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { TREE, SQUASHFS, RAMDISK, IPXE, KEXEC, MANIFEST, VERB_COUNT };
 
@@ -22,13 +23,13 @@ enum {
 static const struct verb_spec verbs[VERB_COUNT] = {
     [TREE] = { "tree", "TOPLEVEL -o DIR",
                "everything that serves to netboot or kexec\ninto a system", 1, 1 },
-    [SQUASHFS] = { "squashfs", "PATH... -o FILE",
+    [SQUASHFS] = { "squashfs", "[PATH...] -o FILE",
                    "the store image of the closure of PATHs\n('-': one a line on standard input)",
-                   1, SIZE_MAX },
+                   0, SIZE_MAX },
     [RAMDISK] = { "ramdisk", "-o FILE", "an initial ramdisk from others and store\nimages", 0, 0 },
     [IPXE] = { "ipxe", "TOPLEVEL", "print the script for iPXE", 1, 1 },
     [KEXEC] = { "kexec", "TOPLEVEL", "print the script for kexec", 1, 1 },
-    [MANIFEST] = { "manifest", "PATH...", "print the manifest of the closure", 1, SIZE_MAX },
+    [MANIFEST] = { "manifest", "[PATH...]", "print the manifest of the closure", 0, SIZE_MAX },
 };
 
 static const struct option_spec options[] = {
@@ -41,18 +42,25 @@ static const struct option_spec options[] = {
     { "state-dir", 0, OPTION_TEXT, "DIR", "Nix's state (" STATE_DIR_DEFAULT " or\nNIX_STATE_DIR)",
       offsetof(struct settings, state_dir), WITH_STORE },
     { "registration", 0, OPTION_TEXT, "FILE",
-      "a manifest to take the closure from instead\nof the store's database",
+      "a manifest to take the closure from instead\nof the store's database ('-': standard input);\n"
+      "all of it where no PATH is given",
       offsetof(struct settings, registration), WITH_CLOSURE },
+    { "graph", 0, OPTION_TEXT, "FILE", "likewise what exportReferencesGraph makes,\ntext or JSON",
+      offsetof(struct settings, graph), WITH_CLOSURE },
+    { "path-info", 0, OPTION_TEXT, "FILE", "likewise what `nix path-info --json -r` prints",
+      offsetof(struct settings, path_info), WITH_CLOSURE },
     { "add", 0, OPTION_LIST, "PATH", "one more root; may be repeated",
       offsetof(struct settings, added), WITH_CLOSURE },
     { "signatures", 0, OPTION_FLAG, NULL,
-      "carry what the database says of signatures,\ncontent addresses and `ultimate` too",
+      "carry what the source says of signatures,\ncontent addresses and `ultimate` too",
       offsetof(struct settings, signatures), WITH_IMAGE },
+    { "no-check", 0, OPTION_FLAG, NULL, "do not compare the files with their NAR hashes",
+      offsetof(struct settings, no_check), WITH_IMAGE },
     { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
       "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")", offsetof(struct settings, compression),
       WITH_IMAGE },
-    { "jobs", 'j', OPTION_TEXT, "N", "compressing threads (as many as CPUs)",
-      offsetof(struct settings, jobs), WITH_IMAGE },
+    { "jobs", 'j', OPTION_TEXT, "N", "compressing and hashing threads (as many as\nCPUs)",
+      offsetof(struct settings, jobs), WITH_CLOSURE },
     { "prepend", 0, OPTION_LIST, "FILE",
       "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
       offsetof(struct settings, prepends), 1 << TREE | 1 << RAMDISK },
@@ -83,11 +91,42 @@ static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
     [IPXE] = command_ipxe, [KEXEC] = command_kexec,       [MANIFEST] = command_manifest,
 };
 
+static size_t count_dashes(const struct option_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += strcmp(list->items[i], "-") == 0;
+    return count;
+}
+
+/* Is there one thing to take the closure from, and one on standard input at most? */
+static bool check_sources(const struct command *command, size_t verb, struct error *error)
+{
+    const struct settings *settings = &command->settings;
+    const char *const files[] = { settings->registration, settings->graph, settings->path_info };
+    size_t given = 0;
+    size_t dashes = count_dashes(&command->arguments) + count_dashes(&settings->added);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        given += files[i] != NULL;
+        dashes += files[i] && strcmp(files[i], "-") == 0;
+    }
+    if (given > 1)
+        return error_set(error, "--registration, --graph and --path-info exclude each other");
+    if (dashes > 1)
+        return error_set(error, "standard input can be given only once as '-'");
+    if ((WITH_CLOSURE >> verb & 1) && given == 0 && command->arguments.count == 0)
+        return error_set(error, "'%s' wants a PATH, or a file to take all paths of",
+                         verbs[verb].name);
+    return true;
+}
+
 /* Turns words of the command line into values; what it refuses is a wrong command line. */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
     const struct settings *settings = &command->settings;
     uint64_t jobs = cpu_count();
+    if (!check_sources(command, verb, error))
+        return false;
     if ((WITH_OUTPUT >> verb & 1) && !settings->output)
         return error_set(error, "'%s' wants -o PATH", verbs[verb].name);
     if (verb == RAMDISK && settings->prepends.count + settings->stores.count == 0)

@@ -1,16 +1,15 @@
 /* The image is written in the order of the format: file data, inodes and directories, fragment
- * table, export table, id table, and the super block again. libsquashfs cuts, compresses and packs
- * the data; this file decides what goes in, in which order, and with which metadata.
+ * table, export table, id table, and the super block again. The data is planned and packed by our
+ * own code (plan.h, pack.h), the metadata is libsquashfs' work.
  */
 #include "builder/squashfs.h"
 
-#include "builder/sqfs_parts.h"
+#include "builder/compressor.h"
+#include "builder/pack.h"
 
 #include "schema/base/own.h"
 
 #include <sqfs/block.h>
-#include <sqfs/block_processor.h>
-#include <sqfs/block_writer.h>
 #include <sqfs/dir_writer.h>
 #include <sqfs/error.h>
 #include <sqfs/frag_table.h>
@@ -24,8 +23,9 @@
 
 enum {
     TIME_SECONDS = 1, /* as Nix canonicalises it */
-    BACKLOG_PER_JOB = 4,
     NO_XATTR = -1,
+    NO_FRAGMENT = -1,
+    UNCOMPRESSED = 1 << 24, /* in the size of a block */
 };
 
 struct writer {
@@ -34,14 +34,13 @@ struct writer {
     struct sqfs_range image;
     sqfs_super_t super;
     sqfs_compressor_t *compressor;
-    sqfs_block_writer_t *block_writer;
     sqfs_frag_table_t *fragments;
-    sqfs_block_processor_t *data;
     sqfs_id_table_t *ids;
     sqfs_meta_writer_t *inode_table, *directory_table;
     sqfs_dir_writer_t *directories;
-    sqfs_inode_generic_t **file_inodes; /* per node; null but for files stored themselves */
-    uint64_t *references;               /* per node: where its inode is */
+    struct plan plan;
+    struct packed *packed; /* per block of the plan */
+    uint64_t *references;  /* per node: where its inode is */
     uint16_t owner;
 };
 
@@ -51,12 +50,8 @@ static void writer_release(struct writer *writer)
     sqfs_part_destroy(writer->directory_table);
     sqfs_part_destroy(writer->inode_table);
     sqfs_part_destroy(writer->ids);
-    sqfs_part_destroy(writer->data);
     sqfs_part_destroy(writer->fragments);
-    sqfs_part_destroy(writer->block_writer);
     sqfs_part_destroy(writer->compressor);
-    for (uint32_t node = 0; writer->file_inodes && node < writer->inventory->count; node++)
-        sqfs_free(writer->file_inodes[node]);
 }
 
 static const char *reason(int code)
@@ -104,12 +99,11 @@ static bool start(struct writer *writer, const struct squashfs_options *options,
                   struct error *error)
 {
     sqfs_file_t *file = &writer->image.base;
-    int code =
-        sqfs_compression_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor);
+    int code = compressor_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor);
     if (!check(writer, code, "set the compressor up", error))
         return false;
     code = sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS,
-                           sqfs_compression_id(&options->compression));
+                           compressor_id(&options->compression));
     if (code == 0)
         code = sqfs_super_write(&writer->super, file);
     if (code == 0)
@@ -118,69 +112,42 @@ static bool start(struct writer *writer, const struct squashfs_options *options,
         return false;
     if (code > 0)
         writer->super.flags |= SQFS_FLAG_COMPRESSOR_OPTIONS;
-    writer->block_writer = sqfs_block_writer_create(file, SQUASHFS_ALIGN_BYTES, 0);
     writer->fragments = sqfs_frag_table_create(0);
     writer->ids = sqfs_id_table_create(0);
-    if (!check_made(writer->block_writer, "start the image", error) ||
-        !check_made(writer->fragments, "start the image", error) ||
-        !check_made(writer->ids, "start the image", error))
-        return false;
-    writer->data = sqfs_block_processor_create(
-        SQUASHFS_BLOCK_BYTES, writer->compressor, options->jobs,
-        (size_t)options->jobs * BACKLOG_PER_JOB, writer->block_writer, writer->fragments);
-    return check_made(writer->data, "start the compressing threads", error);
+    return check_made(writer->fragments, "start the image", error) &&
+           check_made(writer->ids, "start the image", error);
 }
 
-/* Feeds a file from disk to the compressing threads. */
-static bool feed_from_disk(struct writer *writer, uint32_t node, char *buffer, struct error *error)
+/* How the format says a block's size. */
+static sqfs_u32 size_field(const struct packed *packed)
 {
-    cleanup(own_close) int fd = -1;
-    if (!inventory_open(writer->inventory, node, writer->scratch, &fd, error))
-        return false;
-    for (;;) {
-        ssize_t got = read(fd, buffer, SQUASHFS_BLOCK_BYTES);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s",
-                               inventory_path(writer->inventory, node, &writer->scratch).data);
-        if (got == 0)
-            break;
-        int code = sqfs_block_processor_append(writer->data, buffer, (size_t)got);
-        if (!check(writer, code, "compress", error))
-            return false;
-    }
-    return inventory_check(writer->inventory, node, writer->scratch, fd, error);
-}
-
-static bool write_file(struct writer *writer, uint32_t node, char *buffer, struct error *error)
-{
-    const struct node *at = &writer->inventory->nodes[node];
-    /* What is the same as what is known already, so the library need not look for it. */
-    int code = sqfs_block_processor_begin_file(writer->data, &writer->file_inodes[node], NULL,
-                                               SQFS_BLK_DONT_DEDUPLICATE);
-    if (!check(writer, code, "compress", error))
-        return false;
-    if (at->content.data)
-        code = sqfs_block_processor_append(writer->data, at->content.data, at->content.len);
-    else if (!feed_from_disk(writer, node, buffer, error))
-        return false;
-    if (code == 0)
-        code = sqfs_block_processor_end_file(writer->data);
-    return check(writer, code, "compress", error);
+    return packed->is_plain ? packed->size_bytes | UNCOMPRESSED : packed->size_bytes;
 }
 
 /* The data of all files, each content once. */
-static bool write_data(struct writer *writer, struct error *error)
+static bool write_data(struct writer *writer, unsigned jobs, struct error *error)
 {
-    const struct inventory *inventory = writer->inventory;
-    writer->file_inodes = arena_new(&writer->scratch, sqfs_inode_generic_t *, inventory->count);
-    char *buffer = arena_new(&writer->scratch, char, SQUASHFS_BLOCK_BYTES);
-    for (uint32_t node = 0; node < inventory->count; node++)
-        if (inventory->nodes[node].kind == NODE_FILE && inventory->nodes[node].same_as == node &&
-            !write_file(writer, node, buffer, error))
+    writer->plan = plan_make(writer->inventory, SQUASHFS_BLOCK_BYTES, &writer->scratch);
+    const struct plan *plan = &writer->plan;
+    writer->packed = arena_new(&writer->scratch, struct packed, plan->block_count);
+    struct pack_request request = {
+        .inventory = writer->inventory,
+        .plan = plan,
+        .compressor = writer->compressor,
+        .image = &writer->image,
+        .jobs = jobs,
+    };
+    int code;
+    if (!pack_run(&request, writer->scratch, writer->packed, &code, error))
+        return code == 0 ? false : check(writer, code, "compress", error);
+    for (size_t i = plan->fragment_start; i < plan->block_count; i++) {
+        sqfs_u32 index;
+        code = sqfs_frag_table_append(writer->fragments, writer->packed[i].offset,
+                                      size_field(&writer->packed[i]), &index);
+        if (!check(writer, code, "note a fragment block", error))
             return false;
-    return check(writer, sqfs_block_processor_finish(writer->data), "compress", error);
+    }
+    return true;
 }
 
 /* Inodes are numbered in the order in which they are written, the root last. */
@@ -229,6 +196,53 @@ static bool write_link(struct writer *writer, uint32_t node, struct error *error
     inode->payload_bytes_available = inode->payload_bytes_used = (sqfs_u32)target.len;
     memcpy(inode->extra, target.data, target.len);
     return write_inode(writer, node, inode, error);
+}
+
+/* Zeros are not stored, and the inode says how many. */
+static uint64_t fill_block_list(const struct writer *writer, const struct placement *place,
+                                sqfs_inode_generic_t *inode)
+{
+    uint64_t sparse = 0;
+    for (uint32_t i = 0; i < place->block_count; i++) {
+        const struct packed *packed = &writer->packed[place->first_block + i];
+        inode->extra[i] = size_field(packed);
+        sparse += packed->size_bytes ? 0 : SQUASHFS_BLOCK_BYTES;
+    }
+    return sparse;
+}
+
+/* The first block that is stored: the others follow it. */
+static uint64_t data_start(const struct writer *writer, const struct placement *place)
+{
+    for (uint32_t i = 0; i < place->block_count; i++)
+        if (writer->packed[place->first_block + i].size_bytes > 0)
+            return writer->packed[place->first_block + i].offset;
+    return 0;
+}
+
+static bool write_file(struct writer *writer, uint32_t node, struct error *error)
+{
+    uint32_t stored = writer->inventory->nodes[node].same_as;
+    const struct placement *place = &writer->plan.placements[stored];
+    struct arena scratch = writer->scratch;
+    size_t list_bytes = place->block_count * sizeof(sqfs_u32);
+    sqfs_inode_generic_t *inode = arena_alloc(&scratch, 1, sizeof *inode + list_bytes);
+    inode->base.type = SQFS_INODE_FILE;
+    inode->payload_bytes_available = inode->payload_bytes_used = (sqfs_u32)list_bytes;
+    uint64_t sparse = fill_block_list(writer, place, inode);
+    bool has_fragment = place->fragment != PLAN_NO_FRAGMENT;
+    int code = sqfs_inode_set_file_size(inode, writer->inventory->nodes[stored].size_bytes);
+    if (code == 0)
+        code = sqfs_inode_set_file_block_start(inode, data_start(writer, place));
+    if (code == 0)
+        code = sqfs_inode_set_frag_location(inode,
+                                            has_fragment ? place->fragment : (sqfs_u32)NO_FRAGMENT,
+                                            has_fragment ? place->fragment_offset : 0);
+    if (code == 0 && sparse > 0)
+        code = sqfs_inode_make_extended(inode);
+    if (code == 0 && sparse > 0)
+        inode->data.file_ext.sparse = sparse;
+    return check(writer, code, "write an inode", error) && write_inode(writer, node, inode, error);
 }
 
 static bool write_entries(struct writer *writer, uint32_t node, struct error *error)
@@ -287,7 +301,7 @@ static bool write_node(struct writer *writer, uint32_t node, struct error *error
     case NODE_FILE:
         break;
     }
-    return write_inode(writer, node, writer->file_inodes[at->same_as], error);
+    return write_file(writer, node, error);
 }
 
 /* Inodes go to the image at once, directories are kept and follow them. Every node stands behind
@@ -356,7 +370,7 @@ bool squashfs_write(const struct inventory *inventory, const struct squashfs_opt
 {
     cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
     sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
-    if (!start(&writer, options, error) || !write_data(&writer, error) ||
+    if (!start(&writer, options, error) || !write_data(&writer, options->jobs, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))
         return false;
     *ret_size_bytes = writer.image.size_bytes;

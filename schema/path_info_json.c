@@ -6,6 +6,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <string.h>
 
 /* How paths are spelled in a description. */
 struct reader {
@@ -201,9 +202,24 @@ static bool read_entry(const struct reader *reader, const char *path, const cJSO
     return true;
 }
 
+/* Of a derivation's structured attributes the graph is the member that exportReferencesGraph names. */
+static bool find_graph(const struct reader *reader, const cJSON *root, const cJSON *graphs,
+                       const cJSON **ret_entries)
+{
+    int count = cJSON_GetArraySize(graphs);
+    if (count != 1)
+        return error_set(reader->error, "exportReferencesGraph has %d graphs; one is expected",
+                         count);
+    *ret_entries = cJSON_GetObjectItemCaseSensitive(root, graphs->child->string);
+    return cJSON_IsArray(*ret_entries) || wrong(reader, graphs->child->string, "a list");
+}
+
 /* Versions 2 and 3 say theirs, and have the entries one level deeper. */
 static bool find_entries(struct reader *reader, const cJSON *root, const cJSON **ret_entries)
 {
+    const cJSON *graphs = cJSON_GetObjectItemCaseSensitive(root, "exportReferencesGraph");
+    if (cJSON_IsObject(graphs))
+        return find_graph(reader, root, graphs, ret_entries);
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
     const cJSON *info = cJSON_GetObjectItemCaseSensitive(root, "info");
     *ret_entries = root;
@@ -234,6 +250,16 @@ static bool check_once(const struct path_list *list, struct arena scratch, struc
     return true;
 }
 
+/* Where a text is no JSON any more; null: it is one value and blanks. */
+static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
+{
+    if (!root)
+        return end ? end : text.data;
+    while (end < text.data + text.len && strchr(" \t\r\n", *end) && *end)
+        end++;
+    return end < text.data + text.len ? end : NULL;
+}
+
 bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                           struct path_list *ret_list, struct error *error)
 {
@@ -241,12 +267,13 @@ bool path_info_json_parse(struct str text, struct str store_dir, struct arena *a
     struct reader reader = {
         .store_dir = store_dir, .arena = arena, .list = &list, .error = error
     };
-    const cJSON *entries, *entry;
+    const cJSON *entries = NULL, *entry;
     const char *end = NULL;
     cleanup(delete_json) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
-    if (!root)
+    const char *wrong_from = wrong_byte(text, root, end);
+    if (wrong_from)
         return error_set(error, "it is not JSON, from byte %zu on",
-                         end ? (size_t)(end - text.data) + 1 : 1);
+                         (size_t)(wrong_from - text.data) + 1);
     if (!find_entries(&reader, root, &entries))
         return false;
     cJSON_ArrayForEach(entry, entries)

@@ -8,6 +8,8 @@
  *               any spelling; ca as text; signatures as texts
  *            2  {version, storeDir, info: {BASE: {…}}}; base names everywhere; ca {method, hash}
  *            3  as 2; signatures {keyName, sig}
+ *          A derivation's structured attributes, .attrs.json: the list, as in version 1, that
+ *          exportReferencesGraph names, if it names one.
  *          Entries that say "valid": false, or are null, are left out.
  *          Written: version 1 as Nix 2.19 and later print it, an object with full paths as its keys.
  * Entry    narHash, narSize, references, deriver, signatures, ca, ultimate; others are ignored
@@ -21,8 +23,8 @@
 #define PATH_INFO_JSON_SUFFIX ".json"
 
 /* Reads a whole description into a normalised list, whose strings are copied into the arena.
- * Refuses what is not of one of the shapes, paths outside the store, and a path that is there
- * twice. */
+ * Refuses what is not of one of the shapes, text behind it, paths outside the store, and a path that
+ * is there twice. */
 must_check bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                                      struct path_list *ret_list, struct error *error);
 

@@ -33,15 +33,15 @@ echo "$linux" >>manifest
 
 # What is built: both kinds of output are called out/it, so that nothing else may be in out/.
 build_tree() {
-    "$@" "$REGD_BUILD" tree --root root --registration manifest -q --compression lz4 --jobs 1 -o out/it "$system"
+    "$@" "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it "$system"
 }
 build_squashfs() {
-    "$@" "$REGD_BUILD" squashfs --root root --registration manifest -q --compression lz4 --jobs 1 -o out/it "$system"
+    "$@" "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it "$system"
 }
 
 build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs || bail 'nothing can be built at all'
-"$REGD_BUILD" tree --root root --registration manifest -q --compression lz4 --params old -o old-tree "$system" &&
-    "$REGD_BUILD" squashfs --root root --registration manifest -q --compression lz4 -o old-squashfs "$linux" ||
+"$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old -o old-tree "$system" &&
+    "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 -o old-squashfs "$linux" ||
     bail 'no older output can be made'
 
 # old_or_new KIND: says which.

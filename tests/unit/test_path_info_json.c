@@ -43,6 +43,11 @@ static void every_version_says_the_same(struct arena arena)
         "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\","
         "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,"
         "\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}},\"" D "-c\":null}}",
+        " {\"builder\":\"/bin/sh\",\"exportReferencesGraph\":{\"graph\":[\"/nix/store/" D
+        "-a\"]},\"graph\":[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS
+        "\",\"narSize\":120,\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV
+        "\",\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"ca\":\"fixed:r:sha256:"
+        "0000000000000000000000000000000000000000000000000000\"}]}\r\n",
         "{\"version\":3,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
         "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\",\"signatures\":"
         "[{\"keyName\":\"k1\",\"sig\":\"AA==\"},{\"keyName\":\"k2\",\"sig\":\"BB==\"}],"
@@ -101,6 +106,12 @@ static void what_is_malformed_is_refused(struct arena arena)
     } rows[] = {
         { "", "it is not JSON, from byte 1 on" },
         { "{\"a\":", "it is not JSON, from byte 5 on" },
+        { "[] x", "it is not JSON, from byte 4 on" },
+        { "[]\n[]", "it is not JSON, from byte 4 on" },
+        { "{\"exportReferencesGraph\":{\"a\":[],\"b\":[]},\"a\":[],\"b\":[]}",
+          "exportReferencesGraph has 2 graphs; one is expected" },
+        { "{\"exportReferencesGraph\":{}}", "exportReferencesGraph has 0 graphs; one is expected" },
+        { "{\"exportReferencesGraph\":{\"a\":[]}}", "a: a list expected" },
         { "17", "it is neither a list nor an object" },
         { "[17]", "an entry is not an object" },
         { "[{\"narSize\":1}]", "path: a text expected" },

@@ -1,0 +1,231 @@
+#include "builder/compressor.h"
+
+#include "builder/sqfs_parts.h"
+
+#include <libdeflate.h>
+#include <lz4.h>
+#include <lz4hc.h>
+#include <sqfs/error.h>
+#include <zstd.h>
+
+#include <stdlib.h>
+
+/* A library that compresses; null: libsquashfs does. A result of 0 or less is none: the block is not
+ * smaller, or does not fit. */
+struct engine {
+    void *(*start)(int level, size_t block_bytes);
+    void (*end)(void *context);
+    sqfs_s32 (*compress)(void *context, int level, const void *in, size_t size, void *out,
+                         size_t out_size);
+};
+
+/* --- zstd -------------------------------------------------------------------------------------- */
+
+/* Level 19 is made for inputs far larger than a block. These parameters, found by trying, take less
+ * time and give the same size on blocks of 1 MiB. */
+static const struct {
+    ZSTD_cParameter parameter;
+    int value;
+} zstd_19[] = {
+    { ZSTD_c_windowLog, 20 },
+    { ZSTD_c_chainLog, 21 },
+    { ZSTD_c_hashLog, 17 },
+    { ZSTD_c_searchLog, 6 },
+    { ZSTD_c_minMatch, 3 },
+    { ZSTD_c_targetLength, 128 },
+    { ZSTD_c_strategy, ZSTD_btultra2 },
+};
+
+static void *zstd_start(int level, size_t block_bytes)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    (void)block_bytes;
+    if (!context)
+        return NULL;
+    size_t code = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+    for (size_t i = 0; level == 19 && i < sizeof zstd_19 / sizeof *zstd_19; i++)
+        if (!ZSTD_isError(code))
+            code = ZSTD_CCtx_setParameter(context, zstd_19[i].parameter, zstd_19[i].value);
+    if (!ZSTD_isError(code))
+        return context;
+    ZSTD_freeCCtx(context);
+    return NULL;
+}
+
+static void zstd_end(void *context)
+{
+    ZSTD_freeCCtx(context);
+}
+
+static sqfs_s32 zstd_compress(void *context, int level, const void *in, size_t size, void *out,
+                              size_t out_size)
+{
+    (void)level; /* the context has it */
+    size_t length = ZSTD_compress2(context, out, out_size, in, size);
+    return ZSTD_isError(length) ? 0 : (sqfs_s32)length;
+}
+
+/* --- gzip -------------------------------------------------------------------------------------- */
+
+static void *gzip_start(int level, size_t block_bytes)
+{
+    (void)block_bytes;
+    return libdeflate_alloc_compressor(level);
+}
+
+static void gzip_end(void *context)
+{
+    libdeflate_free_compressor(context);
+}
+
+static sqfs_s32 gzip_compress(void *context, int level, const void *in, size_t size, void *out,
+                              size_t out_size)
+{
+    (void)level; /* the context has it */
+    return (sqfs_s32)libdeflate_zlib_compress(context, in, size, out, out_size);
+}
+
+/* --- lz4 --------------------------------------------------------------------------------------- */
+
+static void *lz4_start(int level, size_t block_bytes)
+{
+    (void)block_bytes;
+    return malloc((size_t)(level > 0 ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
+}
+
+static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t size, void *out,
+                             size_t out_size)
+{
+    int room = (int)(out_size < size ? out_size : size);
+    return level > 0 ? LZ4_compress_HC_extStateHC(context, in, out, (int)size, room, level)
+                     : LZ4_compress_fast_extState(context, in, out, (int)size, room, 1);
+}
+
+/* --- As libsquashfs wants it -------------------------------------------------------------------- */
+
+static const struct {
+    SQFS_COMPRESSOR id;
+    struct engine engine;
+} known[] = {
+    [COMPRESSION_GZIP] = { SQFS_COMP_GZIP, { gzip_start, gzip_end, gzip_compress } },
+    [COMPRESSION_LZ4] = { SQFS_COMP_LZ4, { lz4_start, free, lz4_compress } },
+    [COMPRESSION_XZ] = { .id = SQFS_COMP_XZ },
+    [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
+};
+
+struct compressor {
+    sqfs_compressor_t base;
+    sqfs_compressor_t *inner; /* the library's; owned */
+    const struct engine *engine;
+    void *context; /* of the engine; owned */
+    int level;
+    size_t block_bytes;
+};
+
+static struct compressor *of(const void *object)
+{
+    return (struct compressor *)object;
+}
+
+static void destroy(sqfs_object_t *object)
+{
+    struct compressor *compressor = of(object);
+    if (compressor->context)
+        compressor->engine->end(compressor->context);
+    sqfs_part_destroy(compressor->inner);
+    free(compressor);
+}
+
+static void get_configuration(const sqfs_compressor_t *compressor, sqfs_compressor_config_t *config)
+{
+    of(compressor)->inner->get_configuration(of(compressor)->inner, config);
+}
+
+static int write_options(sqfs_compressor_t *compressor, sqfs_file_t *file)
+{
+    return of(compressor)->inner->write_options(of(compressor)->inner, file);
+}
+
+static int read_options(sqfs_compressor_t *compressor, sqfs_file_t *file)
+{
+    return of(compressor)->inner->read_options(of(compressor)->inner, file);
+}
+
+static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 size, sqfs_u8 *out,
+                         sqfs_u32 out_size)
+{
+    const struct compressor *compressor = of(base);
+    sqfs_s32 length = compressor->context
+                          ? compressor->engine->compress(compressor->context, compressor->level, in,
+                                                         size, out, out_size)
+                          : compressor->inner->do_block(compressor->inner, in, size, out, out_size);
+    return length > 0 && (sqfs_u32)length >= size ? 0 : length;
+}
+
+static sqfs_object_t *copy(const sqfs_object_t *object);
+
+/* Takes `inner` over, which may be null; null if there is no memory. */
+static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *engine, int level,
+                               size_t block_bytes)
+{
+    struct compressor *compressor = calloc(1, sizeof *compressor);
+    if (!compressor || !inner) {
+        sqfs_part_destroy(inner);
+        free(compressor);
+        return NULL;
+    }
+    *compressor = (struct compressor){
+        .base = {
+            .base = { .destroy = destroy, .copy = copy },
+            .get_configuration = get_configuration,
+            .write_options = write_options,
+            .read_options = read_options,
+            .do_block = do_block,
+        },
+        .inner = inner,
+        .engine = engine,
+        .level = level,
+        .block_bytes = block_bytes,
+    };
+    if (engine->start)
+        compressor->context = engine->start(level, block_bytes);
+    if (!engine->start || compressor->context)
+        return &compressor->base;
+    destroy(&compressor->base.base);
+    return NULL;
+}
+
+static sqfs_object_t *copy(const sqfs_object_t *object)
+{
+    const struct compressor *compressor = of(object);
+    sqfs_compressor_t *copied = make(sqfs_copy(compressor->inner), compressor->engine,
+                                     compressor->level, compressor->block_bytes);
+    return (sqfs_object_t *)copied;
+}
+
+SQFS_COMPRESSOR compressor_id(const struct compression *compression)
+{
+    return known[compression->kind].id;
+}
+
+int compressor_make(const struct compression *compression, size_t block_bytes,
+                    sqfs_compressor_t **ret_compressor)
+{
+    sqfs_compressor_config_t config;
+    sqfs_compressor_t *inner = NULL;
+    int code = sqfs_compressor_config_init(&config, compressor_id(compression), block_bytes, 0);
+    if (code < 0)
+        return code;
+    if (compression->kind == COMPRESSION_LZ4)
+        config.flags |= compression->level > 0 ? SQFS_COMP_FLAG_LZ4_HC : 0;
+    else if (compression->kind == COMPRESSION_GZIP && compression->level > SQFS_GZIP_MAX_LEVEL)
+        config.level = SQFS_GZIP_MAX_LEVEL; /* which says nothing to who reads it */
+    else
+        config.level = (sqfs_u32)compression->level;
+    code = sqfs_compressor_create(&config, &inner);
+    if (code < 0)
+        return code;
+    *ret_compressor =
+        make(inner, &known[compression->kind].engine, compression->level, block_bytes);
+    return *ret_compressor ? 0 : SQFS_ERROR_ALLOC;
+}

@@ -1,0 +1,244 @@
+#include "builder/pack.h"
+
+#include "schema/base/own.h"
+#include "schema/base/parallel.h"
+
+#include <sqfs/error.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Blocks per thread that may wait for one before them. */
+enum { WAITING_PER_JOB = 4 };
+
+/* Names of deep files. */
+static const size_t worker_bytes = (size_t)64 << 20;
+
+struct worker {
+    struct arena arena;
+    sqfs_compressor_t *compressor; /* owned */
+    uint8_t *plain;                /* a block before it is compressed */
+};
+
+/* A block on its way to the image. */
+struct parcel {
+    bool is_ready, is_plain;
+    uint32_t size_bytes;
+    uint8_t *bytes; /* a buffer */
+};
+
+struct packer {
+    const struct pack_request *request;
+    uint32_t block_bytes;
+    struct worker *workers;
+    struct packed *packed;
+
+    pthread_mutex_t lock;
+    pthread_cond_t moved;   /* something was written, or failed */
+    struct parcel *waiting; /* a ring, by the block's number */
+    size_t ring_size;
+    size_t next; /* the block that is to be written next */
+    bool is_writing, has_failed;
+    uint8_t **free_buffers;
+    size_t free_count;
+    int code; /* of the library, for the first failure to compress or to write */
+};
+
+static bool read_piece(const struct packer *packer, const struct piece *piece, uint8_t *at,
+                       struct arena scratch, struct error *error)
+{
+    const struct inventory *inventory = packer->request->inventory;
+    struct str content = inventory->nodes[piece->node].content;
+    if (content.data) {
+        memcpy(at, content.data + piece->offset, piece->size_bytes);
+        return true;
+    }
+    cleanup(own_close) int fd = -1;
+    if (!inventory_open(inventory, piece->node, scratch, &fd, error))
+        return false;
+    for (uint32_t done = 0; done < piece->size_bytes;) {
+        ssize_t got = pread(fd, at + done, piece->size_bytes - done, (off_t)(piece->offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s",
+                               inventory_path(inventory, piece->node, &scratch).data);
+        if (got == 0)
+            return error_set(error, "%s: it changed while it was read",
+                             inventory_path(inventory, piece->node, &scratch).data);
+        done += (uint32_t)got;
+    }
+    return inventory_check(inventory, piece->node, scratch, fd, error);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size_bytes)
+{
+    return bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
+}
+
+/* --- In order ---------------------------------------------------------------------------------- */
+
+static void stop(struct packer *packer, int code)
+{
+    pthread_mutex_lock(&packer->lock);
+    if (!packer->has_failed)
+        packer->code = code;
+    packer->has_failed = true;
+    pthread_cond_broadcast(&packer->moved);
+    pthread_mutex_unlock(&packer->lock);
+}
+
+/* Waits until a block is near enough to the next one, and takes a buffer for it. Null: something has
+ * failed meanwhile. */
+static uint8_t *take_buffer(struct packer *packer, size_t index)
+{
+    uint8_t *buffer = NULL;
+    pthread_mutex_lock(&packer->lock);
+    while (!packer->has_failed && index - packer->next >= packer->ring_size)
+        pthread_cond_wait(&packer->moved, &packer->lock);
+    if (!packer->has_failed) {
+        assert(packer->free_count > 0);
+        buffer = packer->free_buffers[--packer->free_count];
+    }
+    pthread_mutex_unlock(&packer->lock);
+    return buffer;
+}
+
+/* Writes what is next; the lock is held, but not while writing. */
+static void write_next(struct packer *packer, struct parcel *parcel)
+{
+    struct sqfs_range *image = packer->request->image;
+    struct packed *packed = &packer->packed[packer->next];
+    int code = 0;
+    *packed = (struct packed){ image->size_bytes, parcel->size_bytes, parcel->is_plain };
+    if (parcel->size_bytes > 0) {
+        pthread_mutex_unlock(&packer->lock);
+        code = image->base.write_at(&image->base, image->size_bytes, parcel->bytes,
+                                    parcel->size_bytes);
+        pthread_mutex_lock(&packer->lock);
+    } else {
+        packed->offset = 0;
+    }
+    if (code < 0 && !packer->has_failed) {
+        packer->code = code;
+        packer->has_failed = true;
+    }
+    packer->free_buffers[packer->free_count++] = parcel->bytes;
+    parcel->is_ready = false;
+    packer->next++;
+    pthread_cond_broadcast(&packer->moved);
+}
+
+static void deliver(struct packer *packer, size_t index, const struct parcel *parcel)
+{
+    pthread_mutex_lock(&packer->lock);
+    packer->waiting[index % packer->ring_size] = *parcel;
+    if (!packer->is_writing) {
+        packer->is_writing = true;
+        struct parcel *next;
+        while (!packer->has_failed &&
+               (next = &packer->waiting[packer->next % packer->ring_size])->is_ready)
+            write_next(packer, next);
+        packer->is_writing = false;
+    }
+    pthread_mutex_unlock(&packer->lock);
+}
+
+/* --- One block --------------------------------------------------------------------------------- */
+
+/* Compresses into the parcel's buffer. */
+static int compress(const struct packer *packer, struct worker *worker, uint32_t size_bytes,
+                    bool may_be_zero, struct parcel *parcel)
+{
+    *parcel = (struct parcel){ .is_ready = true, .bytes = parcel->bytes };
+    if (may_be_zero && is_zero(worker->plain, size_bytes))
+        return 0;
+    sqfs_s32 length = worker->compressor->do_block(worker->compressor, worker->plain, size_bytes,
+                                                   parcel->bytes, packer->block_bytes);
+    if (length < 0)
+        return length;
+    parcel->size_bytes = length > 0 ? (uint32_t)length : size_bytes;
+    parcel->is_plain = length == 0;
+    if (parcel->is_plain)
+        memcpy(parcel->bytes, worker->plain, size_bytes);
+    return 0;
+}
+
+static bool pack_block(void *context, unsigned number, size_t index, struct error *error)
+{
+    struct packer *packer = context;
+    const struct plan *plan = packer->request->plan;
+    const struct block *block = &plan->blocks[index];
+    struct worker *worker = &packer->workers[number];
+    uint8_t *at = worker->plain;
+    for (size_t i = 0; i < block->piece_count; i++) {
+        const struct piece *piece = &plan->pieces[block->first_piece + i];
+        if (!read_piece(packer, piece, at, worker->arena, error)) {
+            stop(packer, 0);
+            return false;
+        }
+        at += piece->size_bytes;
+    }
+    /* What failed elsewhere is told there. */
+    struct parcel parcel = { .bytes = take_buffer(packer, index) };
+    if (!parcel.bytes)
+        return true;
+    int code = compress(packer, worker, block->size_bytes, index < plan->fragment_start, &parcel);
+    if (code < 0)
+        stop(packer, code);
+    else
+        deliver(packer, index, &parcel);
+    return true;
+}
+
+/* --- All of them ------------------------------------------------------------------------------- */
+
+static bool start_workers(struct packer *packer, struct arena *arena, struct error *error)
+{
+    const struct pack_request *request = packer->request;
+    packer->workers = arena_new(arena, struct worker, request->jobs);
+    for (unsigned i = 0; i < request->jobs; i++) {
+        struct worker *worker = &packer->workers[i];
+        worker->plain = arena_room(arena, packer->block_bytes);
+        worker->compressor = sqfs_copy(request->compressor);
+        if (!worker->compressor)
+            return error_set(error, "start the compressing threads: out of memory");
+        if (!arena_reserve(&worker->arena, worker_bytes, error))
+            return false;
+    }
+    return true;
+}
+
+static void release(struct packer *packer)
+{
+    for (unsigned i = 0; packer->workers && i < packer->request->jobs; i++)
+        sqfs_part_destroy(packer->workers[i].compressor);
+}
+
+bool pack_run(const struct pack_request *request, struct arena scratch, struct packed *ret_packed,
+              int *ret_code, struct error *error)
+{
+    size_t ring_size = (size_t)request->jobs * WAITING_PER_JOB;
+    cleanup(release) struct packer packer = {
+        .request = request,
+        .block_bytes = request->plan->block_bytes,
+        .packed = ret_packed,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .moved = PTHREAD_COND_INITIALIZER,
+        .waiting = arena_new(&scratch, struct parcel, ring_size),
+        .ring_size = ring_size,
+        .free_buffers = arena_new(&scratch, uint8_t *, ring_size),
+        .free_count = ring_size,
+    };
+    *ret_code = 0;
+    for (size_t i = 0; i < ring_size; i++)
+        packer.free_buffers[i] = arena_room(&scratch, packer.block_bytes);
+    if (!start_workers(&packer, &scratch, error) ||
+        !parallel_run(request->jobs, request->plan->block_count, pack_block, &packer, error))
+        return false;
+    *ret_code = packer.code;
+    return !packer.has_failed;
+}
