@@ -112,12 +112,50 @@ static struct closure_request closure_request(const struct command *command)
     };
 }
 
-static struct content_options content_options(const struct command *command)
+static struct image_options image_options(const struct command *command)
 {
-    return (struct content_options){
-        .check = !command->settings.no_check,
+    return (struct image_options){
+        .content = { .check = !command->settings.no_check, .jobs = command->squashfs.jobs },
+        .with_signatures = command->settings.signatures,
+        .bases = &command->settings.bases,
+    };
+}
+
+/* The options for the image, with the old image where there is one that is of use. */
+static const struct squashfs_options *open_reuse(struct command *command, struct reuse *reuse)
+{
+    struct reuse_request request = {
+        .path = command->settings.reuse,
+        .compression = &command->squashfs.compression,
+        .store_dir = command->store.store_dir,
         .jobs = command->squashfs.jobs,
     };
+    struct error error;
+    if (!request.path)
+        return &command->squashfs;
+    if (!reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
+        say(command, "nothing is reused: %s", error.sentence);
+        return &command->squashfs;
+    }
+    if (reuse->damaged > 0)
+        say(command, "%s is damaged: %zu of its blocks cannot be reused", request.path,
+            reuse->damaged);
+    command->squashfs.reuse = reuse;
+    return &command->squashfs;
+}
+
+static void say_held(const struct command *command, const struct image_source *source)
+{
+    if (command->settings.bases.count > 0)
+        say(command, "%zu of %zu paths are in the images below", source->held_count,
+            source->closure.paths.count);
+}
+
+static void say_reused(const struct command *command, const struct squashfs_result *result)
+{
+    if (command->squashfs.reuse)
+        say(command, "%.1f MiB of %.1f MiB were taken over compressed",
+            mebibytes(result->reused_bytes), mebibytes(result->data_bytes));
 }
 
 static bool read_spec(struct command *command, struct boot_spec *ret_spec, struct error *error)
@@ -150,31 +188,25 @@ bool command_squashfs(struct command *command, struct error *error)
     clock_gettime(CLOCK_MONOTONIC, &start);
     const char *path = command->settings.output;
     struct closure_request request = closure_request(command);
-    struct content_options content = content_options(command);
-    uint64_t size;
+    struct image_options options = image_options(command);
+    struct squashfs_result result;
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(draft_release) struct draft draft = { .fd = -1 };
+    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!output_open(path, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error) ||
-        !image_prepare(&request, &content, command->settings.signatures, command->arena, &source,
-                       error) ||
-        !squashfs_write(&source.inventory, &command->squashfs, draft.fd, 0, *command->arena, &size,
-                        error) ||
+        !image_prepare(&request, &options, command->arena, &source, error) ||
+        !squashfs_write(&source.inventory, open_reuse(command, &reuse), draft.fd, 0,
+                        *command->arena, &result, error) ||
         !draft_publish(&draft, 0644, error))
         return false;
-    say(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path, mebibytes(size),
-        percent(size, source.inventory.file_bytes), mebibytes(source.inventory.file_bytes),
-        source.closure.paths.count, seconds_since(&start));
+    say(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path,
+        mebibytes(result.size_bytes), percent(result.size_bytes, source.inventory.file_bytes),
+        mebibytes(source.inventory.file_bytes), source.closure.paths.count, seconds_since(&start));
+    say_held(command, &source);
+    say_reused(command, &result);
     return true;
-}
-
-/* The images are named as they are stacked: the first is the upper one. */
-static const char *store_name(struct arena *arena, size_t index)
-{
-    if (index == 0)
-        return RAMDISK_STORE_NAME;
-    return arena_format(arena, "nix-store.%zu.squashfs", index).data;
 }
 
 /* Refuses what the format cannot hold, before the first byte is written. */
@@ -202,7 +234,7 @@ static bool write_ramdisk(struct command *command, const struct files *prepends,
                              &size, error))
             return false;
     for (size_t i = 0; i < stores->count; i++)
-        if (!ramdisk_add(ramdisk, store_name(command->arena, i), stores->fds[i],
+        if (!ramdisk_add(ramdisk, ramdisk_store_name(command->arena, i), stores->fds[i],
                          stores->names->items[i], *command->arena, &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
@@ -252,8 +284,9 @@ static void say_tree(const struct command *command, const struct image_source *s
     say(command,
         "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %zu paths), "
         "%.1f s; needs about %.0f MiB of memory to boot",
-        command->settings.output, mebibytes(result->ramdisk_bytes), mebibytes(result->image_bytes),
-        percent(result->image_bytes, source->inventory.file_bytes),
+        command->settings.output, mebibytes(result->ramdisk_bytes),
+        mebibytes(result->image.size_bytes),
+        percent(result->image.size_bytes, source->inventory.file_bytes),
         mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
         mebibytes(result->memory_bytes));
     warn_if_large(command, result->ramdisk_bytes);
@@ -266,31 +299,39 @@ bool command_tree(struct command *command, struct error *error)
     const struct option_list *given = &command->settings.prepends;
     static const char *const own_initrd[] = { "the system's initrd" };
     struct closure_request closure = closure_request(command);
-    struct content_options content = content_options(command);
+    struct image_options options = image_options(command);
     struct tree_result result;
+    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     cleanup(files_release) struct files prepends = { .count = 0 };
+    cleanup(files_release) struct files bases = { .count = 0 };
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!read_spec(command, &spec, error) || !files_open(given, command->arena, &prepends, error) ||
+        !files_open(&command->settings.bases, command->arena, &bases, error) ||
+        !check_sizes(&bases, error) ||
         !output_open(command->settings.output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
-        !image_prepare(&closure, &content, command->settings.signatures, command->arena, &source,
-                       error))
+        !image_prepare(&closure, &options, command->arena, &source, error))
         return false;
     struct tree_request request = {
         .spec = &spec,
         .inventory = &source.inventory,
-        .squashfs = &command->squashfs,
+        .squashfs = open_reuse(command, &reuse),
         .prepends = given->count ? prepends.fds : &spec.initrd,
         .prepend_names = given->count ? given->items : (const char *const *)own_initrd,
         .prepend_count = given->count ? given->count : 1,
+        .bases = bases.fds,
+        .base_names = command->settings.bases.items,
+        .base_count = bases.count,
         .toplevel = store_path_format(command->arena, command->store.store_dir, spec.toplevel).data,
     };
     if (!tree_write(&request, &tree, command->arena, &result, error) ||
         !output_tree_publish(&tree, error))
         return false;
     say_tree(command, &source, &result, seconds_since(&start));
+    say_held(command, &source);
+    say_reused(command, &result.image);
     return true;
 }

@@ -9,9 +9,9 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *registration, *graph, *path_info;
-    const char *output, *compression, *jobs;
+    const char *output, *compression, *jobs, *reuse;
     const char *kernel, *params, *init;
-    struct option_list added, prepends, stores;
+    struct option_list added, prepends, stores, bases;
     bool signatures, no_check, quiet;
 };
 

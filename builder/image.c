@@ -1,5 +1,6 @@
 #include "builder/image.h"
 
+#include "builder/base_images.h"
 #include "schema/manifest.h"
 #include "schema/path_info_json.h"
 
@@ -31,24 +32,27 @@ static bool format(const struct path_list *paths, struct str store_dir, bool as_
     return written || error_set(error, "out of memory");
 }
 
-bool image_prepare(const struct closure_request *request, const struct content_options *content,
-                   bool with_signatures, struct arena *arena, struct image_source *ret_source,
-                   struct error *error)
+bool image_prepare(const struct closure_request *request, const struct image_options *options,
+                   struct arena *arena, struct image_source *ret_source, struct error *error)
 {
     struct image_source source = IMAGE_SOURCE_NONE;
     const struct path_list *paths = &source.closure.paths;
     struct str store_dir = request->store->store_dir;
     struct extra_file files[] = { { .name = STR(MANIFEST_NAME) },
                                   { .name = STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) } };
-    struct extra_files extra = { files, with_signatures ? 2 : 1 };
+    struct extra_files extra = { files, options->with_signatures ? 2 : 1 };
     if (!closure_find(request, arena, &source.closure, error))
         return false;
     for (size_t i = 0; i < extra.count; i++)
         if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
             return false;
-    if (!inventory_take(request->store, paths, &extra, arena, &source.inventory, error))
+    bool *held = arena_new(arena, bool, paths->count);
+    if (!base_images_find(options->bases, store_dir, paths, *arena, held, &source.held_count,
+                          error))
         return false;
-    if (!content_read(&source.inventory, paths, content, *arena, error)) {
+    if (!inventory_take(request->store, paths, held, &extra, arena, &source.inventory, error))
+        return false;
+    if (!content_read(&source.inventory, paths, &options->content, *arena, error)) {
         image_release(&source);
         return error_in(error, "%s", store_dir.data);
     }

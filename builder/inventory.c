@@ -206,11 +206,14 @@ static void add_extra(struct inventory *inventory, const struct extra_file *extr
 
 /* The root's children, ascending, the extra files in their places among them. */
 static bool add_top(struct inventory *inventory, const struct path_list *paths,
-                    const struct extra_files *extra, struct arena *arena, struct error *error)
+                    const bool *left_out, const struct extra_files *extra, struct arena *arena,
+                    struct error *error)
 {
     size_t added = 0;
     add_node(inventory, arena, (struct str){ 0 }, 0);
     for (size_t i = 0; i < paths->count; i++) {
+        if (left_out[i])
+            continue;
         struct str name = arena_copy(arena, paths->items[i].base);
         while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
             add_extra(inventory, &extra->items[added++], arena);
@@ -252,7 +255,7 @@ bool inventory_check(const struct inventory *inventory, uint32_t node, struct ar
     return same || refuse(inventory, node, scratch, "it changed while it was read", error);
 }
 
-bool inventory_take(const struct store *store, const struct path_list *paths,
+bool inventory_take(const struct store *store, const struct path_list *paths, const bool *left_out,
                     const struct extra_files *extra, struct arena *arena,
                     struct inventory *ret_inventory, struct error *error)
 {
@@ -260,7 +263,7 @@ bool inventory_take(const struct store *store, const struct path_list *paths,
     inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (inventory.store < 0)
         return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
-    if (!add_top(&inventory, paths, extra, arena, error))
+    if (!add_top(&inventory, paths, left_out, extra, arena, error))
         return error_in(error, "%s", store->store_dir.data);
     uint32_t top_count = (uint32_t)inventory.count;
     for (uint32_t top = 1; top < top_count; top++)

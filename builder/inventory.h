@@ -56,11 +56,12 @@ struct extra_files {
     size_t count;
 };
 
-/* Walks the paths. Everything is held in the arena.
+/* Walks the paths but those with left_out[i]. Everything is held in the arena.
  * Refuses paths that are not on disk or cannot be read. */
 must_check bool inventory_take(const struct store *store, const struct path_list *paths,
-                               const struct extra_files *extra, struct arena *arena,
-                               struct inventory *ret_inventory, struct error *error);
+                               const bool *left_out, const struct extra_files *extra,
+                               struct arena *arena, struct inventory *ret_inventory,
+                               struct error *error);
 
 /* For `cleanup`. */
 void inventory_release(const struct inventory *inventory);

@@ -25,7 +25,7 @@ struct worker {
 
 /* A block on its way to the image. */
 struct parcel {
-    bool is_ready, is_plain;
+    bool is_ready, is_plain, is_reused;
     uint32_t size_bytes;
     uint8_t *bytes; /* a buffer */
 };
@@ -113,7 +113,12 @@ static void write_next(struct packer *packer, struct parcel *parcel)
     struct sqfs_range *image = packer->request->image;
     struct packed *packed = &packer->packed[packer->next];
     int code = 0;
-    *packed = (struct packed){ image->size_bytes, parcel->size_bytes, parcel->is_plain };
+    *packed = (struct packed){
+        .offset = image->size_bytes,
+        .size_bytes = parcel->size_bytes,
+        .is_plain = parcel->is_plain,
+        .is_reused = parcel->is_reused,
+    };
     if (parcel->size_bytes > 0) {
         pthread_mutex_unlock(&packer->lock);
         code = image->base.write_at(&image->base, image->size_bytes, parcel->bytes,
@@ -149,12 +154,29 @@ static void deliver(struct packer *packer, size_t index, const struct parcel *pa
 
 /* --- One block --------------------------------------------------------------------------------- */
 
+/* Copies a block of the old image that holds the same, if there is one and it can be read. */
+static bool take_over(const struct packer *packer, const struct worker *worker, uint32_t size_bytes,
+                      struct parcel *parcel)
+{
+    const struct reuse *reuse = packer->request->reuse;
+    const struct reuse_block *old = reuse ? reuse_find(reuse, worker->plain, size_bytes) : NULL;
+    struct error unread;
+    if (!old || !reuse_read(reuse, old, parcel->bytes, &unread))
+        return false;
+    parcel->size_bytes = old->block.packed_bytes;
+    parcel->is_plain = old->block.is_stored;
+    parcel->is_reused = true;
+    return true;
+}
+
 /* Compresses into the parcel's buffer. */
 static int compress(const struct packer *packer, struct worker *worker, uint32_t size_bytes,
                     bool may_be_zero, struct parcel *parcel)
 {
     *parcel = (struct parcel){ .is_ready = true, .bytes = parcel->bytes };
     if (may_be_zero && is_zero(worker->plain, size_bytes))
+        return 0;
+    if (take_over(packer, worker, size_bytes, parcel))
         return 0;
     sqfs_s32 length = worker->compressor->do_block(worker->compressor, worker->plain, size_bytes,
                                                    parcel->bytes, packer->block_bytes);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "builder/plan.h"
+#include "builder/reuse.h"
 #include "builder/sqfs_parts.h"
 
 #include <sqfs/compressor.h>
@@ -16,12 +17,14 @@ struct packed {
     uint64_t offset;     /* bytes from the image's start; of a block of zeros: 0 */
     uint32_t size_bytes; /* as stored; 0: only zeros, not stored */
     bool is_plain;       /* not compressed, since it would not be smaller */
+    bool is_reused;
 };
 
 struct pack_request {
     const struct inventory *inventory;
     const struct plan *plan;
     const sqfs_compressor_t *compressor; /* copied for each thread */
+    const struct reuse *reuse;           /* null: nothing is taken over */
     struct sqfs_range *image;
     unsigned jobs;
 };

@@ -173,7 +173,5 @@ struct plan plan_make(const struct inventory *inventory, uint32_t block_bytes, s
     struct arena scratch = *arena;
     const struct tail *tails = list_tails(inventory, block_bytes, &scratch, &tail_count);
     plan_fragment_blocks(&plan, inventory, tails, tail_count, block_bytes);
-    for (size_t i = 0; i < plan.block_count; i++)
-        plan.size_bytes += plan.blocks[i].size_bytes;
     return plan;
 }

@@ -42,7 +42,6 @@ struct plan {
     struct block *blocks; /* the files' own, then the fragment blocks */
     size_t block_count, fragment_start;
     struct placement *placements; /* per node; of files that are stored themselves */
-    uint64_t size_bytes;          /* of all blocks */
 };
 
 /* The files whose same_as is themselves are stored. */

@@ -41,6 +41,13 @@ bool ramdisk_prepend(struct ramdisk *ramdisk, int source, const char *source_nam
            append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error);
 }
 
+const char *ramdisk_store_name(struct arena *arena, size_t index)
+{
+    if (index == 0)
+        return RAMDISK_STORE_NAME;
+    return arena_format(arena, "nix-store.%zu.squashfs", index).data;
+}
+
 bool ramdisk_begin(struct ramdisk *ramdisk, const char *name, uint64_t *ret_offset,
                    struct error *error)
 {

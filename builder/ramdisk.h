@@ -16,6 +16,9 @@ enum { RAMDISK_ALIGN_BYTES = 4096 };
 /* The name of the store image in the ramdisk, as NixOS mounts it: ../nix-store.squashfs. */
 #define RAMDISK_STORE_NAME "nix-store.squashfs"
 
+/* The name of layer number `index`: the first is the upper one. */
+const char *ramdisk_store_name(struct arena *arena, size_t index);
+
 struct ramdisk {
     int fd; /* open for writing; borrowed */
     uint64_t size_bytes;

@@ -125,7 +125,8 @@ static sqfs_u32 size_field(const struct packed *packed)
 }
 
 /* The data of all files, each content once. */
-static bool write_data(struct writer *writer, unsigned jobs, struct error *error)
+static bool write_data(struct writer *writer, const struct squashfs_options *options,
+                       struct error *error)
 {
     writer->plan = plan_make(writer->inventory, SQUASHFS_BLOCK_BYTES, &writer->scratch);
     const struct plan *plan = &writer->plan;
@@ -134,8 +135,9 @@ static bool write_data(struct writer *writer, unsigned jobs, struct error *error
         .inventory = writer->inventory,
         .plan = plan,
         .compressor = writer->compressor,
+        .reuse = options->reuse,
         .image = &writer->image,
-        .jobs = jobs,
+        .jobs = options->jobs,
     };
     int code;
     if (!pack_run(&request, writer->scratch, writer->packed, &code, error))
@@ -365,14 +367,19 @@ static bool finish(struct writer *writer, struct error *error)
 }
 
 bool squashfs_write(const struct inventory *inventory, const struct squashfs_options *options,
-                    int fd, uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,
-                    struct error *error)
+                    int fd, uint64_t offset, struct arena scratch,
+                    struct squashfs_result *ret_result, struct error *error)
 {
     cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
     sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
-    if (!start(&writer, options, error) || !write_data(&writer, options->jobs, error) ||
+    if (!start(&writer, options, error) || !write_data(&writer, options, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))
         return false;
-    *ret_size_bytes = writer.image.size_bytes;
+    *ret_result = (struct squashfs_result){ .size_bytes = writer.image.size_bytes };
+    for (size_t i = 0; i < writer.plan.block_count; i++) {
+        ret_result->data_bytes += writer.plan.blocks[i].size_bytes;
+        if (writer.packed[i].is_reused)
+            ret_result->reused_bytes += writer.plan.blocks[i].size_bytes;
+    }
     return true;
 }

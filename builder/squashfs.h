@@ -12,19 +12,28 @@
 
 #include "builder/compression.h"
 #include "builder/inventory.h"
+#include "builder/reuse.h"
 
 enum { SQUASHFS_BLOCK_BYTES = 1 << 20, SQUASHFS_ALIGN_BYTES = 4096 };
 
 struct squashfs_options {
     struct compression compression;
-    unsigned jobs;        /* compressing threads, at least 1 */
-    uint64_t limit_bytes; /* an image that grows beyond is given up; 0: none */
+    const struct reuse *reuse; /* an older image to take blocks from; or null */
+    unsigned jobs;             /* compressing threads, at least 1 */
+    uint64_t limit_bytes;      /* an image that grows beyond is given up; 0: none */
+};
+
+struct squashfs_result {
+    uint64_t size_bytes;   /* of the image, with the padding */
+    uint64_t data_bytes;   /* that its blocks hold, unpacked */
+    uint64_t reused_bytes; /* of these, taken over compressed */
 };
 
 /* Writes the image to fd, which is open for reading and writing, from `offset` on.
- * *ret_size_bytes includes the padding. Nothing but the given range is touched, and the file's
+ * Nothing but the given range is touched, and the file's
  * position is not used.
  * Refuses files that change while they are read, and an image beyond the limit. */
 must_check bool squashfs_write(const struct inventory *inventory,
                                const struct squashfs_options *options, int fd, uint64_t offset,
-                               struct arena scratch, uint64_t *ret_size_bytes, struct error *error);
+                               struct arena scratch, struct squashfs_result *ret_result,
+                               struct error *error);

@@ -25,11 +25,18 @@ struct entry {
 
 enum { KERNEL, RAMDISK, RAMDISK_OLD, IPXE, KEXEC, BOOT_JSON, ENTRY_COUNT };
 
+/* A store image in the ramdisk. */
+struct layer {
+    const char *name;
+    uint64_t offset, size_bytes;
+};
+
 struct building {
     const struct tree_request *request;
     int directory;
     struct arena *arena;
     struct entry entries[ENTRY_COUNT];
+    struct layer *layers; /* the new image, then those below it */
     struct tree_result result;
 };
 
@@ -101,25 +108,50 @@ static bool write_prepends(struct building *building, struct ramdisk *ramdisk, s
     return true;
 }
 
-static bool write_ramdisk(struct building *building, struct error *error)
+/* The new image, straight into its place. */
+static bool write_image(struct building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    struct layer *layer = &building->layers[0];
+    struct squashfs_result *image = &building->result.image;
+    struct squashfs_options options = *building->request->squashfs;
+    options.limit_bytes = NEWC_MEMBER_MAX;
+    layer->name = ramdisk_store_name(building->arena, 0);
+    if (!ramdisk_begin(ramdisk, layer->name, &layer->offset, error) ||
+        !squashfs_write(building->request->inventory, &options, ramdisk->fd, layer->offset,
+                        *building->arena, image, error))
+        return false;
+    layer->size_bytes = image->size_bytes;
+    return ramdisk_end(ramdisk, image->size_bytes, error);
+}
+
+static bool write_bases(struct building *building, struct ramdisk *ramdisk, struct error *error)
 {
     const struct tree_request *request = building->request;
+    for (size_t i = 0; i < request->base_count; i++) {
+        struct layer *layer = &building->layers[i + 1];
+        layer->name = ramdisk_store_name(building->arena, i + 1);
+        if (!ramdisk_add(ramdisk, layer->name, request->bases[i], request->base_names[i],
+                         *building->arena, &layer->size_bytes, error))
+            return false;
+        layer->offset = ramdisk->data_offset;
+    }
+    return true;
+}
+
+static bool write_ramdisk(struct building *building, struct error *error)
+{
     struct tree_result *result = &building->result;
     cleanup(own_close) int fd = -1;
     if (!create(building, RAMDISK_NAME, 0644, &fd, error))
         return false;
     struct ramdisk ramdisk = { .fd = fd };
-    struct squashfs_options options = *request->squashfs;
-    options.limit_bytes = NEWC_MEMBER_MAX;
-    if (!write_prepends(building, &ramdisk, error) ||
-        !ramdisk_begin(&ramdisk, RAMDISK_STORE_NAME, &result->image_offset, error) ||
-        !squashfs_write(request->inventory, &options, fd, result->image_offset, *building->arena,
-                        &result->image_bytes, error) ||
-        !ramdisk_end(&ramdisk, result->image_bytes, error) || !ramdisk_finish(&ramdisk, error) ||
+    if (!write_prepends(building, &ramdisk, error) || !write_image(building, &ramdisk, error) ||
+        !write_bases(building, &ramdisk, error) || !ramdisk_finish(&ramdisk, error) ||
         !seal(building, RAMDISK, RAMDISK_NAME, fd, error))
         return false;
     result->ramdisk_bytes = ramdisk.size_bytes;
-    result->unpacked_bytes += result->image_bytes;
+    for (size_t i = 0; i <= building->request->base_count; i++)
+        result->unpacked_bytes += building->layers[i].size_bytes;
     result->memory_bytes =
         result->ramdisk_bytes + 2 * result->unpacked_bytes + WORKING_MEMORY_BYTES;
     return true;
@@ -189,11 +221,13 @@ static cJSON *boot_json(const struct building *building)
     cJSON *ramdisk = entry_json(&building->entries[RAMDISK]);
     cJSON_AddItemToObject(object, "initrd", ramdisk);
     cJSON *images = cJSON_AddArrayToObject(ramdisk, "storeImages");
-    cJSON *image = cJSON_CreateObject();
-    cJSON_AddItemToArray(images, image);
-    cJSON_AddStringToObject(image, "name", RAMDISK_STORE_NAME);
-    cJSON_AddNumberToObject(image, "offset", (double)result->image_offset);
-    cJSON_AddNumberToObject(image, "size", (double)result->image_bytes);
+    for (size_t i = 0; i <= building->request->base_count; i++) {
+        cJSON *image = cJSON_CreateObject();
+        cJSON_AddItemToArray(images, image);
+        cJSON_AddStringToObject(image, "name", building->layers[i].name);
+        cJSON_AddNumberToObject(image, "offset", (double)building->layers[i].offset);
+        cJSON_AddNumberToObject(image, "size", (double)building->layers[i].size_bytes);
+    }
     cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result->memory_bytes);
     return object;
 }
@@ -242,7 +276,12 @@ static bool write_sums(const struct building *building, struct error *error)
 bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                 struct arena *arena, struct tree_result *ret_result, struct error *error)
 {
-    struct building building = { .request = request, .directory = tree->fd, .arena = arena };
+    struct building building = {
+        .request = request,
+        .directory = tree->fd,
+        .arena = arena,
+        .layers = arena_new(arena, struct layer, request->base_count + 1),
+    };
     if (!script_check_ipxe(request->spec, error) || !write_kernel(&building, error) ||
         !write_ramdisk(&building, error) || !link_ramdisk(&building, error) ||
         !write_script(&building, IPXE, error) || !write_script(&building, KEXEC, error) ||

@@ -25,11 +25,15 @@ struct tree_request {
     const int *prepends; /* open ramdisks, in order */
     const char *const *prepend_names;
     size_t prepend_count;
+    const int *bases; /* open store images that lie below the new one, in order */
+    const char *const *base_names;
+    size_t base_count;
     const char *toplevel; /* full path of the system */
 };
 
 struct tree_result {
-    uint64_t ramdisk_bytes, image_bytes, image_offset;
+    uint64_t ramdisk_bytes;
+    struct squashfs_result image;
     uint64_t unpacked_bytes; /* what the ramdisk takes in memory once unpacked: an estimate */
     uint64_t memory_bytes;   /* what the machine needs at least to boot */
 };

@@ -1,0 +1,110 @@
+#!/bin/sh
+# layers.sh — do images that are stacked give the whole closure, each path once?
+#
+# Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/layers.sh
+# shellcheck disable=SC2015,SC2094  # `A && B || C` is meant so; a command is no file
+set -u
+: "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
+SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
+store=${STORE_FIXTURE:-$SCRATCH/fixture}
+[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
+store=$(cd "$store" && pwd -P)
+toplevel=$(cat "$store/toplevel")
+mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
+command -v unsquashfs >/dev/null || {
+    skip 'stacked images give the whole closure' 'unsquashfs is not installed'
+    finish
+    exit
+}
+
+build() {
+    "$REGD_BUILD" "$@" --root "$store" -q --compression zstd:3
+}
+"$REGD_BUILD" manifest --root "$store" "$toplevel" >manifest || bail 'there is no manifest'
+names() {
+    unsquashfs -ls -d '' "$1" | sed -n 's|^/\([^/]*\)$|\1|p' | grep -v -x 'nix-path-registration' | sort
+}
+build squashfs -o whole "$toplevel" || bail 'no image can be built'
+names whole | sed 's|^|/nix/store/|' >paths
+lower=$(sed -n '1~9p' paths | head -3)
+middle=$(sed -n '5~11p' paths | head -3)
+# shellcheck disable=SC2086  # several paths
+build squashfs -o lower $lower && build squashfs -o middle --base lower $middle || bail 'no images can be built'
+build squashfs -o upper --base middle --base lower "$toplevel" || bail 'no upper image can be built'
+
+each_once() {
+    for image in lower middle upper; do names "$image"; done | sort >all && uniq -d all >twice && cat twice && [ ! -s twice ] &&
+        sed 's|.*/||' paths | diff all - && [ "$(names middle | wc -l)" -gt 0 ] && [ "$(names lower | wc -l)" -gt 0 ]
+}
+claim 'each path of the closure is in one layer' each_once
+
+manifest_of() {
+    unsquashfs -q -n -cat "$1" nix-path-registration 2>/dev/null
+}
+complete() {
+    manifest_of upper | cmp - manifest && [ "$(manifest_of middle | wc -l)" -lt "$(wc -l <manifest)" ]
+}
+claim "the upper image's manifest lists the whole closure" complete
+
+stacked() {
+    for image in lower middle upper; do
+        unsquashfs -q -n -f -d stack "$image" >/dev/null || return
+    done
+    rm stack/nix-path-registration
+    sed 's|.*/||' paths | while read -r name; do
+        diff -r --no-dereference "stack/$name" "$store/nix/store/$name" || exit
+    done && [ "$(find stack -mindepth 1 -maxdepth 1 | wc -l)" -eq "$(wc -l <paths)" ]
+}
+claim 'unpacked one over the other they are the store' stacked
+
+order() {
+    build squashfs -o other --base lower --base middle "$toplevel" && cmp other upper
+}
+claim 'the order of the lower images means nothing for the bytes of the upper one' order
+nothing_left() {
+    build squashfs -o rest --base whole "$toplevel" && [ -z "$(names rest)" ] &&
+        manifest_of rest | cmp - manifest
+}
+claim 'over an image with all of it the upper one holds the manifest alone' nothing_left
+not_of_manifest() {
+    # The upper image lists the lower paths, too, but does not hold them.
+    build squashfs -o again --base upper "$toplevel" && { names lower && names middle; } | sort -u >want && names again | diff - want
+}
+claim 'what an image lists but does not hold is not left out' not_of_manifest
+
+# An image that holds other bytes under the same name.
+mkdir -p other-root/nix/store foreign
+first=$(printf '%s\n' "$lower" | head -1)
+mkdir "other-root$first" && echo other >"other-root$first/file"
+printf '%s\n%s\n0\n\n0\n' "$first" "$(nix-store --dump "other-root$first" | sha256sum | cut -c 1-64)" >other-manifest
+"$REGD_BUILD" squashfs -q --root other-root --registration other-manifest --compression zstd:3 -o foreign/image || bail 'no other image'
+refused() {
+    build squashfs -o new --base foreign/image "$toplevel" 2>stderr && return 1
+    cat stderr
+    [ "$(wc -l <stderr)" -eq 1 ] && grep -q "foreign/image holds '${first##*/}' with another NAR hash" stderr && [ ! -e new ]
+}
+claim 'an image that holds a path with another NAR hash is refused' refused
+for bad in manifest nowhere foreign; do
+    not_one() {
+        build squashfs -o new --base "$bad" "$toplevel" 2>stderr && return 1
+        cat stderr
+        [ "$(wc -l <stderr)" -eq 1 ] && grep -q "$bad" stderr && [ ! -e new ]
+    }
+    claim "--base $bad, which is no image: refused" not_one
+done
+
+in_tree() {
+    build tree -o tree --base middle --base lower "$toplevel" && mkdir ramdisk && jq -r '.initrd.storeImages[] | "\(.name) \(.offset) \(.size)"' tree/boot.json >images &&
+        [ "$(cut -d ' ' -f 1 images | tr '\n' ' ')" = 'nix-store.squashfs nix-store.1.squashfs nix-store.2.squashfs ' ] &&
+        set -- upper middle lower && while read -r name offset size; do
+            echo "$name" && tail -c "+$((offset + 1))" tree/initrd | head -c "$size" | cmp - "$1" || return
+            shift
+        done <images && (cd tree && sha256sum --quiet -c SHA256SUMS)
+}
+text="tree puts the lower images into the ramdisk, below the new one"
+have jq "$text" && claim "$text" in_tree
+
+finish
