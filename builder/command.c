@@ -6,12 +6,14 @@
 #include "builder/output.h"
 #include "builder/ramdisk.h"
 #include "builder/script.h"
+#include "builder/split.h"
 #include "builder/tree.h"
 #include "schema/base/own.h"
 #include "schema/manifest.h"
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -115,7 +117,9 @@ static struct closure_request closure_request(const struct command *command)
 static struct image_options image_options(const struct command *command)
 {
     return (struct image_options){
-        .content = { .check = !command->settings.no_check, .jobs = command->squashfs.jobs },
+        .content = { .check = !command->settings.no_check,
+                     .jobs = command->squashfs.jobs,
+                     .progress = command->squashfs.progress },
         .with_signatures = command->settings.signatures,
         .bases = &command->settings.bases,
     };
@@ -142,6 +146,35 @@ static const struct squashfs_options *open_reuse(struct command *command, struct
             reuse->damaged);
     command->squashfs.reuse = reuse;
     return &command->squashfs;
+}
+
+/* What a build made, for programs to read. */
+static cJSON *summary_json(const struct command *command, const struct image_source *source,
+                           const struct squashfs_result *image, double seconds)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "output", command->settings.output);
+    cJSON_AddNumberToObject(object, "paths", (double)source->closure.paths.count);
+    cJSON_AddNumberToObject(object, "pathsBelow", (double)source->held_count);
+    cJSON_AddNumberToObject(object, "files", (double)source->inventory.file_count);
+    cJSON_AddNumberToObject(object, "fileBytes", (double)source->inventory.file_bytes);
+    cJSON_AddNumberToObject(object, "storedBytes", (double)image->data_bytes);
+    cJSON_AddNumberToObject(object, "reusedBytes", (double)image->reused_bytes);
+    cJSON_AddNumberToObject(object, "imageBytes", (double)image->size_bytes);
+    cJSON_AddNumberToObject(object, "seconds", seconds);
+    return object;
+}
+
+/* Prints and frees it. */
+static bool print_json(cJSON *object, struct error *error)
+{
+    char *text = cJSON_Print(object);
+    cJSON_Delete(object);
+    if (!text)
+        return error_set(error, "out of memory");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return true;
 }
 
 static void say_held(const struct command *command, const struct image_source *source)
@@ -182,6 +215,36 @@ bool command_manifest(struct command *command, struct error *error)
     return true;
 }
 
+/* Several images. */
+static bool write_split(struct command *command, const struct output *output,
+                        const struct image_source *source, const struct squashfs_options *squashfs,
+                        struct squashfs_result *ret_result, struct option_list *ret_names,
+                        struct error *error)
+{
+    struct split_request request = {
+        .inventory = &source->inventory,
+        .squashfs = squashfs,
+        .limit_bytes = command->max_size_bytes,
+        .store_dir = command->store.store_dir,
+        .output = output,
+    };
+    return split_write(&request, command->arena, ret_names, ret_result, error);
+}
+
+/* One. */
+static bool write_whole(struct command *command, const struct output *output,
+                        const struct image_source *source, const struct squashfs_options *squashfs,
+                        struct squashfs_result *ret_result, struct option_list *ret_names,
+                        struct error *error)
+{
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    option_list_add(ret_names, output->name, command->arena);
+    return draft_open(output->directory, output->name, &draft, error) &&
+           squashfs_write(&source->inventory, squashfs, draft.fd, 0, *command->arena, ret_result,
+                          error) &&
+           draft_publish(&draft, 0644, error);
+}
+
 bool command_squashfs(struct command *command, struct error *error)
 {
     struct timespec start;
@@ -191,22 +254,29 @@ bool command_squashfs(struct command *command, struct error *error)
     struct image_options options = image_options(command);
     struct squashfs_result result;
     cleanup(output_release) struct output output = { .directory = -1 };
-    cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
+    struct option_list names = { 0 };
     if (!output_open(path, command->arena, &output, error) ||
-        !draft_open(output.directory, output.name, &draft, error) ||
         !image_prepare(&request, &options, command->arena, &source, error) ||
-        !squashfs_write(&source.inventory, open_reuse(command, &reuse), draft.fd, 0,
-                        *command->arena, &result, error) ||
-        !draft_publish(&draft, 0644, error))
+        !(command->max_size_bytes ? write_split : write_whole)(
+            command, &output, &source, open_reuse(command, &reuse), &result, &names, error))
         return false;
     say(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path,
         mebibytes(result.size_bytes), percent(result.size_bytes, source.inventory.file_bytes),
         mebibytes(source.inventory.file_bytes), source.closure.paths.count, seconds_since(&start));
+    if (names.count > 1)
+        say(command, "in %zu images, from %s up to %s", names.count, names.items[names.count - 1],
+            names.items[0]);
     say_held(command, &source);
     say_reused(command, &result);
-    return true;
+    if (!command->settings.json)
+        return true;
+    cJSON *object = summary_json(command, &source, &result, seconds_since(&start));
+    cJSON *images = cJSON_AddArrayToObject(object, "images");
+    for (size_t i = 0; i < names.count; i++)
+        cJSON_AddItemToArray(images, cJSON_CreateString(names.items[i]));
+    return print_json(object, error);
 }
 
 /* Refuses what the format cannot hold, before the first byte is written. */
@@ -333,5 +403,10 @@ bool command_tree(struct command *command, struct error *error)
     say_tree(command, &source, &result, seconds_since(&start));
     say_held(command, &source);
     say_reused(command, &result.image);
-    return true;
+    if (!command->settings.json)
+        return true;
+    cJSON *object = summary_json(command, &source, &result.image, seconds_since(&start));
+    cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result.ramdisk_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result.memory_bytes);
+    return print_json(object, error);
 }

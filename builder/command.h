@@ -9,10 +9,11 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *registration, *graph, *path_info;
-    const char *output, *compression, *jobs, *reuse;
+    const char *output, *compression, *jobs, *reuse, *max_size;
     const char *kernel, *params, *init;
+    const char *closure, *svg, *why;
     struct option_list added, prepends, stores, bases;
-    bool signatures, no_check, quiet;
+    bool signatures, no_check, quiet, json;
 };
 
 /* What every command works on. */
@@ -21,6 +22,8 @@ struct command {
     struct option_list arguments;
     struct store store;
     struct squashfs_options squashfs;
+    struct progress progress;
+    uint64_t max_size_bytes; /* of an image; 0: no limit */
     struct arena *arena;
 };
 

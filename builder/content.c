@@ -37,6 +37,7 @@ struct work {
     struct top *tops;
     size_t top_count;
     struct arena *arenas; /* per thread */
+    struct progress *progress;
 };
 
 /* --- What may be there twice ------------------------------------------------------------------- */
@@ -131,7 +132,7 @@ struct sink {
 };
 
 static bool feed(const struct inventory *inventory, uint32_t node, int fd, const struct sink *sink,
-                 struct arena scratch, struct error *error)
+                 struct progress *progress, struct arena scratch, struct error *error)
 {
     for (uint64_t left = inventory->nodes[node].size_bytes; left > 0;) {
         size_t room = BUFFER_BYTES;
@@ -148,6 +149,7 @@ static bool feed(const struct inventory *inventory, uint32_t node, int fd, const
         if (sink->nar)
             nar_stream_taken(sink->nar, (size_t)got);
         left -= (uint64_t)got;
+        progress_add(progress, (uint64_t)got);
     }
     return inventory_check(inventory, node, scratch, fd, error);
 }
@@ -168,7 +170,7 @@ static bool read_file(const struct work *work, uint32_t node, struct nar_stream 
     }
     if ((sink.nar || sink.content) &&
         (!inventory_open(work->inventory, node, scratch, &fd, error) ||
-         !feed(work->inventory, node, fd, &sink, scratch, error)))
+         !feed(work->inventory, node, fd, &sink, work->progress, scratch, error)))
         return false;
     if (sink.content)
         work->candidates[candidate - 1].hash = digest_finish(&digest);
@@ -305,6 +307,7 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
         .candidate_of = arena_new(&scratch, uint32_t, inventory->count),
         .tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count),
         .arenas = arena_new(&scratch, struct arena, options->jobs),
+        .progress = options->check ? options->progress : NULL,
     };
     size_t count = list_candidates(inventory, work.candidates);
     choose_leaders(&work, count);
@@ -315,7 +318,10 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
     /* Loads the library while there is one thread. */
     hash_extra_files(&work, count);
     digest_sha256(STR(""));
-    if (!parallel_run(options->jobs, work.top_count, read_top, &work, error))
+    progress_start(work.progress, "reading", inventory->file_bytes);
+    bool done = parallel_run(options->jobs, work.top_count, read_top, &work, error);
+    progress_end(work.progress);
+    if (!done)
         return false;
     set_same_as(&work, count);
     return true;

@@ -6,10 +6,12 @@
 #pragma once
 
 #include "builder/inventory.h"
+#include "builder/progress.h"
 
 struct content_options {
     bool check; /* compute the NAR hashes; else only what may repeat is read */
     unsigned jobs;
+    struct progress *progress; /* or null */
 };
 
 /* Sets same_as of the inventory's files.

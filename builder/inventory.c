@@ -273,3 +273,36 @@ bool inventory_take(const struct store *store, const struct path_list *paths, co
     inventory.store = -1;
     return true;
 }
+
+/* Nodes keep their order, so that children stand together and behind their parents. */
+struct inventory inventory_select(const struct inventory *inventory, const bool *chosen,
+                                  struct arena *arena)
+{
+    const struct node *root = &inventory->nodes[0];
+    struct inventory part = { .store = inventory->store };
+    part.nodes = arena_room(arena, inventory->count * sizeof *part.nodes);
+    uint32_t *new_index = arena_new(arena, uint32_t, inventory->count); /* plus one; 0: left out */
+    uint32_t *first =
+        arena_new(arena, uint32_t, inventory->count); /* with that content, plus one */
+    for (uint32_t node = 0; node < inventory->count; node++) {
+        struct node copy = inventory->nodes[node];
+        bool kept = node == 0 || (copy.parent == 0 ? chosen[node - root->first_child]
+                                                   : new_index[copy.parent] > 0);
+        if (!kept)
+            continue;
+        uint32_t at = (uint32_t)part.count++;
+        new_index[node] = at + 1;
+        copy.parent = node == 0 ? 0 : new_index[copy.parent] - 1;
+        copy.child_count = 0;
+        if (node != 0 && part.nodes[copy.parent].child_count++ == 0)
+            part.nodes[copy.parent].first_child = at;
+        if (first[copy.same_as] == 0)
+            first[copy.same_as] = at + 1;
+        copy.same_as = first[copy.same_as] - 1;
+        part.file_count += copy.kind == NODE_FILE;
+        part.file_bytes += copy.kind == NODE_FILE ? copy.size_bytes : 0;
+        part.nodes[at] = copy;
+    }
+    part.nodes[0].first_child = 1;
+    return part;
+}

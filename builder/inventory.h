@@ -63,6 +63,11 @@ must_check bool inventory_take(const struct store *store, const struct path_list
                                struct arena *arena, struct inventory *ret_inventory,
                                struct error *error);
 
+/* The part of an inventory whose children of the root are chosen. It borrows from the whole, and is
+ * not to be released. */
+struct inventory inventory_select(const struct inventory *inventory, const bool *chosen,
+                                  struct arena *arena);
+
 /* For `cleanup`. */
 void inventory_release(const struct inventory *inventory);
 

@@ -1,5 +1,7 @@
 /* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
 #include "builder/command.h"
+#include "builder/inspect.h"
+#include "builder/verify.h"
 
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
@@ -8,13 +10,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { TREE, SQUASHFS, RAMDISK, IPXE, KEXEC, MANIFEST, VERB_COUNT };
+enum { TREE, SQUASHFS, RAMDISK, IPXE, KEXEC, MANIFEST, INSPECT, VERIFY, VERB_COUNT };
 
 enum {
     ALL = (1 << VERB_COUNT) - 1,
     WITH_CLOSURE = 1 << TREE | 1 << SQUASHFS | 1 << MANIFEST,
-    WITH_STORE = ALL & ~(1 << RAMDISK),
+    READING = 1 << INSPECT | 1 << VERIFY,
+    WITH_STORE = ALL & ~(1 << RAMDISK | READING),
     WITH_IMAGE = 1 << TREE | 1 << SQUASHFS,
     WITH_OUTPUT = 1 << TREE | 1 << SQUASHFS | 1 << RAMDISK,
     WITH_SPEC = 1 << TREE | 1 << IPXE | 1 << KEXEC,
@@ -30,6 +34,8 @@ static const struct verb_spec verbs[VERB_COUNT] = {
     [IPXE] = { "ipxe", "TOPLEVEL", "print the script for iPXE", 1, 1 },
     [KEXEC] = { "kexec", "TOPLEVEL", "print the script for kexec", 1, 1 },
     [MANIFEST] = { "manifest", "[PATH...]", "print the manifest of the closure", 0, SIZE_MAX },
+    [INSPECT] = { "inspect", "IMAGE", "what is in a store image, and why", 1, 2 },
+    [VERIFY] = { "verify", "IMAGE", "is an image what its manifest says? is it\ndamaged?", 1, 1 },
 };
 
 static const struct option_spec options[] = {
@@ -38,7 +44,7 @@ static const struct option_spec options[] = {
     { "root", 0, OPTION_TEXT, "DIR", "look for the store below DIR",
       offsetof(struct settings, root), WITH_STORE },
     { "store-dir", 0, OPTION_TEXT, "DIR", "the store (" STORE_DIR_DEFAULT " or NIX_STORE_DIR)",
-      offsetof(struct settings, store_dir), WITH_STORE },
+      offsetof(struct settings, store_dir), WITH_STORE | READING },
     { "state-dir", 0, OPTION_TEXT, "DIR", "Nix's state (" STATE_DIR_DEFAULT " or\nNIX_STATE_DIR)",
       offsetof(struct settings, state_dir), WITH_STORE },
     { "registration", 0, OPTION_TEXT, "FILE",
@@ -56,7 +62,10 @@ static const struct option_spec options[] = {
       offsetof(struct settings, signatures), WITH_IMAGE },
     { "base", 0, OPTION_LIST, "IMAGE",
       "an image that will lie below: what it holds\nis left out; may be repeated",
-      offsetof(struct settings, bases), WITH_IMAGE },
+      offsetof(struct settings, bases), WITH_IMAGE | 1 << VERIFY },
+    { "max-size", 0, OPTION_TEXT, "SIZE",
+      "split into several images of at most that many\nbytes (or K, M, G)",
+      offsetof(struct settings, max_size), 1 << SQUASHFS },
     { "reuse", 0, OPTION_TEXT, "OLD",
       "take blocks over from an older image or tree;\nthe result is the same",
       offsetof(struct settings, reuse), WITH_IMAGE },
@@ -66,7 +75,7 @@ static const struct option_spec options[] = {
       "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")", offsetof(struct settings, compression),
       WITH_IMAGE },
     { "jobs", 'j', OPTION_TEXT, "N", "compressing and hashing threads (as many as\nCPUs)",
-      offsetof(struct settings, jobs), WITH_CLOSURE },
+      offsetof(struct settings, jobs), WITH_CLOSURE | 1 << VERIFY },
     { "prepend", 0, OPTION_LIST, "FILE",
       "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
       offsetof(struct settings, prepends), 1 << TREE | 1 << RAMDISK },
@@ -78,6 +87,14 @@ static const struct option_spec options[] = {
       offsetof(struct settings, params), WITH_SPEC },
     { "init", 0, OPTION_TEXT, "PATH", "what stage 1 starts (TOPLEVEL/init)",
       offsetof(struct settings, init), WITH_SPEC },
+    { "why", 0, OPTION_TEXT, "A B", "a shortest chain of references from A to B",
+      offsetof(struct settings, why), 1 << INSPECT },
+    { "closure", 0, OPTION_TEXT, "PATH", "the closure of a path, with its size",
+      offsetof(struct settings, closure), 1 << INSPECT },
+    { "svg", 0, OPTION_TEXT, "FILE", "draw where the bytes go", offsetof(struct settings, svg),
+      1 << INSPECT },
+    { "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct settings, json),
+      READING | WITH_IMAGE },
     { "quiet", 'q', OPTION_FLAG, NULL, "only say what is wrong", offsetof(struct settings, quiet),
       ALL },
 };
@@ -93,8 +110,9 @@ static const struct program_spec program = {
 };
 
 static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
-    [TREE] = command_tree, [SQUASHFS] = command_squashfs, [RAMDISK] = command_ramdisk,
-    [IPXE] = command_ipxe, [KEXEC] = command_kexec,       [MANIFEST] = command_manifest,
+    [TREE] = command_tree,       [SQUASHFS] = command_squashfs, [RAMDISK] = command_ramdisk,
+    [IPXE] = command_ipxe,       [KEXEC] = command_kexec,       [MANIFEST] = command_manifest,
+    [INSPECT] = command_inspect, [VERIFY] = command_verify,
 };
 
 static size_t count_dashes(const struct option_list *list)
@@ -103,6 +121,20 @@ static size_t count_dashes(const struct option_list *list)
     for (size_t i = 0; i < list->count; i++)
         count += strcmp(list->items[i], "-") == 0;
     return count;
+}
+
+/* "N", or "NK", "NM", "NG" with powers of 1024; not 0. */
+static bool parse_size(const char *text, uint64_t *ret_bytes)
+{
+    static const char units[] = "KMG";
+    struct str digits = str_from(text);
+    const char *unit = digits.len > 0 ? strchr(units, digits.data[digits.len - 1]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    digits.len -= unit != NULL;
+    if (!str_to_number(digits, UINT64_MAX >> shift, ret_bytes) || *ret_bytes == 0)
+        return false;
+    *ret_bytes <<= shift;
+    return true;
 }
 
 /* Is there one thing to take the closure from, and one on standard input at most? */
@@ -137,11 +169,18 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
         return error_set(error, "'%s' wants -o PATH", verbs[verb].name);
     if (verb == RAMDISK && settings->prepends.count + settings->stores.count == 0)
         return error_set(error, "'ramdisk' wants --prepend FILE or --store FILE");
+    if (verb == INSPECT && !settings->why != (command->arguments.count == 1))
+        return error_set(error, "'inspect' wants one IMAGE, and --why two paths: IMAGE --why A B");
     if (settings->jobs &&
         (!str_to_number(str_from(settings->jobs), PARALLEL_JOBS_MAX, &jobs) || jobs == 0))
         return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", PARALLEL_JOBS_MAX,
                          settings->jobs);
+    if (settings->max_size && !parse_size(settings->max_size, &command->max_size_bytes))
+        return error_set(error, "--max-size wants a number of bytes, or of K, M or G, not '%s'",
+                         settings->max_size);
     command->squashfs.jobs = (unsigned)jobs;
+    command->progress.is_shown = !settings->quiet && isatty(STDERR_FILENO);
+    command->squashfs.progress = &command->progress;
     return compression_parse(str_from(settings->compression), &command->squashfs.compression,
                              error);
 }
@@ -171,6 +210,7 @@ int main(int argc, char **argv)
     struct error error;
     struct arena arena;
     struct command command = { .settings = { .compression = COMPRESSION_DEFAULT },
+                               .progress = PROGRESS_NONE,
                                .arena = &arena };
     own_standard_streams();
     if (!arena_reserve(&arena, (size_t)16 << 30, &error))

@@ -213,6 +213,7 @@ static bool pack_block(void *context, unsigned number, size_t index, struct erro
         stop(packer, code);
     else
         deliver(packer, index, &parcel);
+    progress_add(packer->request->progress, block->size_bytes);
     return true;
 }
 
@@ -258,8 +259,15 @@ bool pack_run(const struct pack_request *request, struct arena scratch, struct p
     *ret_code = 0;
     for (size_t i = 0; i < ring_size; i++)
         packer.free_buffers[i] = arena_room(&scratch, packer.block_bytes);
-    if (!start_workers(&packer, &scratch, error) ||
-        !parallel_run(request->jobs, request->plan->block_count, pack_block, &packer, error))
+    if (!start_workers(&packer, &scratch, error))
+        return false;
+    uint64_t total = 0;
+    for (size_t i = 0; i < request->plan->block_count; i++)
+        total += request->plan->blocks[i].size_bytes;
+    progress_start(request->progress, "compressing", total);
+    bool done = parallel_run(request->jobs, request->plan->block_count, pack_block, &packer, error);
+    progress_end(request->progress);
+    if (!done)
         return false;
     *ret_code = packer.code;
     return !packer.has_failed;

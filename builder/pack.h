@@ -7,6 +7,7 @@
 #pragma once
 
 #include "builder/plan.h"
+#include "builder/progress.h"
 #include "builder/reuse.h"
 #include "builder/sqfs_parts.h"
 
@@ -27,6 +28,7 @@ struct pack_request {
     const struct reuse *reuse;           /* null: nothing is taken over */
     struct sqfs_range *image;
     unsigned jobs;
+    struct progress *progress; /* or null */
 };
 
 /* Appends all blocks of the plan to the image; ret_packed has room for each. Where the image cannot

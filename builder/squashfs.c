@@ -138,6 +138,7 @@ static bool write_data(struct writer *writer, const struct squashfs_options *opt
         .reuse = options->reuse,
         .image = &writer->image,
         .jobs = options->jobs,
+        .progress = options->progress,
     };
     int code;
     if (!pack_run(&request, writer->scratch, writer->packed, &code, error))
@@ -366,6 +367,24 @@ static bool finish(struct writer *writer, struct error *error)
     return check(writer, code, "finish the image", error);
 }
 
+/* Adds to each child of the root what its pieces of the blocks take, packed. */
+static void share_out(const struct writer *writer, uint64_t *path_bytes)
+{
+    const struct plan *plan = &writer->plan;
+    const struct node *nodes = writer->inventory->nodes;
+    for (size_t i = 0; i < plan->block_count; i++) {
+        const struct block *block = &plan->blocks[i];
+        for (size_t j = 0; j < block->piece_count; j++) {
+            const struct piece *piece = &plan->pieces[block->first_piece + j];
+            uint32_t top = piece->node;
+            while (nodes[top].parent != 0)
+                top = nodes[top].parent;
+            path_bytes[top - nodes[0].first_child] +=
+                (uint64_t)piece->size_bytes * writer->packed[i].size_bytes / block->size_bytes;
+        }
+    }
+}
+
 bool squashfs_write(const struct inventory *inventory, const struct squashfs_options *options,
                     int fd, uint64_t offset, struct arena scratch,
                     struct squashfs_result *ret_result, struct error *error)
@@ -377,9 +396,12 @@ bool squashfs_write(const struct inventory *inventory, const struct squashfs_opt
         return false;
     *ret_result = (struct squashfs_result){ .size_bytes = writer.image.size_bytes };
     for (size_t i = 0; i < writer.plan.block_count; i++) {
-        ret_result->data_bytes += writer.plan.blocks[i].size_bytes;
+        if (writer.packed[i].size_bytes > 0)
+            ret_result->data_bytes += writer.plan.blocks[i].size_bytes;
         if (writer.packed[i].is_reused)
             ret_result->reused_bytes += writer.plan.blocks[i].size_bytes;
     }
+    if (options->path_bytes)
+        share_out(&writer, options->path_bytes);
     return true;
 }

@@ -12,6 +12,7 @@
 
 #include "builder/compression.h"
 #include "builder/inventory.h"
+#include "builder/progress.h"
 #include "builder/reuse.h"
 
 enum { SQUASHFS_BLOCK_BYTES = 1 << 20, SQUASHFS_ALIGN_BYTES = 4096 };
@@ -20,12 +21,14 @@ struct squashfs_options {
     struct compression compression;
     const struct reuse *reuse; /* an older image to take blocks from; or null */
     unsigned jobs;             /* compressing threads, at least 1 */
-    uint64_t limit_bytes;      /* an image that grows beyond is given up; 0: none */
+    struct progress *progress; /* or null */
+    uint64_t *path_bytes; /* null, or per child of the root: takes its part of the packed blocks */
+    uint64_t limit_bytes; /* an image that grows beyond is given up; 0: none */
 };
 
 struct squashfs_result {
     uint64_t size_bytes;   /* of the image, with the padding */
-    uint64_t data_bytes;   /* that its blocks hold, unpacked */
+    uint64_t data_bytes;   /* that its blocks hold, unpacked; without blocks of zeros */
     uint64_t reused_bytes; /* of these, taken over compressed */
 };
 

@@ -57,7 +57,7 @@ full() {
 
 for name in regd-build regd; do
     program=$REGD_BUILD
-    verbs='tree squashfs ramdisk ipxe kexec manifest'
+    verbs='tree squashfs ramdisk ipxe kexec manifest inspect verify'
     if [ "$name" = regd ]; then
         program=$REGD
         verbs='boot register profile status dump verify'

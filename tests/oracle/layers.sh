@@ -2,7 +2,7 @@
 # layers.sh — do images that are stacked give the whole closure, each path once?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/layers.sh
-# shellcheck disable=SC2015,SC2094  # `A && B || C` is meant so; a command is no file
+# shellcheck disable=SC2015,SC2012,SC2046,SC2094  # `A && B || C` is meant so; a command is no file; plain names
 set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -106,5 +106,52 @@ in_tree() {
 }
 text="tree puts the lower images into the ramdisk, below the new one"
 have jq "$text" && claim "$text" in_tree
+
+# --- --max-size ----------------------------------------------------------------------------------------------
+
+# split SIZE: the parts are no larger, hold each path once, and the whole manifest each.
+split() {
+    rm -rf split parts
+    mkdir split && build squashfs -o split/store.squashfs --max-size "$1" "$toplevel" && ls split && cp -a split parts &&
+        [ "$(ls split | wc -l)" -gt 1 ] && for part in split/*; do
+            [ "$(stat -c %s "$part")" -le "$2" ] && manifest_of "$part" | cmp - manifest && [ -n "$(names "$part")" ] || exit
+        done && for part in split/*; do names "$part"; done | sort >all && uniq -d all >twice && [ ! -s twice ] &&
+        sed 's|.*/||' paths | diff all - && "$REGD_BUILD" verify split/store.squashfs $(find split -name 'store.*.squashfs' | sed 's/^/--base /')
+}
+claim 'split into images of 6 MiB: none is larger, and each path is in one' split 6M 6291456
+claim 'so it is with images of 7 000 000 bytes' split 7000000 7000000
+stacked_parts() {
+    rm -rf stack
+    for part in parts/*; do unsquashfs -q -n -f -d stack "$part" >/dev/null || return; done
+    rm stack/nix-path-registration
+    sed 's|.*/||' paths | while read -r name; do
+        diff -r --no-dereference "stack/$name" "$store/nix/store/$name" || exit
+    done
+}
+claim 'unpacked one over the other they are the store, too' stacked_parts
+split_again() {
+    rm -rf split
+    mkdir split && build squashfs -o split/store.squashfs --jobs 1 --max-size 7000000 "$toplevel" && diff -r split parts
+}
+claim 'another number of threads: the same parts, bit by bit' split_again
+fits() {
+    rm -rf split
+    mkdir split && build squashfs -o split/it --max-size 1G "$toplevel" && cmp split/it whole && [ "$(ls split)" = it ]
+}
+claim 'where one image is enough, it is the one without a limit' fits
+too_small() {
+    rm -rf split
+    mkdir split && build squashfs -o split/it --max-size 600K "$toplevel" 2>stderr && return 1
+    cat stderr
+    [ "$(wc -l <stderr)" -eq 1 ] && grep -q 'takes [0-9]* bytes in an image alone, more than the 614400' stderr && [ -z "$(ls -A split)" ]
+}
+claim 'a path that is larger than the limit alone is refused, by name' too_small
+for size in 0 x 5T '' M -1 99999999999G; do
+    wrong() {
+        build squashfs -o split/it --max-size "$size" "$toplevel" 2>stderr
+        [ $? -eq 2 ] && grep -q -e '--max-size' stderr
+    }
+    claim "--max-size '$size': status 2" wrong
+done
 
 finish

@@ -1,0 +1,410 @@
+#include "builder/inspect.h"
+
+#include "builder/image_sizes.h"
+#include "builder/output.h"
+#include "builder/report.h"
+#include "builder/treemap.h"
+
+#include "schema/base/own.h"
+#include "schema/store_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGEST_SHOWN = 20, WORKING_MEMORY_BYTES = 64 << 20 };
+
+struct inspection {
+    const struct command *command;
+    struct image image;
+    struct image_sizes sizes;
+};
+
+static void inspection_release(const struct inspection *inspection)
+{
+    image_close(&inspection->image);
+}
+
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
+/* A ramdisk of the image alone, counted as tree.c does: itself, twice what it unpacks to, since a
+ * tmpfs takes half of the memory, and some to work with. */
+static uint64_t memory_bytes(const struct inspection *inspection)
+{
+    return 3 * inspection->sizes.image_bytes + WORKING_MEMORY_BYTES;
+}
+
+static const struct image_size nothing;
+
+/* What a path of the manifest takes in this image. */
+static const struct image_size *size_of(const struct inspection *inspection, uint32_t item)
+{
+    uint32_t node = image_find(&inspection->image, inspection->image.listed.items[item].base);
+    return node ? image_sizes_of(&inspection->sizes, node) : &nothing;
+}
+
+static struct str full_path(const struct inspection *inspection, uint32_t item, struct arena *arena)
+{
+    return store_path_format(arena, inspection->command->store.store_dir,
+                             inspection->image.listed.items[item].base);
+}
+
+/* --- Names ------------------------------------------------------------------------------------ */
+
+static bool contains(struct str text, struct str part)
+{
+    return memmem(text.data, text.len, part.data, part.len);
+}
+
+/* The only item that has the part in its name. */
+static bool find_part(const struct path_list *list, struct str part, uint32_t *ret_item,
+                      struct error *error)
+{
+    size_t count = 0;
+    uint32_t first = 0, second = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (contains(list->items[i].base, part) && count++ < 2)
+            *(count == 1 ? &first : &second) = i;
+    if (count == 0)
+        return error_set(error, "no path of the image is called '%.*s'", STR_SHOWN(part));
+    if (count > 1)
+        return error_set(error, "'%.*s' can be %zu paths, %.*s and %.*s among them",
+                         STR_SHOWN(part), count, STR_SHOWN(list->items[first].base),
+                         STR_SHOWN(list->items[second].base));
+    *ret_item = first;
+    return true;
+}
+
+static bool find_item(const struct inspection *inspection, const char *given, uint32_t *ret_item,
+                      struct error *error)
+{
+    struct str base, text = str_from(given);
+    struct error ignored;
+    const struct path_list *list = &inspection->image.listed;
+    if (!store_path_parse(text, inspection->command->store.store_dir, &base, &ignored))
+        base = text;
+    uint32_t item = path_list_find(list, base);
+    if (item == NAME_NONE)
+        return find_part(list, base, ret_item, error);
+    *ret_item = item;
+    return true;
+}
+
+/* --- References ------------------------------------------------------------------------------- */
+
+/* Walks breadth first from an item. `from` tells for each item that was reached from which one,
+ * `order` the items in the order in which they were reached. References to what is not listed lead
+ * nowhere. */
+static size_t walk(const struct path_list *list, uint32_t start, uint32_t *from, uint32_t *order)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        from[i] = NAME_NONE;
+    from[start] = start;
+    order[count++] = start;
+    for (size_t at = 0; at < count; at++) {
+        const struct path_info *info = &list->items[order[at]];
+        for (size_t i = 0; i < info->reference_count; i++) {
+            uint32_t to = info->references[i];
+            if (to >= list->count || from[to] != NAME_NONE)
+                continue;
+            from[to] = order[at];
+            order[count++] = to;
+        }
+    }
+    return count;
+}
+
+static void print_path(const struct inspection *inspection, uint32_t item)
+{
+    struct arena scratch = *inspection->command->arena;
+    printf("%s\n", full_path(inspection, item, &scratch).data);
+}
+
+static cJSON *item_json(const struct inspection *inspection, uint32_t item)
+{
+    struct arena scratch = *inspection->command->arena;
+    const struct image_size *size = size_of(inspection, item);
+    struct str path = full_path(inspection, item, &scratch);
+    cJSON *object = cJSON_CreateObject();
+    report_json_text(object, "path", path, scratch);
+    cJSON_AddNumberToObject(object, "narSize",
+                            (double)inspection->image.listed.items[item].nar_size_bytes);
+    cJSON_AddBoolToObject(object, "inImage", size != &nothing);
+    cJSON_AddNumberToObject(object, "files", (double)size->file_count);
+    cJSON_AddNumberToObject(object, "directories", (double)size->directory_count);
+    cJSON_AddNumberToObject(object, "links", (double)size->link_count);
+    cJSON_AddNumberToObject(object, "size", (double)size->size_bytes);
+    cJSON_AddNumberToObject(object, "packed", (double)size->packed_bytes);
+    return object;
+}
+
+static bool explain(const struct inspection *inspection, struct error *error)
+{
+    uint32_t start, end;
+    const struct command *command = inspection->command;
+    const struct path_list *list = &inspection->image.listed;
+    struct arena scratch = *command->arena;
+    if (!find_item(inspection, command->settings.why, &start, error) ||
+        !find_item(inspection, command->arguments.items[1], &end, error))
+        return false;
+    uint32_t *from = arena_new(&scratch, uint32_t, list->count);
+    uint32_t *chain = arena_new(&scratch, uint32_t, list->count);
+    walk(list, start, from, chain);
+    if (from[end] == NAME_NONE)
+        return error_set(error, "%.*s does not need %.*s", STR_SHOWN(list->items[start].base),
+                         STR_SHOWN(list->items[end].base));
+    size_t length = 0;
+    chain[length++] = end;
+    while (chain[length - 1] != start) {
+        chain[length] = from[chain[length - 1]];
+        length++;
+    }
+    cJSON *array = command->settings.json ? cJSON_CreateArray() : NULL;
+    for (size_t i = length; i-- > 0;)
+        if (array)
+            report_json_text(array, NULL, full_path(inspection, chain[i], &scratch), scratch);
+        else
+            print_path(inspection, chain[i]);
+    return !array || report_json(array, error);
+}
+
+static int compare_items(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void print_closure(const struct inspection *inspection, const uint32_t *items, size_t count,
+                          const struct image_size *total)
+{
+    for (size_t i = 0; i < count; i++)
+        print_path(inspection, items[i]);
+    report_note(inspection->command,
+                "%zu paths, %.1f MiB, which take %.1f MiB of the image (%.0f %%)", count,
+                mebibytes(total->size_bytes), mebibytes(total->packed_bytes),
+                percent(total->packed_bytes, total->size_bytes));
+}
+
+static bool print_closure_json(const struct inspection *inspection, const uint32_t *items,
+                               size_t count, const struct image_size *total, struct error *error)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "size", (double)total->size_bytes);
+    cJSON_AddNumberToObject(object, "packed", (double)total->packed_bytes);
+    cJSON *array = cJSON_AddArrayToObject(object, "paths");
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(array, item_json(inspection, items[i]));
+    return report_json(object, error);
+}
+
+static bool show_closure(const struct inspection *inspection, struct error *error)
+{
+    uint32_t start;
+    struct image_size total = { .size_bytes = 0 };
+    const struct path_list *list = &inspection->image.listed;
+    struct arena scratch = *inspection->command->arena;
+    if (!find_item(inspection, inspection->command->settings.closure, &start, error))
+        return false;
+    uint32_t *from = arena_new(&scratch, uint32_t, list->count);
+    uint32_t *items = arena_new(&scratch, uint32_t, list->count);
+    size_t count = walk(list, start, from, items);
+    qsort(items, count, sizeof *items, compare_items);
+    for (size_t i = 0; i < count; i++) {
+        total.size_bytes += size_of(inspection, items[i])->size_bytes;
+        total.packed_bytes += size_of(inspection, items[i])->packed_bytes;
+    }
+    if (inspection->command->settings.json)
+        return print_closure_json(inspection, items, count, &total, error);
+    print_closure(inspection, items, count, &total);
+    return true;
+}
+
+/* --- The picture ------------------------------------------------------------------------------ */
+
+/* The name without its version: up to the first '-' that a digit follows. */
+static struct str package_name(struct str base)
+{
+    struct error ignored;
+    struct str name = base;
+    if (store_path_check(base, &ignored))
+        name = store_path_name(base);
+    for (size_t i = 1; i + 1 < name.len; i++)
+        if (name.data[i] == '-' && name.data[i + 1] >= '0' && name.data[i + 1] <= '9')
+            return (struct str){ name.data, i };
+    return name;
+}
+
+static struct treemap_item *list_items(const struct inspection *inspection, struct arena *arena)
+{
+    const struct image_sizes *sizes = &inspection->sizes;
+    struct treemap_item *items = arena_new(arena, struct treemap_item, sizes->count + 1);
+    for (size_t i = 0; i < sizes->count; i++) {
+        const struct image_size *size = &sizes->items[i];
+        struct str name = package_name(size->name);
+        struct str text = arena_format(
+            arena, "%.*s: %.2f MiB of the image, %.2f MiB unpacked (%.0f %%)",
+            STR_SHOWN(size->name), mebibytes(size->packed_bytes), mebibytes(size->size_bytes),
+            percent(size->packed_bytes, size->size_bytes));
+        items[i] = (struct treemap_item){
+            .label = name,
+            .note = arena_format(arena, "%.2f MiB", mebibytes(size->packed_bytes)),
+            .description = text,
+            .group = name,
+            .bytes = size->packed_bytes,
+        };
+    }
+    items[sizes->count] = (struct treemap_item){
+        .label = STR("tables"),
+        .description =
+            arena_format(arena, "names, modes, places: %.2f MiB", mebibytes(sizes->table_bytes)),
+        .group = STR("tables"),
+        .bytes = sizes->table_bytes,
+    };
+    return items;
+}
+
+static bool write_picture(const struct inspection *inspection, int fd, struct error *error)
+{
+    const char *path = inspection->command->settings.svg;
+    struct arena scratch = *inspection->command->arena;
+    const struct image_sizes *sizes = &inspection->sizes;
+    cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
+    if (!stream)
+        return error_errno(error, errno, "write %s", path);
+    struct str title =
+        arena_format(&scratch, "%s: %.1f MiB, %zu paths of %.1f MiB", inspection->image.name,
+                     mebibytes(sizes->image_bytes), inspection->image.listed.count,
+                     mebibytes(sizes->total.size_bytes));
+    const struct treemap_item *items = list_items(inspection, &scratch);
+    treemap_write(stream, title, items, sizes->count + 1, scratch);
+    return (fflush(stream) == 0 && !ferror(stream)) || error_errno(error, errno, "write %s", path);
+}
+
+static bool draw(const struct inspection *inspection, struct error *error)
+{
+    const char *path = inspection->command->settings.svg;
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    return !path ||
+           (output_open(path, inspection->command->arena, &output, error) &&
+            draft_open(output.directory, output.name, &draft, error) &&
+            write_picture(inspection, draft.fd, error) && draft_publish(&draft, 0644, error));
+}
+
+/* --- The overview ----------------------------------------------------------------------------- */
+
+static int compare_sizes(const void *left, const void *right)
+{
+    const struct image_size *a = left, *b = right;
+    int order = (a->packed_bytes < b->packed_bytes) - (a->packed_bytes > b->packed_bytes);
+    return order ? order : str_compare(a->name, b->name);
+}
+
+static size_t count_missing(const struct inspection *inspection)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < inspection->image.listed.count; i++)
+        count += size_of(inspection, i) == &nothing;
+    return count;
+}
+
+static void print_largest(const struct inspection *inspection)
+{
+    const struct image_sizes *sizes = &inspection->sizes;
+    struct arena scratch = *inspection->command->arena;
+    struct image_size *order = arena_new(&scratch, struct image_size, sizes->count);
+    memcpy(order, sizes->items, sizes->count * sizeof *order);
+    qsort(order, sizes->count, sizeof *order, compare_sizes);
+    printf("\n%10s %10s %6s  the largest\n", "in image", "unpacked", "ratio");
+    for (size_t i = 0; i < sizes->count && i < LARGEST_SHOWN; i++) {
+        struct error line; /* printed as one, so that no name can break it */
+        char columns[64];
+        snprintf(columns, sizeof columns, "%6.2f MiB %6.2f MiB %4.0f %%",
+                 mebibytes(order[i].packed_bytes), mebibytes(order[i].size_bytes),
+                 percent(order[i].packed_bytes, order[i].size_bytes));
+        error_set(&line, "%.*s", STR_SHOWN(order[i].name));
+        error_print(stdout, columns, &line);
+    }
+}
+
+static void print_overview(const struct inspection *inspection)
+{
+    const struct image *image = &inspection->image;
+    const struct image_sizes *sizes = &inspection->sizes;
+    const struct image_size *total = &sizes->total;
+    size_t missing = count_missing(inspection);
+    printf("image     %.1f MiB, %s, blocks of %u KiB\n", mebibytes(sizes->image_bytes),
+           image->file.compression_name, image->file.super.block_bytes >> 10);
+    printf("paths     %zu", image->listed.count);
+    if (missing)
+        printf(", %zu of them not in this image", missing);
+    printf("\nfiles     %llu, and %llu directories, %llu links\n",
+           (unsigned long long)total->file_count, (unsigned long long)total->directory_count,
+           (unsigned long long)total->link_count);
+    printf("contents  %.1f MiB, in the image %.1f MiB (%.0f %%)\n", mebibytes(total->size_bytes),
+           mebibytes(total->packed_bytes), percent(total->packed_bytes, total->size_bytes));
+    printf("tables    %.1f MiB\n", mebibytes(sizes->table_bytes));
+    printf("memory    needs about %.0f MiB to boot, besides the system's own initial ramdisk\n",
+           mebibytes(memory_bytes(inspection)));
+    print_largest(inspection);
+}
+
+static bool print_overview_json(const struct inspection *inspection, struct error *error)
+{
+    const struct image *image = &inspection->image;
+    const struct image_sizes *sizes = &inspection->sizes;
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "image", (double)sizes->image_bytes);
+    cJSON_AddStringToObject(object, "compressor", image->file.compression_name);
+    cJSON_AddNumberToObject(object, "blockSize", image->file.super.block_bytes);
+    cJSON_AddNumberToObject(object, "files", (double)sizes->total.file_count);
+    cJSON_AddNumberToObject(object, "directories", (double)sizes->total.directory_count);
+    cJSON_AddNumberToObject(object, "links", (double)sizes->total.link_count);
+    cJSON_AddNumberToObject(object, "size", (double)sizes->total.size_bytes);
+    cJSON_AddNumberToObject(object, "packed", (double)sizes->total.packed_bytes);
+    cJSON_AddNumberToObject(object, "tables", (double)sizes->table_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)memory_bytes(inspection));
+    cJSON *paths = cJSON_AddArrayToObject(object, "paths");
+    for (uint32_t i = 0; i < image->listed.count; i++)
+        cJSON_AddItemToArray(paths, item_json(inspection, i));
+    return report_json(object, error);
+}
+
+static bool answer(const struct inspection *inspection, struct error *error)
+{
+    const struct settings *settings = &inspection->command->settings;
+    if (settings->why)
+        return explain(inspection, error);
+    if (settings->closure)
+        return show_closure(inspection, error);
+    if (settings->json)
+        return print_overview_json(inspection, error);
+    print_overview(inspection);
+    return true;
+}
+
+bool command_inspect(struct command *command, struct error *error)
+{
+    const char *name = command->arguments.items[0];
+    cleanup(inspection_release) struct inspection inspection = { .command = command };
+    cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_errno(error, errno, "open %s", name);
+    if (!image_open(fd, 0, name, command->store.store_dir, 1, command->arena, &inspection.image,
+                    error))
+        return false;
+    inspection.sizes = image_sizes_take(&inspection.image, command->arena);
+    if (!answer(&inspection, error) || !draw(&inspection, error))
+        return error_in(error, "%s", name);
+    return true;
+}

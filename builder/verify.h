@@ -1,0 +1,30 @@
+/* verify.h — is an image what its manifest says, and was it damaged?
+ *
+ * Found    mismatched   a path whose NAR hash is not the manifest's
+ *          wrong size   its NAR has another size; its hash is not computed then
+ *          missing      it is in the manifest, and neither in this image nor, with the same hash, in
+ *                       one that --base names (those are to be verified themselves)
+ *          unreadable   its data is damaged
+ *          stray        it is in the image's root and not in the manifest
+ *          not closed   it refers to a path that is not in the manifest
+ *          disagreeing  nix-path-registration.json says something else of it than the manifest
+ *          metadata     a mode, owner, time or another field that no hash covers
+ *          layout       the image's own structure, see image_check.h
+ * Refused  An image whose tables do not fit together; the first cause is named.
+ *
+ * A changed bit is found wherever it changes what is read: in contents, names, modes and targets by
+ * the hashes, elsewhere by the fields' only right values. What cannot be found without a second copy
+ * of the image (SHA256SUMS beside a tree is one): a change of the manifest's derivers, of the
+ * signatures and content addresses in nix-path-registration.json, of the compressor's level in its
+ * options to another possible one, and of compressed bytes to others that unpack to the same, such
+ * as unused bits, or a match found elsewhere. Measured, of single bits in compressed tables: zstd
+ * 0.3 %, gzip 0.2 %, lz4 2.5 %, xz none of 2272; in file data zstd and lz4 0.1 %, others none of 2300.
+ *
+ * Work     Each path's data is unpacked and hashed once; a hostile image can make it as long as the
+ *          sizes in its manifest say, no longer.
+ */
+#pragma once
+
+#include "builder/command.h"
+
+must_check bool command_verify(struct command *command, struct error *error);
