@@ -101,6 +101,22 @@ static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t si
                      : LZ4_compress_fast_extState(context, in, out, (int)size, room, 1);
 }
 
+/* --- What cannot be compressed ------------------------------------------------------------------ */
+
+/* A slow compressor takes as long for data that is compressed already as for any other, so a fast one
+ * is asked first. */
+static bool is_slow(SQFS_COMPRESSOR id, int level)
+{
+    return id == SQFS_COMP_XZ || (id == SQFS_COMP_ZSTD && level >= 10);
+}
+
+static bool is_incompressible(ZSTD_CCtx *probe, const void *in, size_t size, void *out,
+                              size_t out_size)
+{
+    size_t length = ZSTD_compressCCtx(probe, out, out_size, in, size, 1);
+    return ZSTD_isError(length) || length >= size;
+}
+
 /* --- As libsquashfs wants it -------------------------------------------------------------------- */
 
 static const struct {
@@ -117,7 +133,9 @@ struct compressor {
     sqfs_compressor_t base;
     sqfs_compressor_t *inner; /* the library's; owned */
     const struct engine *engine;
-    void *context; /* of the engine; owned */
+    void *context;    /* of the engine; owned */
+    ZSTD_CCtx *probe; /* null: not needed; owned */
+    bool has_probe;
     int level;
     size_t block_bytes;
 };
@@ -132,6 +150,7 @@ static void destroy(sqfs_object_t *object)
     struct compressor *compressor = of(object);
     if (compressor->context)
         compressor->engine->end(compressor->context);
+    ZSTD_freeCCtx(compressor->probe);
     sqfs_part_destroy(compressor->inner);
     free(compressor);
 }
@@ -155,6 +174,8 @@ static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 si
                          sqfs_u32 out_size)
 {
     const struct compressor *compressor = of(base);
+    if (compressor->probe && is_incompressible(compressor->probe, in, size, out, out_size))
+        return 0;
     sqfs_s32 length = compressor->context
                           ? compressor->engine->compress(compressor->context, compressor->level, in,
                                                          size, out, out_size)
@@ -166,7 +187,7 @@ static sqfs_object_t *copy(const sqfs_object_t *object);
 
 /* Takes `inner` over, which may be null; null if there is no memory. */
 static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *engine, int level,
-                               size_t block_bytes)
+                               size_t block_bytes, bool has_probe)
 {
     struct compressor *compressor = calloc(1, sizeof *compressor);
     if (!compressor || !inner) {
@@ -186,10 +207,12 @@ static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *en
         .engine = engine,
         .level = level,
         .block_bytes = block_bytes,
+        .probe = has_probe ? ZSTD_createCCtx() : NULL,
+        .has_probe = has_probe,
     };
     if (engine->start)
         compressor->context = engine->start(level, block_bytes);
-    if (!engine->start || compressor->context)
+    if ((!engine->start || compressor->context) && (!has_probe || compressor->probe))
         return &compressor->base;
     destroy(&compressor->base.base);
     return NULL;
@@ -198,8 +221,9 @@ static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *en
 static sqfs_object_t *copy(const sqfs_object_t *object)
 {
     const struct compressor *compressor = of(object);
-    sqfs_compressor_t *copied = make(sqfs_copy(compressor->inner), compressor->engine,
-                                     compressor->level, compressor->block_bytes);
+    sqfs_compressor_t *copied =
+        make(sqfs_copy(compressor->inner), compressor->engine, compressor->level,
+             compressor->block_bytes, compressor->has_probe);
     return (sqfs_object_t *)copied;
 }
 
@@ -225,7 +249,7 @@ int compressor_make(const struct compression *compression, size_t block_bytes,
     code = sqfs_compressor_create(&config, &inner);
     if (code < 0)
         return code;
-    *ret_compressor =
-        make(inner, &known[compression->kind].engine, compression->level, block_bytes);
+    *ret_compressor = make(inner, &known[compression->kind].engine, compression->level, block_bytes,
+                           is_slow(config.id, compression->level));
     return *ret_compressor ? 0 : SQFS_ERROR_ALLOC;
 }

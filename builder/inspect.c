@@ -148,17 +148,29 @@ static cJSON *item_json(const struct inspection *inspection, uint32_t item)
     return object;
 }
 
+/* The chain stands with its end first. */
+static bool print_chain_json(const struct inspection *inspection, const uint32_t *chain,
+                             size_t length, struct error *error)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = length; i-- > 0;) {
+        struct arena scratch = *inspection->command->arena;
+        struct str path = full_path(inspection, chain[i], &scratch);
+        report_json_text(array, NULL, path, scratch);
+    }
+    return report_json(array, error);
+}
+
 static bool explain(const struct inspection *inspection, struct error *error)
 {
     uint32_t start, end;
     const struct command *command = inspection->command;
     const struct path_list *list = &inspection->image.listed;
-    struct arena scratch = *command->arena;
     if (!find_item(inspection, command->settings.why, &start, error) ||
         !find_item(inspection, command->arguments.items[1], &end, error))
         return false;
-    uint32_t *from = arena_new(&scratch, uint32_t, list->count);
-    uint32_t *chain = arena_new(&scratch, uint32_t, list->count);
+    uint32_t *from = arena_new(command->arena, uint32_t, list->count);
+    uint32_t *chain = arena_new(command->arena, uint32_t, list->count);
     walk(list, start, from, chain);
     if (from[end] == NAME_NONE)
         return error_set(error, "%.*s does not need %.*s", STR_SHOWN(list->items[start].base),
@@ -169,13 +181,11 @@ static bool explain(const struct inspection *inspection, struct error *error)
         chain[length] = from[chain[length - 1]];
         length++;
     }
-    cJSON *array = command->settings.json ? cJSON_CreateArray() : NULL;
+    if (command->settings.json)
+        return print_chain_json(inspection, chain, length, error);
     for (size_t i = length; i-- > 0;)
-        if (array)
-            report_json_text(array, NULL, full_path(inspection, chain[i], &scratch), scratch);
-        else
-            print_path(inspection, chain[i]);
-    return !array || report_json(array, error);
+        print_path(inspection, chain[i]);
+    return true;
 }
 
 static int compare_items(const void *left, const void *right)
@@ -212,11 +222,11 @@ static bool show_closure(const struct inspection *inspection, struct error *erro
     uint32_t start;
     struct image_size total = { .size_bytes = 0 };
     const struct path_list *list = &inspection->image.listed;
-    struct arena scratch = *inspection->command->arena;
+    struct arena *arena = inspection->command->arena;
     if (!find_item(inspection, inspection->command->settings.closure, &start, error))
         return false;
-    uint32_t *from = arena_new(&scratch, uint32_t, list->count);
-    uint32_t *items = arena_new(&scratch, uint32_t, list->count);
+    uint32_t *from = arena_new(arena, uint32_t, list->count);
+    uint32_t *items = arena_new(arena, uint32_t, list->count);
     size_t count = walk(list, start, from, items);
     qsort(items, count, sizeof *items, compare_items);
     for (size_t i = 0; i < count; i++) {

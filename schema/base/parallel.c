@@ -53,19 +53,20 @@ bool parallel_run(unsigned jobs, size_t count, parallel_task *task, void *contex
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .failed = count,
     };
-    struct worker workers[PARALLEL_JOBS_MAX];
+    struct worker own = { .shared = &shared }, others[PARALLEL_JOBS_MAX];
     assert(jobs > 0 && jobs <= PARALLEL_JOBS_MAX);
     if (jobs > count)
         jobs = count ? (unsigned)count : 1;
     unsigned started = 1;
-    for (unsigned i = 0; i < jobs; i++)
-        workers[i] = (struct worker){ .shared = &shared, .number = i };
-    while (started < jobs &&
-           pthread_create(&workers[started].thread, NULL, take_tasks, &workers[started]) == 0)
-        started++;
-    take_tasks(&workers[0]);
+    for (; started < jobs; started++) {
+        struct worker *other = &others[started];
+        *other = (struct worker){ .shared = &shared, .number = started };
+        if (pthread_create(&other->thread, NULL, take_tasks, other) != 0)
+            break;
+    }
+    take_tasks(&own);
     for (unsigned i = 1; i < started; i++)
-        pthread_join(workers[i].thread, NULL);
+        pthread_join(others[i].thread, NULL);
     if (shared.failed == count)
         return true;
     *error = shared.failure;
