@@ -1,5 +1,10 @@
 #include "builder/image_check.h"
 
+#include "builder/squashfs.h"
+
+#include "schema/base/own.h"
+#include "schema/digest.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,24 +119,73 @@ static void check_places(const struct checking *checking)
                           wide(checking->image->file.super.used_bytes)));
 }
 
-static bool check_padding(const struct checking *checking, struct error *error)
+/* The SHA-256 as squashfs.h says it. */
+static bool hash_image(const struct checking *checking, struct hash *ret_hash, struct error *error)
 {
-    static const unsigned char zeros[IMAGE_ALIGN_BYTES];
-    unsigned char bytes[IMAGE_ALIGN_BYTES];
+    enum { BUFFER_BYTES = 1 << 20 };
     const struct image_file *file = &checking->image->file;
+    struct arena scratch = *checking->arena;
+    unsigned char *buffer = arena_room(&scratch, BUFFER_BYTES);
+    cleanup(digest_release) struct digest digest = digest_start();
     uint64_t used = file->super.used_bytes;
-    uint64_t padding = (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES;
-    if (file->size_bytes != used + padding) {
-        find(checking, "padding",
-             arena_format(checking->arena, "the image has %llu bytes, expected %llu",
-                          wide(file->size_bytes), wide(used + padding)));
+    for (uint64_t at = IMAGE_SUPER_BYTES; at < used;) {
+        size_t some = used - at < BUFFER_BYTES ? (size_t)(used - at) : BUFFER_BYTES;
+        if (!image_file_read(file, at, buffer, some, error))
+            return false;
+        digest_add(&digest, buffer, some);
+        at += some;
+    }
+    if (!image_file_read(file, 0, buffer, IMAGE_SUPER_BYTES, error))
+        return false;
+    digest_add(&digest, buffer, IMAGE_SUPER_BYTES);
+    *ret_hash = digest_finish(&digest);
+    return true;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t count)
+{
+    bool zero = true;
+    for (size_t i = 0; i < count; i++)
+        zero = zero && bytes[i] == 0;
+    return zero;
+}
+
+/* What stands behind the image: zeros, and where our builder made it a checksum at the end. */
+static bool check_end(const struct checking *checking, const unsigned char *bytes, size_t size,
+                      struct error *error)
+{
+    size_t magic_bytes = SQUASHFS_CHECKSUM_BYTES - HASH_BYTES;
+    if (is_zero(bytes, size))
+        return true;
+    if (size < SQUASHFS_CHECKSUM_BYTES || !is_zero(bytes, size - SQUASHFS_CHECKSUM_BYTES) ||
+        memcmp(bytes + size - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC, magic_bytes) != 0) {
+        find(checking, "padding", STR("it is neither of zeros nor a checksum"));
         return true;
     }
-    if (!image_file_read(file, used, bytes, (size_t)padding, error))
+    struct hash hash;
+    if (!hash_image(checking, &hash, error))
         return false;
-    if (memcmp(bytes, zeros, (size_t)padding) != 0)
-        find(checking, "padding", STR("it is not of zeros"));
+    if (memcmp(hash.bytes, bytes + size - HASH_BYTES, HASH_BYTES) != 0)
+        find(checking, "checksum", STR("it is not that of the image"));
     return true;
+}
+
+static bool check_padding(const struct checking *checking, struct error *error)
+{
+    unsigned char bytes[2 * IMAGE_ALIGN_BYTES];
+    const struct image_file *file = &checking->image->file;
+    uint64_t used = file->super.used_bytes;
+    uint64_t least = (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES;
+    uint64_t padding = file->size_bytes - used;
+    bool wider = least < SQUASHFS_CHECKSUM_BYTES && padding == least + IMAGE_ALIGN_BYTES;
+    if (padding != least && !wider) {
+        find(checking, "padding",
+             arena_format(checking->arena, "the image has %llu bytes, expected %llu",
+                          wide(file->size_bytes), wide(used + least)));
+        return true;
+    }
+    return image_file_read(file, used, bytes, (size_t)padding, error) &&
+           check_end(checking, bytes, (size_t)padding, error);
 }
 
 /* --- The super block and the options ---------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include "builder/image_sizes.h"
 #include "builder/output.h"
 #include "builder/report.h"
+#include "builder/tree.h"
 #include "builder/treemap.h"
 
 #include "schema/base/own.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGEST_SHOWN = 20, WORKING_MEMORY_BYTES = 64 << 20 };
+enum { LARGEST_SHOWN = 20 };
 
 struct inspection {
     const struct command *command;
@@ -40,7 +41,7 @@ static double percent(uint64_t part, uint64_t whole)
  * tmpfs takes half of the memory, and some to work with. */
 static uint64_t memory_bytes(const struct inspection *inspection)
 {
-    return 3 * inspection->sizes.image_bytes + WORKING_MEMORY_BYTES;
+    return 3 * inspection->sizes.image_bytes + TREE_WORKING_BYTES;
 }
 
 static const struct image_size nothing;

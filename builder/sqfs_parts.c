@@ -3,6 +3,7 @@
 #include <sqfs/error.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 void sqfs_part_destroy(void *object)
@@ -44,6 +45,12 @@ static int range_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer
         range->code = EFBIG;
         return SQFS_ERROR_IO;
     }
+    if (offset == 0 && size == sizeof range->super)
+        memcpy(range->super, buffer, size);
+    else if (offset != range->size_bytes || offset < sizeof range->super)
+        return SQFS_ERROR_SEQUENCE;
+    else if (range->digest.context) /* what comes behind the hash is not in it */
+        digest_add(&range->digest, buffer, size);
     while (size > 0) {
         ssize_t put = pwrite(range->fd, at, size, (off_t)(range->offset + offset));
         if (put < 0 && errno == EINTR)
@@ -67,17 +74,12 @@ static sqfs_u64 range_get_size(const sqfs_file_t *file)
     return ((const struct sqfs_range *)file)->size_bytes;
 }
 
-/* The library cuts the file back when it drops data that is there already. */
+/* Nothing is taken back. */
 static int range_truncate(sqfs_file_t *file, sqfs_u64 size)
 {
-    struct sqfs_range *range = (struct sqfs_range *)file;
-    if (ftruncate(range->fd, (off_t)(range->offset + size)) < 0) {
-        range->doing = "cut";
-        range->code = errno;
-        return SQFS_ERROR_IO;
-    }
-    range->size_bytes = size;
-    return 0;
+    (void)file;
+    (void)size;
+    return SQFS_ERROR_UNSUPPORTED;
 }
 
 void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_t limit_bytes)
@@ -93,5 +95,17 @@ void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_
         .fd = fd,
         .offset = offset,
         .limit_bytes = limit_bytes,
+        .digest = digest_start(),
     };
+}
+
+struct hash sqfs_range_hash(struct sqfs_range *range)
+{
+    digest_add(&range->digest, range->super, sizeof range->super);
+    return digest_finish(&range->digest);
+}
+
+void sqfs_range_release(struct sqfs_range *range)
+{
+    digest_release(&range->digest);
 }

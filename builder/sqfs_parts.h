@@ -2,23 +2,34 @@
  */
 #pragma once
 
+#include "schema/digest.h"
+
 #include <sqfs/io.h>
+#include <sqfs/super.h>
 
 #include <stdint.h>
 
 /* A range of an output file that is an image, as libsquashfs wants a file. It starts at `offset` and
- * grows; the file's position is not used. Lives in its owner's struct. */
+ * grows; the file's position is not used. But for the super block, which may be written again, it is
+ * written from front to end, and hashed meanwhile. Lives in its owner's struct. */
 struct sqfs_range {
     sqfs_file_t base;
     int fd;
     uint64_t offset;
     uint64_t size_bytes;
     uint64_t limit_bytes;
-    const char *doing; /* of the first failure: "read back" or "write" */
-    int code;          /* its errno; EFBIG: the limit was reached */
+    const char *doing;                         /* of the first failure: "read back" or "write" */
+    int code;                                  /* its errno; EFBIG: the limit was reached */
+    struct digest digest;                      /* of what follows the super block; owned */
+    unsigned char super[sizeof(sqfs_super_t)]; /* as it was written last */
 };
 
 void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_t limit_bytes);
+
+/* The SHA-256 of all that follows the super block, and then the super block; once. */
+struct hash sqfs_range_hash(struct sqfs_range *range);
+
+void sqfs_range_release(struct sqfs_range *range);
 
 /* sqfs_destroy for what may be null. */
 void sqfs_part_destroy(void *object);

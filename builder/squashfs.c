@@ -52,6 +52,7 @@ static void writer_release(struct writer *writer)
     sqfs_part_destroy(writer->ids);
     sqfs_part_destroy(writer->fragments);
     sqfs_part_destroy(writer->compressor);
+    sqfs_range_release(&writer->image);
 }
 
 static const char *reason(int code)
@@ -353,17 +354,26 @@ static bool write_tables(struct writer *writer, struct error *error)
     return check(writer, code, "write the tables", error);
 }
 
+/* The checksum stands at the very end, behind zeros. */
 static bool finish(struct writer *writer, struct error *error)
 {
-    static const char zeros[SQUASHFS_ALIGN_BYTES];
     sqfs_file_t *file = &writer->image.base;
+    uint64_t used = writer->image.size_bytes;
+    char end[2 * SQUASHFS_ALIGN_BYTES] = "";
+    size_t past = (size_t)(used % SQUASHFS_ALIGN_BYTES);
+    size_t room = SQUASHFS_ALIGN_BYTES - past;
+    if (room < SQUASHFS_CHECKSUM_BYTES)
+        room += SQUASHFS_ALIGN_BYTES;
     writer->super.inode_count = (sqfs_u32)writer->inventory->count;
     writer->super.root_inode_ref = writer->references[0];
-    writer->super.bytes_used = writer->image.size_bytes;
-    size_t past = (size_t)(writer->image.size_bytes % SQUASHFS_ALIGN_BYTES);
+    writer->super.bytes_used = used;
     int code = sqfs_super_write(&writer->super, file);
-    if (code == 0 && past > 0)
-        code = file->write_at(file, writer->image.size_bytes, zeros, SQUASHFS_ALIGN_BYTES - past);
+    struct hash hash = sqfs_range_hash(&writer->image);
+    memcpy(end + room - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC,
+           SQUASHFS_CHECKSUM_BYTES - HASH_BYTES);
+    memcpy(end + room - HASH_BYTES, hash.bytes, HASH_BYTES);
+    if (code == 0)
+        code = file->write_at(file, used, end, room);
     return check(writer, code, "finish the image", error);
 }
 

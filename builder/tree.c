@@ -13,9 +13,6 @@
 
 #define RAMDISK_OLD_NAME "initrd.gz"
 
-/* The kernel unpacks a ramdisk into a tmpfs of half the memory that is left beside it. */
-enum { WORKING_MEMORY_BYTES = 64 << 20 };
-
 /* A file of the tree. */
 struct entry {
     const char *name;
@@ -152,8 +149,7 @@ static bool write_ramdisk(struct building *building, struct error *error)
     result->ramdisk_bytes = ramdisk.size_bytes;
     for (size_t i = 0; i <= building->request->base_count; i++)
         result->unpacked_bytes += building->layers[i].size_bytes;
-    result->memory_bytes =
-        result->ramdisk_bytes + 2 * result->unpacked_bytes + WORKING_MEMORY_BYTES;
+    result->memory_bytes = result->ramdisk_bytes + 2 * result->unpacked_bytes + TREE_WORKING_BYTES;
     return true;
 }
 

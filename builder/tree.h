@@ -42,6 +42,10 @@ struct tree_result {
  * or a quarter. */
 enum { TREE_UNPACK_FACTOR = 4 };
 
+/* What a system needs besides: the kernel unpacks a ramdisk into a tmpfs of half the memory that is
+ * left beside it. */
+enum { TREE_WORKING_BYTES = 64 << 20 };
+
 /* Writes the whole tree into the draft, the store image straight into its place in the ramdisk. */
 must_check bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                            struct arena *arena, struct tree_result *ret_result,

@@ -12,13 +12,13 @@
  *          layout       the image's own structure, see image_check.h
  * Refused  An image whose tables do not fit together; the first cause is named.
  *
- * A changed bit is found wherever it changes what is read: in contents, names, modes and targets by
- * the hashes, elsewhere by the fields' only right values. What cannot be found without a second copy
- * of the image (SHA256SUMS beside a tree is one): a change of the manifest's derivers, of the
- * signatures and content addresses in nix-path-registration.json, of the compressor's level in its
- * options to another possible one, and of compressed bytes to others that unpack to the same, such
- * as unused bits, or a match found elsewhere. Measured, of single bits in compressed tables: zstd
- * 0.3 %, gzip 0.2 %, lz4 2.5 %, xz none of 2272; in file data zstd and lz4 0.1 %, others none of 2300.
+ * A changed bit of an image of ours is always found: its checksum covers them all (squashfs.h), and
+ * other findings say where it is. Images of other builders have none. Of these a bit is found
+ * wherever it changes what is read: in contents, names, modes and targets by the hashes, elsewhere by
+ * the fields' only right values; not in the manifest's derivers, in signatures and content addresses,
+ * in the compressor's level, and in compressed bytes that unpack to the same, such as unused bits.
+ * Measured, of single bits in compressed tables: zstd 0.3 %, gzip 0.2 %, lz4 2.5 %, xz none of 2272;
+ * in file data zstd and lz4 0.1 %, others none of 2300.
  *
  * Work     Each path's data is unpacked and hashed once; a hostile image can make it as long as the
  *          sizes in its manifest say, no longer.
