@@ -5,6 +5,7 @@
 #include "builder/newc.h"
 #include "builder/output.h"
 #include "builder/ramdisk.h"
+#include "builder/report.h"
 #include "builder/script.h"
 #include "builder/split.h"
 #include "builder/tree.h"
@@ -13,10 +14,8 @@
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,26 +51,6 @@ static bool files_open(const struct option_list *names, struct arena *arena, str
     return true;
 }
 
-static void say(const struct command *command, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void say(const struct command *command, const char *format, ...)
-{
-    if (command->settings.quiet)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("regd-build: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
-
-static double mebibytes(uint64_t bytes)
-{
-    return (double)bytes / (1 << 20);
-}
-
 static double seconds_since(const struct timespec *start)
 {
     struct timespec now;
@@ -79,16 +58,11 @@ static double seconds_since(const struct timespec *start)
     return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole ? 100.0 * (double)part / (double)whole : 100.0;
-}
-
 /* iPXE on BIOS machines puts what it loads below 4 GiB, where devices leave it about half. */
 static void warn_if_large(const struct command *command, uint64_t ramdisk_bytes)
 {
     if (ramdisk_bytes >= (uint64_t)2 << 30)
-        say(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
+        report_note(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
 }
 
 /* The command line has one of the files at most. */
@@ -138,12 +112,12 @@ static const struct squashfs_options *open_reuse(struct command *command, struct
     if (!request.path)
         return &command->squashfs;
     if (!reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
-        say(command, "nothing is reused: %s", error.sentence);
+        report_note(command, "nothing is reused: %s", error.sentence);
         return &command->squashfs;
     }
     if (reuse->damaged > 0)
-        say(command, "%s is damaged: %zu of its blocks cannot be reused", request.path,
-            reuse->damaged);
+        report_note(command, "%s is damaged: %zu of its blocks cannot be reused", request.path,
+                    reuse->damaged);
     command->squashfs.reuse = reuse;
     return &command->squashfs;
 }
@@ -165,30 +139,18 @@ static cJSON *summary_json(const struct command *command, const struct image_sou
     return object;
 }
 
-/* Prints and frees it. */
-static bool print_json(cJSON *object, struct error *error)
-{
-    char *text = cJSON_Print(object);
-    cJSON_Delete(object);
-    if (!text)
-        return error_set(error, "out of memory");
-    printf("%s\n", text);
-    cJSON_free(text);
-    return true;
-}
-
 static void say_held(const struct command *command, const struct image_source *source)
 {
     if (command->settings.bases.count > 0)
-        say(command, "%zu of %zu paths are in the images below", source->held_count,
-            source->closure.paths.count);
+        report_note(command, "%zu of %zu paths are in the images below", source->held_count,
+                    source->closure.paths.count);
 }
 
 static void say_reused(const struct command *command, const struct squashfs_result *result)
 {
     if (command->squashfs.reuse)
-        say(command, "%.1f MiB of %.1f MiB were taken over compressed",
-            mebibytes(result->reused_bytes), mebibytes(result->data_bytes));
+        report_note(command, "%.1f MiB of %.1f MiB were taken over compressed",
+                    report_mebibytes(result->reused_bytes), report_mebibytes(result->data_bytes));
 }
 
 static bool read_spec(struct command *command, struct boot_spec *ret_spec, struct error *error)
@@ -262,12 +224,14 @@ bool command_squashfs(struct command *command, struct error *error)
         !(command->max_size_bytes ? write_split : write_whole)(
             command, &output, &source, open_reuse(command, &reuse), &result, &names, error))
         return false;
-    say(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path,
-        mebibytes(result.size_bytes), percent(result.size_bytes, source.inventory.file_bytes),
-        mebibytes(source.inventory.file_bytes), source.closure.paths.count, seconds_since(&start));
+    report_note(command, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s", path,
+                report_mebibytes(result.size_bytes),
+                report_percent(result.size_bytes, source.inventory.file_bytes),
+                report_mebibytes(source.inventory.file_bytes), source.closure.paths.count,
+                seconds_since(&start));
     if (names.count > 1)
-        say(command, "in %zu images, from %s up to %s", names.count, names.items[names.count - 1],
-            names.items[0]);
+        report_note(command, "in %zu images, from %s up to %s", names.count,
+                    names.items[names.count - 1], names.items[0]);
     say_held(command, &source);
     say_reused(command, &result);
     if (!command->settings.json)
@@ -276,7 +240,7 @@ bool command_squashfs(struct command *command, struct error *error)
     cJSON *images = cJSON_AddArrayToObject(object, "images");
     for (size_t i = 0; i < names.count; i++)
         cJSON_AddItemToArray(images, cJSON_CreateString(names.items[i]));
-    return print_json(object, error);
+    return report_json(object, error);
 }
 
 /* Refuses what the format cannot hold, before the first byte is written. */
@@ -326,7 +290,7 @@ bool command_ramdisk(struct command *command, struct error *error)
     if (!write_ramdisk(command, &prepends, &stores, &ramdisk, error) ||
         !draft_publish(&draft, 0644, error))
         return false;
-    say(command, "%s: %.1f MiB", path, mebibytes(ramdisk.size_bytes));
+    report_note(command, "%s: %.1f MiB", path, report_mebibytes(ramdisk.size_bytes));
     warn_if_large(command, ramdisk.size_bytes);
     return true;
 }
@@ -351,14 +315,15 @@ bool command_kexec(struct command *command, struct error *error)
 static void say_tree(const struct command *command, const struct image_source *source,
                      const struct tree_result *result, double seconds)
 {
-    say(command,
+    report_note(
+        command,
         "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %zu paths), "
         "%.1f s; needs about %.0f MiB of memory to boot",
-        command->settings.output, mebibytes(result->ramdisk_bytes),
-        mebibytes(result->image.size_bytes),
-        percent(result->image.size_bytes, source->inventory.file_bytes),
-        mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
-        mebibytes(result->memory_bytes));
+        command->settings.output, report_mebibytes(result->ramdisk_bytes),
+        report_mebibytes(result->image.size_bytes),
+        report_percent(result->image.size_bytes, source->inventory.file_bytes),
+        report_mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
+        report_mebibytes(result->memory_bytes));
     warn_if_large(command, result->ramdisk_bytes);
 }
 
@@ -408,5 +373,5 @@ bool command_tree(struct command *command, struct error *error)
     cJSON *object = summary_json(command, &source, &result.image, seconds_since(&start));
     cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result.ramdisk_bytes);
     cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result.memory_bytes);
-    return print_json(object, error);
+    return report_json(object, error);
 }

@@ -225,16 +225,13 @@ static bool read_path(const struct work *work, uint32_t top, struct nar_stream *
 
 static bool compare_nar(const struct top *top, const struct nar *nar, struct error *error)
 {
-    char expected[HASH_HEX_LENGTH], found[HASH_HEX_LENGTH];
     const struct path_info *info = top->info;
-    if (!hash_equal(&nar->hash, &info->nar_hash)) {
-        hash_format_hex(info->nar_hash.bytes, HASH_BYTES, expected);
-        hash_format_hex(nar->hash.bytes, HASH_BYTES, found);
+    if (!hash_equal(&nar->hash, &info->nar_hash))
         return error_set(error,
-                         "%.*s is not what was registered: its NAR hash is sha256:%.*s and should "
-                         "be sha256:%.*s",
-                         STR_ARG(info->base), HASH_HEX_LENGTH, found, HASH_HEX_LENGTH, expected);
-    }
+                         "%.*s is not what was registered: its NAR hash is sha256:%s and should "
+                         "be sha256:%s",
+                         STR_ARG(info->base), hash_to_hex(&nar->hash).text,
+                         hash_to_hex(&info->nar_hash).text);
     if (info->nar_size_bytes && nar->size_bytes != info->nar_size_bytes)
         return error_set(error,
                          "%.*s is not what was registered: its NAR has %llu bytes and should have "
@@ -315,9 +312,7 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
     for (unsigned i = 0; i < options->jobs; i++)
         if (!arena_reserve(&work.arenas[i], worker_bytes, error))
             return false;
-    /* Loads the library while there is one thread. */
     hash_extra_files(&work, count);
-    digest_sha256(STR(""));
     progress_start(work.progress, "reading", inventory->file_bytes);
     bool done = parallel_run(options->jobs, work.top_count, read_top, &work, error);
     progress_end(work.progress);

@@ -27,16 +27,6 @@ static void inspection_release(const struct inspection *inspection)
     image_close(&inspection->image);
 }
 
-static double mebibytes(uint64_t bytes)
-{
-    return (double)bytes / (1 << 20);
-}
-
-static double percent(uint64_t part, uint64_t whole)
-{
-    return whole ? 100.0 * (double)part / (double)whole : 100.0;
-}
-
 /* A ramdisk of the image alone, counted as tree.c does: itself, twice what it unpacks to, since a
  * tmpfs takes half of the memory, and some to work with. */
 static uint64_t memory_bytes(const struct inspection *inspection)
@@ -202,8 +192,8 @@ static void print_closure(const struct inspection *inspection, const uint32_t *i
         print_path(inspection, items[i]);
     report_note(inspection->command,
                 "%zu paths, %.1f MiB, which take %.1f MiB of the image (%.0f %%)", count,
-                mebibytes(total->size_bytes), mebibytes(total->packed_bytes),
-                percent(total->packed_bytes, total->size_bytes));
+                report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
+                report_percent(total->packed_bytes, total->size_bytes));
 }
 
 static bool print_closure_json(const struct inspection *inspection, const uint32_t *items,
@@ -262,13 +252,14 @@ static struct treemap_item *list_items(const struct inspection *inspection, stru
     for (size_t i = 0; i < sizes->count; i++) {
         const struct image_size *size = &sizes->items[i];
         struct str name = package_name(size->name);
-        struct str text = arena_format(
-            arena, "%.*s: %.2f MiB of the image, %.2f MiB unpacked (%.0f %%)",
-            STR_SHOWN(size->name), mebibytes(size->packed_bytes), mebibytes(size->size_bytes),
-            percent(size->packed_bytes, size->size_bytes));
+        struct str text =
+            arena_format(arena, "%.*s: %.2f MiB of the image, %.2f MiB unpacked (%.0f %%)",
+                         STR_SHOWN(size->name), report_mebibytes(size->packed_bytes),
+                         report_mebibytes(size->size_bytes),
+                         report_percent(size->packed_bytes, size->size_bytes));
         items[i] = (struct treemap_item){
             .label = name,
-            .note = arena_format(arena, "%.2f MiB", mebibytes(size->packed_bytes)),
+            .note = arena_format(arena, "%.2f MiB", report_mebibytes(size->packed_bytes)),
             .description = text,
             .group = name,
             .bytes = size->packed_bytes,
@@ -276,8 +267,8 @@ static struct treemap_item *list_items(const struct inspection *inspection, stru
     }
     items[sizes->count] = (struct treemap_item){
         .label = STR("tables"),
-        .description =
-            arena_format(arena, "names, modes, places: %.2f MiB", mebibytes(sizes->table_bytes)),
+        .description = arena_format(arena, "names, modes, places: %.2f MiB",
+                                    report_mebibytes(sizes->table_bytes)),
         .group = STR("tables"),
         .bytes = sizes->table_bytes,
     };
@@ -294,8 +285,8 @@ static bool write_picture(const struct inspection *inspection, int fd, struct er
         return error_errno(error, errno, "write %s", path);
     struct str title =
         arena_format(&scratch, "%s: %.1f MiB, %zu paths of %.1f MiB", inspection->image.name,
-                     mebibytes(sizes->image_bytes), inspection->image.listed.count,
-                     mebibytes(sizes->total.size_bytes));
+                     report_mebibytes(sizes->image_bytes), inspection->image.listed.count,
+                     report_mebibytes(sizes->total.size_bytes));
     const struct treemap_item *items = list_items(inspection, &scratch);
     treemap_write(stream, title, items, sizes->count + 1, scratch);
     return (fflush(stream) == 0 && !ferror(stream)) || error_errno(error, errno, "write %s", path);
@@ -341,8 +332,8 @@ static void print_largest(const struct inspection *inspection)
         struct error line; /* printed as one, so that no name can break it */
         char columns[64];
         snprintf(columns, sizeof columns, "%6.2f MiB %6.2f MiB %4.0f %%",
-                 mebibytes(order[i].packed_bytes), mebibytes(order[i].size_bytes),
-                 percent(order[i].packed_bytes, order[i].size_bytes));
+                 report_mebibytes(order[i].packed_bytes), report_mebibytes(order[i].size_bytes),
+                 report_percent(order[i].packed_bytes, order[i].size_bytes));
         error_set(&line, "%.*s", STR_SHOWN(order[i].name));
         error_print(stdout, columns, &line);
     }
@@ -354,7 +345,7 @@ static void print_overview(const struct inspection *inspection)
     const struct image_sizes *sizes = &inspection->sizes;
     const struct image_size *total = &sizes->total;
     size_t missing = count_missing(inspection);
-    printf("image     %.1f MiB, %s, blocks of %u KiB\n", mebibytes(sizes->image_bytes),
+    printf("image     %.1f MiB, %s, blocks of %u KiB\n", report_mebibytes(sizes->image_bytes),
            image->file.compression_name, image->file.super.block_bytes >> 10);
     printf("paths     %zu", image->listed.count);
     if (missing)
@@ -362,11 +353,12 @@ static void print_overview(const struct inspection *inspection)
     printf("\nfiles     %llu, and %llu directories, %llu links\n",
            (unsigned long long)total->file_count, (unsigned long long)total->directory_count,
            (unsigned long long)total->link_count);
-    printf("contents  %.1f MiB, in the image %.1f MiB (%.0f %%)\n", mebibytes(total->size_bytes),
-           mebibytes(total->packed_bytes), percent(total->packed_bytes, total->size_bytes));
-    printf("tables    %.1f MiB\n", mebibytes(sizes->table_bytes));
+    printf("contents  %.1f MiB, in the image %.1f MiB (%.0f %%)\n",
+           report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
+           report_percent(total->packed_bytes, total->size_bytes));
+    printf("tables    %.1f MiB\n", report_mebibytes(sizes->table_bytes));
     printf("memory    needs about %.0f MiB to boot, besides the system's own initial ramdisk\n",
-           mebibytes(memory_bytes(inspection)));
+           report_mebibytes(memory_bytes(inspection)));
     print_largest(inspection);
 }
 

@@ -3,7 +3,6 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
-#include "schema/digest.h"
 #include "schema/nar.h"
 
 struct work {
@@ -51,7 +50,5 @@ bool nar_hashes_compute(const struct store *store, struct path_list *list, unsig
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&work.arenas[i], worker_bytes, error))
             return false;
-    /* Loads the library while there is one thread. */
-    digest_sha256(STR(""));
     return parallel_run(jobs, list->count, hash_one, &work, error);
 }

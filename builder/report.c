@@ -16,6 +16,16 @@ void report_note(const struct command *command, const char *format, ...)
     error_print(stderr, "regd-build", &sentence);
 }
 
+double report_mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1 << 20);
+}
+
+double report_percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 100.0;
+}
+
 bool report_json(cJSON *object, struct error *error)
 {
     char *text = cJSON_Print(object);

@@ -1,4 +1,4 @@
-/* report.h — what `verify` and `inspect` print.
+/* report.h — what the commands print.
  */
 #pragma once
 
@@ -9,6 +9,10 @@
 /* A line for the operator on standard error, unless --quiet. */
 void report_note(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* For sentences: bytes in MiB; a part of a whole, all of nothing being 100. */
+double report_mebibytes(uint64_t bytes);
+double report_percent(uint64_t part, uint64_t whole);
 
 /* Prints the object on standard output and frees it. */
 must_check bool report_json(cJSON *object, struct error *error);

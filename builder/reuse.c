@@ -222,8 +222,6 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
         return false;
     list_blocks(reuse, arena);
     struct arena scratch = *arena;
-    /* Loads the library while there is one thread. */
-    digest_sha256(STR(""));
     if (!start_workers(&work, request, &scratch, error) ||
         !parallel_run(request->jobs, reuse->count, hash_block, &work, error))
         return false;

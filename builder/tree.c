@@ -194,12 +194,10 @@ static void add_text(cJSON *object, const char *key, struct str text, struct are
 
 static cJSON *entry_json(const struct entry *entry)
 {
-    char hex[HASH_HEX_LENGTH + 1] = "";
     cJSON *object = cJSON_CreateObject();
-    hash_format_hex(entry->hash.bytes, HASH_BYTES, hex);
     cJSON_AddStringToObject(object, "name", entry->name);
     cJSON_AddNumberToObject(object, "size", (double)entry->size_bytes);
-    cJSON_AddStringToObject(object, "sha256", hex);
+    cJSON_AddStringToObject(object, "sha256", hash_to_hex(&entry->hash).text);
     return object;
 }
 
@@ -258,12 +256,10 @@ static bool write_sums(const struct building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     struct str text = { "", 0 };
-    for (size_t i = 0; i < ENTRY_COUNT; i++) {
-        char hex[HASH_HEX_LENGTH + 1] = "";
-        hash_format_hex(building->entries[i].hash.bytes, HASH_BYTES, hex);
-        text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text), hex,
-                            building->entries[i].name);
-    }
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        text =
+            arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
+                         hash_to_hex(&building->entries[i].hash).text, building->entries[i].name);
     if (!write_small(building, OUTPUT_SUMS_NAME, text, &fd, error))
         return false;
     return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");

@@ -110,8 +110,6 @@ static bool hash_paths(struct verification *verification, struct error *error)
             !image_worker_make(&verification->image, &verification->arenas[i],
                                &verification->workers[i], error))
             return false;
-    /* Loads the library while there is one thread. */
-    digest_sha256(STR(""));
     return parallel_run(jobs, count, hash_one, verification, error);
 }
 
@@ -135,17 +133,6 @@ static struct str full_path(const struct verification *verification, struct str 
     return arena_format(command->arena, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
 }
 
-struct hash_text {
-    char hex[HASH_HEX_LENGTH + 1];
-};
-
-static struct hash_text format_hash(const struct hash *hash)
-{
-    struct hash_text text = { "" };
-    hash_format_hex(hash->bytes, HASH_BYTES, text.hex);
-    return text;
-}
-
 static void judge_hash(struct verification *verification, const struct path_info *info,
                        const struct result *result)
 {
@@ -155,7 +142,7 @@ static void judge_hash(struct verification *verification, const struct path_info
     }
     struct str text =
         arena_format(verification->command->arena, "expected sha256:%s, found sha256:%s",
-                     format_hash(&info->nar_hash).hex, format_hash(&result->nar.hash).hex);
+                     hash_to_hex(&info->nar_hash).text, hash_to_hex(&result->nar.hash).text);
     struct finding *finding =
         add(verification, MISMATCHED, full_path(verification, info->base), text);
     finding->info = info;
@@ -324,7 +311,7 @@ static void print_text(const struct verification *verification)
 
 static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
 {
-    struct str text = arena_format(&scratch, "sha256:%s", format_hash(hash).hex);
+    struct str text = arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text);
     report_json_text(object, key, text, scratch);
 }
 

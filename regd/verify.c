@@ -11,7 +11,6 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
-#include "schema/digest.h"
 #include "schema/nar.h"
 #include "schema/store_path.h"
 
@@ -105,8 +104,6 @@ static bool run_workers(struct work *work, unsigned jobs, struct arena *arena, s
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&work->arenas[i], worker_bytes, error))
             return false;
-    /* Loads the library while there is one thread. */
-    digest_sha256(STR(""));
     return parallel_run(jobs, work->list->count, examine_one, work, error);
 }
 
@@ -201,17 +198,6 @@ static bool find_strays(struct verification *verification, int store, struct err
 
 /* --- The report ------------------------------------------------------------------------------- */
 
-struct hash_text {
-    char hex[HASH_HEX_LENGTH + 1];
-};
-
-static struct hash_text format_hash(const struct hash *hash)
-{
-    struct hash_text text = { "" };
-    hash_format_hex(hash->bytes, HASH_BYTES, text.hex);
-    return text;
-}
-
 static void print_finding(const char *store_dir, const struct path_info *info,
                           const struct result *result)
 {
@@ -219,8 +205,8 @@ static void print_finding(const char *store_dir, const struct path_info *info,
     switch (result->finding) {
     case MISMATCHED:
         error_set(&line, "%s/%.*s: expected sha256:%s, found sha256:%s", store_dir,
-                  STR_ARG(info->base), format_hash(&info->nar_hash).hex,
-                  format_hash(&result->found.hash).hex);
+                  STR_ARG(info->base), hash_to_hex(&info->nar_hash).text,
+                  hash_to_hex(&result->found.hash).text);
         error_print(stdout, "mismatched", &line);
         break;
     case WRONG_SIZE:
@@ -278,7 +264,7 @@ static struct str show(const struct command *command, struct str below, struct a
 
 static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
 {
-    tell_json_text(object, key, arena_format(&scratch, "sha256:%s", format_hash(hash).hex));
+    tell_json_text(object, key, arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text));
 }
 
 /* Adds a path to the list of those that share its finding. */

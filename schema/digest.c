@@ -3,6 +3,7 @@
 #include "schema/base/library.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #define LIBCRYPTO "libcrypto.so.3"
@@ -34,8 +35,6 @@ static void *find(const char *symbol)
 
 static void load(void)
 {
-    if (crypto.make)
-        return;
     __typeof__(&EVP_sha256) sha256 = find("EVP_sha256");
     __typeof__(&EVP_sha1) sha1 = find("EVP_sha1");
     crypto.free = find("EVP_MD_CTX_free");
@@ -51,7 +50,8 @@ static const char failed[] = "out of memory: libcrypto could not compute a diges
 
 static struct digest start(bool is_sha1)
 {
-    load();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
     EVP_MD_CTX *context = crypto.make();
     require(context && crypto.init(context, is_sha1 ? crypto.sha1 : crypto.sha256, NULL), failed);
     return (struct digest){ context };

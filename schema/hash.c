@@ -90,6 +90,13 @@ void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text)
     }
 }
 
+struct hash_hex hash_to_hex(const struct hash *hash)
+{
+    struct hash_hex hex = { "" };
+    hash_format_hex(hash->bytes, HASH_BYTES, hex.text);
+    return hex;
+}
+
 void hash_format_base64(const uint8_t *bytes, size_t count, char *ret_text)
 {
     for (size_t i = 0; i < count; i += 3) {

@@ -30,6 +30,13 @@ bool hash_parse_base64(struct str text, uint8_t *ret_bytes, size_t count);
 /* Writes `count` bytes as lower-case hex digits, unterminated. */
 void hash_format_hex(const uint8_t *bytes, size_t count, char *ret_text);
 
+/* A hash as 64 lower-case hex digits, terminated. */
+struct hash_hex {
+    char text[HASH_HEX_LENGTH + 1];
+};
+
+struct hash_hex hash_to_hex(const struct hash *hash);
+
 /* Writes `count` bytes as base64 with its '=', terminated. */
 void hash_format_base64(const uint8_t *bytes, size_t count, char *ret_text);
 

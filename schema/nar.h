@@ -23,8 +23,7 @@ enum nar_answer {
 };
 
 /* Serialises what has the name (one component) in a directory, usually a base name in the store.
- * No link is followed. May run in several threads at once, each with a scratch of its own, once a
- * first digest was computed (digest.h loads its library at first use).
+ * No link is followed. May run in several threads at once, each with a scratch of its own.
  *
  * scratch   needs 512 KiB and the names of a directory and of those above it.
  * Refuses   devices, sockets and pipes; what may not be read; a file or directory that changes
