@@ -10,9 +10,12 @@
 # have PROGRAM TEXT...      is the program there? If not, skips these claims and is false.
 # finish                    the last line of every test: prints the plan; false if a claim failed or none was made.
 # bail REASON               ends the test: it cannot be run at all.
+# wants PROGRAM...          the test cannot do without them.
+# find_store                sets `store` and `toplevel` to those of $STORE_FIXTURE, or of one made in $SCRATCH; makes
+#                           SCRATCH, REGD and REGD_BUILD absolute.
 #
 # A test that ends in another way than by `finish` says so and fails.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034  # what find_store sets is for whoever reads this in
 
 tap_count=0
 tap_failed=0
@@ -61,6 +64,23 @@ bail() {
     tap_finished=yes
     printf 'Bail out! %s\n' "$1"
     exit 1
+}
+
+wants() {
+    for tap_program; do
+        command -v "$tap_program" >/dev/null || bail "$tap_program is not installed"
+    done
+}
+
+find_store() {
+    for tap_program in REGD REGD_BUILD; do
+        eval "case \${$tap_program-} in '' | /*) ;; *) $tap_program=\$PWD/\$$tap_program ;; esac"
+    done
+    SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
+    store=${STORE_FIXTURE:-$SCRATCH/fixture}
+    [ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
+    store=$(cd "$store" && pwd -P)
+    toplevel=$(cat "$store/toplevel")
 }
 
 finish() {

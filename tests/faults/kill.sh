@@ -27,9 +27,7 @@ export LC_ALL=C
 unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE NOTIFY_SOCKET
 
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in sqlite3 timeout; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
+wants sqlite3 timeout
 make=$(dirname "$REGD")/tests/make_manifest
 # Sanitizers make the start of a program ten times as long.
 kills=${KILLS:-80}

@@ -28,7 +28,7 @@ unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
 
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
 rows_sql=$PWD/tests/data/cases/rows.sql
-command -v sqlite3 >/dev/null || bail 'sqlite3 is not installed'
+wants sqlite3
 
 # Faults that a call may meet, for strace's inject.
 kinds='write pwrite64 ftruncate fallocate fsync fdatasync openat openat2 rename renameat renameat2 mkdir mkdirat

@@ -10,12 +10,7 @@ set -u
 . tests/tap.sh
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR SOURCE_DATE_EPOCH LC_ALL TZ
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
+find_store
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 # The store paths of the closure below another root, to be changed without end; and the manifest, as they have no

@@ -13,12 +13,8 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-command -v nix-store >/dev/null || bail 'nix-store is not installed'
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+wants nix-store
+find_store
 
 mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
 printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"

@@ -16,16 +16,8 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store nix sqlite3 jq; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
-case $REGD in /*) ;; *) REGD=$PWD/$REGD ;; esac
+wants nix-store nix sqlite3 jq
+find_store
 make=$(dirname "$REGD_BUILD")/tests/make_manifest
 { mkdir "$SCRATCH/inputs" && cd "$SCRATCH/inputs" && mkdir conf home out; } || bail "$SCRATCH is not empty"
 printf 'build-users-group =\nexperimental-features = nix-command\nsandbox = false\nsubstitute = false\n' >conf/nix.conf

@@ -10,14 +10,8 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store mksquashfs unsquashfs jq; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+wants nix-store mksquashfs unsquashfs jq
+find_store
 out=$SCRATCH/out
 err=$SCRATCH/err
 

@@ -32,9 +32,7 @@ export LC_ALL=C
 unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE NOTIFY_SOCKET
 
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store sqlite3 flock timeout; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
+wants nix-store sqlite3 flock timeout
 rows_sql=$PWD/tests/data/cases/rows.sql
 make=$(dirname "$REGD")/tests/make_manifest
 mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"

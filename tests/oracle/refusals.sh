@@ -13,12 +13,7 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
+find_store
 mkdir "$SCRATCH/work" "$SCRATCH/work/out" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 # --- a small store ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ data=$PWD/tests/data/cases
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
 unpacked=$SCRATCH/unpacked
 mkdir "$unpacked" || bail "$SCRATCH is not empty"
-command -v sqlite3 >/dev/null || bail 'sqlite3 is not installed'
+wants sqlite3
 
 # Makes the state before the case, in $root.
 make_state() {

@@ -23,13 +23,8 @@ fi
 . tests/tap.sh
 export LC_ALL=C
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store sqlite3; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-toplevel=$(cat "$store/toplevel")
+wants nix-store sqlite3
+find_store
 rows_sql=$PWD/tests/data/cases/rows.sql
 
 # Nix, with nothing of the host's configuration.

@@ -7,12 +7,7 @@ set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+find_store
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 build() {

@@ -12,12 +12,8 @@ set -u
 export LC_ALL=C
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store sqlite3; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
+wants nix-store sqlite3
+find_store
 
 out=$SCRATCH/out
 err=$SCRATCH/err

@@ -13,14 +13,8 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-for program in nix-store mksquashfs unsquashfs; do
-    command -v "$program" >/dev/null || bail "$program is not installed"
-done
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+wants nix-store mksquashfs unsquashfs
+find_store
 step=${TEST_STEP:-1}
 out=$SCRATCH/out
 err=$SCRATCH/err
