@@ -2,7 +2,6 @@
 #include "builder/command.h"
 
 #include "builder/image.h"
-#include "builder/newc.h"
 #include "builder/output.h"
 #include "builder/ramdisk.h"
 #include "builder/report.h"
@@ -14,42 +13,7 @@
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <time.h>
-
-/* Files that were named on the command line. */
-struct files {
-    const struct option_list *names;
-    int *fds; /* owned where `count` covers them */
-    size_t count;
-};
-
-static void files_release(const struct files *files)
-{
-    for (size_t i = 0; i < files->count; i++)
-        own_close(&files->fds[i]);
-}
-
-static bool files_open(const struct option_list *names, struct arena *arena, struct files *files,
-                       struct error *error)
-{
-    files->names = names;
-    files->fds = arena_new(arena, int, names->count);
-    for (size_t i = 0; i < names->count; i++) {
-        struct stat status;
-        int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-            return error_errno(error, errno, "open %s", names->items[i]);
-        files->fds[files->count++] = fd;
-        if (fstat(fd, &status) < 0)
-            return error_errno(error, errno, "open %s", names->items[i]);
-        if (!S_ISREG(status.st_mode))
-            return error_set(error, "%s is not a file", names->items[i]);
-    }
-    return true;
-}
 
 static double seconds_since(const struct timespec *start)
 {
@@ -243,33 +207,43 @@ bool command_squashfs(struct command *command, struct error *error)
     return report_json(object, error);
 }
 
-/* Refuses what the format cannot hold, before the first byte is written. */
-static bool check_sizes(const struct files *stores, struct error *error)
+/* Prepended ramdisks, extra files, store images. */
+struct ramdisk_parts {
+    struct input_files prepends, stores;
+    struct ramdisk_files extras;
+};
+
+static void ramdisk_parts_release(const struct ramdisk_parts *parts)
 {
-    for (size_t i = 0; i < stores->count; i++) {
-        struct stat status;
-        if (fstat(stores->fds[i], &status) < 0)
-            return error_errno(error, errno, "open %s", stores->names->items[i]);
-        if ((uint64_t)status.st_size > NEWC_MEMBER_MAX)
-            return error_set(error,
-                             "%s has %lld bytes, and a ramdisk cannot hold a file of 4 GiB or "
-                             "more",
-                             stores->names->items[i], (long long)status.st_size);
-    }
-    return true;
+    input_files_release(&parts->prepends);
+    input_files_release(&parts->stores);
+    ramdisk_files_release(&parts->extras);
 }
 
-static bool write_ramdisk(struct command *command, const struct files *prepends,
-                          const struct files *stores, struct ramdisk *ramdisk, struct error *error)
+static bool ramdisk_parts_open(const struct command *command, const struct option_list *stores,
+                               struct ramdisk_parts *parts, struct error *error)
 {
+    const struct settings *settings = &command->settings;
+    return input_files_open(&settings->prepends, command->arena, &parts->prepends, error) &&
+           input_files_open(stores, command->arena, &parts->stores, error) &&
+           input_files_check_members(&parts->stores, error) &&
+           ramdisk_files_open(&settings->files, command->arena, &parts->extras, error);
+}
+
+static bool write_ramdisk(struct command *command, const struct ramdisk_parts *parts,
+                          struct ramdisk *ramdisk, struct error *error)
+{
+    const struct input_files *prepends = &parts->prepends, *stores = &parts->stores;
     uint64_t size;
     for (size_t i = 0; i < prepends->count; i++)
-        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names->items[i], *command->arena,
-                             &size, error))
+        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *command->arena, &size,
+                             error))
             return false;
+    if (!ramdisk_files_write(&parts->extras, ramdisk, *command->arena, &size, error))
+        return false;
     for (size_t i = 0; i < stores->count; i++)
-        if (!ramdisk_add(ramdisk, ramdisk_store_name(command->arena, i), stores->fds[i],
-                         stores->names->items[i], *command->arena, &size, error))
+        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(command->arena, i), stores->fds[i],
+                               stores->names[i], *command->arena, &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
 }
@@ -279,36 +253,48 @@ bool command_ramdisk(struct command *command, struct error *error)
     const char *path = command->settings.output;
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(draft_release) struct draft draft = { .fd = -1 };
-    cleanup(files_release) struct files prepends = { .count = 0 };
-    cleanup(files_release) struct files stores = { .count = 0 };
-    if (!files_open(&command->settings.prepends, command->arena, &prepends, error) ||
-        !files_open(&command->settings.stores, command->arena, &stores, error) ||
-        !check_sizes(&stores, error) || !output_open(path, command->arena, &output, error) ||
+    cleanup(ramdisk_parts_release) struct ramdisk_parts parts = { .prepends = INPUT_FILES_NONE };
+    if (!ramdisk_parts_open(command, &command->settings.stores, &parts, error) ||
+        !output_open(path, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error))
         return false;
     struct ramdisk ramdisk = { .fd = draft.fd };
-    if (!write_ramdisk(command, &prepends, &stores, &ramdisk, error) ||
-        !draft_publish(&draft, 0644, error))
+    if (!write_ramdisk(command, &parts, &ramdisk, error) || !draft_publish(&draft, 0644, error))
         return false;
     report_note(command, "%s: %.1f MiB", path, report_mebibytes(ramdisk.size_bytes));
     warn_if_large(command, ramdisk.size_bytes);
     return true;
 }
 
-bool command_ipxe(struct command *command, struct error *error)
-{
-    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
-    return read_spec(command, &spec, error) &&
-           script_write_ipxe(stdout, &spec, spec.kernel_name.data, RAMDISK_NAME, error);
-}
-
-bool command_kexec(struct command *command, struct error *error)
+/* What a script is made of where there is no tree. */
+static bool describe(struct command *command, struct tree_description *ret_description,
+                     struct error *error)
 {
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     if (!read_spec(command, &spec, error))
         return false;
+    *ret_description =
+        tree_describe(&spec, command->store.store_dir, command->settings.base_url, command->arena);
+    ret_description->ramdisks = arena_new(command->arena, struct tree_file, 1);
+    ret_description->ramdisks[0].name = RAMDISK_NAME;
+    ret_description->ramdisk_count = 1;
+    return true;
+}
+
+bool command_ipxe(struct command *command, struct error *error)
+{
+    struct tree_description description;
+    return describe(command, &description, error) &&
+           script_write_ipxe(stdout, &description, *command->arena, error);
+}
+
+bool command_kexec(struct command *command, struct error *error)
+{
+    struct tree_description description;
+    if (!describe(command, &description, error))
+        return false;
     /* Which ramdisk it will meet is not known here, so only its packed size can be checked. */
-    script_write_kexec(stdout, &spec, spec.kernel_name.data, RAMDISK_NAME, 0);
+    script_write_kexec(stdout, &description, *command->arena);
     return true;
 }
 
@@ -323,30 +309,32 @@ static void say_tree(const struct command *command, const struct image_source *s
         report_mebibytes(result->image.size_bytes),
         report_percent(result->image.size_bytes, source->inventory.file_bytes),
         report_mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
-        report_mebibytes(result->memory_bytes));
+        report_mebibytes(result->description.memory_bytes));
     warn_if_large(command, result->ramdisk_bytes);
+    if (!result->has_grub)
+        report_note(command, "no grub.cfg: GRUB would change the kernel parameters");
+    say_held(command, source);
+    say_reused(command, &result->image);
 }
 
 bool command_tree(struct command *command, struct error *error)
 {
     struct timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    const struct option_list *given = &command->settings.prepends;
+    const struct settings *settings = &command->settings;
     static const char *const own_initrd[] = { "the system's initrd" };
     struct closure_request closure = closure_request(command);
     struct image_options options = image_options(command);
     struct tree_result result;
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
-    cleanup(files_release) struct files prepends = { .count = 0 };
-    cleanup(files_release) struct files bases = { .count = 0 };
+    cleanup(ramdisk_parts_release) struct ramdisk_parts parts = { .prepends = INPUT_FILES_NONE };
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
-    if (!read_spec(command, &spec, error) || !files_open(given, command->arena, &prepends, error) ||
-        !files_open(&command->settings.bases, command->arena, &bases, error) ||
-        !check_sizes(&bases, error) ||
-        !output_open(command->settings.output, command->arena, &output, error) ||
+    if (!read_spec(command, &spec, error) ||
+        !ramdisk_parts_open(command, &settings->bases, &parts, error) ||
+        !output_open(settings->output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
         !image_prepare(&closure, &options, command->arena, &source, error))
         return false;
@@ -354,24 +342,24 @@ bool command_tree(struct command *command, struct error *error)
         .spec = &spec,
         .inventory = &source.inventory,
         .squashfs = open_reuse(command, &reuse),
-        .prepends = given->count ? prepends.fds : &spec.initrd,
-        .prepend_names = given->count ? given->items : (const char *const *)own_initrd,
-        .prepend_count = given->count ? given->count : 1,
-        .bases = bases.fds,
-        .base_names = command->settings.bases.items,
-        .base_count = bases.count,
-        .toplevel = store_path_format(command->arena, command->store.store_dir, spec.toplevel).data,
+        .store_dir = command->store.store_dir,
+        .prepends = parts.prepends.count ? parts.prepends
+                                         : (struct input_files){ own_initrd, &spec.initrd, 1 },
+        .bases = parts.stores,
+        .extras = &parts.extras,
+        .base_url = settings->base_url,
+        .max_size_bytes = command->max_size_bytes,
+        .target_bytes = command->target_bytes,
+        .separate_store = settings->separate_store,
     };
     if (!tree_write(&request, &tree, command->arena, &result, error) ||
         !output_tree_publish(&tree, error))
         return false;
     say_tree(command, &source, &result, seconds_since(&start));
-    say_held(command, &source);
-    say_reused(command, &result.image);
-    if (!command->settings.json)
+    if (!settings->json)
         return true;
     cJSON *object = summary_json(command, &source, &result.image, seconds_since(&start));
     cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result.ramdisk_bytes);
-    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result.memory_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result.description.memory_bytes);
     return report_json(object, error);
 }

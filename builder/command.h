@@ -10,10 +10,10 @@ struct settings {
     const char *root, *store_dir, *state_dir;
     const char *registration, *graph, *path_info;
     const char *output, *compression, *jobs, *reuse, *max_size;
-    const char *kernel, *params, *init;
+    const char *kernel, *params, *init, *base_url, *target_ram;
     const char *closure, *svg, *why;
-    struct option_list added, prepends, stores, bases;
-    bool signatures, no_check, quiet, json;
+    struct option_list added, prepends, files, stores, bases;
+    bool signatures, no_check, separate_store, quiet, json;
 };
 
 /* What every command works on. */
@@ -24,6 +24,7 @@ struct command {
     struct squashfs_options squashfs;
     struct progress progress;
     uint64_t max_size_bytes; /* of an image; 0: no limit */
+    uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */
     struct arena *arena;
 };
 

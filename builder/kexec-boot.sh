@@ -11,9 +11,10 @@
 set -u
 
 # Filled in by regd-build: names beside this script, the kernel's command line,
-# and the memory that the unpacked ramdisk takes.
+# and the memory that the unpacked ramdisk takes. The names have no blanks; the
+# files of the ramdisk are loaded one behind the other.
 kernel_name=@KERNEL@
-initrd_name=@INITRD@
+initrd_names=@INITRDS@
 command_line=@COMMAND_LINE@
 unpacked_kib=@UNPACKED_KIB@
 
@@ -137,7 +138,7 @@ find_tree() {
     directory=${directory%?x}
     directory=${directory%/}
     : "${first_directory:=$directory}"
-    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/$initrd_name" ]; then
+    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/${initrd_names%% *}" ]; then
       tree=$directory
       return
     fi
@@ -153,7 +154,7 @@ find_tree() {
 }
 
 check_files() {
-  for name in "$kernel_name" "$initrd_name"; do
+  for name in "$kernel_name" $initrd_names; do
     [ -f "$tree/$name" ] ||
       refuse "$tree/$name is missing: this script works only beside the files it came with"
     [ -r "$tree/$name" ] || refuse "$tree/$name cannot be read"
@@ -205,13 +206,39 @@ check_memory_at_boot() {
 }
 
 # While loading, the ramdisk is in memory twice: as read, and as the segments that
-# wait for the new kernel. Running out of it here may kill the user's sshd instead.
+# wait for the new kernel; a joined one a third time, if the place for it is a tmpfs.
+# Running out of it here may kill the user's sshd instead.
 check_memory_to_load() {
   available_kib=$(meminfo_kib MemAvailable)
   [ -n "$available_kib" ] || return
-  needed_kib=$((kernel_kib + 2 * initrd_kib))
+  copies=2
+  times=twice
+  if is_in_pieces; then
+    copies=3
+    times='three times'
+  fi
+  needed_kib=$((kernel_kib + copies * initrd_kib))
   [ "$available_kib" -ge "$needed_kib" ] ||
-    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $((kernel_kib / 1024)) MiB, twice the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
+    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $((kernel_kib / 1024)) MiB, $times the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
+}
+
+is_in_pieces() {
+  case $initrd_names in
+    *' '*) true ;;
+    *) false ;;
+  esac
+}
+
+# kexec takes one ramdisk. Sets it, joined in a temporary file where it is in pieces.
+join_ramdisk() {
+  ramdisk=$tree/$initrd_names
+  is_in_pieces || return 0
+  ramdisk=$(mktemp "${TMPDIR:-/tmp}/kexec-boot.XXXXXX" 2>/dev/null) ||
+    refuse "no file for the joined ramdisk can be made in ${TMPDIR:-/tmp}"
+  trap 'rm -f -- "$ramdisk"' EXIT
+  trap 'exit 1' HUP INT TERM
+  (for name in $initrd_names; do cat -- "$tree/$name" || exit 1; done) >"$ramdisk" ||
+    refuse "the ramdisk could not be joined in ${TMPDIR:-/tmp}: set TMPDIR to where $((initrd_kib / 1024)) MiB are free"
 }
 
 is_loaded() {
@@ -246,11 +273,12 @@ load() {
   failures=
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
     set -- ${syscall:+"$syscall"} --load "$tree/$kernel_name" \
-      "--initrd=$tree/$initrd_name" "--command-line=$command_line"
+      "--initrd=$ramdisk" "--command-line=$command_line"
     output=$("$kexec" "$@" 2>&1)
     status=$?
     if [ "$status" -eq 0 ]; then
       if [ ! -e /sys/kernel/kexec_loaded ] || is_loaded; then
+        ! is_in_pieces || rm -f -- "$ramdisk"
         return
       fi
       output="${output:+$output
@@ -291,11 +319,22 @@ print_commands() {
     quoted_command "$kexec" -s -u
     printf '; } &&\n'
   fi
+  initrd_word=$(quoted "--initrd=$tree/$initrd_names")
+  if is_in_pieces; then
+    initrd_word='"--initrd=$ramdisk"'
+    printf 'ramdisk=$(mktemp) &&\n{ '
+    for name in $initrd_names; do
+      quoted_command cat -- "$tree/$name"
+      printf ' && '
+    done
+    printf 'true; } >"$ramdisk" &&\n'
+  fi
   separator='{ '
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
     printf '%s' "$separator"
-    quoted_command "$kexec" ${syscall:+"$syscall"} --load "$tree/$kernel_name" \
-      "--initrd=$tree/$initrd_name" "--command-line=$command_line"
+    quoted_command "$kexec" ${syscall:+"$syscall"} --load "$tree/$kernel_name"
+    printf ' %s ' "$initrd_word"
+    quoted "--command-line=$command_line"
     separator=' ||
   '
   done
@@ -344,7 +383,10 @@ check_host
 syscalls_to_try
 
 kernel_kib=$(file_kib "$tree/$kernel_name")
-initrd_kib=$(file_kib "$tree/$initrd_name")
+initrd_kib=0
+for name in $initrd_names; do
+  initrd_kib=$((initrd_kib + $(file_kib "$tree/$name")))
+done
 [ "$memory_check" = no ] || check_memory_at_boot
 
 if [ "$dry_run" = yes ]; then
@@ -356,5 +398,6 @@ fi
 
 ! is_loaded || unload
 [ "$memory_check" = no ] || check_memory_to_load
+join_ramdisk
 load
 execute

@@ -65,7 +65,11 @@ static const struct option_spec options[] = {
       offsetof(struct settings, bases), WITH_IMAGE | 1 << VERIFY },
     { "max-size", 0, OPTION_TEXT, "SIZE",
       "split into several images of at most that many\nbytes (or K, M, G)",
-      offsetof(struct settings, max_size), 1 << SQUASHFS },
+      offsetof(struct settings, max_size), WITH_IMAGE },
+    { "separate-store", 0, OPTION_FLAG, NULL, "store images beside the ramdisk, not in it",
+      offsetof(struct settings, separate_store), 1 << TREE },
+    { "target-ram", 0, OPTION_TEXT, "SIZE", "refuse what does not boot in that much memory",
+      offsetof(struct settings, target_ram), 1 << TREE },
     { "reuse", 0, OPTION_TEXT, "OLD",
       "take blocks over from an older image or tree;\nthe result is the same",
       offsetof(struct settings, reuse), WITH_IMAGE },
@@ -79,6 +83,8 @@ static const struct option_spec options[] = {
     { "prepend", 0, OPTION_LIST, "FILE",
       "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
       offsetof(struct settings, prepends), 1 << TREE | 1 << RAMDISK },
+    { "file", 0, OPTION_LIST, "SRC:DST", "a file for the ramdisk; may be repeated",
+      offsetof(struct settings, files), 1 << TREE | 1 << RAMDISK },
     { "store", 0, OPTION_LIST, "FILE", "a store image; may be repeated, the upper\nlayer first",
       offsetof(struct settings, stores), 1 << RAMDISK },
     { "kernel", 0, OPTION_TEXT, "FILE", "the kernel (TOPLEVEL/kernel)",
@@ -87,6 +93,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, params), WITH_SPEC },
     { "init", 0, OPTION_TEXT, "PATH", "what stage 1 starts (TOPLEVEL/init)",
       offsetof(struct settings, init), WITH_SPEC },
+    { "base-url", 0, OPTION_TEXT, "URL", "where netboot.ipxe loads from (beside itself)",
+      offsetof(struct settings, base_url), 1 << TREE | 1 << IPXE },
     { "why", 0, OPTION_TEXT, "A B", "a shortest chain of references from A to B",
       offsetof(struct settings, why), 1 << INSPECT },
     { "closure", 0, OPTION_TEXT, "PATH", "the closure of a path, with its size",
@@ -123,18 +131,37 @@ static size_t count_dashes(const struct option_list *list)
     return count;
 }
 
-/* "N", or "NK", "NM", "NG" with powers of 1024; not 0. */
-static bool parse_size(const char *text, uint64_t *ret_bytes)
+/* "N", or "NK", "NM", "NG" with powers of 1024; not 0. Without a text *ret_bytes stays. */
+static bool parse_size(const char *option, const char *text, uint64_t *ret_bytes,
+                       struct error *error)
 {
     static const char units[] = "KMG";
     struct str digits = str_from(text);
+    if (!text)
+        return true;
     const char *unit = digits.len > 0 ? strchr(units, digits.data[digits.len - 1]) : NULL;
     unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
     digits.len -= unit != NULL;
     if (!str_to_number(digits, UINT64_MAX >> shift, ret_bytes) || *ret_bytes == 0)
-        return false;
+        return error_set(error, "%s wants a number of bytes, or of K, M or G, not '%s'", option,
+                         text);
     *ret_bytes <<= shift;
     return true;
+}
+
+/* A word of iPXE that needs no quoting, with a scheme and without '/' at the end. */
+static bool check_base_url(const char *url, struct error *error)
+{
+    static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "-._~:/?[]@!&()*+,;=%";
+    struct str text = str_from(url);
+    if (!url || (strspn(url, plain) == text.len && strstr(url, "://") && !str_ends(text, STR("/"))))
+        return true;
+    return error_set(
+        error,
+        "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, "
+        "not '%s'",
+        url);
 }
 
 /* Is there one thing to take the closure from, and one on standard input at most? */
@@ -167,17 +194,19 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
         return false;
     if ((WITH_OUTPUT >> verb & 1) && !settings->output)
         return error_set(error, "'%s' wants -o PATH", verbs[verb].name);
-    if (verb == RAMDISK && settings->prepends.count + settings->stores.count == 0)
-        return error_set(error, "'ramdisk' wants --prepend FILE or --store FILE");
+    if (verb == RAMDISK &&
+        settings->prepends.count + settings->stores.count + settings->files.count == 0)
+        return error_set(error, "'ramdisk' wants --prepend FILE, --file SRC:DST or --store FILE");
     if (verb == INSPECT && !settings->why != (command->arguments.count == 1))
         return error_set(error, "'inspect' wants one IMAGE, and --why two paths: IMAGE --why A B");
     if (settings->jobs &&
         (!str_to_number(str_from(settings->jobs), PARALLEL_JOBS_MAX, &jobs) || jobs == 0))
         return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", PARALLEL_JOBS_MAX,
                          settings->jobs);
-    if (settings->max_size && !parse_size(settings->max_size, &command->max_size_bytes))
-        return error_set(error, "--max-size wants a number of bytes, or of K, M or G, not '%s'",
-                         settings->max_size);
+    if (!parse_size("--max-size", settings->max_size, &command->max_size_bytes, error) ||
+        !parse_size("--target-ram", settings->target_ram, &command->target_bytes, error) ||
+        !check_base_url(settings->base_url, error))
+        return false;
     command->squashfs.jobs = (unsigned)jobs;
     command->progress.is_shown = !settings->quiet && isatty(STDERR_FILENO);
     command->squashfs.progress = &command->progress;

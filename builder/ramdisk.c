@@ -48,36 +48,47 @@ const char *ramdisk_store_name(struct arena *arena, size_t index)
     return arena_format(arena, "nix-store.%zu.squashfs", index).data;
 }
 
-bool ramdisk_begin(struct ramdisk *ramdisk, const char *name, uint64_t *ret_offset,
-                   struct error *error)
+const char *ramdisk_header_name(struct arena *arena, size_t index)
 {
-    assert(!ramdisk->member_name);
+    return arena_format(arena, "%s.newc", ramdisk_store_name(arena, index)).data;
+}
+
+struct ramdisk_member ramdisk_image(const char *name)
+{
+    return (struct ramdisk_member){ name, S_IFREG | 0444, RAMDISK_ALIGN_BYTES };
+}
+
+bool ramdisk_begin(struct ramdisk *ramdisk, const struct ramdisk_member *member,
+                   uint64_t *ret_offset, struct error *error)
+{
+    assert(!ramdisk->member);
     if (!align(ramdisk, error))
         return false;
     /* Where the gap to the boundary is too long for a name, NULs in front shorten it. */
     size_t name_bytes;
-    while ((name_bytes = newc_name_bytes(name, ramdisk->size_bytes, RAMDISK_ALIGN_BYTES)) == 0)
+    while ((name_bytes = newc_name_bytes(member->name, ramdisk->size_bytes, member->align_bytes)) ==
+           0)
         if (!append(ramdisk, zeros, sizeof zeros, error))
             return false;
     size_t prefix_bytes = NEWC_HEADER_BYTES + name_bytes;
     prefix_bytes += (NEWC_ALIGN_BYTES - prefix_bytes % NEWC_ALIGN_BYTES) % NEWC_ALIGN_BYTES;
-    ramdisk->member_name = name;
+    ramdisk->member = member;
     ramdisk->member_name_bytes = name_bytes;
     ramdisk->member_offset = ramdisk->size_bytes;
     ramdisk->data_offset = ramdisk->size_bytes + prefix_bytes;
-    assert(ramdisk->data_offset % RAMDISK_ALIGN_BYTES == 0);
+    assert(ramdisk->data_offset % member->align_bytes == 0);
     *ret_offset = ramdisk->data_offset;
     return true;
 }
 
 bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct error *error)
 {
-    assert(ramdisk->member_name);
+    assert(ramdisk->member);
     char prefix[NEWC_PREFIX_MAX];
     size_t prefix_bytes;
     struct newc_member member = {
-        .name = ramdisk->member_name,
-        .mode = S_IFREG | 0444,
+        .name = ramdisk->member->name,
+        .mode = ramdisk->member->mode,
         .inode = ++ramdisk->member_count,
         .size_bytes = size_bytes,
         .name_bytes = ramdisk->member_name_bytes,
@@ -89,24 +100,53 @@ bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct error *err
                        error))
         return false;
     ramdisk->size_bytes = ramdisk->data_offset + size_bytes;
-    ramdisk->member_name = NULL;
+    ramdisk->member = NULL;
     return align(ramdisk, error);
 }
 
-bool ramdisk_add(struct ramdisk *ramdisk, const char *name, int source, const char *source_name,
-                 struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+bool ramdisk_add(struct ramdisk *ramdisk, const struct ramdisk_member *member, int source,
+                 const char *source_name, struct arena scratch, uint64_t *ret_size_bytes,
+                 struct error *error)
 {
     uint64_t offset;
-    if (!ramdisk_begin(ramdisk, name, &offset, error))
+    if (!ramdisk_begin(ramdisk, member, &offset, error))
         return false;
     ramdisk->size_bytes = offset;
     return append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error) &&
            ramdisk_end(ramdisk, *ret_size_bytes, error);
 }
 
+bool ramdisk_add_image(struct ramdisk *ramdisk, const char *name, int source,
+                       const char *source_name, struct arena scratch, uint64_t *ret_size_bytes,
+                       struct error *error)
+{
+    struct ramdisk_member image = ramdisk_image(name);
+    return ramdisk_add(ramdisk, &image, source, source_name, scratch, ret_size_bytes, error);
+}
+
+bool ramdisk_add_directory(struct ramdisk *ramdisk, const char *name, struct error *error)
+{
+    struct ramdisk_member directory = { name, S_IFDIR | 0755, NEWC_ALIGN_BYTES };
+    uint64_t offset;
+    return ramdisk_begin(ramdisk, &directory, &offset, error) && ramdisk_end(ramdisk, 0, error);
+}
+
+bool ramdisk_write_header(int fd, const char *name, uint64_t size_bytes, struct error *error)
+{
+    struct ramdisk piece = { .fd = fd };
+    struct ramdisk_member image = ramdisk_image(name);
+    uint64_t offset;
+    if (size_bytes % RAMDISK_ALIGN_BYTES != 0)
+        return error_set(error, "%s has %llu bytes, which is no multiple of %d", name,
+                         (unsigned long long)size_bytes, RAMDISK_ALIGN_BYTES);
+    return ramdisk_begin(&piece, &image, &offset, error) && ramdisk_end(&piece, size_bytes, error);
+}
+
 bool ramdisk_finish(struct ramdisk *ramdisk, struct error *error)
 {
-    assert(!ramdisk->member_name);
+    assert(!ramdisk->member);
     char prefix[NEWC_PREFIX_MAX];
+    if (ramdisk->member_count == 0)
+        return align(ramdisk, error);
     return append(ramdisk, prefix, newc_format_trailer(prefix), error);
 }

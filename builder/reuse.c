@@ -2,13 +2,12 @@
 
 #include "builder/compressor.h"
 #include "builder/sqfs_parts.h"
+#include "builder/tree_description.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/digest.h"
-
-#include <cjson/cJSON.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +16,7 @@
 #include <sys/stat.h>
 
 /* Blocks that are compressed again, to see that they come out the same. */
-enum { SAMPLES = 3, BOOT_JSON_BYTES_MAX = 1 << 20 };
+enum { SAMPLES = 3 };
 
 struct work {
     struct reuse *reuse;
@@ -29,29 +28,19 @@ struct work {
 
 /* --- Where the image is ------------------------------------------------------------------------ */
 
-static void delete_json(cJSON **json)
-{
-    cJSON_Delete(*json);
-}
-
-/* The ramdisk of a tree and the image's place in it, as its boot.json has them. */
+/* The file of a tree that holds the upper image, and the image's place in it. */
 static bool open_tree(const char *path, struct arena *arena, int *ret_fd, uint64_t *ret_offset,
                       struct error *error)
 {
     struct str text;
+    struct tree_description description;
     const char *json_path = arena_format(arena, "%s/boot.json", path).data;
-    if (!file_read(AT_FDCWD, json_path, BOOT_JSON_BYTES_MAX, arena, &text, error))
+    if (!file_read(AT_FDCWD, json_path, TREE_DESCRIPTION_BYTES_MAX, arena, &text, error))
         return false;
-    cleanup(delete_json) cJSON *root = cJSON_ParseWithLength(text.data, text.len);
-    const cJSON *ramdisk = cJSON_GetObjectItemCaseSensitive(root, "initrd");
-    const cJSON *images = cJSON_GetObjectItemCaseSensitive(ramdisk, "storeImages");
-    const cJSON *offset = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(images, 0), "offset");
-    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(ramdisk, "name"));
-    double number = cJSON_IsNumber(offset) ? offset->valuedouble : -1;
-    if (!name || strchr(name, '/') || !(number >= 0 && number < 0x1p53))
-        return error_set(error, "%s does not say where the store image is", json_path);
-    const char *file = arena_format(arena, "%s/%s", path, name).data;
-    *ret_offset = (uint64_t)number;
+    if (!tree_description_parse(text, arena, &description, error))
+        return error_in(error, "%s", json_path);
+    const char *file = arena_format(arena, "%s/%s", path, description.images[0].file).data;
+    *ret_offset = description.images[0].offset;
     *ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return *ret_fd >= 0 || error_errno(error, errno, "open %s", file);
 }

@@ -76,21 +76,36 @@ static bool write_words(FILE *stream, struct str params, struct ipxe_setting *se
     return true;
 }
 
-bool script_check_ipxe(const struct boot_spec *spec, struct error *error)
+bool script_check_ipxe(struct str command_line, struct error *error)
 {
     struct ipxe_setting settings[SETTING_COUNT] = { 0 };
-    return write_words(NULL, spec->command_line, settings, error);
+    return write_words(NULL, command_line, settings, error);
 }
 
-bool script_write_ipxe(FILE *stream, const struct boot_spec *spec, const char *kernel,
-                       const char *initrd, struct error *error)
+/* Beside the script, or where the tree is said to be. */
+static void write_place(FILE *stream, const struct tree_description *tree, const char *name)
 {
+    if (tree->base_url)
+        fprintf(stream, "%s/", tree->base_url);
+    fputs(name, stream);
+}
+
+/* What a file of the ramdisk is called on the command line: short, it counts there. */
+static const char *piece_name(size_t index, struct arena *scratch)
+{
+    return index == 0 ? "initrd" : arena_format(scratch, "%zu", index).data;
+}
+
+bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                       struct error *error)
+{
+    struct str command_line = str_from(tree->command_line);
     struct ipxe_setting settings[SETTING_COUNT] = {
         [HASH] = { "regd-hash", '#', false },      [BLANK] = { "regd-blank", ' ', false },
         [BAR] = { "regd-bar", '|', false },        [AMPERSAND] = { "regd-and", '&', false },
         [SEMICOLON] = { "regd-semi", ';', false },
     };
-    if (!write_words(NULL, spec->command_line, settings, error))
+    if (!write_words(NULL, command_line, settings, error))
         return false;
     fputs("#!ipxe\n"
           "# Set the variable cmdline before chaining to this script to add kernel parameters.\n"
@@ -99,10 +114,19 @@ bool script_write_ipxe(FILE *stream, const struct boot_spec *spec, const char *k
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (settings[i].used)
             fprintf(stream, "set %s:hex %02x\n", settings[i].name, (unsigned)settings[i].character);
-    fprintf(stream, "kernel %s initrd=initrd", kernel);
-    if (!write_words(stream, spec->command_line, settings, error))
+    fputs("kernel ", stream);
+    write_place(stream, tree, tree->kernel.name);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, " initrd=%s", piece_name(i, &scratch));
+    if (!write_words(stream, command_line, settings, error))
         return false;
-    fprintf(stream, " ${cmdline}\ninitrd --name initrd %s\nboot\n", initrd);
+    fputs(" ${cmdline}\n", stream);
+    for (size_t i = 0; i < tree->ramdisk_count; i++) {
+        fprintf(stream, "initrd --name %s ", piece_name(i, &scratch));
+        write_place(stream, tree, tree->ramdisks[i].name);
+        fputc('\n', stream);
+    }
+    fputs("boot\n", stream);
     return true;
 }
 
@@ -119,15 +143,60 @@ static void write_shell_word(FILE *stream, struct str text)
     fputc('\'', stream);
 }
 
-void script_write_kexec(FILE *stream, const struct boot_spec *spec, const char *kernel,
-                        const char *initrd, uint64_t unpacked_kib)
+/* --- GRUB --------------------------------------------------------------------------------------- */
+
+bool script_check_grub(struct str command_line)
+{
+    for (size_t i = 0; i < command_line.len; i++) {
+        char byte = command_line.data[i];
+        if (byte == '\\' || byte == '\'' || byte == '"')
+            return false;
+        if (byte == ' ' && i + 1 < command_line.len && command_line.data[i + 1] == ' ')
+            return false;
+    }
+    return true;
+}
+
+void script_write_grub(FILE *stream, const struct tree_description *tree)
+{
+    struct str title = str_cut_last(str_from(tree->toplevel), '/').tail;
+    fputs("# Read this file with `source`, wherever the tree is.\n"
+          "menuentry ",
+          stream);
+    write_shell_word(stream, title);
+    fprintf(stream, " \"$config_directory\" {\n  linux \"$2/%s\"", tree->kernel.name);
+    for (struct cut cut = { .tail = str_from(tree->command_line), .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, ' ');
+        if (cut.head.len == 0)
+            continue;
+        fputc(' ', stream);
+        write_shell_word(stream, cut.head);
+    }
+    fputs("\n  initrd", stream);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, " \"$2/%s\"", tree->ramdisks[i].name);
+    fputs("\n}\n", stream);
+}
+
+/* --- kexec -------------------------------------------------------------------------------------- */
+
+static struct str ramdisk_names(const struct tree_description *tree, struct arena *arena)
+{
+    struct str names = STR("");
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        names =
+            arena_format(arena, "%.*s%s%s", STR_ARG(names), i ? " " : "", tree->ramdisks[i].name);
+    return names;
+}
+
+void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch)
 {
     const struct {
         struct str mark, value;
     } words[] = {
-        { STR("@KERNEL@"), str_from(kernel) },
-        { STR("@INITRD@"), str_from(initrd) },
-        { STR("@COMMAND_LINE@"), spec->command_line },
+        { STR("@KERNEL@"), str_from(tree->kernel.name) },
+        { STR("@INITRDS@"), ramdisk_names(tree, &scratch) },
+        { STR("@COMMAND_LINE@"), str_from(tree->command_line) },
     };
     static const struct str number = STR("@UNPACKED_KIB@");
     struct str rest = { kexec_template, sizeof kexec_template - 1 };
@@ -143,7 +212,7 @@ void script_write_kexec(FILE *stream, const struct boot_spec *spec, const char *
         if (mark > 0) {
             write_shell_word(stream, value);
         } else if (str_starts(rest, number)) {
-            fprintf(stream, "%llu", (unsigned long long)unpacked_kib);
+            fprintf(stream, "%llu", (unsigned long long)(tree->unpacked_bytes / 1024));
             mark = number.len;
         } else {
             fputc(rest.data[0], stream);

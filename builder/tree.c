@@ -3,37 +3,26 @@
 #include "builder/newc.h"
 #include "builder/ramdisk.h"
 #include "builder/script.h"
+#include "builder/split.h"
 #include "schema/base/own.h"
-#include "schema/digest.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RAMDISK_OLD_NAME "initrd.gz"
 
-/* A file of the tree. */
-struct entry {
-    const char *name;
-    struct hash hash;
-    uint64_t size_bytes;
-};
-
-enum { KERNEL, RAMDISK, RAMDISK_OLD, IPXE, KEXEC, BOOT_JSON, ENTRY_COUNT };
-
-/* A store image in the ramdisk. */
-struct layer {
-    const char *name;
-    uint64_t offset, size_bytes;
-};
+/* The kernel, two names of the ramdisk, three scripts, boot.json. */
+enum { FIXED_FILES = 7 };
 
 struct building {
     const struct tree_request *request;
     int directory;
     struct arena *arena;
-    struct entry entries[ENTRY_COUNT];
-    struct layer *layers; /* the new image, then those below it */
+    struct tree_file *files; /* all that SHA256SUMS lists */
+    size_t file_count;
+    size_t new_count; /* of the images: those that are no bases, which come first */
     struct tree_result result;
 };
 
@@ -49,108 +38,290 @@ static bool create(const struct building *building, const char *name, mode_t mod
     return true;
 }
 
-/* Syncs a complete file and takes its size and digest. */
-static bool seal(struct building *building, int which, const char *name, int fd,
+/* Syncs a complete file and takes its size and digest; *ret_file may be null. */
+static bool seal(struct building *building, const char *name, int fd, struct tree_file *ret_file,
                  struct error *error)
 {
-    enum { BUFFER_BYTES = 1 << 20 };
-    struct arena scratch = *building->arena;
-    char *buffer = arena_room(&scratch, BUFFER_BYTES);
-    uint64_t size = 0;
-    cleanup(digest_release) struct digest digest = digest_start();
+    struct tree_file *file = &building->files[building->file_count];
     if (fsync(fd) < 0)
         return error_errno(error, errno, "write %s to disk", name);
-    for (;;) {
-        ssize_t got = pread(fd, buffer, BUFFER_BYTES, (off_t)size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s", name);
-        if (got == 0)
-            break;
-        digest_add(&digest, buffer, (size_t)got);
-        size += (uint64_t)got;
-    }
-    building->entries[which] = (struct entry){ name, digest_finish(&digest), size };
+    if (!tree_file_read(fd, name, *building->arena, file, error))
+        return false;
+    building->file_count++;
+    if (ret_file)
+        *ret_file = *file;
     return true;
+}
+
+static bool seal_ramdisk(struct building *building, const char *name, int fd, struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    struct tree_file *file = &description->ramdisks[description->ramdisk_count];
+    if (!seal(building, name, fd, file, error))
+        return false;
+    description->ramdisk_count++;
+    building->result.ramdisk_bytes += file->size_bytes;
+    return true;
+}
+
+static bool check_kernel_name(const char *name, struct error *error)
+{
+    static const char *const taken[] = { RAMDISK_NAME,    RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
+                                         TREE_GRUB_NAME,  TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
+                                         OUTPUT_SUMS_NAME };
+    bool is_taken = str_starts(str_from(name), STR("nix-store."));
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        is_taken = is_taken || strcmp(name, taken[i]) == 0;
+    return !is_taken || error_set(error, "the kernel cannot be called '%s' in a tree", name);
 }
 
 static bool write_kernel(struct building *building, struct error *error)
 {
     const struct boot_spec *spec = building->request->spec;
     const char *name = spec->kernel_name.data;
-    static const char *const taken[] = { RAMDISK_NAME,    RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
-                                         TREE_KEXEC_NAME, TREE_BOOT_JSON_NAME, OUTPUT_SUMS_NAME };
-    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
-        if (strcmp(name, taken[i]) == 0)
-            return error_set(error, "the kernel cannot be called '%s' in a tree", name);
     cleanup(own_close) int fd = -1;
     uint64_t size;
-    if (!create(building, name, 0644, &fd, error))
+    if (!check_kernel_name(name, error) || !create(building, name, 0644, &fd, error))
         return false;
     return file_copy(spec->kernel, "the kernel", fd, name, 0, *building->arena, &size, error) &&
-           seal(building, KERNEL, name, fd, error);
+           seal(building, name, fd, &building->result.description.kernel, error);
 }
+
+/* --- Store images ------------------------------------------------------------------------------- */
+
+/* Makes room for the images and for all files, once it is known how many there are. */
+static struct tree_image *add_images(struct building *building, size_t new_count)
+{
+    struct tree_description *description = &building->result.description;
+    building->new_count = new_count;
+    description->image_count = new_count + building->request->bases.count;
+    description->images = arena_new(building->arena, struct tree_image, description->image_count);
+    for (size_t i = 0; i < description->image_count; i++)
+        description->images[i] =
+            (struct tree_image){ .name = ramdisk_store_name(building->arena, i),
+                                 .file = RAMDISK_NAME };
+    size_t piece_count = building->request->separate_store ? 2 * description->image_count : 0;
+    struct tree_file *files =
+        arena_new(building->arena, struct tree_file, FIXED_FILES + piece_count);
+    memcpy(files, building->files, building->file_count * sizeof *files);
+    building->files = files;
+    description->ramdisks = arena_new(building->arena, struct tree_file, 1 + piece_count);
+    return description->images;
+}
+
+static bool write_one_image(struct building *building, int fd, uint64_t offset, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct squashfs_options options = *request->squashfs;
+    options.limit_bytes = NEWC_MEMBER_MAX;
+    return squashfs_write(request->inventory, &options, fd, offset, *building->arena,
+                          &building->result.image, error) ||
+           error_in(error, "the store image (--max-size splits it)");
+}
+
+/* The new images as files of the tree, under the names that they have in a ramdisk. */
+static bool write_image_files(struct building *building, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct output output = { building->directory, RAMDISK_STORE_NAME };
+    uint64_t limit = request->max_size_bytes;
+    struct split_request split = {
+        .inventory = request->inventory,
+        .squashfs = request->squashfs,
+        .limit_bytes = limit < NEWC_MEMBER_MAX ? limit : NEWC_MEMBER_MAX,
+        .store_dir = request->store_dir,
+        .output = &output,
+    };
+    struct option_list names = { 0 };
+    if (limit) {
+        if (!split_write(&split, building->arena, &names, &building->result.image, error))
+            return false;
+        add_images(building, names.count);
+        return true;
+    }
+    cleanup(own_close) int fd = -1;
+    add_images(building, 1);
+    return create(building, RAMDISK_STORE_NAME, 0644, &fd, error) &&
+           write_one_image(building, fd, 0, error);
+}
+
+/* Straight into its place. */
+static bool add_one_image(struct building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    struct tree_image *image = add_images(building, 1);
+    struct ramdisk_member member = ramdisk_image(image->name);
+    if (!ramdisk_begin(ramdisk, &member, &image->offset, error) ||
+        !write_one_image(building, ramdisk->fd, image->offset, error))
+        return false;
+    image->size_bytes = building->result.image.size_bytes;
+    return ramdisk_end(ramdisk, image->size_bytes, error);
+}
+
+static bool add_image(struct building *building, struct ramdisk *ramdisk, struct tree_image *image,
+                      int fd, const char *name, struct error *error)
+{
+    if (!ramdisk_add_image(ramdisk, image->name, fd, name, *building->arena, &image->size_bytes,
+                           error))
+        return false;
+    image->offset = ramdisk->data_offset;
+    return true;
+}
+
+/* Several: how many there are and how large is known when they have been written. */
+static bool add_split_images(struct building *building, struct ramdisk *ramdisk,
+                             struct error *error)
+{
+    if (!write_image_files(building, error))
+        return false;
+    for (size_t i = 0; i < building->new_count; i++) {
+        struct tree_image *image = &building->result.description.images[i];
+        cleanup(own_close) int fd =
+            openat(building->directory, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || unlinkat(building->directory, image->name, 0) < 0)
+            return error_errno(error, errno, "open %s", image->name);
+        if (!add_image(building, ramdisk, image, fd, image->name, error))
+            return false;
+    }
+    return true;
+}
+
+static bool add_bases(struct building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    struct tree_image *images = building->result.description.images + building->new_count;
+    for (size_t i = 0; i < bases->count; i++)
+        if (!add_image(building, ramdisk, &images[i], bases->fds[i], bases->names[i], error))
+            return false;
+    return true;
+}
+
+static bool write_base_files(struct building *building, struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    const struct tree_image *images = building->result.description.images + building->new_count;
+    for (size_t i = 0; i < bases->count; i++) {
+        cleanup(own_close) int fd = -1;
+        uint64_t size;
+        if (!create(building, images[i].name, 0644, &fd, error) ||
+            !file_copy(bases->fds[i], bases->names[i], fd, images[i].name, 0, *building->arena,
+                       &size, error))
+            return false;
+    }
+    return true;
+}
+
+/* An image that is a file: its header, and what is known of it. */
+static bool seal_image(struct building *building, size_t index, struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    struct tree_image *image = &description->images[index];
+    const char *header_name = ramdisk_header_name(building->arena, index);
+    struct stat status;
+    cleanup(own_close) int header = -1;
+    cleanup(own_close) int fd =
+        openat(building->directory, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", image->name);
+    image->file = image->name;
+    image->size_bytes = (uint64_t)status.st_size;
+    return create(building, header_name, 0644, &header, error) &&
+           ramdisk_write_header(header, image->name, image->size_bytes, error) &&
+           seal_ramdisk(building, header_name, header, error) &&
+           seal_ramdisk(building, image->name, fd, error);
+}
+
+static bool write_separate_images(struct building *building, struct error *error)
+{
+    if (!write_base_files(building, error))
+        return false;
+    for (size_t i = 0; i < building->result.description.image_count; i++)
+        if (!seal_image(building, i, error))
+            return false;
+    return true;
+}
+
+/* --- The ramdisk -------------------------------------------------------------------------------- */
 
 static bool write_prepends(struct building *building, struct ramdisk *ramdisk, struct error *error)
 {
     const struct tree_request *request = building->request;
-    for (size_t i = 0; i < request->prepend_count; i++) {
-        uint64_t size;
-        if (!ramdisk_prepend(ramdisk, request->prepends[i], request->prepend_names[i],
-                             *building->arena, &size, error))
+    const struct input_files *prepends = &request->prepends;
+    uint64_t size;
+    for (size_t i = 0; i < prepends->count; i++) {
+        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *building->arena, &size,
+                             error))
             return false;
-        building->result.unpacked_bytes += size * TREE_UNPACK_FACTOR;
+        building->result.description.unpacked_bytes += size * TREE_UNPACK_FACTOR;
     }
-    return true;
-}
-
-/* The new image, straight into its place. */
-static bool write_image(struct building *building, struct ramdisk *ramdisk, struct error *error)
-{
-    struct layer *layer = &building->layers[0];
-    struct squashfs_result *image = &building->result.image;
-    struct squashfs_options options = *building->request->squashfs;
-    options.limit_bytes = NEWC_MEMBER_MAX;
-    layer->name = ramdisk_store_name(building->arena, 0);
-    if (!ramdisk_begin(ramdisk, layer->name, &layer->offset, error) ||
-        !squashfs_write(building->request->inventory, &options, ramdisk->fd, layer->offset,
-                        *building->arena, image, error))
+    if (!ramdisk_files_write(request->extras, ramdisk, *building->arena, &size, error))
         return false;
-    layer->size_bytes = image->size_bytes;
-    return ramdisk_end(ramdisk, image->size_bytes, error);
+    building->result.description.unpacked_bytes += size;
+    return true;
 }
 
-static bool write_bases(struct building *building, struct ramdisk *ramdisk, struct error *error)
+static bool add_images_to_ramdisk(struct building *building, struct ramdisk *ramdisk,
+                                  struct error *error)
 {
-    const struct tree_request *request = building->request;
-    for (size_t i = 0; i < request->base_count; i++) {
-        struct layer *layer = &building->layers[i + 1];
-        layer->name = ramdisk_store_name(building->arena, i + 1);
-        if (!ramdisk_add(ramdisk, layer->name, request->bases[i], request->base_names[i],
-                         *building->arena, &layer->size_bytes, error))
-            return false;
-        layer->offset = ramdisk->data_offset;
+    return (building->request->max_size_bytes ? add_split_images : add_one_image)(building, ramdisk,
+                                                                                  error) &&
+           add_bases(building, ramdisk, error);
+}
+
+/* Does the machine have the memory? The kernel unpacks a ramdisk while it is still there, into a
+ * tmpfs of half of what is left. */
+static bool check_memory(struct building *building, uint64_t ramdisk_bytes, uint64_t unpacked_bytes,
+                         struct error *error)
+{
+    uint64_t target = building->request->target_bytes;
+    uint64_t needed = ramdisk_bytes + 2 * unpacked_bytes + TREE_WORKING_BYTES;
+    building->result.description.memory_bytes = needed;
+    if (target == 0 || needed <= target)
+        return true;
+    return error_set(
+        error,
+        "booting takes at least %llu MiB of memory (the ramdisk of %llu MiB, and twice "
+        "what it unpacks to), and the machine has %llu",
+        (unsigned long long)(needed >> 20), (unsigned long long)(ramdisk_bytes >> 20),
+        (unsigned long long)(target >> 20));
+}
+
+/* With what is known before the new image is made. */
+static bool check_memory_early(struct building *building, uint64_t ramdisk_bytes,
+                               struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    uint64_t base_bytes = 0;
+    for (size_t i = 0; i < bases->count; i++) {
+        struct stat status;
+        if (fstat(bases->fds[i], &status) == 0)
+            base_bytes += (uint64_t)status.st_size;
     }
-    return true;
+    return check_memory(building, ramdisk_bytes + base_bytes,
+                        building->result.description.unpacked_bytes + base_bytes, error);
+}
+
+static bool count_memory(struct building *building, struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    for (size_t i = 0; i < description->image_count; i++)
+        description->unpacked_bytes += description->images[i].size_bytes;
+    return check_memory(building, building->result.ramdisk_bytes, description->unpacked_bytes,
+                        error);
 }
 
 static bool write_ramdisk(struct building *building, struct error *error)
 {
-    struct tree_result *result = &building->result;
+    bool separate = building->request->separate_store;
     cleanup(own_close) int fd = -1;
     if (!create(building, RAMDISK_NAME, 0644, &fd, error))
         return false;
     struct ramdisk ramdisk = { .fd = fd };
-    if (!write_prepends(building, &ramdisk, error) || !write_image(building, &ramdisk, error) ||
-        !write_bases(building, &ramdisk, error) || !ramdisk_finish(&ramdisk, error) ||
-        !seal(building, RAMDISK, RAMDISK_NAME, fd, error))
-        return false;
-    result->ramdisk_bytes = ramdisk.size_bytes;
-    for (size_t i = 0; i <= building->request->base_count; i++)
-        result->unpacked_bytes += building->layers[i].size_bytes;
-    result->memory_bytes = result->ramdisk_bytes + 2 * result->unpacked_bytes + TREE_WORKING_BYTES;
-    return true;
+    return write_prepends(building, &ramdisk, error) &&
+           check_memory_early(building, ramdisk.size_bytes, error) &&
+           (separate ? write_image_files(building, error)
+                     : add_images_to_ramdisk(building, &ramdisk, error)) &&
+           ramdisk_finish(&ramdisk, error) && seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
+           (!separate || write_separate_images(building, error)) && count_memory(building, error);
 }
 
 /* A second name for the ramdisk: a link to the same file, or where there are none a symbolic one.
@@ -161,73 +332,40 @@ static bool link_ramdisk(struct building *building, struct error *error)
     if (linkat(directory, RAMDISK_NAME, directory, RAMDISK_OLD_NAME, 0) < 0 &&
         symlinkat(RAMDISK_NAME, directory, RAMDISK_OLD_NAME) < 0)
         return error_errno(error, errno, "create " RAMDISK_OLD_NAME);
-    building->entries[RAMDISK_OLD] = building->entries[RAMDISK];
-    building->entries[RAMDISK_OLD].name = RAMDISK_OLD_NAME;
+    struct tree_file *file = &building->files[building->file_count++];
+    *file = building->result.description.ramdisks[0];
+    file->name = RAMDISK_OLD_NAME;
     return true;
 }
 
-static bool write_script(struct building *building, int which, struct error *error)
+/* --- Texts -------------------------------------------------------------------------------------- */
+
+enum script { IPXE, KEXEC, GRUB };
+
+static bool write_script(struct building *building, enum script which, struct error *error)
 {
-    const struct boot_spec *spec = building->request->spec;
-    const char *name = which == IPXE ? TREE_IPXE_NAME : TREE_KEXEC_NAME;
-    const char *kernel = spec->kernel_name.data;
+    static const char *const names[] = { TREE_IPXE_NAME, TREE_KEXEC_NAME, TREE_GRUB_NAME };
+    const struct tree_description *description = &building->result.description;
+    const char *name = names[which];
     cleanup(own_close) int fd = -1;
-    if (!create(building, name, which == IPXE ? 0644 : 0755, &fd, error))
+    if (!create(building, name, which == KEXEC ? 0755 : 0644, &fd, error))
         return false;
     cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
     if (!stream)
         return error_errno(error, errno, "write %s", name);
     if (which == KEXEC)
-        script_write_kexec(stream, spec, kernel, RAMDISK_NAME,
-                           building->result.unpacked_bytes / 1024);
-    else if (!script_write_ipxe(stream, spec, kernel, RAMDISK_NAME, error))
+        script_write_kexec(stream, description, *building->arena);
+    else if (which == GRUB)
+        script_write_grub(stream, description);
+    else if (!script_write_ipxe(stream, description, *building->arena, error))
         return false;
     if (fflush(stream) != 0 || ferror(stream))
         return error_errno(error, errno, "write %s", name);
-    return seal(building, which, name, fd, error);
+    return seal(building, name, fd, NULL, error);
 }
 
-static void add_text(cJSON *object, const char *key, struct str text, struct arena scratch)
-{
-    cJSON_AddStringToObject(object, key, arena_copy(&scratch, text).data);
-}
-
-static cJSON *entry_json(const struct entry *entry)
-{
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", entry->name);
-    cJSON_AddNumberToObject(object, "size", (double)entry->size_bytes);
-    cJSON_AddStringToObject(object, "sha256", hash_to_hex(&entry->hash).text);
-    return object;
-}
-
-static cJSON *boot_json(const struct building *building)
-{
-    const struct boot_spec *spec = building->request->spec;
-    const struct tree_result *result = &building->result;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "version", 1);
-    cJSON_AddStringToObject(object, "toplevel", building->request->toplevel);
-    add_text(object, "init", spec->init, *building->arena);
-    add_text(object, "kernelParams", spec->params, *building->arena);
-    add_text(object, "commandLine", spec->command_line, *building->arena);
-    cJSON_AddItemToObject(object, "kernel", entry_json(&building->entries[KERNEL]));
-    cJSON *ramdisk = entry_json(&building->entries[RAMDISK]);
-    cJSON_AddItemToObject(object, "initrd", ramdisk);
-    cJSON *images = cJSON_AddArrayToObject(ramdisk, "storeImages");
-    for (size_t i = 0; i <= building->request->base_count; i++) {
-        cJSON *image = cJSON_CreateObject();
-        cJSON_AddItemToArray(images, image);
-        cJSON_AddStringToObject(image, "name", building->layers[i].name);
-        cJSON_AddNumberToObject(image, "offset", (double)building->layers[i].offset);
-        cJSON_AddNumberToObject(image, "size", (double)building->layers[i].size_bytes);
-    }
-    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result->memory_bytes);
-    return object;
-}
-
-static bool write_small(const struct building *building, const char *name, struct str text,
-                        int *ret_fd, struct error *error)
+static bool write_text(const struct building *building, const char *name, struct str text,
+                       int *ret_fd, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     if (!create(building, name, 0644, &fd, error) ||
@@ -240,27 +378,21 @@ static bool write_small(const struct building *building, const char *name, struc
 static bool write_boot_json(struct building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
-    cJSON *object = boot_json(building);
-    char *text = cJSON_Print(object);
-    cJSON_Delete(object);
-    struct str content = arena_format(building->arena, "%s\n", text ? text : "");
-    bool printed = text != NULL;
-    cJSON_free(text);
-    if (!printed)
-        return error_set(error, "write " TREE_BOOT_JSON_NAME ": out of memory");
-    return write_small(building, TREE_BOOT_JSON_NAME, content, &fd, error) &&
-           seal(building, BOOT_JSON, TREE_BOOT_JSON_NAME, fd, error);
+    struct str text;
+    if (!tree_description_format(&building->result.description, building->arena, &text, error))
+        return error_in(error, "write " TREE_BOOT_JSON_NAME);
+    return write_text(building, TREE_BOOT_JSON_NAME, text, &fd, error) &&
+           seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
 }
 
 static bool write_sums(const struct building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     struct str text = { "", 0 };
-    for (size_t i = 0; i < ENTRY_COUNT; i++)
-        text =
-            arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
-                         hash_to_hex(&building->entries[i].hash).text, building->entries[i].name);
-    if (!write_small(building, OUTPUT_SUMS_NAME, text, &fd, error))
+    for (size_t i = 0; i < building->file_count; i++)
+        text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
+                            hash_to_hex(&building->files[i].hash).text, building->files[i].name);
+    if (!write_text(building, OUTPUT_SUMS_NAME, text, &fd, error))
         return false;
     return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");
 }
@@ -268,15 +400,19 @@ static bool write_sums(const struct building *building, struct error *error)
 bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                 struct arena *arena, struct tree_result *ret_result, struct error *error)
 {
+    const struct boot_spec *spec = request->spec;
     struct building building = {
         .request = request,
         .directory = tree->fd,
         .arena = arena,
-        .layers = arena_new(arena, struct layer, request->base_count + 1),
+        .files = arena_new(arena, struct tree_file, FIXED_FILES),
+        .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
+        .result.has_grub = script_check_grub(spec->command_line),
     };
-    if (!script_check_ipxe(request->spec, error) || !write_kernel(&building, error) ||
+    if (!script_check_ipxe(spec->command_line, error) || !write_kernel(&building, error) ||
         !write_ramdisk(&building, error) || !link_ramdisk(&building, error) ||
         !write_script(&building, IPXE, error) || !write_script(&building, KEXEC, error) ||
+        (building.result.has_grub && !write_script(&building, GRUB, error)) ||
         !write_boot_json(&building, error) || !write_sums(&building, error))
         return false;
     *ret_result = building.result;

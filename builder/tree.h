@@ -1,41 +1,50 @@
 /* tree.h — everything that a machine needs to netboot or kexec into a system, in one directory.
  *
  * Shape    bzImage       the kernel, under its own name (Image on aarch64)
- *          initrd        initial ramdisk(s) and store image
+ *          initrd        initial ramdisk(s), extra files, store images
  *          initrd.gz     the same file, under the name that existing tools expect
  *          netboot.ipxe  for iPXE
  *          kexec-boot    for a running Linux
- *          boot.json     names, sizes in bytes, SHA-256, command line, toplevel, image offset
+ *          grub.cfg      for GRUB, unless it would change the command line
+ *          boot.json     see tree_description.h
  *          SHA256SUMS    of all the others
+ *
+ * With separate_store each image is a file of its own beside initrd, which then goes without them,
+ * and its header another (ramdisk.h): nix-store.squashfs.newc and nix-store.squashfs, and so on.
  */
 #pragma once
 
+#include "builder/input_files.h"
 #include "builder/output.h"
+#include "builder/ramdisk_files.h"
 #include "builder/squashfs.h"
+#include "builder/tree_description.h"
 #include "schema/boot_spec.h"
 
 #define TREE_IPXE_NAME      "netboot.ipxe"
 #define TREE_KEXEC_NAME     "kexec-boot"
+#define TREE_GRUB_NAME      "grub.cfg"
 #define TREE_BOOT_JSON_NAME "boot.json"
 
 struct tree_request {
     const struct boot_spec *spec;
     const struct inventory *inventory;
     const struct squashfs_options *squashfs;
-    const int *prepends; /* open ramdisks, in order */
-    const char *const *prepend_names;
-    size_t prepend_count;
-    const int *bases; /* open store images that lie below the new one, in order */
-    const char *const *base_names;
-    size_t base_count;
-    const char *toplevel; /* full path of the system */
+    struct str store_dir;
+    struct input_files prepends; /* ramdisks; borrowed */
+    struct input_files bases;    /* store images that lie below the new one; borrowed */
+    const struct ramdisk_files *extras;
+    const char *base_url;    /* or null: scripts load from beside them */
+    uint64_t max_size_bytes; /* of an image, 0: no limit */
+    uint64_t target_bytes;   /* memory of the machine to boot, 0: unknown */
+    bool separate_store;
 };
 
 struct tree_result {
+    struct tree_description description;
+    struct squashfs_result image; /* of all new images */
     uint64_t ramdisk_bytes;
-    struct squashfs_result image;
-    uint64_t unpacked_bytes; /* what the ramdisk takes in memory once unpacked: an estimate */
-    uint64_t memory_bytes;   /* what the machine needs at least to boot */
+    bool has_grub;
 };
 
 /* How much an initial ramdisk grows by unpacking, where it is not known: NixOS' shrink to a third
@@ -46,7 +55,8 @@ enum { TREE_UNPACK_FACTOR = 4 };
  * left beside it. */
 enum { TREE_WORKING_BYTES = 64 << 20 };
 
-/* Writes the whole tree into the draft, the store image straight into its place in the ramdisk. */
+/* Writes the whole tree into the draft, a store image in the ramdisk straight into its place.
+ * Refuses a tree that does not boot in the memory the machine has. */
 must_check bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                            struct arena *arena, struct tree_result *ret_result,
                            struct error *error);

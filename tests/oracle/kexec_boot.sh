@@ -102,12 +102,13 @@ fake() {
 # FAKE_PRETEND: the ways that report success and load nothing.
 fake kexec <<'END'
 call kexec "$@"
-way=plain action=
+way=plain action= ramdisk=
 for argument do
   case $argument in
     -s) way=file ;;
     -c) way=classic ;;
     --load) action=load ;;
+    --initrd=*) ramdisk=${argument#*=} ;;
     -u) action=unload ;;
     -e) action=execute ;;
   esac
@@ -115,6 +116,7 @@ done
 set_loaded() { [ ! -e /run/fake ] || echo "$1" >/sys/kernel/kexec_loaded; }
 case $action in
   load)
+    [ -z "$FAKE_RAMDISK" ] || cat "$ramdisk" >"$FAKE_RAMDISK"
     case " $FAKE_FAIL " in *" $way "*) echo "kexec: $way load failed" >&2; exit 255 ;; esac
     case " $FAKE_PRETEND " in *" $way "*) exit 0 ;; esac
     set_loaded 1 ;;
@@ -147,7 +149,7 @@ recorded_sync() {
 }
 
 expect_load() {
-  recorded kexec "$@" --load "$tree/$kernel_name" "--initrd=$tree/$initrd_name" \
+  recorded kexec "$@" --load "$tree/$kernel_name" "--initrd=$tree/$initrd_names" \
     "--command-line=$command_line"
 }
 
@@ -165,18 +167,18 @@ if [ -n "$finished" ]; then
     printf 'Bail out! %s does not exist\n' "$source_script"
     exit 1
   }
-  eval "$(grep -E '^(kernel_name|initrd_name|command_line)=' "$source_script")"
+  eval "$(grep -E '^(kernel_name|initrd_names|command_line)=' "$source_script")"
   finished=$(CDPATH='' cd -- "$finished" && pwd -P)
 else
   kernel_name='b z'\''I$HOME"m`id`#g%s*\e'
-  initrd_name='-in'\'''\''it$(id)&|;rd !~ [x]'
+  initrd_names=-init+rd.x_y
   # é, and a byte that is not UTF-8.
   command_line='init=/nix/store/x/init  a="b c" q='\'' d=$HOME $(id) `id` # %s%n * ? \ \\ \n \'\'' & | ; < > ~ ! {1,2} @KERNEL@ '$(printf '\303\251 \377 x')
   source_script=$scratch/instance
   while IFS= read -r line; do
     case $line in
       'kernel_name=@KERNEL@') line=kernel_name=$(single_quoted "$kernel_name") ;;
-      'initrd_name=@INITRD@') line=initrd_name=$(single_quoted "$initrd_name") ;;
+      'initrd_names=@INITRDS@') line=initrd_names=$(single_quoted "$initrd_names") ;;
       'command_line=@COMMAND_LINE@') line=command_line=$(single_quoted "$command_line") ;;
       'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
     esac
@@ -192,10 +194,10 @@ make_tree() {
   chmod 755 "$1/kexec-boot"
   if [ -n "$finished" ]; then
     ln -s "$finished/$kernel_name" "$1/$kernel_name"
-    ln -s "$finished/$initrd_name" "$1/$initrd_name"
+    ln -s "$finished/$initrd_names" "$1/$initrd_names"
   else
     printf 'kernel' >"$1/$kernel_name"
-    printf 'ramdisk' >"$1/$initrd_name"
+    printf 'ramdisk' >"$1/$initrd_names"
   fi
 }
 
@@ -203,8 +205,8 @@ make_tree() {
 
 fresh_host() {
   FAKE_UID=0 FAKE_SYSTEMCTL=0
-  FAKE_FAIL='' FAKE_FAIL_UNLOAD='' FAKE_PRETEND='' RECORD=$record
-  export FAKE_UID FAKE_SYSTEMCTL FAKE_FAIL FAKE_FAIL_UNLOAD FAKE_PRETEND RECORD
+  FAKE_FAIL='' FAKE_FAIL_UNLOAD='' FAKE_PRETEND='' FAKE_RAMDISK='' RECORD=$record
+  export FAKE_RAMDISK FAKE_UID FAKE_SYSTEMCTL FAKE_FAIL FAKE_FAIL_UNLOAD FAKE_PRETEND RECORD
   command_line=$given_command_line
   : >"$record"
   if [ "$KEXEC_BOOT_HOST" = private ]; then
@@ -337,9 +339,9 @@ claims_of_refusals() {
   expect_one_line stderr
   rm -r "$broken"
   make_tree "$broken"
-  rm "$broken/$initrd_name"
+  rm "$broken/$initrd_names"
   with_fakes "$broken/kexec-boot" --now
-  expect_refusal "$broken/$initrd_name is missing"
+  expect_refusal "$broken/$initrd_names is missing"
   expect_no_calls
   claim "$shell: refuses when the kernel or the ramdisk is missing, naming it"
 
@@ -428,7 +430,7 @@ claims_of_memory() {
     sed -e 's/^unpacked_kib=.*/unpacked_kib=1048576/' -e 's/^command_line=.*/command_line=/' \
       "$tree/kexec-boot" >"$huge/kexec-boot"
     memory $((1048576 * 3 / 2)) "$big_memory_kib"
-    [ -z "$finished" ] || memory $((1048576 * 3 / 2 + $(stat -L -c %s "$tree/$initrd_name") / 1024 + 1)) "$big_memory_kib"
+    [ -z "$finished" ] || memory $((1048576 * 3 / 2 + $(stat -L -c %s "$tree/$initrd_names") / 1024 + 1)) "$big_memory_kib"
     with_fakes "$huge/kexec-boot" --now
     expect_refusal "half"
     with_fakes "$huge/kexec-boot" --now --append root=fstab
@@ -689,10 +691,62 @@ d"
   mv "$tree/kexec-boot" "$base/the script"
   ln -s "$base/the script" "$base/farm/kexec-boot"
   ln -s "$tree/$kernel_name" "$base/farm/$kernel_name"
-  ln -s "$tree/$initrd_name" "$base/farm/$initrd_name"
+  ln -s "$tree/$initrd_names" "$base/farm/$initrd_names"
   tree=$base/farm
   finds "when the script is itself a link in it" / "$PATH" "$tree/kexec-boot"
   tree=$saved
+}
+
+# The ramdisk of a tree with store images beside it.
+claims_of_pieces() {
+  [ -z "$finished" ] || return 0
+  pieces="$scratch/pieces $shell"
+  make_tree "$pieces"
+  sed "s/^initrd_names=.*/initrd_names='$initrd_names b.newc b'/" "$tree/kexec-boot" >"$pieces/kexec-boot"
+  printf 'header\n' >"$pieces/b.newc"
+  printf 'image' >"$pieces/b"
+  printf 'ramdiskheader\nimage' >"$scratch/joined"
+  mkdir -p "$scratch/tmp dir"
+
+  text="$shell: a ramdisk in pieces is loaded as one, and nothing of it is left behind"
+  if private "$text"; then
+    for FAKE_FAIL in '' 'file classic plain'; do
+      rm -f "$scratch/loaded"
+      FAKE_RAMDISK=$scratch/loaded with_fakes env TMPDIR="$scratch/tmp dir" "$pieces/kexec-boot" --now
+      [ "$status" = "${FAKE_FAIL:+1}" ] || [ "$status$FAKE_FAIL" = 0 ] || problem "exit status $status"
+      cmp "$scratch/joined" "$scratch/loaded" || problem "another ramdisk was loaded"
+      [ -z "$(ls "$scratch/tmp dir")" ] || problem "left behind: $(ls "$scratch/tmp dir")"
+    done
+    claim "$text"
+  fi
+
+  text="$shell: refuses where there is no room to join the pieces"
+  if private "$text"; then
+    with_fakes env TMPDIR="$scratch/there is none" "$pieces/kexec-boot" --now
+    expect_refusal "there is none"
+    claim "$text"
+  fi
+
+  text="$shell: refuses when one of the pieces is missing, naming it"
+  if private "$text"; then
+    mv "$pieces/b" "$pieces/away"
+    with_fakes "$pieces/kexec-boot" --now
+    expect_refusal "$pieces/b is missing"
+    mv "$pieces/away" "$pieces/b"
+    claim "$text"
+  fi
+
+  text="$shell: the printed commands join the pieces, too"
+  if private "$text"; then
+    with_fakes "$pieces/kexec-boot" --now --dry-run
+    expect_status 0
+    expect_no_calls
+    FAKE_RAMDISK=$scratch/loaded with_fakes sh "$scratch/stdout"
+    expect_status 0
+    cmp "$scratch/joined" "$scratch/loaded" || problem "another ramdisk was loaded"
+    claim "$text"
+  fi
+  rm -r "$pieces"
 }
 
 # --- all of it, in each shell -----------------------------------------------
@@ -719,6 +773,7 @@ each_shell() {
     claims_of_executing
     claims_of_dry_run
     claims_of_finding
+    claims_of_pieces
   done
 }
 
@@ -730,7 +785,7 @@ claims_of_text() {
     skip "the finished script passes shellcheck" "shellcheck is not installed"
   fi
   if [ -z "$finished" ]; then
-    for name in KERNEL INITRD COMMAND_LINE UNPACKED_KIB; do
+    for name in KERNEL INITRDS COMMAND_LINE UNPACKED_KIB; do
       [ "$(grep -c "@$name@" "$template")" -eq 1 ] || problem "@$name@ is not on exactly one line"
       grep -qE "^[a-z_]+=@$name@\$" "$template" || problem "@$name@ is not the whole value of an assignment"
     done

@@ -7,12 +7,7 @@ set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+find_store
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 command -v unsquashfs >/dev/null || {
     skip 'stacked images give the whole closure' 'unsquashfs is not installed'
@@ -97,7 +92,7 @@ for bad in manifest nowhere foreign; do
 done
 
 in_tree() {
-    build tree -o tree --base middle --base lower "$toplevel" && mkdir ramdisk && jq -r '.initrd.storeImages[] | "\(.name) \(.offset) \(.size)"' tree/boot.json >images &&
+    build tree -o tree --base middle --base lower "$toplevel" && mkdir ramdisk && jq -r '.storeImages[] | "\(.name) \(.offset) \(.size)"' tree/boot.json >images &&
         [ "$(cut -d ' ' -f 1 images | tr '\n' ' ')" = 'nix-store.squashfs nix-store.1.squashfs nix-store.2.squashfs ' ] &&
         set -- upper middle lower && while read -r name offset size; do
             echo "$name" && tail -c "+$((offset + 1))" tree/initrd | head -c "$size" | cmp - "$1" || return
@@ -118,7 +113,6 @@ split() {
         done && for part in split/*; do names "$part"; done | sort >all && uniq -d all >twice && [ ! -s twice ] &&
         sed 's|.*/||' paths | diff all - && "$REGD_BUILD" verify split/store.squashfs $(find split -name 'store.*.squashfs' | sed 's/^/--base /')
 }
-# The store holds this machine's kernel, if it has one, as its largest path.
 bytes=$(($(stat -c %s whole) * 7 / 10))
 kibibytes=$(($(stat -c %s whole) * 6 / 10240))
 claim "split into images of $kibibytes KiB: none is larger, and each path is in one" split "${kibibytes}K" $((kibibytes * 1024))

@@ -7,12 +7,7 @@ set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+find_store
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 escape=$(printf '\033')
 
@@ -41,7 +36,7 @@ if have jq '--json says what was made' 'so does tree' 'and what was taken over';
     tree() {
         build tree -o tree --json && in_json .ramdiskBytes "$(stat -c %s tree/initrd)" &&
             in_json .memoryAtBoot "$(jq .memoryAtBoot tree/boot.json)" &&
-            in_json .imageBytes "$(jq '.initrd.storeImages[0].size' tree/boot.json)"
+            in_json .imageBytes "$(jq '.storeImages[0].size' tree/boot.json)"
     }
     claim 'so does tree' tree
     reused() {

@@ -14,14 +14,8 @@ set -u
 export LC_ALL=C TZ=UTC
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 
-SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
-store=${STORE_FIXTURE:-$SCRATCH/fixture}
-[ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
-store=$(cd "$store" && pwd -P)
-toplevel=$(cat "$store/toplevel")
+find_store
 source=$PWD
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$source/$REGD_BUILD ;; esac
-case $REGD in /*) ;; *) REGD=$source/$REGD ;; esac
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 # --- a small system ---------------------------------------------------------------------------------------
@@ -67,6 +61,7 @@ files() {
 SHA256SUMS 644
 boot.json 644
 bzImage 644
+grub.cfg 644
 initrd 644
 initrd.gz 644
 kexec-boot 755
@@ -74,12 +69,12 @@ netboot.ipxe 644
 END
     diff want got && [ "$(stat -c %a real)" = 755 ]
 }
-claim 'a tree has seven files, all can read them, whatever the umask' files
+claim 'a tree has eight files, all can read them, whatever the umask' files
 
 sums() {
-    (cd real && sha256sum --strict -c SHA256SUMS && [ "$(wc -l <SHA256SUMS)" -eq 6 ])
+    (cd real && sha256sum --strict -c SHA256SUMS && [ "$(wc -l <SHA256SUMS)" -eq 7 ])
 }
-claim 'SHA256SUMS lists the other six, and agrees' sums
+claim 'SHA256SUMS lists the other seven, and agrees' sums
 
 same_inode() {
     [ "$(stat -c %i real/initrd)" = "$(stat -c %i real/initrd.gz)" ]
@@ -118,7 +113,7 @@ boot_json() {
     has '"version":1,' && has "\"toplevel\":\"$toplevel\"" && has "\"init\":\"$toplevel/init\"" &&
         has "\"kernelParams\":\"$(printf %s "$params" | tr -d ' ')\"" &&
         has "\"commandLine\":\"$(printf %s "$command_line" | tr -d ' ')\"" &&
-        has "\"kernel\":$(entry bzImage)}" && has "\"initrd\":$(entry initrd),\"storeImages\":[{" &&
+        has "\"kernel\":$(entry bzImage)}" && has "\"initrd\":[$(entry initrd)}],\"storeImages\":[{" &&
         has "\"memoryAtBoot\":$memory" && [ "$offset" -gt "$prepended" ] && [ $((offset % 4096)) -eq 0 ] && [ "$size" -gt 0 ]
 }
 claim 'boot.json tells names, sizes, sums, system, command line, memory and where the image is' boot_json
@@ -126,7 +121,8 @@ claim 'boot.json tells names, sizes, sums, system, command line, memory and wher
 json() {
     jq -e . real/boot.json && [ "$(jq -r .commandLine real/boot.json)" = "$command_line" ] &&
         [ "$(jq -r .kernelParams real/boot.json)" = "$params" ] &&
-        [ "$(jq -r '.initrd.storeImages | length' real/boot.json)" = 1 ]
+        [ "$(jq -r '.storeImages | length' real/boot.json)" = 1 ] &&
+        [ "$(jq -r '.storeImages[0].file' real/boot.json)" = initrd ]
 }
 text='boot.json is JSON, as jq reads it'
 have jq "$text" && claim "$text" json
