@@ -1,14 +1,11 @@
 #include "builder/base_images.h"
 
-#include "builder/image_reader.h"
-
 #include "schema/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-/* A manifest lists all layers below its image, too; what counts is what is in the image. */
-static bool mark_held(const struct image *image, const struct path_list *paths, bool *held,
+bool base_images_mark(const struct image *image, const struct path_list *paths, bool *held,
                       struct error *error)
 {
     for (size_t i = 0; i < paths->count; i++) {
@@ -35,8 +32,9 @@ bool base_images_find(const struct option_list *names, struct str store_dir,
         cleanup(own_close) int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
             return error_errno(error, errno, "open %s", names->items[i]);
-        if (!image_open(fd, 0, names->items[i], store_dir, 1, &rest, &image, error) ||
-            !mark_held(&image, paths, ret_held, error))
+        struct image_place place = { .fd = fd, .name = names->items[i] };
+        if (!image_open(&place, store_dir, 1, &rest, &image, error) ||
+            !base_images_mark(&image, paths, ret_held, error))
             return false;
     }
     for (size_t i = 0; i < paths->count; i++)

@@ -2,8 +2,9 @@
  */
 #pragma once
 
+#include "builder/image_reader.h"
+
 #include "schema/base/options.h"
-#include "schema/path_info.h"
 
 /* Sets ret_held[i] for the paths of a normalised list that one of the images holds; *ret_count says
  * how many.
@@ -11,3 +12,8 @@
 must_check bool base_images_find(const struct option_list *names, struct str store_dir,
                                  const struct path_list *paths, struct arena scratch,
                                  bool *ret_held, size_t *ret_count, struct error *error);
+
+/* Sets held[i] for the paths that an open image holds: a manifest lists all layers, too, so what
+ * counts is what is in the image. */
+must_check bool base_images_mark(const struct image *image, const struct path_list *paths,
+                                 bool *held, struct error *error);

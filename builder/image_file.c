@@ -116,7 +116,8 @@ static bool check_tables(const struct image_file *file, struct error *error)
     return true;
 }
 
-bool image_file_open(int fd, uint64_t offset, struct image_file *ret_file, struct error *error)
+bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes, struct image_file *ret_file,
+                     struct error *error)
 {
     struct stat status;
     unsigned char bytes[IMAGE_SUPER_BYTES];
@@ -127,6 +128,8 @@ bool image_file_open(int fd, uint64_t offset, struct image_file *ret_file, struc
         return error_set(error, "it is not a file");
     if ((uint64_t)status.st_size > offset)
         file.size_bytes = (uint64_t)status.st_size - offset;
+    if (size_bytes && size_bytes < file.size_bytes)
+        file.size_bytes = size_bytes;
     if (file.size_bytes < sizeof bytes)
         return error_set(error, "it is not a squashfs image: it has only %llu bytes",
                          (unsigned long long)file.size_bytes);

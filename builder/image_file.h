@@ -83,10 +83,10 @@ uint16_t image_u16(const unsigned char *bytes);
 uint32_t image_u32(const unsigned char *bytes);
 uint64_t image_u64(const unsigned char *bytes);
 
-/* Reads and checks the super block.
+/* Reads and checks the super block of an image of at most so many bytes; 0: up to the file's end.
  * Refuses what is no squashfs 4.0, is cut off, or has tables that do not follow each other. */
-must_check bool image_file_open(int fd, uint64_t offset, struct image_file *ret_file,
-                                struct error *error);
+must_check bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes,
+                                struct image_file *ret_file, struct error *error);
 
 /* Reads bytes of the image as they are. Refuses what lies outside. */
 must_check bool image_file_read(const struct image_file *file, uint64_t start, void *bytes,

@@ -125,10 +125,10 @@ static bool make_cache(struct image *image, unsigned jobs, struct arena *arena, 
 
 /* --- The manifest ----------------------------------------------------------------------------- */
 
-uint32_t image_find(const struct image *image, struct str name)
+uint32_t image_find_child(const struct image *image, uint32_t parent, struct str name)
 {
     const struct image_node *nodes = image->tree.nodes;
-    uint32_t low = nodes[0].first_child, end = low + nodes[0].child_count, high = end;
+    uint32_t low = nodes[parent].first_child, end = low + nodes[parent].child_count, high = end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (str_compare(nodes[middle].name, name) < 0)
@@ -137,6 +137,11 @@ uint32_t image_find(const struct image *image, struct str name)
             high = middle;
     }
     return low < end && str_equal(nodes[low].name, name) ? low : 0;
+}
+
+uint32_t image_find(const struct image *image, struct str name)
+{
+    return image_find_child(image, 0, name);
 }
 
 const struct image_inode *image_inode_of(const struct image *image, uint32_t node)
@@ -160,17 +165,17 @@ static bool read_manifest(struct image *image, struct str store_dir, struct aren
     return true;
 }
 
-bool image_open(int fd, uint64_t offset, const char *name, struct str store_dir, unsigned jobs,
+bool image_open(const struct image_place *place, struct str store_dir, unsigned jobs,
                 struct arena *arena, struct image *ret_image, struct error *error)
 {
-    cleanup(image_close) struct image image = { .name = name };
+    cleanup(image_close) struct image image = { .name = place->name };
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
-    if (!image_file_open(fd, offset, &image.file, error) ||
+    if (!image_file_open(place->fd, place->offset, place->size_bytes, &image.file, error) ||
         !image_decoder_make(&image.file, arena, &decoder, error) || !find_options(&image, error) ||
         !read_tables(&image, &decoder, arena, error) ||
         !read_tree(&image, &decoder, arena, error) || !read_fragments(&image, arena, error) ||
         !make_cache(&image, jobs, arena, error) || !read_manifest(&image, store_dir, arena, error))
-        return error_in(error, "%s", name);
+        return error_in(error, "%s", place->name);
     *ret_image = image;
     image.cache = NULL;
     return true;

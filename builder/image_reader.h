@@ -50,13 +50,18 @@ struct image_worker {
 
 #define IMAGE_WORKER_NONE ((struct image_worker){ .block = NULL })
 
-/* Opens the image that starts at `offset` of fd, which stays the caller's. `name` is what sentences
- * call it. Up to `jobs` workers may read at a time.
+/* Where an image is. */
+struct image_place {
+    int fd;                      /* stays the caller's */
+    uint64_t offset, size_bytes; /* 0: all that follows */
+    const char *name;            /* what sentences call it */
+};
+
+/* Opens an image. Up to `jobs` workers may read at a time.
  * store_dir is where the manifest's paths lie.
  * Refuses an image without a manifest, or with one that is malformed. */
-must_check bool image_open(int fd, uint64_t offset, const char *name, struct str store_dir,
-                           unsigned jobs, struct arena *arena, struct image *ret_image,
-                           struct error *error);
+must_check bool image_open(const struct image_place *place, struct str store_dir, unsigned jobs,
+                           struct arena *arena, struct image *ret_image, struct error *error);
 
 /* For `cleanup`, also of one that is all zero. */
 void image_close(const struct image *image);
@@ -82,6 +87,9 @@ must_check bool image_read_text(const struct image *image, const struct image_in
 uint32_t image_fragment_bytes(const struct image *image, size_t fragment);
 
 const struct image_inode *image_inode_of(const struct image *image, uint32_t node);
+
+/* The child of that name, or 0. */
+uint32_t image_find_child(const struct image *image, uint32_t parent, struct str name);
 
 /* The root's child of that name, or 0. */
 uint32_t image_find(const struct image *image, struct str name);

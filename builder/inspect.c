@@ -403,8 +403,8 @@ bool command_inspect(struct command *command, struct error *error)
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return error_errno(error, errno, "open %s", name);
-    if (!image_open(fd, 0, name, command->store.store_dir, 1, command->arena, &inspection.image,
-                    error))
+    struct image_place place = { .fd = fd, .name = name };
+    if (!image_open(&place, command->store.store_dir, 1, command->arena, &inspection.image, error))
         return false;
     inspection.sizes = image_sizes_take(&inspection.image, command->arena);
     if (!answer(&inspection, error) || !draw(&inspection, error))

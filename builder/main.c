@@ -35,7 +35,8 @@ static const struct verb_spec verbs[VERB_COUNT] = {
     [KEXEC] = { "kexec", "TOPLEVEL", "print the script for kexec", 1, 1 },
     [MANIFEST] = { "manifest", "[PATH...]", "print the manifest of the closure", 0, SIZE_MAX },
     [INSPECT] = { "inspect", "IMAGE", "what is in a store image, and why", 1, 2 },
-    [VERIFY] = { "verify", "IMAGE", "is an image what its manifest says? is it\ndamaged?", 1, 1 },
+    [VERIFY] = { "verify", "IMAGE|DIR",
+                 "check an image against its manifest, a tree\nagainst its boot.json", 1, 1 },
 };
 
 static const struct option_spec options[] = {

@@ -67,6 +67,41 @@ bool newc_format(const struct newc_member *member, char *ret_prefix, size_t *ret
     return true;
 }
 
+/* Number `index` of the header. */
+static uint64_t word_at(const char *header, size_t index)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < 8; i++) {
+        char digit = header[6 + 8 * index + i];
+        unsigned value = digit >= '0' && digit <= '9'   ? (unsigned)(digit - '0')
+                         : digit >= 'a' && digit <= 'f' ? (unsigned)(digit - 'a' + 10)
+                         : digit >= 'A' && digit <= 'F' ? (unsigned)(digit - 'A' + 10)
+                                                        : 16;
+        if (value > 15)
+            return UINT64_MAX;
+        word = word << 4 | value;
+    }
+    return word;
+}
+
+bool newc_ends_with_header(const char *bytes, size_t count, const char *name, uint64_t size_bytes)
+{
+    enum { FILE_SIZE = 6, NAME_SIZE = 11 };
+    size_t length = strlen(name) + 1;
+    for (size_t bound = round_up(NEWC_HEADER_BYTES + length, NEWC_ALIGN_BYTES);
+         bound <= count && bound <= NEWC_PREFIX_MAX; bound += NEWC_ALIGN_BYTES) {
+        const char *header = bytes + count - bound;
+        if (memcmp(header, "070701", 6) != 0)
+            continue;
+        uint64_t name_bytes = word_at(header, NAME_SIZE);
+        return name_bytes >= length && name_bytes <= NEWC_NAME_MAX &&
+               round_up(NEWC_HEADER_BYTES + (size_t)name_bytes, NEWC_ALIGN_BYTES) == bound &&
+               memcmp(header + NEWC_HEADER_BYTES, name, length) == 0 &&
+               word_at(header, FILE_SIZE) == size_bytes;
+    }
+    return false;
+}
+
 size_t newc_format_trailer(char *ret_prefix)
 {
     static const struct newc_member trailer = { .name = "TRAILER!!!", .name_bytes = 11 };

@@ -45,5 +45,8 @@ size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary);
 must_check bool newc_format(const struct newc_member *member, char *ret_prefix, size_t *ret_bytes,
                             struct error *error);
 
+/* Does a header with that name and size end these bytes, so that its data follows? */
+bool newc_ends_with_header(const char *bytes, size_t count, const char *name, uint64_t size_bytes);
+
 /* Writes the trailer likewise. */
 size_t newc_format_trailer(char *ret_prefix);

@@ -228,10 +228,11 @@ bool reuse_open(const struct reuse_request *request, uint32_t block_bytes, struc
                 struct reuse *ret_reuse, struct error *error)
 {
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
-    uint64_t offset = 0;
-    if (!open_image(request->path, arena, &reuse.fd, &offset, error) ||
-        !image_open(reuse.fd, offset, request->path, request->store_dir, request->jobs, arena,
-                    &reuse.image, error))
+    struct image_place place = { .name = request->path };
+    if (!open_image(request->path, arena, &reuse.fd, &place.offset, error))
+        return false;
+    place.fd = reuse.fd;
+    if (!image_open(&place, request->store_dir, request->jobs, arena, &reuse.image, error))
         return false;
     if (!take_blocks(&reuse, request, block_bytes, arena, error))
         return error_in(error, "%s", request->path);

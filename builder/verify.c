@@ -3,6 +3,7 @@
 #include "builder/verify.h"
 
 #include "builder/base_images.h"
+#include "builder/findings.h"
 #include "builder/image_check.h"
 #include "builder/image_nar.h"
 #include "builder/report.h"
@@ -15,34 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-
-enum kind {
-    MISMATCHED,
-    WRONG_SIZE,
-    MISSING,
-    UNREADABLE,
-    STRAY,
-    NOT_CLOSED,
-    DISAGREEING,
-    METADATA,
-    LAYOUT,
-    KIND_COUNT
-};
-
-static const char *const kind_names[KIND_COUNT] = {
-    [MISMATCHED] = "mismatched",   [WRONG_SIZE] = "wrong size", [MISSING] = "missing",
-    [UNREADABLE] = "unreadable",   [STRAY] = "stray",           [NOT_CLOSED] = "not closed",
-    [DISAGREEING] = "disagreeing", [METADATA] = "metadata",     [LAYOUT] = "layout",
-};
-
-struct finding {
-    enum kind kind;
-    struct str subject, text;
-    const struct path_info *info; /* of MISMATCHED and WRONG_SIZE */
-    const struct nar *nar;
-};
+#include <sys/stat.h>
 
 struct result {
     bool is_hashed;
@@ -52,15 +27,13 @@ struct result {
 
 struct verification {
     const struct command *command;
-    struct image image;
-    struct result *results; /* one for each path of the manifest */
-    bool *held;             /* likewise: is it in an image below? */
+    struct image *image;
+    const bool *held;       /* one for each path of the manifest: is it in another image? */
+    struct result *results; /* likewise */
     uint64_t *nar_sizes;    /* one for each child of the root, by its node */
     struct image_worker *workers;
     struct arena *arenas; /* one for each worker */
-    struct finding *findings;
-    size_t finding_count, finding_capacity;
-    size_t counts[KIND_COUNT];
+    struct findings *findings;
     size_t ok_count, held_count;
 };
 
@@ -69,15 +42,15 @@ struct verification {
 static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
 {
     struct verification *verification = context;
-    const struct path_info *info = &verification->image.listed.items[index];
+    const struct path_info *info = &verification->image->listed.items[index];
     struct result *result = &verification->results[index];
-    uint32_t node = image_find(&verification->image, info->base);
+    uint32_t node = image_find(verification->image, info->base);
     if (node == 0)
         return true;
     result->nar.size_bytes = verification->nar_sizes[node];
     if (info->nar_size_bytes && info->nar_size_bytes != result->nar.size_bytes)
         return true;
-    result->is_hashed = image_nar_hash(&verification->image, &verification->workers[worker], node,
+    result->is_hashed = image_nar_hash(verification->image, &verification->workers[worker], node,
                                        verification->arenas[worker], &result->nar, error);
     /* What is wrong with a path is a result. */
     if (!result->is_hashed)
@@ -89,14 +62,13 @@ static void release_workers(const struct verification *verification)
 {
     for (unsigned i = 0; verification->workers && i < verification->command->squashfs.jobs; i++)
         image_worker_release(&verification->workers[i]);
-    image_close(&verification->image);
 }
 
 static bool hash_paths(struct verification *verification, struct error *error)
 {
     enum { WORKER_BYTES = 1 << 30 };
     struct arena *arena = verification->command->arena;
-    size_t count = verification->image.listed.count;
+    size_t count = verification->image->listed.count;
     unsigned jobs = verification->command->squashfs.jobs;
     if (jobs > count)
         jobs = count ? (unsigned)count : 1;
@@ -104,28 +76,16 @@ static bool hash_paths(struct verification *verification, struct error *error)
     verification->arenas = arena_new(arena, struct arena, jobs);
     verification->workers =
         arena_new(arena, struct image_worker, verification->command->squashfs.jobs);
-    verification->nar_sizes = image_nar_sizes(&verification->image, arena);
+    verification->nar_sizes = image_nar_sizes(verification->image, arena);
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&verification->arenas[i], WORKER_BYTES, error) ||
-            !image_worker_make(&verification->image, &verification->arenas[i],
+            !image_worker_make(verification->image, &verification->arenas[i],
                                &verification->workers[i], error))
             return false;
     return parallel_run(jobs, count, hash_one, verification, error);
 }
 
-/* --- Findings --------------------------------------------------------------------------------- */
-
-static struct finding *add(struct verification *verification, enum kind kind, struct str subject,
-                           struct str text)
-{
-    verification->findings = arena_grow(
-        verification->command->arena, verification->findings, verification->finding_count,
-        &verification->finding_capacity, sizeof *verification->findings);
-    struct finding *finding = &verification->findings[verification->finding_count++];
-    *finding = (struct finding){ .kind = kind, .subject = subject, .text = text };
-    verification->counts[kind]++;
-    return finding;
-}
+/* --- Judging ---------------------------------------------------------------------------------- */
 
 static struct str full_path(const struct verification *verification, struct str below)
 {
@@ -133,75 +93,54 @@ static struct str full_path(const struct verification *verification, struct str 
     return arena_format(command->arena, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
 }
 
-static void judge_hash(struct verification *verification, const struct path_info *info,
-                       const struct result *result)
-{
-    if (hash_equal(&info->nar_hash, &result->nar.hash)) {
-        verification->ok_count++;
-        return;
-    }
-    struct str text =
-        arena_format(verification->command->arena, "expected sha256:%s, found sha256:%s",
-                     hash_to_hex(&info->nar_hash).text, hash_to_hex(&result->nar.hash).text);
-    struct finding *finding =
-        add(verification, MISMATCHED, full_path(verification, info->base), text);
-    finding->info = info;
-    finding->nar = &result->nar;
-}
-
-static void judge_size(struct verification *verification, const struct path_info *info,
-                       const struct result *result)
-{
-    struct str text = arena_format(verification->command->arena, "expected %llu bytes, found %llu",
-                                   (unsigned long long)info->nar_size_bytes,
-                                   (unsigned long long)result->nar.size_bytes);
-    struct finding *finding =
-        add(verification, WRONG_SIZE, full_path(verification, info->base), text);
-    finding->info = info;
-    finding->nar = &result->nar;
-}
-
 static void judge_paths(struct verification *verification)
 {
-    for (size_t i = 0; i < verification->image.listed.count; i++) {
-        const struct path_info *info = &verification->image.listed.items[i];
+    for (size_t i = 0; i < verification->image->listed.count; i++) {
+        const struct path_info *info = &verification->image->listed.items[i];
         const struct result *result = &verification->results[i];
-        bool is_here = image_find(&verification->image, info->base) != 0;
+        bool is_here = image_find(verification->image, info->base) != 0;
         if (!is_here && verification->held[i])
             verification->held_count++;
         else if (!is_here)
-            add(verification, MISSING, full_path(verification, info->base),
-                STR("it is not in this image"));
+            findings_add(verification->findings, FINDING_MISSING,
+                         full_path(verification, info->base), STR("it is not in this image"));
         else if (result->reason.data)
-            add(verification, UNREADABLE, full_path(verification, info->base), result->reason);
+            findings_add(verification->findings, FINDING_UNREADABLE,
+                         full_path(verification, info->base), result->reason);
         else if (!result->is_hashed)
-            judge_size(verification, info, result);
+            findings_add_size(verification->findings, full_path(verification, info->base),
+                              info->nar_size_bytes, result->nar.size_bytes);
+        else if (!hash_equal(&info->nar_hash, &result->nar.hash))
+            findings_add_hash(verification->findings, full_path(verification, info->base),
+                              &info->nar_hash, &result->nar.hash);
         else
-            judge_hash(verification, info, result);
+            verification->ok_count++;
     }
 }
 
 static void find_strays(struct verification *verification)
 {
-    const struct image *image = &verification->image;
+    const struct image *image = verification->image;
     const struct image_node *root = &image->tree.nodes[0];
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         struct str name = image->tree.nodes[node].name;
         if (node != image->manifest && node != image->description &&
             path_list_find(&image->listed, name) == NAME_NONE)
-            add(verification, STRAY, full_path(verification, name),
-                STR("it is not in the manifest"));
+            findings_add(verification->findings, FINDING_STRAY, full_path(verification, name),
+                         STR("it is not in the manifest"));
     }
 }
 
 static void find_unlisted(struct verification *verification)
 {
-    const struct path_list *list = &verification->image.listed;
+    const struct path_list *list = &verification->image->listed;
     for (size_t i = 0; i < list->count; i++)
         for (size_t j = 0; j < list->items[i].reference_count; j++)
             if (list->items[i].references[j] >= list->count)
-                add(verification, NOT_CLOSED, full_path(verification, list->items[i].base),
+                findings_add(
+                    verification->findings, FINDING_NOT_CLOSED,
+                    full_path(verification, list->items[i].base),
                     full_path(verification, list->names.names[list->items[i].references[j]]));
 }
 
@@ -235,7 +174,7 @@ static bool compare_description(struct verification *verification, struct error 
 {
     struct str text;
     struct path_list described = { 0 };
-    struct image *image = &verification->image;
+    struct image *image = verification->image;
     const struct path_list *listed = &image->listed;
     struct arena *arena = verification->command->arena;
     if (image->description == 0)
@@ -253,13 +192,15 @@ static bool compare_description(struct verification *verification, struct error 
                                               : difference(listed, &listed->items[i], &described,
                                                            &described.items[other]);
         if (what)
-            add(verification, DISAGREEING, full_path(verification, listed->items[i].base),
-                arena_format(arena, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
+            findings_add(verification->findings, FINDING_DISAGREEING,
+                         full_path(verification, listed->items[i].base),
+                         arena_format(arena, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
     }
     for (size_t i = 0; i < described.count; i++)
         if (path_list_find(listed, described.items[i].base) == NAME_NONE)
-            add(verification, DISAGREEING, full_path(verification, described.items[i].base),
-                STR("only " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " lists it"));
+            findings_add(verification->findings, FINDING_DISAGREEING,
+                         full_path(verification, described.items[i].base),
+                         STR("only " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " lists it"));
     return true;
 }
 
@@ -267,9 +208,9 @@ static void check_description(struct verification *verification)
 {
     struct error error;
     if (!compare_description(verification, &error))
-        add(verification, UNREADABLE,
-            full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX)),
-            arena_copy(verification->command->arena, str_from(error.sentence)));
+        findings_add(verification->findings, FINDING_UNREADABLE,
+                     full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX)),
+                     arena_copy(verification->command->arena, str_from(error.sentence)));
 }
 
 /* --- The report ------------------------------------------------------------------------------- */
@@ -277,141 +218,87 @@ static void check_description(struct verification *verification)
 static bool check_image(struct verification *verification, struct error *error)
 {
     struct image_findings found = { 0 };
-    if (!image_check(&verification->image, verification->command->arena, &found, error))
-        return error_in(error, "%s", verification->image.name);
+    if (!image_check(verification->image, verification->command->arena, &found, error))
+        return error_in(error, "%s", verification->image->name);
     for (size_t i = 0; i < found.count; i++) {
         const struct image_finding *item = &found.items[i];
         if (item->is_of_file)
-            add(verification, METADATA, full_path(verification, item->subject), item->text);
+            findings_add(verification->findings, FINDING_METADATA,
+                         full_path(verification, item->subject), item->text);
         else
-            add(verification, LAYOUT, item->subject, item->text);
+            findings_add(verification->findings, FINDING_LAYOUT, item->subject, item->text);
     }
     return true;
 }
 
-/* By path, those of the image last. */
-static int compare_findings(const void *left, const void *right)
+bool verify_image(const struct command *command, struct image *image, const bool *held,
+                  struct findings *findings, struct verify_result *ret_result, struct error *error)
 {
-    const struct finding *a = left, *b = right;
-    int order = (a->kind == LAYOUT) - (b->kind == LAYOUT);
-    order = order ? order : str_compare(a->subject, b->subject);
-    order = order ? order : (int)a->kind - (int)b->kind;
-    return order ? order : str_compare(a->text, b->text);
-}
-
-static void print_text(const struct verification *verification)
-{
-    for (size_t i = 0; i < verification->finding_count; i++) {
-        const struct finding *finding = &verification->findings[i];
-        struct error line; /* printed as one, so that no name can break it */
-        error_set(&line, "%.*s: %.*s", STR_SHOWN(finding->subject), STR_SHOWN(finding->text));
-        error_print(stdout, kind_names[finding->kind], &line);
-    }
-}
-
-static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
-{
-    struct str text = arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text);
-    report_json_text(object, key, text, scratch);
-}
-
-static void add_json(cJSON *array, const struct finding *finding, struct arena scratch)
-{
-    if (finding->kind == MISSING || finding->kind == STRAY) {
-        report_json_text(array, NULL, finding->subject, scratch);
-        return;
-    }
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddItemToArray(array, object);
-    report_json_text(object, finding->kind == LAYOUT ? "part" : "path", finding->subject, scratch);
-    if (finding->kind == MISMATCHED) {
-        add_hash(object, "expected", &finding->info->nar_hash, scratch);
-        add_hash(object, "found", &finding->nar->hash, scratch);
-    } else if (finding->kind == WRONG_SIZE) {
-        cJSON_AddNumberToObject(object, "expected", (double)finding->info->nar_size_bytes);
-        cJSON_AddNumberToObject(object, "found", (double)finding->nar->size_bytes);
-    } else {
-        report_json_text(object, finding->kind == NOT_CLOSED ? "reference" : "reason",
-                         finding->text, scratch);
-    }
-}
-
-static bool print_json(const struct verification *verification, struct error *error)
-{
-    static const char *const keys[KIND_COUNT] = {
-        [MISMATCHED] = "mismatched",   [WRONG_SIZE] = "wrongSize", [MISSING] = "missing",
-        [UNREADABLE] = "unreadable",   [STRAY] = "strays",         [NOT_CLOSED] = "notClosed",
-        [DISAGREEING] = "disagreeing", [METADATA] = "metadata",    [LAYOUT] = "layout",
+    cleanup(release_workers) struct verification verification = {
+        .command = command,
+        .image = image,
+        .held = held,
+        .findings = findings,
     };
-    cJSON *object = cJSON_CreateObject(), *arrays[KIND_COUNT];
-    cJSON_AddNumberToObject(object, "paths", (double)verification->image.listed.count);
-    cJSON_AddNumberToObject(object, "ok", (double)verification->ok_count);
-    for (int kind = 0; kind < KIND_COUNT; kind++)
-        arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
-    for (size_t i = 0; i < verification->finding_count; i++)
-        add_json(arrays[verification->findings[i].kind], &verification->findings[i],
-                 *verification->command->arena);
-    return report_json(object, error);
+    if (!hash_paths(&verification, error))
+        return false;
+    judge_paths(&verification);
+    find_strays(&verification);
+    find_unlisted(&verification);
+    check_description(&verification);
+    *ret_result = (struct verify_result){ image->listed.count, verification.ok_count,
+                                          verification.held_count };
+    return check_image(&verification, error);
 }
 
-/* What was found in total: a note if all is well, else the sentence to fail with. */
-static bool summarise(const struct verification *verification, struct error *error)
+bool verify_report(const struct command *command, const char *name, struct findings *findings,
+                   const struct verify_result *result, struct error *error)
 {
-    const struct image *image = &verification->image;
-    struct arena scratch = *verification->command->arena;
-    struct str text = STR("");
-    for (int kind = 0; kind < KIND_COUNT; kind++)
-        if (verification->counts[kind])
-            text = arena_format(&scratch, "%.*s%s%zu %s", STR_ARG(text), text.len ? ", " : "",
-                                verification->counts[kind], kind_names[kind]);
-    if (text.len)
-        return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", image->name,
-                         verification->ok_count, image->listed.count, STR_ARG(text));
-    report_note(verification->command, "%s: %zu paths verified, all as listed%s", image->name,
-                verification->ok_count,
-                verification->held_count ? "; the others are in images below" : "");
+    struct arena scratch = *command->arena;
+    findings_sort(findings);
+    if (command->settings.json) {
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "paths", (double)result->path_count);
+        cJSON_AddNumberToObject(object, "ok", (double)result->ok_count);
+        findings_add_json(findings, object);
+        if (!report_json(object, error))
+            return false;
+    } else {
+        findings_print(findings);
+    }
+    if (findings->count)
+        return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", name,
+                         result->ok_count, result->path_count,
+                         STR_ARG(findings_summary(findings, &scratch)));
+    report_note(command, "%s: %zu paths verified, all as listed%s", name, result->ok_count,
+                result->held_count ? "; the others are in images below" : "");
     return true;
 }
 
-/* What the images below hold is verified with them. */
-static bool find_held(struct verification *verification, struct error *error)
+static bool verify_file(struct command *command, int fd, struct error *error)
 {
+    const char *name = command->arguments.items[0];
+    struct image_place place = { .fd = fd, .name = name };
+    struct findings findings = { .arena = command->arena };
+    struct verify_result result;
+    cleanup(image_close) struct image image = { 0 };
+    if (!image_open(&place, command->store.store_dir, command->squashfs.jobs, command->arena,
+                    &image, error))
+        return false;
     size_t count;
-    const struct command *command = verification->command;
-    const struct path_list *listed = &verification->image.listed;
-    verification->held = arena_new(command->arena, bool, listed->count);
-    return base_images_find(&command->settings.bases, command->store.store_dir, listed,
-                            *command->arena, verification->held, &count, error);
-}
-
-static bool verify(struct verification *verification, struct error *error)
-{
-    if (!find_held(verification, error) || !hash_paths(verification, error))
-        return false;
-    judge_paths(verification);
-    find_strays(verification);
-    find_unlisted(verification);
-    check_description(verification);
-    if (!check_image(verification, error))
-        return false;
-    if (verification->finding_count)
-        qsort(verification->findings, verification->finding_count, sizeof *verification->findings,
-              compare_findings);
-    if (!verification->command->settings.json)
-        print_text(verification);
-    else if (!print_json(verification, error))
-        return false;
-    return summarise(verification, error);
+    bool *held = arena_new(command->arena, bool, image.listed.count);
+    return base_images_find(&command->settings.bases, command->store.store_dir, &image.listed,
+                            *command->arena, held, &count, error) &&
+           verify_image(command, &image, held, &findings, &result, error) &&
+           verify_report(command, name, &findings, &result, error);
 }
 
 bool command_verify(struct command *command, struct error *error)
 {
     const char *name = command->arguments.items[0];
-    cleanup(release_workers) struct verification verification = { .command = command };
+    struct stat status;
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", name);
-    return image_open(fd, 0, name, command->store.store_dir, command->squashfs.jobs, command->arena,
-                      &verification.image, error) &&
-           verify(&verification, error);
+    return (S_ISDIR(status.st_mode) ? verify_tree : verify_file)(command, fd, error);
 }
