@@ -117,6 +117,22 @@ static void say_reused(const struct command *command, const struct squashfs_resu
                     report_mebibytes(result->reused_bytes), report_mebibytes(result->data_bytes));
 }
 
+/* The system that was named, or the specialisation of it, which then stands in its place. */
+static bool find_system(struct command *command, struct str *ret_toplevel, struct error *error)
+{
+    const char *name = command->settings.specialisation;
+    struct str toplevel;
+    if (!store_link_resolve(&command->store, command->arguments.items[0], command->arena, &toplevel,
+                            error) ||
+        (name && !boot_spec_find_specialisation(&command->store, toplevel, name, command->arena,
+                                                &toplevel, error)))
+        return false;
+    command->arguments.items[0] =
+        store_path_format(command->arena, command->store.store_dir, toplevel).data;
+    *ret_toplevel = toplevel;
+    return true;
+}
+
 static bool read_spec(struct command *command, struct boot_spec *ret_spec, struct error *error)
 {
     struct boot_spec_override override = {
@@ -126,8 +142,7 @@ static bool read_spec(struct command *command, struct boot_spec *ret_spec, struc
         .without_initrd = command->settings.prepends.count > 0,
     };
     struct str toplevel;
-    return store_link_resolve(&command->store, command->arguments.items[0], command->arena,
-                              &toplevel, error) &&
+    return find_system(command, &toplevel, error) &&
            boot_spec_read(&command->store, toplevel, &override, command->arena, ret_spec, error);
 }
 

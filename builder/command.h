@@ -10,7 +10,7 @@ struct settings {
     const char *root, *store_dir, *state_dir;
     const char *registration, *graph, *path_info;
     const char *output, *compression, *jobs, *reuse, *max_size;
-    const char *kernel, *params, *init, *base_url, *target_ram;
+    const char *specialisation, *kernel, *params, *init, *base_url, *target_ram;
     const char *closure, *svg, *why;
     struct option_list added, prepends, files, stores, bases;
     bool signatures, no_check, separate_store, quiet, json;

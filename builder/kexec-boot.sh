@@ -18,9 +18,9 @@ initrd_names=@INITRDS@
 command_line=@COMMAND_LINE@
 unpacked_kib=@UNPACKED_KIB@
 
-# COMMAND_LINE_SIZE is 2048 with its NUL on x86 and on arm64; a longer command
-# line is cut without a word, and what is cut is what the user appended.
-command_line_bytes_max=2047
+# The kernel cuts a longer command line without a word, and what is cut is what the
+# user appended.
+command_line_bytes_max=@COMMAND_LINE_MAX@
 
 # What the new kernel and its first processes need besides the ramdisk.
 working_kib=65536

@@ -76,12 +76,6 @@ static bool write_words(FILE *stream, struct str params, struct ipxe_setting *se
     return true;
 }
 
-bool script_check_ipxe(struct str command_line, struct error *error)
-{
-    struct ipxe_setting settings[SETTING_COUNT] = { 0 };
-    return write_words(NULL, command_line, settings, error);
-}
-
 /* Beside the script, or where the tree is said to be. */
 static void write_place(FILE *stream, const struct tree_description *tree, const char *name)
 {
@@ -96,6 +90,24 @@ static const char *piece_name(size_t index, struct arena *scratch)
     return index == 0 ? "initrd" : arena_format(scratch, "%zu", index).data;
 }
 
+bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
+                       struct error *error)
+{
+    struct ipxe_setting settings[SETTING_COUNT] = { 0 };
+    struct str command_line = str_from(tree->command_line);
+    size_t length = command_line.len, i = 0;
+    size_t length_max = boot_spec_command_line_max(str_from(tree->system));
+    do
+        length += strlen(" initrd=") + strlen(piece_name(i, &scratch));
+    while (++i < tree->ramdisk_count);
+    if (length > length_max)
+        return error_set(error,
+                         "the kernel's command line would have %zu bytes with iPXE's initrd=, and "
+                         "the kernel reads at most %zu",
+                         length, length_max);
+    return write_words(NULL, command_line, settings, error);
+}
+
 bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct arena scratch,
                        struct error *error)
 {
@@ -105,7 +117,8 @@ bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct
         [BAR] = { "regd-bar", '|', false },        [AMPERSAND] = { "regd-and", '&', false },
         [SEMICOLON] = { "regd-semi", ';', false },
     };
-    if (!write_words(NULL, command_line, settings, error))
+    if (!script_check_ipxe(tree, scratch, error) ||
+        !write_words(NULL, command_line, settings, error))
         return false;
     fputs("#!ipxe\n"
           "# Set the variable cmdline before chaining to this script to add kernel parameters.\n"
@@ -159,7 +172,9 @@ bool script_check_grub(struct str command_line)
 
 void script_write_grub(FILE *stream, const struct tree_description *tree)
 {
-    struct str title = str_cut_last(str_from(tree->toplevel), '/').tail;
+    struct str title = str_from(tree->label);
+    if (title.len == 0)
+        title = str_cut_last(str_from(tree->toplevel), '/').tail;
     fputs("# Read this file with `source`, wherever the tree is.\n"
           "menuentry ",
           stream);
@@ -189,35 +204,38 @@ static struct str ramdisk_names(const struct tree_description *tree, struct aren
     return names;
 }
 
+static struct str number_text(uint64_t number, struct arena *arena)
+{
+    return arena_format(arena, "%llu", (unsigned long long)number);
+}
+
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch)
 {
     const struct {
         struct str mark, value;
-    } words[] = {
-        { STR("@KERNEL@"), str_from(tree->kernel.name) },
-        { STR("@INITRDS@"), ramdisk_names(tree, &scratch) },
-        { STR("@COMMAND_LINE@"), str_from(tree->command_line) },
+        bool is_number;
+    } marks[] = {
+        { STR("@KERNEL@"), str_from(tree->kernel.name), false },
+        { STR("@INITRDS@"), ramdisk_names(tree, &scratch), false },
+        { STR("@COMMAND_LINE@"), str_from(tree->command_line), false },
+        { STR("@COMMAND_LINE_MAX@"),
+          number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },
+        { STR("@UNPACKED_KIB@"), number_text(tree->unpacked_bytes / 1024, &scratch), true },
     };
-    static const struct str number = STR("@UNPACKED_KIB@");
     struct str rest = { kexec_template, sizeof kexec_template - 1 };
     while (rest.len > 0) {
-        struct str value = { 0 };
-        size_t mark = 0;
-        if (rest.data[0] == '@')
-            for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-                if (str_starts(rest, words[i].mark)) {
-                    mark = words[i].mark.len;
-                    value = words[i].value;
-                }
-        if (mark > 0) {
-            write_shell_word(stream, value);
-        } else if (str_starts(rest, number)) {
-            fprintf(stream, "%llu", (unsigned long long)(tree->unpacked_bytes / 1024));
-            mark = number.len;
-        } else {
+        size_t i = 0;
+        while (i < sizeof marks / sizeof *marks && !str_starts(rest, marks[i].mark))
+            i++;
+        if (i == sizeof marks / sizeof *marks) {
             fputc(rest.data[0], stream);
-            mark = 1;
+            rest = str_skip(rest, 1);
+            continue;
         }
-        rest = str_skip(rest, mark);
+        if (marks[i].is_number)
+            fwrite(marks[i].value.data, 1, marks[i].value.len, stream);
+        else
+            write_shell_word(stream, marks[i].value);
+        rest = str_skip(rest, marks[i].mark.len);
     }
 }

@@ -18,8 +18,10 @@
 must_check bool script_write_ipxe(FILE *stream, const struct tree_description *tree,
                                   struct arena scratch, struct error *error);
 
-/* Refuses what script_write_ipxe would refuse. */
-must_check bool script_check_ipxe(struct str command_line, struct error *error);
+/* Refuses what script_write_ipxe would refuse: "${…}", and a command line that is too long with the
+ * names of the ramdisk's files, one at least. */
+must_check bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
+                                  struct error *error);
 
 /* Writes kexec-boot, from the template kexec-boot.sh. Errors stick to the stream. */
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch);

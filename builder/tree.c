@@ -409,7 +409,7 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
         .result.has_grub = script_check_grub(spec->command_line),
     };
-    if (!script_check_ipxe(spec->command_line, error) || !write_kernel(&building, error) ||
+    if (!script_check_ipxe(&building.result.description, *arena, error) || !write_kernel(&building, error) ||
         !write_ramdisk(&building, error) || !link_ramdisk(&building, error) ||
         !write_script(&building, IPXE, error) || !write_script(&building, KEXEC, error) ||
         (building.result.has_grub && !write_script(&building, GRUB, error)) ||

@@ -1,11 +1,11 @@
 #include "builder/tree_description.h"
 
+#include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/str.h"
 #include "schema/digest.h"
 #include "schema/store_path.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -19,6 +19,8 @@ struct tree_description tree_describe(const struct boot_spec *spec, struct str s
 {
     return (struct tree_description){
         .toplevel = store_path_format(arena, store_dir, spec->toplevel).data,
+        .label = arena_copy(arena, spec->label).data,
+        .system = arena_copy(arena, spec->system).data,
         .init = arena_copy(arena, spec->init).data,
         .params = arena_copy(arena, spec->params).data,
         .command_line = spec->command_line.data,
@@ -75,6 +77,8 @@ static cJSON *to_json(const struct tree_description *description)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "version", VERSION);
     cJSON_AddStringToObject(object, "toplevel", description->toplevel);
+    cJSON_AddStringToObject(object, "label", description->label);
+    cJSON_AddStringToObject(object, "system", description->system);
     cJSON_AddStringToObject(object, "init", description->init);
     cJSON_AddStringToObject(object, "kernelParams", description->params);
     cJSON_AddStringToObject(object, "commandLine", description->command_line);
@@ -107,22 +111,12 @@ bool tree_description_format(const struct tree_description *description, struct 
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-static void delete_json(cJSON **json)
-{
-    cJSON_Delete(*json);
-}
-
-static bool wrong(const char *key, const char *wanted, struct error *error)
-{
-    return error_set(error, "%s: %s expected", key, wanted);
-}
-
 static bool read_text(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_text, struct error *error)
 {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-    if (!text)
-        return wrong(key, "a text", error);
+    const char *text;
+    if (!json_text(object, key, &text, error))
+        return false;
     *ret_text = arena_copy(arena, str_from(text)).data;
     return true;
 }
@@ -133,7 +127,7 @@ static bool read_number(const cJSON *object, const char *key, uint64_t *ret_numb
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
     if (!(number >= 0 && number < 0x1p53 && number == floor(number)))
-        return wrong(key, "a number of bytes", error);
+        return json_wrong(key, "a number of bytes", error);
     *ret_number = (uint64_t)number;
     return true;
 }
@@ -145,7 +139,7 @@ static bool read_name(const cJSON *object, const char *key, struct arena *arena,
     if (!read_text(object, key, arena, ret_name, error))
         return false;
     if (**ret_name == '\0' || **ret_name == '.' || strchr(*ret_name, '/'))
-        return wrong(key, "the name of a file of the tree", error);
+        return json_wrong(key, "the name of a file of the tree", error);
     return true;
 }
 
@@ -171,7 +165,7 @@ static bool read_image(const struct tree_description *description, const cJSON *
     for (size_t i = 0; i < description->ramdisk_count; i++)
         if (strcmp(description->ramdisks[i].name, image->file) == 0)
             return true;
-    return wrong("file", "a file of the ramdisk", error);
+    return json_wrong("file", "a file of the ramdisk", error);
 }
 
 static bool read_list(const cJSON *object, const char *key, size_t *ret_count,
@@ -180,7 +174,7 @@ static bool read_list(const cJSON *object, const char *key, size_t *ret_count,
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, key);
     int count = cJSON_GetArraySize(list);
     if (!cJSON_IsArray(list) || count == 0 || count > RAMDISKS_MAX)
-        return wrong(key, "a list of files", error);
+        return json_wrong(key, "a list of files", error);
     *ret_count = (size_t)count;
     *ret_first = list->child;
     return true;
@@ -220,11 +214,11 @@ static bool read_images(const cJSON *object, struct arena *arena,
 bool tree_description_parse(struct str text, struct arena *arena,
                             struct tree_description *ret_description, struct error *error)
 {
-    cleanup(delete_json) cJSON *root = cJSON_ParseWithLength(text.data, text.len);
+    cleanup(json_free) cJSON *root = NULL;
     struct tree_description description = { 0 };
     uint64_t version;
-    if (!root)
-        return error_set(error, "it is not JSON");
+    if (!json_parse(text, &root, error))
+        return false;
     if (!read_number(root, "version", &version, error))
         return false;
     if (version != VERSION)
@@ -234,6 +228,8 @@ bool tree_description_parse(struct str text, struct arena *arena,
         !read_text(root, "baseUrl", arena, &description.base_url, error))
         return false;
     if (!read_text(root, "toplevel", arena, &description.toplevel, error) ||
+        !read_text(root, "label", arena, &description.label, error) ||
+        !read_text(root, "system", arena, &description.system, error) ||
         !read_text(root, "init", arena, &description.init, error) ||
         !read_text(root, "kernelParams", arena, &description.params, error) ||
         !read_text(root, "commandLine", arena, &description.command_line, error) ||

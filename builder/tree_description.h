@@ -2,6 +2,7 @@
  *
  * Shape    "version"      1
  *          "toplevel"     the system, a store path
+ *          "label"        for people, "system", the platform; empty where the system has none
  *          "init", "kernelParams", "commandLine"
  *          "baseUrl"      where netboot.ipxe loads from; missing: from beside it
  *          "kernel"       { "name", "size", "sha256" } of a file of the tree
@@ -35,7 +36,7 @@ struct tree_image {
 };
 
 struct tree_description {
-    const char *toplevel, *init, *params, *command_line;
+    const char *toplevel, *label, *system, *init, *params, *command_line;
     const char *base_url; /* without '/' at the end; or null */
     struct tree_file kernel;
     struct tree_file *ramdisks;

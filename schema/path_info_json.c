@@ -1,10 +1,10 @@
 #include "schema/path_info_json.h"
 
+#include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/content_address.h"
 #include "schema/store_path.h"
 
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,16 +16,6 @@ struct reader {
     struct path_list *list;
     struct error *error;
 };
-
-static void delete_json(cJSON **json)
-{
-    cJSON_Delete(*json);
-}
-
-static bool wrong(const struct reader *reader, const char *key, const char *wanted)
-{
-    return error_set(reader->error, "%s: %s expected", key, wanted);
-}
 
 /* *ret_base is a slice of the text. */
 static bool read_path(const struct reader *reader, const char *text, struct str *ret_base)
@@ -46,20 +36,11 @@ static bool read_name(const struct reader *reader, const char *text, uint32_t *r
     return true;
 }
 
-/* The member of that name, which may be missing or null: then *ret_text is null. */
-static bool optional_text(const struct reader *reader, const cJSON *entry, const char *key,
-                          const char **ret_text)
-{
-    const cJSON *member = cJSON_GetObjectItemCaseSensitive(entry, key);
-    *ret_text = cJSON_GetStringValue(member);
-    return *ret_text || !member || cJSON_IsNull(member) || wrong(reader, key, "a text");
-}
-
 static bool read_deriver(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
     const char *text;
     struct str base;
-    if (!optional_text(reader, entry, "deriver", &text))
+    if (!json_optional_text(entry, "deriver", &text, reader->error))
         return false;
     if (!text)
         return true;
@@ -72,10 +53,8 @@ static bool read_deriver(const struct reader *reader, const cJSON *entry, struct
 static bool read_hash(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
     const char *text;
-    if (!optional_text(reader, entry, "narHash", &text))
+    if (!json_text(entry, "narHash", &text, reader->error))
         return false;
-    if (!text)
-        return wrong(reader, "narHash", "a text");
     return hash_parse(str_from(text), &info->nar_hash, reader->error) ||
            error_in(reader->error, "narHash");
 }
@@ -87,7 +66,7 @@ static bool read_size(const struct reader *reader, const cJSON *entry, struct pa
         return true;
     double number = cJSON_GetNumberValue(size);
     if (!(number >= 0 && number < 0x1p63 && number == floor(number)))
-        return wrong(reader, "narSize", "a number of bytes");
+        return json_wrong("narSize", "a number of bytes", reader->error);
     info->nar_size_bytes = (uint64_t)number;
     return true;
 }
@@ -97,14 +76,14 @@ static bool read_references(const struct reader *reader, const cJSON *entry, str
     const cJSON *references = cJSON_GetObjectItemCaseSensitive(entry, "references");
     const cJSON *reference;
     if (!cJSON_IsArray(references))
-        return wrong(reader, "references", "a list");
+        return json_wrong("references", "a list", reader->error);
     size_t count = (size_t)cJSON_GetArraySize(references);
     info->references = arena_new(reader->arena, uint32_t, count);
     cJSON_ArrayForEach(reference, references)
     {
         const char *text = cJSON_GetStringValue(reference);
         if (!text)
-            return wrong(reader, "references", "a list of texts");
+            return json_wrong("references", "a list of texts", reader->error);
         if (!read_name(reader, text, &info->references[info->reference_count++]))
             return error_in(reader->error, "references");
     }
@@ -128,7 +107,7 @@ static bool read_signature(const struct reader *reader, const cJSON *signature,
     const char *key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "keyName"));
     const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "sig"));
     if (!text && !(key && value))
-        return wrong(reader, "signatures", "a list of signatures");
+        return json_wrong("signatures", "a list of signatures", reader->error);
     *ret_text = text ? str_from(text) : arena_format(reader->arena, "%s:%s", key, value);
     return check_word(reader, "signatures", *ret_text);
 }
@@ -140,7 +119,7 @@ static bool read_signatures(const struct reader *reader, const cJSON *entry, str
     if (!signatures || cJSON_IsNull(signatures))
         return true;
     if (!cJSON_IsArray(signatures))
-        return wrong(reader, "signatures", "a list");
+        return json_wrong("signatures", "a list", reader->error);
     struct str all = { "", 0 };
     cJSON_ArrayForEach(signature, signatures)
     {
@@ -167,7 +146,7 @@ static bool read_content_address(const struct reader *reader, const cJSON *entry
     const char *method = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "method"));
     const char *hash = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "hash"));
     if (!method || !hash)
-        return wrong(reader, "ca", "a text, or method and hash");
+        return json_wrong("ca", "a text, or method and hash", reader->error);
     return content_address_format(str_from(method), str_from(hash), reader->arena,
                                   &info->content_address, reader->error) ||
            error_in(reader->error, "ca");
@@ -189,10 +168,10 @@ static bool read_entry(const struct reader *reader, const char *path, const cJSO
         return true;
     if (!cJSON_IsObject(entry))
         return error_set(reader->error, "an entry is not an object");
-    if (!path && !optional_text(reader, entry, "path", &path))
+    if (!path && !json_optional_text(entry, "path", &path, reader->error))
         return false;
     if (!path)
-        return wrong(reader, "path", "a text");
+        return json_wrong("path", "a text", reader->error);
     if (!read_name(reader, path, &info.name))
         return false;
     info.base = reader->list->names.names[info.name];
@@ -211,7 +190,8 @@ static bool find_graph(const struct reader *reader, const cJSON *root, const cJS
         return error_set(reader->error, "exportReferencesGraph has %d graphs; one is expected",
                          count);
     *ret_entries = cJSON_GetObjectItemCaseSensitive(root, graphs->child->string);
-    return cJSON_IsArray(*ret_entries) || wrong(reader, graphs->child->string, "a list");
+    return cJSON_IsArray(*ret_entries) ||
+           json_wrong(graphs->child->string, "a list", reader->error);
 }
 
 /* Versions 2 and 3 say theirs, and have the entries one level deeper. */
@@ -229,7 +209,7 @@ static bool find_entries(struct reader *reader, const cJSON *root, const cJSON *
     if (version->valueint != 2 && version->valueint != 3)
         return error_set(reader->error, "version %d of the format is not known", version->valueint);
     const char *store_dir;
-    if (!optional_text(reader, root, "storeDir", &store_dir))
+    if (!json_optional_text(root, "storeDir", &store_dir, reader->error))
         return false;
     if (store_dir && !str_equal(str_from(store_dir), reader->store_dir))
         return error_set(reader->error, "it describes the store '%s'", store_dir);
@@ -250,16 +230,6 @@ static bool check_once(const struct path_list *list, struct arena scratch, struc
     return true;
 }
 
-/* Where a text is no JSON any more; null: it is one value and blanks. */
-static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
-{
-    if (!root)
-        return end ? end : text.data;
-    while (end < text.data + text.len && strchr(" \t\r\n", *end) && *end)
-        end++;
-    return end < text.data + text.len ? end : NULL;
-}
-
 bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                           struct path_list *ret_list, struct error *error)
 {
@@ -268,12 +238,9 @@ bool path_info_json_parse(struct str text, struct str store_dir, struct arena *a
         .store_dir = store_dir, .arena = arena, .list = &list, .error = error
     };
     const cJSON *entries = NULL, *entry;
-    const char *end = NULL;
-    cleanup(delete_json) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
-    const char *wrong_from = wrong_byte(text, root, end);
-    if (wrong_from)
-        return error_set(error, "it is not JSON, from byte %zu on",
-                         (size_t)(wrong_from - text.data) + 1);
+    cleanup(json_free) cJSON *root = NULL;
+    if (!json_parse(text, &root, error))
+        return false;
     if (!find_entries(&reader, root, &entries))
         return false;
     cJSON_ArrayForEach(entry, entries)

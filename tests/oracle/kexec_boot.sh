@@ -180,6 +180,7 @@ else
       'kernel_name=@KERNEL@') line=kernel_name=$(single_quoted "$kernel_name") ;;
       'initrd_names=@INITRDS@') line=initrd_names=$(single_quoted "$initrd_names") ;;
       'command_line=@COMMAND_LINE@') line=command_line=$(single_quoted "$command_line") ;;
+      'command_line_bytes_max=@COMMAND_LINE_MAX@') line=command_line_bytes_max=2047 ;;
       'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
     esac
     printf '%s\n' "$line"

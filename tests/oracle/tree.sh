@@ -473,16 +473,20 @@ for params in '${x}' '${net0/mac}' 'a=${x:string}' '$${x}y' '#${x}'; do
 done
 claim 'so it is for a tree, of which nothing is left' refuses 'iPXE' tree new --params 'a=${b}'
 
-# So many bytes with init= make a command line of 2047.
+# So many bytes with init= make a command line of 2047; iPXE puts its initrd=initrd in front.
 room=$((2047 - $(printf 'init=%s/init ' "$system" | wc -c)))
 longest=$(printf "%${room}s" a | tr ' ' x)
+with_ipxe=${longest#xxxxxxxxxxxxxx}
 longest() {
-    tree long --params "$longest" && grep -q "^command_line='.\\{2047\\}'\$" long/kexec-boot
+    tree long --params "$with_ipxe" && awk -f ipxe.awk long/netboot.ipxe | awk 'length == 2047 { found = 1 } END { exit !found }' &&
+        "$REGD_BUILD" kexec --root root --params "$longest" "$system" >script &&
+        grep -q "^command_line='.\\{2047\\}'\$" script
 }
-claim 'a command line of 2047 bytes is accepted' longest
+claim 'a command line of 2047 bytes is accepted, what iPXE adds counted' longest
 claim 'one of 2048 bytes is refused' refuses '2048 bytes' tree new --params "x$longest"
 claim 'so it is by the command kexec' refuses '2048 bytes' "$REGD_BUILD" kexec --root root --params "x$longest" "$system"
-claim 'so it is by the command ipxe' refuses '2048 bytes' "$REGD_BUILD" ipxe --root root --params "x$longest" "$system"
+claim 'and where iPXE would make it one' refuses '2048 bytes with iPXE' tree new --params "x$with_ipxe"
+claim 'so it is by the command ipxe' refuses '2048 bytes with iPXE' "$REGD_BUILD" ipxe --root root --params "x$with_ipxe" "$system"
 claim 'a newline in the parameters is refused' refuses 'control character' tree new --params 'a
 b'
 

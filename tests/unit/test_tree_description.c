@@ -11,6 +11,8 @@ static struct tree_description whole(void)
 {
     return (struct tree_description){
         .toplevel = "/nix/store/x",
+        .label = "a \"label\"",
+        .system = "x86_64-linux",
         .init = "/nix/store/x/init",
         .params = "a=\"b c\" \\ é",
         .command_line = "init=/nix/store/x/init a=\"b c\" \\ é",
@@ -57,7 +59,7 @@ static void what_has_another_shape_is_refused(struct arena arena)
     static const struct {
         const char *from, *to, *sentence;
     } cases[] = {
-        { "{", "[", "it is not JSON" },
+        { "{", "[", "it is not JSON, from byte 13 on" },
         { "\"version\":\t1", "\"version\":\t2", "it has version 2, and this program reads 1" },
         { "\"version\"", "\"other\"", "version: a number of bytes expected" },
         { "\"toplevel\"", "\"other\"", "toplevel: a text expected" },

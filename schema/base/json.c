@@ -1,0 +1,56 @@
+#include "schema/base/json.h"
+
+#include "schema/base/own.h"
+
+#include <string.h>
+
+void json_free(cJSON **root)
+{
+    cJSON_Delete(*root);
+}
+
+/* Where a text is no JSON any more; null: it is one value and blanks. */
+static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
+{
+    if (!root)
+        return end ? end : text.data;
+    while (end < text.data + text.len && strchr(" \t\r\n", *end) && *end)
+        end++;
+    return end < text.data + text.len ? end : NULL;
+}
+
+bool json_parse(struct str text, cJSON **ret_root, struct error *error)
+{
+    const char *end = NULL;
+    cleanup(json_free) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
+    const char *wrong_from = wrong_byte(text, root, end);
+    const char *nul = text.len > 0 ? memmem(text.data, text.len, "\\u0000", 6) : NULL;
+    if (wrong_from)
+        return error_set(error, "it is not JSON, from byte %zu on",
+                         (size_t)(wrong_from - text.data) + 1);
+    if (nul)
+        return error_set(error, "a text has the character \\u0000, at byte %zu",
+                         (size_t)(nul - text.data) + 1);
+    *ret_root = root;
+    root = NULL;
+    return true;
+}
+
+bool json_wrong(const char *key, const char *wanted, struct error *error)
+{
+    return error_set(error, "%s: %s expected", key, wanted);
+}
+
+bool json_optional_text(const cJSON *object, const char *key, const char **ret_text,
+                        struct error *error)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, key);
+    *ret_text = cJSON_GetStringValue(member);
+    return *ret_text || !member || cJSON_IsNull(member) || json_wrong(key, "a text", error);
+}
+
+bool json_text(const cJSON *object, const char *key, const char **ret_text, struct error *error)
+{
+    return json_optional_text(object, key, ret_text, error) &&
+           (*ret_text || json_wrong(key, "a text", error));
+}

@@ -1,0 +1,241 @@
+#!/bin/sh
+# boot_spec.sh — is a system booted as it describes itself: by its boot.json, its specialisations, its platform?
+#
+# The systems are made by hand here: what their boot.json says differs from what their plain files say.
+#
+# Usage    REGD_BUILD=… SCRATCH=… sh tests/oracle/boot_spec.sh
+# shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
+# shellcheck disable=SC2094         # nobody writes files while they are read
+set -u
+: "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+export LC_ALL=C
+unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
+wants unsquashfs
+
+case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
+cd "$SCRATCH" || bail "$SCRATCH is not there"
+
+linux=/nix/store/11111111111111111111111111111111-linux
+system=/nix/store/00000000000000000000000000000000-system
+special=/nix/store/22222222222222222222222222222222-system-gpu
+
+# make_system PATH: one with plain files.
+make_system() {
+    mkdir -p "root$1"
+    printf '#!/bin/sh\n' >"root$1/init"
+    printf '#!/bin/sh\necho other\n' >"root$1/other-init"
+    chmod 555 "root$1/init" "root$1/other-init"
+    ln -s "$linux/bzImage" "root$1/kernel"
+    ln -s "$linux/initrd" "root$1/initrd"
+    printf 'plain=%s' "${1##*-}" >"root$1/kernel-params"
+}
+mkdir -p "root$linux"
+for file in bzImage vmlinux initrd other-initrd; do
+    printf '%s of the test' "$file" >"root$linux/$file"
+done
+make_system "$system"
+make_system "$special"
+record() {
+    printf '%s\n%064d\n1\n\n%d\n' "$1" 0 $(($# - 1))
+    shift
+    for reference; do echo "$reference"; done
+}
+{ record "$linux" && record "$system" "$linux" "$special" && record "$special" "$linux"; } >manifest
+
+# One of version 1, with a member in place of its like or added: describe TOPLEVEL [MEMBER].
+describe() {
+    member=${2-'"ours":1'}
+    {
+        echo "\"init\":\"$1/other-init\""
+        echo "\"kernel\":\"$linux/vmlinux\""
+        echo "\"initrd\":\"$linux/other-initrd\""
+        echo '"kernelParams":["first=1","second=\"a b\""]'
+        echo '"label":"NixOS 24.05 (it'\''s)"'
+        echo '"system":"x86_64-linux"'
+        echo "\"toplevel\":\"$1\""
+    } | grep -vF "${member%%:*}:" | { cat && printf '%s\n' "$member"; } | paste -sd, |
+        sed 's/.*/"org.nixos.bootspec.v1":{&}/'
+}
+with() {
+    printf '{%s}\n' "$1" >"root$system/boot.json"
+}
+plain() {
+    rm -f "root$system/boot.json"
+}
+
+tree() {
+    rm -rf "$1" && target=$1 && shift &&
+        "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression zstd:1 -o "$target" "$system" "$@"
+}
+# The members of the tree's boot.json that are texts: value TREE KEY.
+value() {
+    sed -n "s/^\t\"$2\":\t\"\\(.*\\)\",\$/\\1/p" "$1/boot.json"
+}
+is() {
+    got=$(value "$1" "$2")
+    [ "$got" = "$3" ] || { printf '%s: %s, not %s\n' "$2" "$got" "$3" && return 1; }
+}
+# refuses SENTENCE ARGUMENT...: with it in the one line on standard error, and nothing is left.
+refuses() {
+    sentence=$1
+    shift
+    tree refused "$@" 2>err
+    status=$?
+    cat err
+    [ "$status" -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && grep -qF -- "$sentence" err && [ ! -e refused ]
+}
+
+# --- boot.json --------------------------------------------------------------------------------------------
+
+by_json() {
+    with "$(describe "$system")" && tree by-json &&
+        is by-json toplevel "$system" && is by-json init "$system/other-init" &&
+        is by-json kernelParams 'first=1 second=\"a b\"' && is by-json label "NixOS 24.05 (it's)" &&
+        is by-json system x86_64-linux && cmp by-json/vmlinux "root$linux/vmlinux" &&
+        head -c 24 by-json/initrd | cmp -n 22 - "root$linux/other-initrd"
+}
+claim 'where there is a boot.json, it says all, whatever the plain files say' by_json
+# The manifest's hashes and sizes are made up, so those are wrong, and nothing else may be.
+verified() {
+    "$REGD_BUILD" verify by-json >findings 2>&1
+    cat findings && [ "$(grep -c '^wrong size: /nix/store/' findings)" -eq 3 ] && [ "$(wc -l <findings)" -eq 4 ]
+}
+claim 'verify agrees with such a tree' verified
+by_options() {
+    with "$(describe "$system")" && tree by-options --kernel "root$linux/bzImage" --prepend "root$linux/initrd" \
+        --params 'third=3' --init "$system/init" &&
+        is by-options commandLine "init=$system/init third=3" && cmp by-options/bzImage "root$linux/bzImage" &&
+        head -c 18 by-options/initrd | cmp - "root$linux/initrd"
+}
+claim 'options say it instead' by_options
+extended() {
+    with "$(describe "$system"),\"org.example.extension\":{\"init\":1}" && tree extended &&
+        is extended init "$system/other-init"
+}
+claim 'extensions are not looked at' extended
+without_version() {
+    with '"org.nixos.bootspec.v2":{"init":1}' && tree files && is files init "$system/init" && is files label '' &&
+        is files kernelParams 'plain=system' && plain && tree plain && cmp files/netboot.ipxe plain/netboot.ipxe
+}
+claim 'without version 1 in it the plain files count, as without boot.json' without_version
+
+without_initrd() {
+    with "$(describe "$system" '"initrd":null')" && refuses 'the system has no initrd' &&
+        tree prepended --prepend "root$linux/initrd"
+}
+claim 'a system without initrd is refused, but not with --prepend' without_initrd
+other_system() {
+    with "$(describe "$special")" && refuses "$system: its boot.json is that of $special"
+}
+claim 'the boot.json of another system is refused' other_system
+shapes() {
+    while IFS='|' read -r member sentence; do
+        with "$(describe "$system" "$member")"
+        refuses "$system/boot.json: org.nixos.bootspec.v1: $sentence" || return
+    done <<'END'
+"init":7|init: a text expected
+"init":"init"|init: an absolute path expected
+"kernel":null|kernel: a text expected
+"kernel":""|kernel: an absolute path expected
+"initrd":["/x"]|initrd: a text expected
+"kernelParams":"a b"|kernelParams: a list expected
+"kernelParams":["a",1]|kernelParams: a list of texts expected
+"label":{}|label: a text expected
+"system":1|system: a text expected
+"toplevel":1|toplevel: a text expected
+END
+}
+claim 'members of another type are refused, by name' shapes
+no_json() {
+    echo '{"org.nixos.bootspec.v1":{}' >"root$system/boot.json" && refuses "$system/boot.json: it is not JSON, from byte " &&
+        with "$(describe "$system" '"label":"a\u0000b"')" && refuses 'has the character \u0000' &&
+        rm "root$system/boot.json" && mkdir "root$system/boot.json" && refuses "$system/boot.json is not a file"
+    status=$?
+    rm -rf "root$system/boot.json"
+    return "$status"
+}
+claim 'what is no JSON is refused' no_json
+outside() {
+    echo secret >secret && with "$(describe "$system" "\"kernel\":\"$PWD/secret\"")" && refuses "$PWD/secret" &&
+        with "$(describe "$system" "\"init\":\"/nix/store/../../../../../../../../bin/sh\"")" && refuses "init"
+}
+claim 'its paths lead nowhere out of the root' outside
+hostile() {
+    with "$(describe "$system" '"kernelParams":["a\nb"]')" && refuses 'control character' &&
+        with "$(describe "$system" '"init":"/a b"')" && refuses 'without blanks'
+}
+claim 'so are control characters in parameters, and an init with blanks' hostile
+
+title() {
+    with "$(describe "$system" '"kernelParams":["a"]')" && tree title && cat title/grub.cfg &&
+        grep -qF "menuentry 'NixOS 24.05 (it'\\''s)' " title/grub.cfg
+}
+claim "GRUB's entry has the label" title
+
+# --- platforms --------------------------------------------------------------------------------------------
+
+# The longest command line is taken, and one byte more is not: limit PLATFORM BYTES.
+limit() {
+    room=$(($2 - $(printf 'init=%s/init initrd=initrd ' "$system" | wc -c)))
+    longest=$(printf "%${room}s" a | tr ' ' x)
+    printf '%s' "$1" >"root$system/system"
+    tree long --params "$longest" && grep -q "^command_line_bytes_max=$2\$" long/kexec-boot &&
+        refuses "at most $2" --params "x$longest"
+}
+plain
+claim 'the kernel of x86_64 reads 2047 bytes' limit x86_64-linux 2047
+claim 'so does that of aarch64' limit aarch64-linux 2047
+claim 'that of riscv64 reads 1023' limit riscv64-linux 1023
+claim 'so does that of armv7l' limit armv7l-linux 1023
+by_json_platform() {
+    with "$(describe "$system" '"system":"armv7l-linux"')" && tree platform && is platform system armv7l-linux &&
+        grep -q '^command_line_bytes_max=1023$' platform/kexec-boot
+}
+claim 'boot.json says the platform' by_json_platform
+
+# --- specialisations --------------------------------------------------------------------------------------
+
+# The paths in the tree's image.
+paths() {
+    offset=$(sed -n 's/.*"offset":[^0-9]*\([0-9]*\).*/\1/p' "$1/boot.json")
+    unsquashfs -q -n -o "$offset" -d /dev/null -l "$1/initrd" 2>/dev/null | sed -n 's|^/dev/null/\([0-9a-z]\{32\}-[^/]*\)$|\1|p' | sort
+}
+holds() {
+    held=$1
+    shift
+    paths "$held" >got
+    printf '%s\n' "$@" | sed 's|.*/||' | sort | diff - got
+}
+specialised() {
+    with "$(describe "$system"),\"org.nixos.specialisation.v1\":{\"gpu\":{$(describe "$special")}}"
+    tree gpu --specialisation gpu && is gpu toplevel "$special" && is gpu init "$special/init" && holds gpu "$linux" "$special"
+}
+claim 'a specialisation of boot.json is taken in place of the system' specialised
+linked() {
+    plain && mkdir -p "root$system/specialisation" && ln -sfn "$special" "root$system/specialisation/net" &&
+        tree net --specialisation net && is net toplevel "$special" && diff -r gpu net
+}
+claim 'so is one that is linked to' linked
+with_system() {
+    tree both --specialisation net --add "$system" && is both toplevel "$special" && holds both "$linux" "$special" "$system"
+}
+claim '--add brings the system itself too' with_system
+scripts() {
+    for verb in ipxe kexec; do
+        "$REGD_BUILD" "$verb" --root root --specialisation net "$system" | grep -qF "init=$special/init" || return
+    done
+}
+claim 'the commands ipxe and kexec take it too' scripts
+unknown() {
+    refuses "$system: it has no specialisation 'none'; those of its boot.json: none" --specialisation none &&
+        with "$(describe "$system"),\"org.nixos.specialisation.v1\":{\"gpu\":{},\"cpu\":{}}" &&
+        refuses "those of its boot.json: gpu, cpu" --specialisation none &&
+        refuses "no specialisation 'gpu'" --specialisation gpu && plain &&
+        refuses "no specialisation '../init'" --specialisation ../init &&
+        refuses "no specialisation '..'" --specialisation ..
+}
+claim 'an unknown one is refused, and those that there are are named' unknown
+
+finish
