@@ -3,16 +3,19 @@
 
 #include "builder/image.h"
 #include "builder/output.h"
-#include "builder/ramdisk.h"
+#include "builder/ramdisk_archive.h"
 #include "builder/report.h"
 #include "builder/script.h"
 #include "builder/split.h"
+#include "builder/tarball.h"
 #include "builder/tree.h"
 #include "schema/base/own.h"
 #include "schema/manifest.h"
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
 
 static double seconds_since(const struct timespec *start)
@@ -245,15 +248,11 @@ static bool ramdisk_parts_open(const struct command *command, const struct optio
            ramdisk_files_open(&settings->files, command->arena, &parts->extras, error);
 }
 
-static bool write_ramdisk(struct command *command, const struct ramdisk_parts *parts,
-                          struct ramdisk *ramdisk, struct error *error)
+static bool fill_archive(struct command *command, const struct ramdisk_parts *parts,
+                         struct ramdisk *ramdisk, struct error *error)
 {
-    const struct input_files *prepends = &parts->prepends, *stores = &parts->stores;
+    const struct input_files *stores = &parts->stores;
     uint64_t size;
-    for (size_t i = 0; i < prepends->count; i++)
-        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *command->arena, &size,
-                             error))
-            return false;
     if (!ramdisk_files_write(&parts->extras, ramdisk, *command->arena, &size, error))
         return false;
     for (size_t i = 0; i < stores->count; i++)
@@ -261,6 +260,26 @@ static bool write_ramdisk(struct command *command, const struct ramdisk_parts *p
                                stores->names[i], *command->arena, &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
+}
+
+static bool write_ramdisk(struct command *command, const struct ramdisk_parts *parts, int directory,
+                          struct ramdisk *ramdisk, struct error *error)
+{
+    const struct input_files *prepends = &parts->prepends;
+    uint64_t ignored;
+    for (size_t i = 0; i < prepends->count; i++)
+        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *command->arena,
+                             &ignored, error))
+            return false;
+    if (!command->compressor.is_on)
+        return fill_archive(command, parts, ramdisk, error);
+    cleanup(own_close) int fd = -1;
+    if (!ramdisk_archive_temporary(directory, &fd, error))
+        return false;
+    struct ramdisk archive = { .fd = fd };
+    return fill_archive(command, parts, &archive, error) &&
+           ramdisk_compress(&command->compressor, command->squashfs.jobs, &archive, ramdisk,
+                            *command->arena, &ignored, error);
 }
 
 bool command_ramdisk(struct command *command, struct error *error)
@@ -274,7 +293,8 @@ bool command_ramdisk(struct command *command, struct error *error)
         !draft_open(output.directory, output.name, &draft, error))
         return false;
     struct ramdisk ramdisk = { .fd = draft.fd };
-    if (!write_ramdisk(command, &parts, &ramdisk, error) || !draft_publish(&draft, 0644, error))
+    if (!write_ramdisk(command, &parts, output.directory, &ramdisk, error) ||
+        !draft_publish(&draft, 0644, error))
         return false;
     report_note(command, "%s: %.1f MiB", path, report_mebibytes(ramdisk.size_bytes));
     warn_if_large(command, ramdisk.size_bytes);
@@ -332,6 +352,54 @@ static void say_tree(const struct command *command, const struct image_source *s
     say_reused(command, &result->image);
 }
 
+/* Where --tarball goes; nowhere without it. */
+struct tarball_output {
+    struct output output;
+    struct draft draft;
+};
+
+static void tarball_release(struct tarball_output *tarball)
+{
+    draft_release(&tarball->draft);
+    output_release(&tarball->output);
+}
+
+/* Neither is the tree's own name nor lies in a former tree, which is going to be removed. */
+static bool check_tarball_place(const struct output *tarball, const struct output *tree,
+                                struct error *error)
+{
+    struct stat place, parent, former;
+    bool apart = fstat(tarball->directory, &place) == 0 && fstat(tree->directory, &parent) == 0;
+    if (apart && place.st_ino == parent.st_ino && place.st_dev == parent.st_dev)
+        apart = strcmp(tarball->name, tree->name) != 0;
+    if (apart && fstatat(tree->directory, tree->name, &former, AT_SYMLINK_NOFOLLOW) == 0)
+        apart = place.st_ino != former.st_ino || place.st_dev != former.st_dev;
+    return apart || error_set(error, "the tarball %s cannot be in the tree", tarball->name);
+}
+
+static bool tarball_open(const struct command *command, const struct output *tree,
+                         struct tarball_output *tarball, struct error *error)
+{
+    const char *path = command->settings.tarball;
+    return !path ||
+           (output_open(path, command->arena, &tarball->output, error) &&
+            check_tarball_place(&tarball->output, tree, error) &&
+            draft_open(tarball->output.directory, tarball->output.name, &tarball->draft, error));
+}
+
+/* The tree is published first: a tarball of it is then there too, or the former one is. */
+static bool publish(const struct tree_result *result, struct output_tree *tree,
+                    struct tarball_output *tarball, struct error *error)
+{
+    const struct option_list *names = &result->names;
+    bool with_tarball = tarball->draft.fd >= 0;
+    if (with_tarball && !tarball_write(tree->fd, names->items, names->count, tarball->output.name,
+                                       tarball->draft.fd, error))
+        return false;
+    return output_tree_publish(tree, error) &&
+           (!with_tarball || draft_publish(&tarball->draft, 0644, error));
+}
+
 bool command_tree(struct command *command, struct error *error)
 {
     struct timespec start;
@@ -346,11 +414,13 @@ bool command_tree(struct command *command, struct error *error)
     cleanup(ramdisk_parts_release) struct ramdisk_parts parts = { .prepends = INPUT_FILES_NONE };
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    cleanup(tarball_release) struct tarball_output tarball = { { .directory = -1 }, { .fd = -1 } };
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!read_spec(command, &spec, error) ||
         !ramdisk_parts_open(command, &settings->bases, &parts, error) ||
         !output_open(settings->output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
+        !tarball_open(command, &output, &tarball, error) ||
         !image_prepare(&closure, &options, command->arena, &source, error))
         return false;
     struct tree_request request = {
@@ -365,10 +435,11 @@ bool command_tree(struct command *command, struct error *error)
         .base_url = settings->base_url,
         .max_size_bytes = command->max_size_bytes,
         .target_bytes = command->target_bytes,
+        .compression = command->compressor,
         .separate_store = settings->separate_store,
     };
     if (!tree_write(&request, &tree, command->arena, &result, error) ||
-        !output_tree_publish(&tree, error))
+        !publish(&result, &tree, &tarball, error))
         return false;
     say_tree(command, &source, &result, seconds_since(&start));
     if (!settings->json)

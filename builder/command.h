@@ -3,13 +3,14 @@
 #pragma once
 
 #include "builder/closure.h"
+#include "builder/ramdisk_compressor.h"
 #include "builder/squashfs.h"
 #include "schema/boot_spec.h"
 
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *registration, *graph, *path_info;
-    const char *output, *compression, *jobs, *reuse, *max_size;
+    const char *output, *compression, *compressor, *jobs, *reuse, *max_size, *tarball;
     const char *specialisation, *kernel, *params, *init, *base_url, *target_ram;
     const char *closure, *svg, *why;
     struct option_list added, prepends, files, stores, bases;
@@ -22,6 +23,7 @@ struct command {
     struct option_list arguments;
     struct store store;
     struct squashfs_options squashfs;
+    struct ramdisk_compression compressor; /* of a ramdisk's archive */
     struct progress progress;
     uint64_t max_size_bytes; /* of an image; 0: no limit */
     uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */

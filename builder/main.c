@@ -1,6 +1,7 @@
 /* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
 #include "builder/command.h"
 #include "builder/inspect.h"
+#include "builder/tarball.h"
 #include "builder/verify.h"
 
 #include "schema/base/cpu.h"
@@ -69,6 +70,9 @@ static const struct option_spec options[] = {
       offsetof(struct settings, max_size), WITH_IMAGE },
     { "separate-store", 0, OPTION_FLAG, NULL, "store images beside the ramdisk, not in it",
       offsetof(struct settings, separate_store), 1 << TREE },
+    { "tarball", 0, OPTION_TEXT, "FILE",
+      "the tree as one file besides: .tar, .tar.gz,\n.tar.xz or .tar.zst",
+      offsetof(struct settings, tarball), 1 << TREE },
     { "target-ram", 0, OPTION_TEXT, "SIZE", "refuse what does not boot in that much memory",
       offsetof(struct settings, target_ram), 1 << TREE },
     { "reuse", 0, OPTION_TEXT, "OLD",
@@ -79,8 +83,11 @@ static const struct option_spec options[] = {
     { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
       "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")", offsetof(struct settings, compression),
       WITH_IMAGE },
+    { "compressor", 0, OPTION_TEXT, "NAME[:LEVEL]",
+      "compress the ramdisk's archive by gzip, xz or\nzstd too (none)",
+      offsetof(struct settings, compressor), 1 << TREE | 1 << RAMDISK },
     { "jobs", 'j', OPTION_TEXT, "N", "compressing and hashing threads (as many as\nCPUs)",
-      offsetof(struct settings, jobs), WITH_CLOSURE | 1 << VERIFY },
+      offsetof(struct settings, jobs), WITH_CLOSURE | 1 << RAMDISK | 1 << VERIFY },
     { "prepend", 0, OPTION_LIST, "FILE",
       "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
       offsetof(struct settings, prepends), 1 << TREE | 1 << RAMDISK },
@@ -208,8 +215,13 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
                          settings->jobs);
     if (!parse_size("--max-size", settings->max_size, &command->max_size_bytes, error) ||
         !parse_size("--target-ram", settings->target_ram, &command->target_bytes, error) ||
-        !check_base_url(settings->base_url, error))
+        !check_base_url(settings->base_url, error) ||
+        (settings->tarball && !tarball_check_name(settings->tarball, error)))
         return false;
+    if (!ramdisk_compression_parse(str_from(settings->compressor), &command->compressor, error))
+        return false;
+    if (command->compressor.is_on && settings->separate_store)
+        return error_set(error, "--compressor and --separate-store exclude each other");
     command->squashfs.jobs = (unsigned)jobs;
     command->progress.is_shown = !settings->quiet && isatty(STDERR_FILENO);
     command->squashfs.progress = &command->progress;
@@ -241,7 +253,8 @@ int main(int argc, char **argv)
 {
     struct error error;
     struct arena arena;
-    struct command command = { .settings = { .compression = COMPRESSION_DEFAULT },
+    struct command command = { .settings = { .compression = COMPRESSION_DEFAULT,
+                                             .compressor = "none" },
                                .progress = PROGRESS_NONE,
                                .arena = &arena };
     own_standard_streams();

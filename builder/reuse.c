@@ -1,6 +1,7 @@
 #include "builder/reuse.h"
 
 #include "builder/compressor.h"
+#include "builder/ramdisk_archive.h"
 #include "builder/sqfs_parts.h"
 #include "builder/tree_description.h"
 
@@ -39,10 +40,17 @@ static bool open_tree(const char *path, struct arena *arena, int *ret_fd, uint64
         return false;
     if (!tree_description_parse(text, arena, &description, error))
         return error_in(error, "%s", json_path);
-    const char *file = arena_format(arena, "%s/%s", path, description.images[0].file).data;
-    *ret_offset = description.images[0].offset;
-    *ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    return *ret_fd >= 0 || error_errno(error, errno, "open %s", file);
+    const struct tree_image *image = &description.images[0];
+    const char *file = arena_format(arena, "%s/%s", path, image->file).data;
+    cleanup(own_close) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_errno(error, errno, "open %s", file);
+    *ret_offset = image->is_packed ? 0 : image->offset;
+    if (image->is_packed)
+        return ramdisk_archive_unpack(fd, image->offset, image->name, ret_fd, error) ||
+               error_in(error, "%s", file);
+    *ret_fd = own_take(&fd);
+    return true;
 }
 
 static bool open_image(const char *path, struct arena *arena, int *ret_fd, uint64_t *ret_offset,

@@ -2,6 +2,7 @@
 
 #include "builder/newc.h"
 #include "builder/ramdisk.h"
+#include "builder/ramdisk_archive.h"
 #include "builder/script.h"
 #include "builder/split.h"
 #include "schema/base/own.h"
@@ -253,9 +254,6 @@ static bool write_prepends(struct building *building, struct ramdisk *ramdisk, s
             return false;
         building->result.description.unpacked_bytes += size * TREE_UNPACK_FACTOR;
     }
-    if (!ramdisk_files_write(request->extras, ramdisk, *building->arena, &size, error))
-        return false;
-    building->result.description.unpacked_bytes += size;
     return true;
 }
 
@@ -309,19 +307,53 @@ static bool count_memory(struct building *building, struct error *error)
                         error);
 }
 
+/* Extra files and images, or only the files where the images are separate. */
+static bool fill_archive(struct building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    uint64_t size;
+    if (!ramdisk_files_write(building->request->extras, ramdisk, *building->arena, &size, error))
+        return false;
+    building->result.description.unpacked_bytes += size;
+    return (building->request->separate_store ? write_image_files(building, error)
+                                              : add_images_to_ramdisk(building, ramdisk, error)) &&
+           ramdisk_finish(ramdisk, error);
+}
+
+static bool write_packed_archive(struct building *building, struct ramdisk *ramdisk,
+                                 struct error *error)
+{
+    const struct tree_request *request = building->request;
+    cleanup(own_close) int fd = -1;
+    uint64_t offset;
+    if (!ramdisk_archive_temporary(building->directory, &fd, error))
+        return false;
+    struct ramdisk archive = { .fd = fd };
+    if (!fill_archive(building, &archive, error) ||
+        !ramdisk_compress(&request->compression, request->squashfs->jobs, &archive, ramdisk,
+                          *building->arena, &offset, error))
+        return false;
+    struct tree_description *description = &building->result.description;
+    for (size_t i = 0; i < description->image_count; i++) {
+        description->images[i].offset = offset;
+        description->images[i].is_packed = true;
+    }
+    return true;
+}
+
 static bool write_ramdisk(struct building *building, struct error *error)
 {
-    bool separate = building->request->separate_store;
+    const struct tree_request *request = building->request;
     cleanup(own_close) int fd = -1;
     if (!create(building, RAMDISK_NAME, 0644, &fd, error))
         return false;
     struct ramdisk ramdisk = { .fd = fd };
     return write_prepends(building, &ramdisk, error) &&
            check_memory_early(building, ramdisk.size_bytes, error) &&
-           (separate ? write_image_files(building, error)
-                     : add_images_to_ramdisk(building, &ramdisk, error)) &&
-           ramdisk_finish(&ramdisk, error) && seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
-           (!separate || write_separate_images(building, error)) && count_memory(building, error);
+           (request->compression.is_on ? write_packed_archive : fill_archive)(building, &ramdisk,
+                                                                              error) &&
+           seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
+           (!request->separate_store || write_separate_images(building, error)) &&
+           count_memory(building, error);
 }
 
 /* A second name for the ramdisk: a link to the same file, or where there are none a symbolic one.
@@ -385,13 +417,16 @@ static bool write_boot_json(struct building *building, struct error *error)
            seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
 }
 
-static bool write_sums(const struct building *building, struct error *error)
+static bool write_sums(struct building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     struct str text = { "", 0 };
-    for (size_t i = 0; i < building->file_count; i++)
+    for (size_t i = 0; i < building->file_count; i++) {
         text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
                             hash_to_hex(&building->files[i].hash).text, building->files[i].name);
+        option_list_add(&building->result.names, building->files[i].name, building->arena);
+    }
+    option_list_add(&building->result.names, OUTPUT_SUMS_NAME, building->arena);
     if (!write_text(building, OUTPUT_SUMS_NAME, text, &fd, error))
         return false;
     return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");
@@ -409,9 +444,10 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
         .result.has_grub = script_check_grub(spec->command_line),
     };
-    if (!script_check_ipxe(&building.result.description, *arena, error) || !write_kernel(&building, error) ||
-        !write_ramdisk(&building, error) || !link_ramdisk(&building, error) ||
-        !write_script(&building, IPXE, error) || !write_script(&building, KEXEC, error) ||
+    if (!script_check_ipxe(&building.result.description, *arena, error) ||
+        !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
+        !link_ramdisk(&building, error) || !write_script(&building, IPXE, error) ||
+        !write_script(&building, KEXEC, error) ||
         (building.result.has_grub && !write_script(&building, GRUB, error)) ||
         !write_boot_json(&building, error) || !write_sums(&building, error))
         return false;

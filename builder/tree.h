@@ -9,6 +9,8 @@
  *          boot.json     see tree_description.h
  *          SHA256SUMS    of all the others
  *
+ * With a compression the ramdisk's archive is compressed, and no image can be used where it is.
+ *
  * With separate_store each image is a file of its own beside initrd, which then goes without them,
  * and its header another (ramdisk.h): nix-store.squashfs.newc and nix-store.squashfs, and so on.
  */
@@ -16,6 +18,7 @@
 
 #include "builder/input_files.h"
 #include "builder/output.h"
+#include "builder/ramdisk_compressor.h"
 #include "builder/ramdisk_files.h"
 #include "builder/squashfs.h"
 #include "builder/tree_description.h"
@@ -37,13 +40,15 @@ struct tree_request {
     const char *base_url;    /* or null: scripts load from beside them */
     uint64_t max_size_bytes; /* of an image, 0: no limit */
     uint64_t target_bytes;   /* memory of the machine to boot, 0: unknown */
-    bool separate_store;
+    struct ramdisk_compression compression;
+    bool separate_store; /* the ramdisk is not compressed then */
 };
 
 struct tree_result {
     struct tree_description description;
     struct squashfs_result image; /* of all new images */
     uint64_t ramdisk_bytes;
+    struct option_list names; /* of all files */
     bool has_grub;
 };
 
@@ -55,7 +60,8 @@ enum { TREE_UNPACK_FACTOR = 4 };
  * left beside it. */
 enum { TREE_WORKING_BYTES = 64 << 20 };
 
-/* Writes the whole tree into the draft, a store image in the ramdisk straight into its place.
+/* Writes the whole tree into the draft, a store image in the ramdisk straight into its place, or
+ * where the ramdisk is compressed into a file beside it that shrinks meanwhile.
  * Refuses a tree that does not boot in the memory the machine has. */
 must_check bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                            struct arena *arena, struct tree_result *ret_result,

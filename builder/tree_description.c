@@ -14,6 +14,9 @@
 
 enum { VERSION = 1, RAMDISKS_MAX = 4096 };
 
+#define OFFSET        "offset"
+#define PACKED_OFFSET "archiveOffset"
+
 struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
                                       const char *base_url, struct arena *arena)
 {
@@ -67,7 +70,8 @@ static cJSON *image_json(const struct tree_image *image)
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "name", image->name);
     cJSON_AddStringToObject(object, "file", image->file);
-    cJSON_AddNumberToObject(object, "offset", (double)image->offset);
+    cJSON_AddNumberToObject(object, image->is_packed ? PACKED_OFFSET : OFFSET,
+                            (double)image->offset);
     cJSON_AddNumberToObject(object, "size", (double)image->size_bytes);
     return object;
 }
@@ -157,9 +161,10 @@ static bool read_file(const cJSON *object, struct arena *arena, struct tree_file
 static bool read_image(const struct tree_description *description, const cJSON *object,
                        struct arena *arena, struct tree_image *image, struct error *error)
 {
+    image->is_packed = cJSON_HasObjectItem(object, PACKED_OFFSET);
     if (!read_name(object, "name", arena, &image->name, error) ||
         !read_name(object, "file", arena, &image->file, error) ||
-        !read_number(object, "offset", &image->offset, error) ||
+        !read_number(object, image->is_packed ? PACKED_OFFSET : OFFSET, &image->offset, error) ||
         !read_number(object, "size", &image->size_bytes, error))
         return false;
     for (size_t i = 0; i < description->ramdisk_count; i++)

@@ -9,7 +9,8 @@
  *          "initrd"       the same of each file of the ramdisk, in the order in which they are
  *                         loaded; the kernel sees them one behind the other
  *          "storeImages"  { "name" in the root of the ramdisk, "file" of the tree, "offset" in it,
- *                         "size" } of each, the upper one first
+ *                         "size" } of each, the upper one first. In a compressed archive an image
+ *                         has no offset; "archiveOffset" is where that archive starts
  *          "unpackedSize" what the ramdisk takes in memory once unpacked: an estimate
  *          "memoryAtBoot" what the machine needs at least to boot
  *          Sizes and offsets are in bytes, hashes in hex digits.
@@ -33,6 +34,7 @@ struct tree_image {
     const char *name; /* in the root of the ramdisk */
     const char *file; /* of the tree */
     uint64_t offset, size_bytes;
+    bool is_packed; /* offset is that of the compressed archive it is in */
 };
 
 struct tree_description {

@@ -1,6 +1,7 @@
 #include "builder/base_images.h"
 #include "builder/newc.h"
 #include "builder/ramdisk.h"
+#include "builder/ramdisk_archive.h"
 #include "builder/report.h"
 #include "builder/script.h"
 #include "builder/tree.h"
@@ -282,10 +283,33 @@ static void check_header(struct tree_check *check, size_t index)
     const struct tree_image *image = &check->description.images[index];
     if (strcmp(image->name, ramdisk_store_name(check->arena, index)) != 0)
         add(check, FINDING_LAYOUT, image->name, "stage 1 does not look for an image of this name");
-    if (!read_before(check, image, bytes, &count) ||
-        !newc_ends_with_header(bytes, count, image->name, image->size_bytes))
+    if (!image->is_packed && (!read_before(check, image, bytes, &count) ||
+                              !newc_ends_with_header(bytes, count, image->name, image->size_bytes)))
         add(check, FINDING_LAYOUT, image->name,
             "there is no header for it in front of it in the ramdisk");
+}
+
+/* Opens where the image is: the file it is in, or a copy of what is in a compressed archive. */
+static bool open_place(const struct tree_check *check, const struct tree_image *image, int *ret_fd,
+                       struct image_place *ret_place, struct error *error)
+{
+    *ret_place = (struct image_place){ .size_bytes = image->size_bytes, .name = image->name };
+    *ret_fd = open_file(check, image->file);
+    if (*ret_fd < 0)
+        return error_errno(error, errno, "open it");
+    if (image->is_packed) {
+        cleanup(own_close) int packed = own_take(ret_fd);
+        struct stat status;
+        if (!ramdisk_archive_unpack(packed, image->offset, image->name, ret_fd, error))
+            return false;
+        if (fstat(*ret_fd, &status) < 0 || (uint64_t)status.st_size != image->size_bytes)
+            return error_set(error, "it has %lld bytes, and " TREE_BOOT_JSON_NAME " says %llu",
+                             (long long)status.st_size, (unsigned long long)image->size_bytes);
+    } else {
+        ret_place->offset = image->offset;
+    }
+    ret_place->fd = *ret_fd;
+    return true;
 }
 
 static bool open_images(struct tree_check *check, struct error *error)
@@ -296,16 +320,9 @@ static bool open_images(struct tree_check *check, struct error *error)
     for (size_t i = 0; i < description->image_count; i++)
         check->fds[i] = -1;
     for (size_t i = 0; i < description->image_count; i++) {
-        const struct tree_image *image = &description->images[i];
-        check->fds[i] = open_file(check, image->file);
-        struct image_place place = {
-            .fd = check->fds[i],
-            .offset = image->offset,
-            .size_bytes = image->size_bytes,
-            .name = image->name,
-        };
-        if (place.fd < 0)
-            return error_errno(error, errno, "open it");
+        struct image_place place;
+        if (!open_place(check, &description->images[i], &check->fds[i], &place, error))
+            return false;
         if (!image_open(&place, check->command->store.store_dir, check->command->squashfs.jobs,
                         check->arena, &check->images[i], error))
             return false;

@@ -36,11 +36,6 @@ bool json_parse(struct str text, cJSON **ret_root, struct error *error)
     return true;
 }
 
-bool json_wrong(const char *key, const char *wanted, struct error *error)
-{
-    return error_set(error, "%s: %s expected", key, wanted);
-}
-
 bool json_optional_text(const cJSON *object, const char *key, const char **ret_text,
                         struct error *error)
 {

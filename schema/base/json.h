@@ -11,8 +11,11 @@
 must_check bool json_parse(struct str text, cJSON **ret_root, struct error *error);
 void json_free(cJSON **root);
 
-/* "KEY: WANTED expected"; false. */
-bool json_wrong(const char *key, const char *wanted, struct error *error);
+/* "KEY: WANTED expected". */
+static inline bool json_wrong(const char *key, const char *wanted, struct error *error)
+{
+    return error_set(error, "%s: %s expected", key, wanted);
+}
 
 /* The member of that name is a text, or missing or null: then *ret_text is null. The text lives as
  * long as the object. */

@@ -5,7 +5,7 @@
 
 static struct tree_file kernel = { "bzImage", { { 1, 2, 3 } }, 1000 };
 static struct tree_file ramdisks[] = { { "initrd", { { 4 } }, 20 }, { "image", { { 5 } }, 4096 } };
-static struct tree_image images[] = { { "nix-store.squashfs", "image", 0, 4096 } };
+static struct tree_image images[] = { { "nix-store.squashfs", "image", 0, 4096, false } };
 
 static struct tree_description whole(void)
 {

@@ -1,0 +1,92 @@
+#include "builder/ramdisk_archive.h"
+
+#include "schema/base/own.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { READ_BYTES = 1 << 20 };
+
+bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error)
+{
+    static const char name[] = ".ramdisk-archive";
+    int fd = openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    /* Not every file system has files without a name; then it has one for a moment. */
+    if (fd < 0) {
+        fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0)
+            unlinkat(directory, name, 0);
+    }
+    *ret_fd = fd;
+    return fd >= 0 || error_errno(error, errno, "create a temporary file");
+}
+
+static bool make_temporary(int *ret_fd, struct error *error)
+{
+    const char *path = secure_getenv("TMPDIR");
+    cleanup(own_close) int directory =
+        open(path && *path ? path : "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(error, errno, "open the directory of temporary files");
+    return ramdisk_archive_temporary(directory, ret_fd, error);
+}
+
+static void free_archive(struct archive **archive)
+{
+    if (*archive)
+        archive_read_free(*archive);
+}
+
+static bool failed(struct archive *archive, struct error *error)
+{
+    const char *cause = archive_error_string(archive);
+    return error_set(error, "unpack the ramdisk's archive: %s",
+                     cause ? cause : "libarchive cannot");
+}
+
+static bool is_named(struct archive_entry *entry, const char *name)
+{
+    const char *path = archive_entry_pathname(entry);
+    return path && strcmp(path, name) == 0;
+}
+
+static bool open_archive(struct archive *archive, int fd, uint64_t offset, struct error *error)
+{
+    if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
+        return error_errno(error, errno, "read the ramdisk's archive");
+    return (archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
+            archive_read_support_filter_xz(archive) == ARCHIVE_OK &&
+            archive_read_support_filter_zstd(archive) == ARCHIVE_OK &&
+            archive_read_support_format_cpio(archive) == ARCHIVE_OK &&
+            archive_read_open_fd(archive, fd, READ_BYTES) == ARCHIVE_OK) ||
+           failed(archive, error);
+}
+
+bool ramdisk_archive_unpack(int fd, uint64_t offset, const char *name, int *ret_fd,
+                            struct error *error)
+{
+    cleanup(free_archive) struct archive *archive = archive_read_new();
+    cleanup(own_close) int target = -1;
+    struct archive_entry *entry;
+    int answer;
+    if (!archive)
+        return error_set(error, "out of memory");
+    if (!open_archive(archive, fd, offset, error))
+        return false;
+    do
+        answer = archive_read_next_header(archive, &entry);
+    while (answer == ARCHIVE_OK && !is_named(entry, name));
+    if (answer == ARCHIVE_EOF)
+        return error_set(error, "the ramdisk's archive has no %s", name);
+    if (answer != ARCHIVE_OK)
+        return failed(archive, error);
+    if (!make_temporary(&target, error))
+        return false;
+    if (archive_read_data_into_fd(archive, target) != ARCHIVE_OK)
+        return failed(archive, error);
+    *ret_fd = own_take(&target);
+    return true;
+}
