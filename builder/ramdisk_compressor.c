@@ -60,16 +60,9 @@ struct stream {
 
 static bool read_at(int fd, uint64_t offset, void *bytes, size_t count, struct error *error)
 {
-    for (size_t done = 0; done < count;) {
-        ssize_t got = pread(fd, (char *)bytes + done, count - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got < 0 ? error_errno(error, errno, "read the ramdisk")
-                           : error_set(error, "the ramdisk changes while it is read");
-        done += (size_t)got;
-    }
-    return true;
+    size_t got;
+    return file_read_at(fd, "the ramdisk", bytes, count, offset, &got, error) &&
+           (got == count || error_set(error, "the ramdisk changes while it is read"));
 }
 
 /* What was read comes no more, but for the window of the next piece. To save room only: it may fail. */

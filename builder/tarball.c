@@ -1,7 +1,7 @@
 #include "builder/tarball.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
-#include "schema/base/str.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -83,19 +83,15 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
 {
     static char buffer[1 << 18];
     uint64_t done = 0;
-    while (done < size_bytes) {
-        ssize_t got = pread(fd, buffer, sizeof buffer, (off_t)done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s", name);
-        if (got == 0 || (uint64_t)got > size_bytes - done)
+    for (size_t got = sizeof buffer; got == sizeof buffer; done += got) {
+        if (!file_read_at(fd, name, buffer, sizeof buffer, done, &got, error))
+            return false;
+        if (got > size_bytes - done)
             return error_set(error, "%s changes while it is read", name);
-        if (archive_write_data(archive, buffer, (size_t)got) != got)
+        if (archive_write_data(archive, buffer, got) != (ssize_t)got)
             return failed(archive, "write the tarball", error);
-        done += (uint64_t)got;
     }
-    return true;
+    return done == size_bytes || error_set(error, "%s changes while it is read", name);
 }
 
 /* Another name of the file among those that are written already, or null. */

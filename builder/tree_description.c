@@ -1,16 +1,14 @@
 #include "builder/tree_description.h"
 
+#include "schema/base/file.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/str.h"
 #include "schema/digest.h"
 #include "schema/store_path.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { VERSION = 1, RAMDISKS_MAX = 4096 };
 
@@ -39,16 +37,10 @@ bool tree_file_read(int fd, const char *name, struct arena scratch, struct tree_
     char *buffer = arena_room(&scratch, BUFFER_BYTES);
     uint64_t size = 0;
     cleanup(digest_release) struct digest digest = digest_start();
-    for (;;) {
-        ssize_t got = pread(fd, buffer, BUFFER_BYTES, (off_t)size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s", name);
-        if (got == 0)
-            break;
-        digest_add(&digest, buffer, (size_t)got);
-        size += (uint64_t)got;
+    for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; size += got) {
+        if (!file_read_at(fd, name, buffer, BUFFER_BYTES, size, &got, error))
+            return false;
+        digest_add(&digest, buffer, got);
     }
     *ret_file = (struct tree_file){ name, digest_finish(&digest), size };
     return true;
@@ -115,16 +107,6 @@ bool tree_description_format(const struct tree_description *description, struct 
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-static bool read_text(const cJSON *object, const char *key, struct arena *arena,
-                      const char **ret_text, struct error *error)
-{
-    const char *text;
-    if (!json_text(object, key, &text, error))
-        return false;
-    *ret_text = arena_copy(arena, str_from(text)).data;
-    return true;
-}
-
 static bool read_number(const cJSON *object, const char *key, uint64_t *ret_number,
                         struct error *error)
 {
@@ -140,7 +122,7 @@ static bool read_number(const cJSON *object, const char *key, uint64_t *ret_numb
 static bool read_name(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_name, struct error *error)
 {
-    if (!read_text(object, key, arena, ret_name, error))
+    if (!json_text(object, key, arena, ret_name, error))
         return false;
     if (**ret_name == '\0' || **ret_name == '.' || strchr(*ret_name, '/'))
         return json_wrong(key, "the name of a file of the tree", error);
@@ -153,7 +135,7 @@ static bool read_file(const cJSON *object, struct arena *arena, struct tree_file
     const char *hash;
     if (!read_name(object, "name", arena, &file->name, error) ||
         !read_number(object, "size", &file->size_bytes, error) ||
-        !read_text(object, "sha256", arena, &hash, error))
+        !json_text(object, "sha256", arena, &hash, error))
         return false;
     return hash_parse(str_from(hash), &file->hash, error) || error_in(error, "sha256");
 }
@@ -230,14 +212,14 @@ bool tree_description_parse(struct str text, struct arena *arena,
         return error_set(error, "it has version %llu, and this program reads %d",
                          (unsigned long long)version, VERSION);
     if (cJSON_HasObjectItem(root, "baseUrl") &&
-        !read_text(root, "baseUrl", arena, &description.base_url, error))
+        !json_text(root, "baseUrl", arena, &description.base_url, error))
         return false;
-    if (!read_text(root, "toplevel", arena, &description.toplevel, error) ||
-        !read_text(root, "label", arena, &description.label, error) ||
-        !read_text(root, "system", arena, &description.system, error) ||
-        !read_text(root, "init", arena, &description.init, error) ||
-        !read_text(root, "kernelParams", arena, &description.params, error) ||
-        !read_text(root, "commandLine", arena, &description.command_line, error) ||
+    if (!json_text(root, "toplevel", arena, &description.toplevel, error) ||
+        !json_text(root, "label", arena, &description.label, error) ||
+        !json_text(root, "system", arena, &description.system, error) ||
+        !json_text(root, "init", arena, &description.init, error) ||
+        !json_text(root, "kernelParams", arena, &description.params, error) ||
+        !json_text(root, "commandLine", arena, &description.command_line, error) ||
         !read_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
         !read_number(root, "memoryAtBoot", &description.memory_bytes, error) ||
         !read_ramdisks(root, arena, &description, error) ||

@@ -6,20 +6,10 @@
 #define SYSTEM_KEY         "org.nixos.bootspec.v1"
 #define SPECIALISATION_KEY "org.nixos.specialisation.v1"
 
-static bool read_text(const cJSON *object, const char *key, struct arena *arena,
-                      const char **ret_text, struct error *error)
-{
-    const char *text;
-    if (!json_text(object, key, &text, error))
-        return false;
-    *ret_text = arena_copy(arena, str_from(text)).data;
-    return true;
-}
-
 static bool read_path(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_path, struct error *error)
 {
-    return read_text(object, key, arena, ret_path, error) &&
+    return json_text(object, key, arena, ret_path, error) &&
            (**ret_path == '/' || json_wrong(key, "an absolute path", error));
 }
 
@@ -49,8 +39,8 @@ static bool read_system(const cJSON *object, struct arena *arena, struct boot_sp
     return read_path(object, "init", arena, &spec->init, error) &&
            read_path(object, "kernel", arena, &spec->kernel, error) &&
            read_path(object, "toplevel", arena, &spec->toplevel, error) &&
-           read_text(object, "label", arena, &spec->label, error) &&
-           read_text(object, "system", arena, &spec->system, error) &&
+           json_text(object, "label", arena, &spec->label, error) &&
+           json_text(object, "system", arena, &spec->system, error) &&
            (!initrd || cJSON_IsNull(initrd) ||
             read_path(object, "initrd", arena, &spec->initrd, error)) &&
            read_params(object, arena, &spec->params, error);

@@ -53,7 +53,7 @@ static bool read_deriver(const struct reader *reader, const cJSON *entry, struct
 static bool read_hash(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
     const char *text;
-    if (!json_text(entry, "narHash", &text, reader->error))
+    if (!json_text(entry, "narHash", reader->arena, &text, reader->error))
         return false;
     return hash_parse(str_from(text), &info->nar_hash, reader->error) ||
            error_in(reader->error, "narHash");

@@ -68,24 +68,34 @@ bool file_read(int directory, const char *path, size_t limit_bytes, struct arena
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 
+bool file_read_at(int fd, const char *name, void *data, size_t size_bytes, uint64_t offset,
+                  size_t *ret_size_bytes, struct error *error)
+{
+    size_t done = 0;
+    while (done < size_bytes) {
+        ssize_t got = pread(fd, (char *)data + done, size_bytes - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "read %s", name);
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    *ret_size_bytes = done;
+    return true;
+}
+
 bool file_copy(int source, const char *source_name, int target, const char *target_name,
                uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
 {
     enum { BUFFER_BYTES = 1 << 20 };
     char *buffer = arena_room(&scratch, BUFFER_BYTES);
     uint64_t copied = 0;
-    for (;;) {
-        ssize_t got = pread(source, buffer, BUFFER_BYTES, (off_t)copied);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s", source_name);
-        if (got == 0)
-            break;
-        if (!file_write_at(target, target_name, buffer, (size_t)got, offset + copied, error))
+    for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; copied += got)
+        if (!file_read_at(source, source_name, buffer, BUFFER_BYTES, copied, &got, error) ||
+            !file_write_at(target, target_name, buffer, got, offset + copied, error))
             return false;
-        copied += (uint64_t)got;
-    }
     *ret_size_bytes = copied;
     return true;
 }

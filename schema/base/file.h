@@ -22,6 +22,11 @@ must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struc
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 
+/* Reads as many bytes from `offset` on; fewer only where the file ends. `name` is for the sentence.
+ * The file's position is neither used nor changed. */
+must_check bool file_read_at(int fd, const char *name, void *data, size_t size_bytes,
+                             uint64_t offset, size_t *ret_size_bytes, struct error *error);
+
 /* Copies all of a file to `offset` of another; neither position is used or changed. */
 must_check bool file_copy(int source, const char *source_name, int target, const char *target_name,
                           uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,

@@ -44,8 +44,14 @@ bool json_optional_text(const cJSON *object, const char *key, const char **ret_t
     return *ret_text || !member || cJSON_IsNull(member) || json_wrong(key, "a text", error);
 }
 
-bool json_text(const cJSON *object, const char *key, const char **ret_text, struct error *error)
+bool json_text(const cJSON *object, const char *key, struct arena *arena, const char **ret_text,
+               struct error *error)
 {
-    return json_optional_text(object, key, ret_text, error) &&
-           (*ret_text || json_wrong(key, "a text", error));
+    const char *text;
+    if (!json_optional_text(object, key, &text, error))
+        return false;
+    if (!text)
+        return json_wrong(key, "a text", error);
+    *ret_text = arena_copy(arena, str_from(text)).data;
+    return true;
 }

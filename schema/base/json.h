@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "schema/base/str.h"
+#include "schema/base/arena.h"
 
 #include <cjson/cJSON.h>
 
@@ -22,6 +22,6 @@ static inline bool json_wrong(const char *key, const char *wanted, struct error 
 must_check bool json_optional_text(const cJSON *object, const char *key, const char **ret_text,
                                    struct error *error);
 
-/* The same where it may not be missing. */
-must_check bool json_text(const cJSON *object, const char *key, const char **ret_text,
-                          struct error *error);
+/* A copy of the member of that name, which is a text. */
+must_check bool json_text(const cJSON *object, const char *key, struct arena *arena,
+                          const char **ret_text, struct error *error);
