@@ -323,6 +323,50 @@ static void what_is_not_a_link_is_not_replaced_by_one(struct arena arena)
     CHECK_NUMBER(entry_count(), 2);
 }
 
+static void bytes_are_read_at_an_offset_and_the_position_stays(void)
+{
+    char bytes[8] = "-------";
+    size_t got;
+    make_file("f", "0123456789");
+    cleanup(own_close) int fd = openat(check_directory(), "f", O_RDONLY | O_CLOEXEC);
+    CHECK_DONE(file_read_at(fd, "f", bytes, 3, 2, &got, check_error));
+    CHECK_NUMBER(got, 3);
+    CHECK_STR(bytes, "234----");
+    CHECK_DONE(file_read_at(fd, "f", bytes, 7, 8, &got, check_error));
+    CHECK_NUMBER(got, 2);
+    CHECK_STR(bytes, "894----");
+    CHECK_DONE(file_read_at(fd, "f", bytes, 7, 10, &got, check_error));
+    CHECK_NUMBER(got, 0);
+    CHECK(lseek(fd, 0, SEEK_CUR) == 0);
+    CHECK_REFUSED(file_read_at(-1, "f", bytes, 7, 0, &got, check_error),
+                  "read f: Bad file descriptor");
+}
+
+static void files_of_any_size_are_copied_behind_what_is_there(struct arena arena)
+{
+    static const size_t sizes[] = { 0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20 };
+    struct str copy;
+    uint64_t size;
+    char *text = arena_new(&arena, char, (3 << 20) + 1);
+    memset(text, 'x', 3 << 20);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        text[sizes[i]] = '\0';
+        make_file("source", text);
+        make_file("target", "before");
+        cleanup(own_close) int source = openat(check_directory(), "source", O_RDONLY | O_CLOEXEC);
+        cleanup(own_close) int target = openat(check_directory(), "target", O_RDWR | O_CLOEXEC);
+        CHECK_DONE(file_copy(source, "source", target, "target", 6, arena, &size, check_error));
+        CHECK_NUMBER(size, sizes[i]);
+        struct arena scratch = arena;
+        CHECK_DONE(file_read(check_directory(), "target", 4 << 20, &scratch, &copy, check_error));
+        CHECK_NUMBER(copy.len, sizes[i] + 6);
+        CHECK(str_starts(copy, STR("before")) && strcmp(copy.data + 6, text) == 0);
+        text[sizes[i]] = 'x';
+        unlinkat(check_directory(), "target", 0);
+        unlinkat(check_directory(), "source", 0);
+    }
+}
+
 static void a_link_that_cannot_be_made_leaves_the_old_one(void)
 {
     CHECK_DONE(link_publish(check_directory(), "l", "old", check_error));
@@ -347,6 +391,8 @@ int main(void)
         CASE(what_cannot_be_read_is_named), CASE(files_of_proc_that_say_no_size_are_read),
         CASE(a_pipe_is_read_to_its_end), CASE(a_pipe_is_not_read_beyond_the_limit),
         CASE(bytes_are_written_at_the_position_or_at_an_offset),
+        CASE(bytes_are_read_at_an_offset_and_the_position_stays),
+        CASE(files_of_any_size_are_copied_behind_what_is_there),
         CASE(a_draft_is_invisible_until_it_is_published), CASE(a_released_draft_leaves_nothing),
         CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
