@@ -1,0 +1,55 @@
+#!/bin/sh
+# stage1.sh — init of the initial ramdisk: the file systems of a netbooted NixOS, as its module describes them for a
+# scripted stage 1. /nix-store.squashfs is the upper layer, /nix-store.1.squashfs and so on lie below it.
+set -f
+export PATH=/bin
+
+# A shell would let stage 1 wait for somebody; the end of init is a panic, which says that this did not boot.
+stop() {
+    echo "stage 1: $1" >/dev/console
+    sleep 1
+    exit 1
+}
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs -o mode=0755 devtmpfs /dev
+mount -t tmpfs -o mode=0755 tmpfs /run
+while read -r module; do
+    insmod "/modules/$module" || stop "the module $module cannot be loaded"
+done </modules/order
+
+root=/mnt-root
+mkdir "$root"
+mount -t tmpfs -o mode=0755 tmpfs "$root"
+mkdir -p "$root/nix/store"
+
+lower=
+number=
+while image=../nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
+    layer=/nix/.ro-store${number:+.$number}
+    mkdir "$root$layer"
+    mount -t squashfs -o loop,ro "$image" "$root$layer" || stop "$image cannot be mounted"
+    lower=${lower:+$lower:}$root$layer
+    number=$((${number:-0} + 1))
+done
+[ "$lower" ] || stop 'there is no /nix-store.squashfs in the ramdisk'
+
+mkdir "$root/nix/.rw-store"
+mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"
+mkdir "$root/nix/.rw-store/store" "$root/nix/.rw-store/work"
+mount -t overlay -o "lowerdir=$lower,upperdir=$root/nix/.rw-store/store,workdir=$root/nix/.rw-store/work" \
+    overlay "$root/nix/store" || stop 'the store cannot be mounted'
+
+init=
+# shellcheck disable=SC2013  # words, not lines
+for word in $(cat /proc/cmdline); do
+    case $word in init=*) init=${word#init=} ;; esac
+done
+[ "$init" ] || stop 'the kernel was told no init='
+
+for folder in proc sys dev run; do
+    mkdir "$root/$folder"
+    mount --move "/$folder" "$root/$folder"
+done
+exec switch_root "$root" "$init"

@@ -1,0 +1,23 @@
+#!@tools@/bin/sh
+# stage2.sh — init of the system, as NixOS' stage 2: what is not in the store is made of links into it.
+export PATH=@tools@/bin
+
+system=@out@
+mkdir -m 0755 /usr.d /etc /var /root /home
+mkdir -m 1777 /tmp
+rmdir /usr.d
+ln -s "$system/sw" /usr
+for folder in bin lib lib64 sbin; do ln -s "usr/$folder" "/$folder"; done
+cp -r "$system/etc/." /etc/
+chmod -R u+w /etc
+ln -s "$system" /run/current-system
+ln -s "$system" /run/booted-system
+
+# What a test wants of this boot: files that QEMU passes on.
+mkdir /run/test
+for entry in /sys/firmware/qemu_fw_cfg/by_name/opt/regd/*/raw; do
+    [ ! -e "$entry" ] || { name=${entry%/raw} && cat "$entry" >"/run/test/${name##*/}"; }
+done
+[ ! -e /run/test/fstab ] || cp /run/test/fstab /etc/fstab
+
+exec "$system/sw/lib/systemd/systemd"

@@ -1,0 +1,181 @@
+# system.nix: the systems that the boot tests boot, for tests/boot/system/make.
+#
+# busybox   a folder with bin/busybox, a static one, and links to it by its other names: the store's shell
+# packages  a file that tests/store/nix.sh writes: [ { pname, version, depends = [ pname ], files = "a\nname\na line" } ]
+# regd      a folder with the program under test, its unit and its catalog
+# kernel    the version of a kernel that is installed on this host
+
+{ busybox, packages, regd, kernel }:
+
+let
+  system = builtins.currentSystem;
+
+  # busybox and its names, added to the store as it is.
+  tools = builtins.path { path = busybox; name = "busybox-static"; };
+
+  # A path made by a shell script. Attributes are variables of the script.
+  run = name: attributes: script: derivation ({
+    inherit name system;
+    builder = "${tools}/bin/busybox";
+    args = [ "sh" "-euc" script ];
+    PATH = "${tools}/bin";
+  } // attributes);
+
+  # The files of one installed package, /usr/bin/x and /bin/x as bin/x, but for what no booted machine of ours
+  # looks at, and the names of the packages it depends on, which Nix finds in the text.
+  package = { pname, version, depends, files }: run "${pname}-${version}" {
+    inherit files;
+    passAsFile = [ "files" ];
+    depends = map (name: byName.${name}) depends;
+  } ''
+    mkdir "$out"
+    while read -r file; do
+      case $file in
+      /etc/* | /boot/* | /var/* | /usr/share/* | */perl* | */hwdb.d/* | */system-generators/*) continue ;;
+      */systemd/boot/* | */catalog/*.*.catalog | */user-generators/* | */kernel/install.d/*) continue ;;
+      esac
+      target=$out/''${file#/}
+      case $file in /usr/*) target=$out/''${file#/usr/} ;; esac
+      [ -d "''${target%/*}" ] || mkdir -p "''${target%/*}"
+      cp -P "$file" "$target"
+    done < "$filesPath"
+    if [ "$depends" ]; then
+      mkdir -p "$out/nix-support"
+      echo $depends > "$out/nix-support/propagated-build-inputs"
+    fi
+  '';
+
+  all = import packages;
+  byName = builtins.listToAttrs (map (each: { name = each.pname; value = package each; }) all);
+  installed = map (each: byName.${each.pname}) all;
+
+  # The only generator that the systems need.
+  fstabGenerator = run "fstab-generator" { } ''
+    mkdir -p "$out/lib/systemd/system-generators"
+    cp /lib/systemd/system-generators/systemd-fstab-generator "$out/lib/systemd/system-generators/"
+  '';
+
+  regdPath = run "regd" { source = builtins.path { path = regd; name = "regd-source"; }; } ''
+    mkdir -p "$out/bin" "$out/lib/systemd/system" "$out/lib/systemd/catalog"
+    cp "$source/bin/regd" "$out/bin/"
+    sed "s|@bindir@|$out/bin|" "$source/regd.service.in" > "$out/lib/systemd/system/regd.service"
+    cp "$source/regd.catalog" "$out/lib/systemd/catalog/"
+  '';
+
+  modules = [ "loop" "squashfs" "overlay" "virtio_pci" "virtio_blk" "qemu_fw_cfg" "crc32c_generic" "ext4" ];
+
+  # The kernel, and those of its modules, in the order in which they can be loaded.
+  linux = run "linux-${kernel}" { inherit kernel modules; } ''
+    mkdir -p "$out/modules"
+    cp "/boot/vmlinuz-$kernel" "$out/bzImage"
+    for module in $modules; do
+      line=$(grep "/$module.ko:" "/lib/modules/$kernel/modules.dep")
+      needs=
+      for need in ''${line#*:}; do needs="$need $needs"; done
+      for file in $needs "''${line%%:*}"; do
+        [ -e "$out/modules/''${file##*/}" ] || echo "''${file##*/}" >> "$out/modules/order"
+        cp "/lib/modules/$kernel/$file" "$out/modules/"
+      done
+    done
+  '';
+
+  initrd = run "initrd-linux-${kernel}" { inherit linux; init = ./stage1.sh; } ''
+    mkdir -p "$out" root/bin root/dev root/proc root/sys root/run
+    cd root
+    cp "$builder" bin/busybox
+    for name in sh cat insmod ln losetup mkdir modprobe mount sleep switch_root; do
+      ln -s busybox "bin/$name"
+    done
+    cp -r "$linux/modules" .
+    cp "$init" init
+    chmod -R u+w .
+    chmod 755 bin/busybox init
+    find . -exec touch -h -d @1 {} +
+    find . | sort | cpio -o -H newc -R 0:0 --ignore-devno --renumber-inodes | gzip -n > "$out/initrd"
+  '';
+
+  # All packages merged into one /usr: links to files, folders of its own. The programs of Debian look for
+  # libraries and for each other there.
+  path = run "system-path" { paths = installed ++ [ fstabGenerator regdPath tools ]; } ''
+    mkdir "$out"
+    for path in $paths; do
+      cd "$path"
+      find . -type d -mindepth 1 ! -path './nix-support*' | while read -r folder; do mkdir -p "$out/$folder"; done
+      find . ! -type d ! -path './nix-support*' | while read -r file; do
+        [ -L "$out/$file" ] || echo "ln -s '$path/''${file#./}' '$out/''${file#./}'"
+      done | sh
+    done
+  '';
+
+  etc = run "etc" { inherit path tools; files = ./etc; } ''
+    cp -r "$files" "$out"
+    chmod -R u+w "$out"
+    cd "$out/systemd/system"
+    ln -s /dev/null "$out/tmpfiles.d/systemd-network.conf"
+    while read -r unit; do ln -s /dev/null "$unit"; done < masked
+    rm masked
+    mkdir -p sysinit.target.wants multi-user.target.wants
+    ln -s ../test-prepare.service ../test-early.service "$path/lib/systemd/system/regd.service" sysinit.target.wants/
+    ln -s ../test-check.service multi-user.target.wants/
+    ln -s multi-user.target default.target
+    mkdir getty.target.wants
+    ln -s ../getty@.service getty.target.wants/getty@tty1.service
+  '';
+
+  # A program that one system has and the other has not, and its derivation as a runtime dependency.
+  application = version: run "application-${version}" { inherit version; } ''
+    mkdir -p "$out/bin"
+    printf '#!%s sh\necho "application %s"\n' "$builder" "$version" > "$out/bin/application"
+    chmod +x "$out/bin/application"
+  '';
+  derivations = version: run "derivations-${version}" {
+    files = map (path: builtins.unsafeDiscardOutputDependency path.drvPath) [ (application version) initrd ];
+  } "echo $files > $out";
+
+  # Random bytes do not shrink: they stand in an image as they are.
+  noise = run "noise" { } ''
+    i=0
+    while [ "$i" -lt 4000 ]; do
+      echo "noise $i" | sha512sum | xxd -r -p
+      i=$((i + 1))
+    done > "$out"
+  '';
+
+  small = run "small-paths" {
+    files = builtins.genList (i: builtins.toFile "small-${toString i}" "small path ${toString i}\n") 1500;
+    passAsFile = [ "files" ];
+  } ''cp "$filesPath" "$out"'';
+
+  toplevel = version: extra: run "nixos-system-live-${version}" {
+    inherit linux initrd path etc tools extra noise version system;
+    application = application version;
+    derivations = derivations version;
+    init = ./stage2.sh;
+  } ''
+    mkdir "$out"
+    cd "$out"
+    ln -s "$linux/bzImage" kernel
+    ln -s "$initrd/initrd" initrd
+    ln -s "$path" sw
+    ln -s "$etc" etc
+    ln -s "$application" application
+    sed -e "s|@out@|$out|g" -e "s|@tools@|$tools|g" "$init" > init
+    chmod +x init
+    printf '%s' 'console=ttyS0,115200n8 panic=5 loglevel=6 net.ifnames=0 mitigations=off audit=0 apparmor=0' \
+      ' no_timer_check systemd.show_status=no' > kernel-params
+    printf '%s' "$system" > system
+    printf '%s' "$version" > nixos-version
+    printf '%s\n' $derivations $noise $extra > extra-dependencies
+    cat > boot.json << END
+    {"org.nixos.bootspec.v1": {"system": "$system", "label": "Live $version", "toplevel": "$out", "init": "$out/init",
+      "kernel": "$linux/bzImage", "initrd": "$initrd/initrd",
+      "kernelParams": ["$(sed 's/ /", "/g' kernel-params)"]},
+     "org.nixos.specialisation.v1": {}}
+    END
+  '';
+
+in {
+  first = toplevel "1" [ ];
+  second = toplevel "2" [ ];
+  many = toplevel "1" [ small ];
+}
