@@ -1,0 +1,99 @@
+# guest.sh — checks of a booted machine, by the machine itself. Behind tap.sh, in front of those of a test; what it
+# prints goes to the second serial line. See machine.sh; files that a test passes are in /run/test.
+# shellcheck shell=sh
+
+export PATH=/usr/bin:/usr/sbin LC_ALL=C HOME=/root SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat
+system=$(readlink -f /run/current-system)
+
+# Room for our own files, whatever a test has done to the root file system.
+work=/run/test/work
+mkdir "$work"
+cd "$work" || exit 1
+
+# Nothing is checked before all jobs of the boot are done.
+systemctl is-system-running --wait >state
+echo "# measured $(systemd-analyze time | head -n 1)"
+
+# same FILE FILE: shows where they differ.
+same() {
+    cmp -s "$1" "$2" || {
+        diff "$1" "$2"
+        false
+    }
+}
+
+runs_from_the_store() {
+    readlink -f /proc/1/exe
+    case $(readlink -f /proc/1/exe) in /nix/store/*-systemd-*/lib/systemd/systemd) ;; *) false ;; esac
+}
+
+# stacked N: /nix/store is an overlay of N images, the upper one first.
+stacked() {
+    lower=/mnt-root/nix/.ro-store
+    number=1
+    while [ "$number" -lt "$1" ]; do
+        lower=$lower:/mnt-root/nix/.ro-store.$number
+        number=$((number + 1))
+    done
+    awk '$2 == "/nix/store"' /proc/mounts
+    [ "$(awk '$2 == "/nix/store" { print $3 }' /proc/mounts)" = overlay ] &&
+        grep -q "[ ,]lowerdir=$lower,upperdir=/mnt-root/nix/.rw-store/store" /proc/mounts
+}
+
+closure_is_registered() {
+    nix-store --query --requisites "$system" >closure && sort closure >sorted &&
+        same /run/test/closure sorted
+}
+
+verify_finds_nothing() {
+    nix-store --verify "$@" >verify 2>&1 || { cat verify; return 1; }
+    ! grep -v -x -e 'reading the Nix store\.\.\.' -e 'checking path existence\.\.\.' \
+        -e 'checking link hashes\.\.\.' -e 'checking store hashes\.\.\.' verify
+}
+
+tagged() {
+    [ -f /etc/NIXOS ]
+}
+
+# profile_is N TARGET: generation N leads to TARGET and is the current one, for Nix too.
+profile_is() {
+    ls -l /nix/var/nix/profiles
+    [ "$(readlink /nix/var/nix/profiles/system)" = "system-$1-link" ] &&
+        [ "$(readlink "/nix/var/nix/profiles/system-$1-link")" = "$2" ] &&
+        nix-env --profile /nix/var/nix/profiles/system --list-generations </dev/null 2>&1 | cat | grep -q " $1 .*(current)"
+}
+
+nothing_failed() {
+    systemctl --failed --no-legend
+    [ -z "$(systemctl --failed --no-legend)" ] && [ "$(cat state)" = running ]
+}
+
+# Somebody could log in.
+is_up() {
+    systemctl is-active multi-user.target getty@tty1.service regd.service
+    systemctl -q is-active multi-user.target && systemctl -q is-active getty@tty1.service
+}
+
+told_of_command_line() {
+    cat /proc/cmdline >cmdline
+    same /run/test/cmdline cmdline
+}
+
+# What every boot has to show; $1 is the number of images.
+check_boot() {
+    claim "systemd runs from the store" runs_from_the_store
+    claim "/nix/store is an overlay of the images, $1" stacked "$1"
+    claim "multi-user.target is reached, and somebody could log in" is_up
+    claim "no unit failed" nothing_failed
+    claim "Nix knows the closure of the system, path by path" closure_is_registered
+    claim "nix-store --verify finds nothing" verify_finds_nothing
+    claim "the system is tagged as NixOS" tagged
+    [ ! -e /run/test/cmdline ] || claim "the kernel's command line is what it should be, byte by byte" told_of_command_line
+}
+
+# journal_says PATTERN: an entry of regd.
+journal_says() {
+    journalctl --no-pager -o cat -u regd.service >journal
+    cat journal
+    grep -q -e "$1" journal
+}
