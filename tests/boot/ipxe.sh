@@ -24,7 +24,7 @@ layers=$(told_by 'storeImages | length')
 claim 'the store is several images in one ramdisk' test "$layers" -gt 1
 printf 'initrd=initrd %s \n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
 pass cmdline "$SCRATCH/cmdline"
-echo "check_boot $layers" >"$SCRATCH/short"
+printf 'check_boot %s\nverifies\n' "$layers" >"$SCRATCH/short"
 pass_checks "$SCRATCH/short"
 boot_net bios
 claim 'iPXE on BIOS started the script' console_has bios 'netboot.ipxe : .*script'
@@ -43,7 +43,7 @@ make_tree beside first --base "$SCRATCH/base" --separate-store
 claim 'each image is a file, and so is its header' test "$(told_by 'initrd | length')" -eq 5
 printf 'bzImage initrd=initrd initrd=1 initrd=2 initrd=3 initrd=4 %s \n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
 pass cmdline "$SCRATCH/cmdline"
-echo 'check_boot 2' >"$SCRATCH/short"
+printf 'check_boot 2\nverifies\n' >"$SCRATCH/short"
 pass_checks "$SCRATCH/short"
 boot_net uefi -drive "if=pflash,format=raw,readonly=on,file=$firmware" \
     -drive 'if=pflash,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd'

@@ -2,6 +2,7 @@
 # shellcheck shell=sh disable=SC2154  # variables of guest.sh
 
 check_boot 1
+verifies
 claim "the system profile has one generation, the booted system" profile_is 1 "$system"
 
 was_filled_early() {

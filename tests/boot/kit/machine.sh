@@ -9,7 +9,9 @@
 #   boot NAME ARGUMENT...           runs a machine until it is off; arguments are QEMU's
 #   boot_tree NAME ARGUMENT...      the same with the kernel, the ramdisk and the command line of the tree
 #   boot_net NAME ARGUMENT...       the same from the network: iPXE's ROM, which gets netboot.ipxe of the tree by HTTP
-#   told NAME TEXT                  what the machine claimed becomes claims of ours, with TEXT in front
+#   told NAME TEXT [N]              what the machine claimed becomes claims of ours, with TEXT in front; of a machine
+#                                   that booted several times, what it claimed in the Nth
+#   make_disk NAME                  $SCRATCH/NAME, an ext4 file system that may become /nix/var
 #   console_has NAME PATTERN        did the machine's console say so?
 #
 # A machine has two serial lines: its console, $SCRATCH/NAME.console, and what its checks print, NAME.results. It is
@@ -43,8 +45,8 @@ begin_boots() {
     REGD_BUILD=$(readlink -f "$REGD_BUILD")
     SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
     live=${BOOT_FIXTURE:-build/boot}
-    mkdir -p "$live" && live=$(cd "$live" && pwd -P) || bail "no folder for the systems can be made"
-    flock "$live" sh tests/boot/system/make "$live" "$REGD" >/dev/null || bail 'the systems cannot be made'
+    { mkdir -p "$live" && live=$(cd "$live" && pwd -P); } || bail 'no folder for the systems can be made'
+    flock "$live" sh tests/boot/system/make "$live" "$REGD" || bail 'the systems cannot be made'
 }
 
 make_tree() {
@@ -189,7 +191,10 @@ asked_everything() {
 }
 
 told() {
-    tr -d '\r' <"$SCRATCH/$1.results" >"$SCRATCH/told"
+    tr -d '\r' <"$SCRATCH/$1.results" | awk -v wanted="${3:-1}" '
+        BEGIN { part = 1 }
+        part == wanted { print }
+        /^1\.\./ { part++ }' >"$SCRATCH/told"
     while IFS= read -r line; do
         case $line in
         'ok '*) claim "$2: ${line#ok * - }" true ;;
@@ -197,4 +202,12 @@ told() {
         esac
     done <"$SCRATCH/told"
     claim "$2: the machine came to the end of its checks" asked_everything "$1"
+}
+
+# The folder that stage 2's tmpfiles would make is there, for machines that may not write.
+make_disk() {
+    mkdir -p "$SCRATCH/disk-root/nix/gcroots"
+    ln -sfn /run/current-system "$SCRATCH/disk-root/nix/gcroots/current-system"
+    ln -sfn /run/booted-system "$SCRATCH/disk-root/nix/gcroots/booted-system"
+    mke2fs -q -t ext4 -d "$SCRATCH/disk-root" "$SCRATCH/$1" 128M || bail 'no disk can be made'
 }

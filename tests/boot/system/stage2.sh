@@ -1,11 +1,11 @@
-#!@tools@/bin/sh
-# stage2.sh — init of the system, as NixOS' stage 2: what is not in the store is made of links into it.
+#!/bin/sh
+# stage2.sh — init of the system, as NixOS' stage 2: what is not in the store is made of links into it. system.nix
+# replaces the first line, and @out@ and @tools@.
 export PATH=@tools@/bin
 
 system=@out@
-mkdir -m 0755 /usr.d /etc /var /root /home
+mkdir /etc /var /root /home
 mkdir -m 1777 /tmp
-rmdir /usr.d
 ln -s "$system/sw" /usr
 for folder in bin lib lib64 sbin; do ln -s "usr/$folder" "/$folder"; done
 cp -r "$system/etc/." /etc/

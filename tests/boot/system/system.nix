@@ -132,13 +132,10 @@ let
     files = map (path: builtins.unsafeDiscardOutputDependency path.drvPath) [ (application version) initrd ];
   } "echo $files > $out";
 
-  # Random bytes do not shrink: they stand in an image as they are.
-  noise = run "noise" { } ''
-    i=0
-    while [ "$i" -lt 4000 ]; do
-      echo "noise $i" | sha512sum | xxd -r -p
-      i=$((i + 1))
-    done > "$out"
+  # Bytes that do not shrink, more than a block of an image: they stand in it as they are. It is a part of the
+  # compressed kernel; nothing in the system reads it.
+  noise = run "noise" { inherit kernel; } ''
+    tail -c +2000001 "/boot/vmlinuz-$kernel" | head -c 1500000 > "$out"
   '';
 
   small = run "small-paths" {
@@ -159,7 +156,7 @@ let
     ln -s "$path" sw
     ln -s "$etc" etc
     ln -s "$application" application
-    sed -e "s|@out@|$out|g" -e "s|@tools@|$tools|g" "$init" > init
+    sed -e "1s|.*|#!$tools/bin/sh|" -e "s|@out@|$out|g" -e "s|@tools@|$tools|g" "$init" > init
     chmod +x init
     printf '%s' 'console=ttyS0,115200n8 panic=5 loglevel=6 net.ifnames=0 mitigations=off audit=0 apparmor=0' \
       ' no_timer_check systemd.show_status=no' > kernel-params

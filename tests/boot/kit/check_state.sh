@@ -1,0 +1,51 @@
+# check_state.sh — a machine with a persistent /nix/var, which boots the first system and from it the second. Behind
+# guest.sh.
+# shellcheck shell=sh disable=SC2154,SC2317  # variables of guest.sh; the functions are claimed
+
+first_boot() {
+    check_boot 1
+    verifies
+    claim "the system profile has one generation, the booted system" profile_is 1 "$system"
+    kept() {
+        [ "$(awk '$2 == "/nix/var" { print $1, $3 }' /proc/mounts)" = '/dev/vda ext4' ] && [ -s /nix/var/nix/db/db.sqlite ]
+    }
+    claim "the database is on the disk" kept
+    (finish)
+    # What is printed from here on belongs to no claim.
+    tap_finished=yes
+    mkdir /run/tree
+    mount -o ro /dev/vdb /run/tree
+    /run/tree/kexec-boot >/dev/ttyS0 2>&1
+    sleep 120
+}
+
+# Nix' own words, for each path that is in the database and not in the store.
+verify_finds_gone() {
+    nix-store --verify >verify 2>&1
+    cat verify
+    sed -n "s|^path '\(.*\)' disappeared, removing from database.*|\1|p" verify | sort >found
+    same /run/test/gone found && verify_finds_nothing
+}
+
+second_boot() {
+    mv /run/test/closure-2 /run/test/closure
+    check_boot 1
+    claim "the profile led to a system that is gone, and has a second generation" profile_is 2 "$system"
+    former() {
+        grep -qxF "$(readlink /nix/var/nix/profiles/system-1-link)" /run/test/gone
+    }
+    claim "the first generation is still there" former
+    claim "journal: new paths were added to those that were known" journal_says ' new, 0 changed'
+    claim "nix-store --verify misses what only the former image had, and nothing else" verify_finds_gone
+    collects() {
+        nix-collect-garbage >garbage 2>&1
+        cat garbage
+        closure_is_registered && verify_finds_nothing
+    }
+    claim "nix-collect-garbage leaves the booted system" collects
+}
+
+case $system in
+*-live-1) first_boot ;;
+*) second_boot ;;
+esac
