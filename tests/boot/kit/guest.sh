@@ -111,3 +111,23 @@ journal_says() {
     cat journal
     grep -q -e "$1" journal
 }
+
+# Of a registration that did not come to its end: what Nix' folder should not hold.
+nothing_is_left() {
+    ls -la /nix/var/nix/db
+    for file in /nix/var/nix/db/* /nix/var/nix/db/.[!.]*; do
+        case ${file##*/} in
+        db.sqlite | db.sqlite-wal | db.sqlite-shm | schema | big-lock | reserved | '.[!.]*') ;;
+        *) return 1 ;;
+        esac
+    done
+}
+
+explains_failure() {
+    journalctl --update-catalog && journalctl --no-pager -x -u regd.service >journal && cat journal &&
+        grep -q 'Subject: The registration failed' journal
+}
+
+profile_waits() {
+    [ ! -e /nix/var/nix/profiles/system ] && journal_says 'is not a valid store path: register it first'
+}
