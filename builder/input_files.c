@@ -39,11 +39,8 @@ bool input_files_check_members(const struct input_files *files, struct error *er
         struct stat status;
         if (fstat(files->fds[i], &status) < 0)
             return error_errno(error, errno, "open %s", files->names[i]);
-        if ((uint64_t)status.st_size > NEWC_MEMBER_MAX)
-            return error_set(error,
-                             "%s has %lld bytes, and a ramdisk cannot hold a file of 4 GiB or "
-                             "more",
-                             files->names[i], (long long)status.st_size);
+        if (!newc_check_size(files->names[i], (uint64_t)status.st_size, error))
+            return false;
     }
     return true;
 }

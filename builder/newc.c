@@ -56,13 +56,19 @@ static size_t format(const struct newc_member *member, uint32_t links, uint32_t 
     return bytes;
 }
 
+bool newc_check_size(const char *name, uint64_t size_bytes, struct error *error)
+{
+    return size_bytes <= NEWC_MEMBER_MAX ||
+           error_set(error, "%s has %llu bytes: a ramdisk cannot hold a file of 4 GiB or more",
+                     name, (unsigned long long)size_bytes);
+}
+
 bool newc_format(const struct newc_member *member, char *ret_prefix, size_t *ret_bytes,
                  struct error *error)
 {
     assert(member->name_bytes > strlen(member->name) && member->name_bytes <= NEWC_NAME_MAX);
-    if (member->size_bytes > NEWC_MEMBER_MAX)
-        return error_set(error, "%s has %llu bytes: a ramdisk cannot hold a file of 4 GiB or more",
-                         member->name, (unsigned long long)member->size_bytes);
+    if (!newc_check_size(member->name, member->size_bytes, error))
+        return false;
     *ret_bytes = format(member, 1, 1, ret_prefix);
     return true;
 }
@@ -104,6 +110,7 @@ bool newc_ends_with_header(const char *bytes, size_t count, const char *name, ui
 
 size_t newc_format_trailer(char *ret_prefix)
 {
-    static const struct newc_member trailer = { .name = "TRAILER!!!", .name_bytes = 11 };
+    static const struct newc_member trailer = { .name = NEWC_TRAILER_NAME,
+                                                .name_bytes = sizeof NEWC_TRAILER_NAME };
     return format(&trailer, 1, 0, ret_prefix);
 }

@@ -1,7 +1,7 @@
 /* newc.h — the cpio format of an initial ramdisk.
  *
  * Shape    Per member: "070701", 13 numbers of 8 hex digits, the name with its NUL, padding to 4,
- *          the data, padding to 4. The member "TRAILER!!!" ends the archive.
+ *          the data, padding to 4. The member TRAILER!!! ends the archive.
  * Kernel   Unpacks archives that stand one behind the other, each starting on a multiple of 4, NULs
  *          between them skipped. A name may be followed by further NULs, which bring a member's
  *          data to a boundary here.
@@ -19,6 +19,9 @@
 
 /* The largest member, in bytes. */
 #define NEWC_MEMBER_MAX UINT32_MAX
+
+/* What is called so ends the archive. */
+#define NEWC_TRAILER_NAME "TRAILER!!!"
 
 enum {
     NEWC_ALIGN_BYTES = 4,
@@ -39,6 +42,9 @@ struct newc_member {
  * (a multiple of 4) lies on a multiple of `boundary` (a multiple of 4 up to 4096, or 4 for none).
  * 0 if no name of at most NEWC_NAME_MAX bytes does it. */
 size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary);
+
+/* Refuses a member of 4 GiB or more, before anything is written. */
+must_check bool newc_check_size(const char *name, uint64_t size_bytes, struct error *error);
 
 /* Writes header, name and padding into a buffer of NEWC_PREFIX_MAX; returns how many bytes.
  * Owner 0:0, modification time 1, one link. Refuses a member of 4 GiB or more. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,16 @@ void ramdisk_files_release(const struct ramdisk_files *files)
         own_close(&files->items[i].fd);
 }
 
-/* The kernel unpacks what it is given, wherever it leads. */
+/* What stands in the root under the name of an image keeps the image from being unpacked, and the
+ * trailer's ends the archive for whoever reads it. */
+static bool check_top(struct str top, struct error *error)
+{
+    if (str_starts(top, STR("nix-store.")) && str_ends(top, STR(".squashfs")))
+        return error_set(error, "that is the name of a store image");
+    return !str_equal(top, STR(NEWC_TRAILER_NAME)) || error_set(error, "that name ends an archive");
+}
+
+/* The kernel unpacks what it is given, wherever it leads, and leaves out what it cannot create. */
 static bool check_target(struct str target, struct error *error)
 {
     for (size_t i = 0; i < target.len; i++)
@@ -27,10 +37,10 @@ static bool check_target(struct str target, struct error *error)
         cut = str_cut(cut.tail, '/');
         if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
             return error_set(error, "it is no plain path");
+        if (cut.head.len > NAME_MAX)
+            return error_set(error, "a name in it is longer than %d bytes", NAME_MAX);
     }
-    if (str_starts(target, STR("nix-store.")) && str_ends(target, STR(".squashfs")))
-        return error_set(error, "that is the name of a store image");
-    return true;
+    return check_top(str_cut(target, '/').head, error);
 }
 
 static bool open_one(const char *option, struct arena *arena, struct ramdisk_file *file,
@@ -53,7 +63,7 @@ static bool open_one(const char *option, struct arena *arena, struct ramdisk_fil
     if (!S_ISREG(status.st_mode))
         return error_set(error, "%s is not a file", file->source);
     file->is_executable = status.st_mode & S_IXUSR;
-    return true;
+    return newc_check_size(file->source, (uint64_t)status.st_size, error);
 }
 
 static int compare_targets(const void *left, const void *right)

@@ -27,8 +27,8 @@ struct ramdisk_files {
 
 /* Reads the options and opens the files.
  * Refuses a DST that is empty, is given twice, lies below another one, has a component '.' or '..'
- * or an empty one, a control character, or the name of a store image; a SRC that is not a file or
- * too large for a ramdisk. */
+ * or an empty one or one of more than NAME_MAX bytes, a control character, or begins with the name of
+ * a store image or of the archive's trailer; a SRC that is not a file or too large for a ramdisk. */
 must_check bool ramdisk_files_open(const struct option_list *options, struct arena *arena,
                                    struct ramdisk_files *files, struct error *error);
 

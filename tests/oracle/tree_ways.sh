@@ -135,12 +135,13 @@ by_hand() {
         --file secret:root/.ssh/authorized_keys --store image -o by-hand && cmp by-hand files/initrd
 }
 claim 'the command ramdisk makes the same' by_hand
-for bad in secret secret: :x secret:/ secret:a/../b secret:./x secret:a//b secret:nix-store.squashfs nowhere:x .:x "secret:$(printf 'a\tb')"; do
+for bad in secret secret: :x secret:/ secret:a/../b secret:./x secret:a//b secret:nix-store.squashfs secret:nix-store.1.squashfs/x \
+    'secret:TRAILER!!!' 'secret:TRAILER!!!/x' "secret:a/$(printf %0256d 0)" nowhere:x .:x "secret:$(printf 'a\tb')"; do
     refused() {
         "$REGD_BUILD" ramdisk -q --file "$bad" -o bad 2>stderr && return 1
         cat stderr && [ "$(wc -l <stderr)" -eq 1 ] && [ ! -e bad ]
     }
-    claim "--file '$bad' is refused" refused
+    claim "--file '$(printf %.40s "$bad")' is refused" refused
 done
 twice() {
     "$REGD_BUILD" ramdisk -q --file secret:a --file hook:a -o bad 2>stderr && return 1
@@ -171,9 +172,10 @@ for bad in --target-ram=0 --target-ram=x --base-url=/x --base-url='http://a b' -
     claim "$bad: status 2" wrong
 done
 too_large() {
-    truncate -s 4G member && ! "$REGD_BUILD" ramdisk --file member:x -o bad 2>stderr && cat stderr && grep -q '4 GiB' stderr && [ ! -e bad ]
+    truncate -s 4G member && trap '' XFSZ && ulimit -f 64 &&
+        ! "$REGD_BUILD" ramdisk --file member:x -o bad 2>stderr && cat stderr && grep -q '4 GiB' stderr && [ ! -e bad ]
 }
-claim 'a file of 4 GiB is refused' too_large
+claim 'a file of 4 GiB is refused before anything is written' too_large
 
 # --- Scripts --------------------------------------------------------------------------------------------------
 
