@@ -169,11 +169,27 @@ static bool swap(const struct output_tree *tree, struct error *error)
     return remove_tree(directory, aside, error);
 }
 
+/* Locks the former tree, if there is one: what is removed under the draft's name must not be taken
+ * by another run for a draft that was left behind. */
+static bool lock_former(const struct output *output, int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_errno(error, errno, "lock the former %s", output->name);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
 bool output_tree_publish(struct output_tree *tree, struct error *error)
 {
+    cleanup(own_close) int former = -1;
     if (fchmod(tree->fd, 0755) < 0)
         return error_errno(error, errno, "set the mode of %s", tree->output->name);
-    if (!directory_sync(tree->fd, error) || !swap(tree, error))
+    if (!directory_sync(tree->fd, error) || !lock_former(tree->output, &former, error) ||
+        !swap(tree, error))
         return false;
     own_close(&tree->fd);
     tree->fd = -1;

@@ -189,6 +189,18 @@ no_links() {
     build_tree strace -f -qq -o trace -e trace=linkat -e inject=linkat:error=EPERM && [ "$(old_or_new tree)" = new ] &&
         [ "$(readlink out/it/initrd.gz)" = initrd ] && (cd out/it && sha256sum --quiet -c SHA256SUMS)
 }
+# The former tree is removed under the draft's name, which a second run must not take for a draft that was left behind.
+while_removing() {
+    restore_old tree
+    build_tree strace -f -qq -o trace -e trace=unlinkat -e inject=unlinkat:delay_enter=300000 2>stderr &
+    until [ "$(old_or_new tree)" = new ]; do sleep 0.05; done
+    build_tree env 2>second
+    status=$?
+    cat second
+    [ "$status" -eq 1 ] && grep -q 'another process is writing it' second && wait $! || { cat stderr && return 1; }
+    [ "$(old_or_new tree)" = new ] && [ "$(ls -A out)" = it ]
+}
+try "tree: a second run stays out while the former tree is removed" while_removing
 try "tree: where names cannot be exchanged it is replaced all the same" two_steps
 try "tree: there, too, the old tree is back if that fails" two_steps_fail
 try "tree: where there are no hard links, initrd.gz is a link to initrd" no_links
