@@ -197,11 +197,18 @@ void script_write_grub(FILE *stream, const struct tree_description *tree)
 
 static struct str ramdisk_names(const struct tree_description *tree, struct arena *arena)
 {
-    struct str names = STR("");
+    size_t room = 0, length = 0;
     for (size_t i = 0; i < tree->ramdisk_count; i++)
-        names =
-            arena_format(arena, "%.*s%s%s", STR_ARG(names), i ? " " : "", tree->ramdisks[i].name);
-    return names;
+        room += strlen(tree->ramdisks[i].name) + 1;
+    char *names = arena_room(arena, room);
+    for (size_t i = 0; i < tree->ramdisk_count; i++) {
+        struct str name = str_from(tree->ramdisks[i].name);
+        if (i > 0)
+            names[length++] = ' ';
+        memcpy(names + length, name.data, name.len);
+        length += name.len;
+    }
+    return (struct str){ names, length };
 }
 
 static struct str number_text(uint64_t number, struct arena *arena)

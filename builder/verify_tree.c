@@ -354,9 +354,9 @@ static bool check_image(struct tree_check *check, size_t index, struct error *er
 static const struct image_inode *find_below(const struct tree_check *check, struct str below,
                                             struct str *ret_rest)
 {
-    struct cut cut = str_cut(below, '/');
     for (size_t i = 0; i < check->description.image_count; i++) {
         const struct image *image = &check->images[i];
+        struct cut cut = str_cut(below, '/');
         uint32_t node = image_find(image, cut.head);
         while (node && cut.found && image_inode_of(image, node)->kind == IMAGE_DIRECTORY) {
             cut = str_cut(cut.tail, '/');
@@ -373,15 +373,19 @@ static const struct image_inode *find_below(const struct tree_check *check, stru
 /* A path without "." and "..". */
 static struct str plain_path(struct str path, struct arena *arena)
 {
-    struct str plain = STR("");
+    char *plain = arena_room(arena, path.len + 1);
+    size_t length = 0;
     for (struct cut cut = { .tail = path, .found = true }; cut.found;) {
         cut = str_cut(cut.tail, '/');
-        if (str_equal(cut.head, STR("..")))
-            plain = str_cut_last(plain, '/').head;
-        else if (cut.head.len > 0 && !str_equal(cut.head, STR(".")))
-            plain = arena_format(arena, "%.*s/%.*s", STR_ARG(plain), STR_ARG(cut.head));
+        if (str_equal(cut.head, STR(".."))) {
+            length = str_cut_last((struct str){ plain, length }, '/').head.len;
+        } else if (cut.head.len > 0 && !str_equal(cut.head, STR("."))) {
+            plain[length++] = '/';
+            memcpy(plain + length, cut.head.data, cut.head.len);
+            length += cut.head.len;
+        }
     }
-    return plain;
+    return (struct str){ plain, length };
 }
 
 /* What is wrong with the init, or null. */

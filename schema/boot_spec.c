@@ -121,8 +121,9 @@ static bool read_system(const struct store *store, const char *toplevel,
 static bool refuse_specialisation(const char *name, const struct option_list *names,
                                   struct arena *arena, struct error *error)
 {
+    enum { SHOWN_BYTES = 300 };
     struct str list = STR("");
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; i < names->count && list.len < SHOWN_BYTES; i++)
         list = arena_format(arena, "%.*s%s%s", STR_ARG(list), i ? ", " : "", names->items[i]);
     return error_set(error, "it has no specialisation '%s'; those of its boot.json: %s", name,
                      names->count ? list.data : "none");

@@ -3,6 +3,8 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 
+#include <string.h>
+
 #define SYSTEM_KEY         "org.nixos.bootspec.v1"
 #define SPECIALISATION_KEY "org.nixos.specialisation.v1"
 
@@ -17,18 +19,26 @@ static bool read_params(const cJSON *object, struct arena *arena, struct str *re
                         struct error *error)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "kernelParams"), *item;
-    struct str params = STR("");
+    size_t room = 1, length = 0;
     if (!cJSON_IsArray(list))
         return json_wrong("kernelParams", "a list", error);
     cJSON_ArrayForEach(item, list)
     {
-        const char *text = cJSON_GetStringValue(item);
-        if (!text)
+        if (!cJSON_IsString(item))
             return json_wrong("kernelParams", "a list of texts", error);
-        params =
-            arena_format(arena, "%.*s%s%s", STR_ARG(params), item == list->child ? "" : " ", text);
+        room += strlen(item->valuestring) + 1;
     }
-    *ret_params = params;
+    char *params = arena_room(arena, room);
+    cJSON_ArrayForEach(item, list)
+    {
+        if (item != list->child)
+            params[length++] = ' ';
+        struct str text = str_from(item->valuestring);
+        memcpy(params + length, text.data, text.len);
+        length += text.len;
+    }
+    params[length] = '\0';
+    *ret_params = (struct str){ params, length };
     return true;
 }
 

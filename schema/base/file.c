@@ -62,9 +62,13 @@ bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *ar
 bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                struct str *ret_text, struct error *error)
 {
-    cleanup(own_close) int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
+    struct stat status;
+    cleanup(own_close) int fd =
+        openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, "%s is not a file", path);
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 

@@ -18,7 +18,8 @@
 must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
                              struct str *ret_text, struct error *error);
 
-/* The same for a path, relative to `directory` (AT_FDCWD is fine). Links are followed. */
+/* The same for a path, relative to `directory` (AT_FDCWD is fine). Links are followed. Refuses what is
+ * not a regular file, without waiting for a pipe. */
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 

@@ -9,12 +9,16 @@ void json_free(cJSON **root)
     cJSON_Delete(*root);
 }
 
-/* Where a text is no JSON any more; null: it is one value and blanks. */
+/* Where a text is no JSON any more; null: it is one value and blanks. cJSON takes a NUL in a text,
+ * which then ends there. */
 static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
 {
     if (!root)
         return end ? end : text.data;
-    while (end < text.data + text.len && strchr(" \t\r\n", *end) && *end)
+    const char *nul = memchr(text.data, '\0', text.len);
+    if (nul)
+        return nul;
+    while (end < text.data + text.len && strchr(" \t\r\n", *end))
         end++;
     return end < text.data + text.len ? end : NULL;
 }

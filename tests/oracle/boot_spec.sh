@@ -6,6 +6,7 @@
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/oracle/boot_spec.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
 # shellcheck disable=SC2094         # nobody writes files while they are read
+# shellcheck disable=SC3045         # dash, bash and busybox have ulimit -t
 set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -151,6 +152,8 @@ claim 'members of another type are refused, by name' shapes
 no_json() {
     echo '{"org.nixos.bootspec.v1":{}' >"root$system/boot.json" && refuses "$system/boot.json: it is not JSON, from byte " &&
         with "$(describe "$system" '"label":"a\u0000b"')" && refuses 'has the character \u0000' &&
+        with "$(describe "$system" '"label":"aNULb"')" && sed 's/NUL/\x00/' "root$system/boot.json" >nul && cp nul "root$system/boot.json" &&
+        refuses "$system/boot.json: it is not JSON, from byte $(tr '\0' '\n' <nul | head -n 1 | wc -c) on" &&
         rm "root$system/boot.json" && mkdir "root$system/boot.json" && refuses "$system/boot.json is not a file"
     status=$?
     rm -rf "root$system/boot.json"
@@ -167,6 +170,14 @@ hostile() {
         with "$(describe "$system" '"init":"/a b"')" && refuses 'without blanks'
 }
 claim 'so are control characters in parameters, and an init with blanks' hostile
+
+# Work that grows with the square of it would take minutes and all memory.
+many() {
+    ulimit -t 20 && with "$(describe "$system" "\"kernelParams\":[$(seq -s, 100000 | sed 's/[0-9]*/""/g')]")" && refuses 'would have 100' &&
+        printf '{"org.nixos.specialisation.v1":{%s}}' "$(seq 80000 | sed 's/.*/"&":{}/' | paste -sd,)" >"root$system/boot.json" &&
+        refuses "no specialisation 'x'" --specialisation x
+}
+claim 'a hundred thousand parameters, or specialisations, are refused at once' many
 
 title() {
     with "$(describe "$system" '"kernelParams":["a"]')" && tree title && cat title/grub.cfg &&

@@ -2,7 +2,7 @@
 # verify_tree.sh — does `verify DIR` find whatever is wrong with a tree?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/verify_tree.sh
-# shellcheck disable=SC2015,SC2094,SC2046,SC2013  # `A && B || C` is meant so; names without blanks; nobody writes a file while it is read
+# shellcheck disable=SC2015,SC2094,SC2046,SC2013,SC3045  # `A && B || C` is meant so; names without blanks; nobody writes a file while it is read; shells have ulimit -t
 set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -148,6 +148,19 @@ hostile() {
         grep -q 'line 8' stderr
 }
 claim 'names that lead out of it are refused' hostile
+for file in SHA256SUMS boot.json; do
+    pipe() {
+        fresh whole && rm "bent/$file" && mkfifo "bent/$file" && ! timeout 5 "$REGD_BUILD" verify bent 2>stderr && cat stderr &&
+            grep -q "bent.*$file.* is not a file" stderr
+    }
+    claim "a pipe called $file is not waited for" pipe
+done
+# Work that grows with the square of it would take minutes and all memory.
+long_init() {
+    yes /a | head -n 200000 | tr -d '\n' >long && fresh whole && jq --rawfile long long '.init = $long' whole/boot.json >bent/boot.json && sums &&
+        ulimit -t 20 && finds disagreeing boot.json bent
+}
+claim 'an init of 400 000 bytes is judged in time' long_init
 with_base() {
     ! "$REGD_BUILD" verify --base base whole 2>stderr && cat stderr && grep -q 'needs no --base' stderr
 }

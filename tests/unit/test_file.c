@@ -82,7 +82,10 @@ static void what_cannot_be_read_is_named(struct arena arena)
                   "open absent: No such file or directory");
     CHECK(mkdirat(check_directory(), "sub", 0755) == 0);
     CHECK_REFUSED(file_read(check_directory(), "sub", 9, &arena, &text, check_error),
-                  "read sub: Is a directory");
+                  "sub is not a file");
+    CHECK(mkfifoat(check_directory(), "pipe", 0600) == 0);
+    CHECK_REFUSED(file_read(check_directory(), "pipe", 9, &arena, &text, check_error),
+                  "pipe is not a file");
     CHECK_REFUSED(file_read_fd(-1, "nothing", 9, &arena, &text, check_error),
                   "read nothing: Bad file descriptor");
     CHECK_STR(text, "before");
