@@ -5,20 +5,23 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 enum { READ_BYTES = 1 << 20 };
 
 bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error)
 {
-    static const char name[] = ".ramdisk-archive";
     int fd = openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     /* Not every file system has files without a name; then it has one for a moment. */
     if (fd < 0) {
-        fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d/.ramdisk-XXXXXX", directory);
+        fd = mkostemp(path, O_CLOEXEC);
         if (fd >= 0)
-            unlinkat(directory, name, 0);
+            unlink(path);
     }
     *ret_fd = fd;
     return fd >= 0 || error_errno(error, errno, "create a temporary file");
@@ -26,12 +29,12 @@ bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error)
 
 static bool make_temporary(int *ret_fd, struct error *error)
 {
-    const char *path = secure_getenv("TMPDIR");
-    cleanup(own_close) int directory =
-        open(path && *path ? path : "/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *given = secure_getenv("TMPDIR");
+    const char *path = given && *given ? given : "/tmp";
+    cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
-        return error_errno(error, errno, "open the directory of temporary files");
-    return ramdisk_archive_temporary(directory, ret_fd, error);
+        return error_errno(error, errno, "open the directory of temporary files, %s", path);
+    return ramdisk_archive_temporary(directory, ret_fd, error) || error_in(error, "%s", path);
 }
 
 static void free_archive(struct archive **archive)
@@ -65,7 +68,19 @@ static bool open_archive(struct archive *archive, int fd, uint64_t offset, struc
            failed(archive, error);
 }
 
-bool ramdisk_archive_unpack(int fd, uint64_t offset, const char *name, int *ret_fd,
+/* What is unpacked is what the tree says, and no more: a small archive can be endless. */
+static bool check_member(struct archive_entry *entry, const struct tree_image *image,
+                         struct error *error)
+{
+    int64_t size = archive_entry_size(entry);
+    if (archive_entry_filetype(entry) != AE_IFREG)
+        return error_set(error, "the ramdisk's archive has %s, which is not a file", image->name);
+    return (uint64_t)size == image->size_bytes ||
+           error_set(error, "it has %lld bytes, and boot.json says %llu", (long long)size,
+                     (unsigned long long)image->size_bytes);
+}
+
+bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
                             struct error *error)
 {
     cleanup(free_archive) struct archive *archive = archive_read_new();
@@ -74,16 +89,16 @@ bool ramdisk_archive_unpack(int fd, uint64_t offset, const char *name, int *ret_
     int answer;
     if (!archive)
         return error_set(error, "out of memory");
-    if (!open_archive(archive, fd, offset, error))
+    if (!open_archive(archive, fd, image->offset, error))
         return false;
     do
         answer = archive_read_next_header(archive, &entry);
-    while (answer == ARCHIVE_OK && !is_named(entry, name));
+    while (answer == ARCHIVE_OK && !is_named(entry, image->name));
     if (answer == ARCHIVE_EOF)
-        return error_set(error, "the ramdisk's archive has no %s", name);
+        return error_set(error, "the ramdisk's archive has no %s", image->name);
     if (answer != ARCHIVE_OK)
         return failed(archive, error);
-    if (!make_temporary(&target, error))
+    if (!check_member(entry, image, error) || !make_temporary(&target, error))
         return false;
     if (archive_read_data_into_fd(archive, target) != ARCHIVE_OK)
         return failed(archive, error);

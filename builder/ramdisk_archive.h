@@ -2,14 +2,13 @@
  */
 #pragma once
 
-#include "schema/base/error.h"
-
-#include <stdint.h>
+#include "builder/tree_description.h"
 
 /* A new file without a name in the directory, which vanishes when it is closed. */
 must_check bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error);
 
-/* Unpacks the member `name` of the archive that starts at a file's byte `offset` into a file without
- * a name in the directory of temporary files (TMPDIR, /tmp). `fd` is left open. */
-must_check bool ramdisk_archive_unpack(int fd, uint64_t offset, const char *name, int *ret_fd,
+/* Unpacks an image of a tree whose file is `fd` into a file without a name in the directory of
+ * temporary files (TMPDIR, /tmp). `fd` is left open.
+ * Refuses, before it is unpacked, a member of another size than the tree says. */
+must_check bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
                                        struct error *error);

@@ -47,8 +47,7 @@ static bool open_tree(const char *path, struct arena *arena, int *ret_fd, uint64
         return error_errno(error, errno, "open %s", file);
     *ret_offset = image->is_packed ? 0 : image->offset;
     if (image->is_packed)
-        return ramdisk_archive_unpack(fd, image->offset, image->name, ret_fd, error) ||
-               error_in(error, "%s", file);
+        return ramdisk_archive_unpack(fd, image, ret_fd, error) || error_in(error, "%s", file);
     *ret_fd = own_take(&fd);
     return true;
 }

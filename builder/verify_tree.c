@@ -299,12 +299,8 @@ static bool open_place(const struct tree_check *check, const struct tree_image *
         return error_errno(error, errno, "open it");
     if (image->is_packed) {
         cleanup(own_close) int packed = own_take(ret_fd);
-        struct stat status;
-        if (!ramdisk_archive_unpack(packed, image->offset, image->name, ret_fd, error))
+        if (!ramdisk_archive_unpack(packed, image, ret_fd, error))
             return false;
-        if (fstat(*ret_fd, &status) < 0 || (uint64_t)status.st_size != image->size_bytes)
-            return error_set(error, "it has %lld bytes, and " TREE_BOOT_JSON_NAME " says %llu",
-                             (long long)status.st_size, (unsigned long long)image->size_bytes);
     } else {
         ret_place->offset = image->offset;
     }

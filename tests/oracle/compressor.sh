@@ -136,6 +136,30 @@ lies() {
 claim 'an image of another size is found' lies '.storeImages[0].size += 4096' 'says'
 claim 'an image that is not in the archive is found' lies '.storeImages[0].name = "nix-store.1.squashfs"' 'has no nix-store.1.squashfs'
 claim 'an archive that starts elsewhere is found' lies '.storeImages[0].archiveOffset += 1' "archive"
+# A small archive can unpack to any size: no more than boot.json says is written.
+endless() {
+    mkdir -p endless/in && cp tree-zstd/* endless/ && truncate -s 256M endless/in/nix-store.squashfs &&
+        (cd endless/in && echo nix-store.squashfs | cpio --quiet -o -H newc | zstd -q) >endless/initrd &&
+        jq '.storeImages[0].archiveOffset = 0' tree-zstd/boot.json >endless/boot.json && rm -r endless/in &&
+        trap '' XFSZ && ulimit -f 131072 && fails "$REGD_BUILD" verify endless >found &&
+        grep 'it has 268435456 bytes, and boot.json says' found && tree --reuse endless -o reusing 2>err && cat err &&
+        diff -r plain-tree reusing
+}
+claim 'an archive that unpacks to more is not unpacked' endless
+# Where files without a name cannot be made. What a killed run left is in nobody's way.
+no_temporary() {
+    : >.ramdisk-archive && strace -f -qq -e trace=openat -o trace "$REGD_BUILD" ramdisk -q --store noise --compressor zstd -o named &&
+        nth=$(grep openat trace | grep -n O_TMPFILE | cut -d: -f1) && rm named &&
+        strace -f -qq -e trace=openat,unlink -e inject="openat:error=EOPNOTSUPP:when=$nth" -o trace \
+            "$REGD_BUILD" ramdisk -q --store noise --compressor zstd -o named && grep 'O_TMPFILE.*INJECTED' trace && grep 'unlink(' trace &&
+        "$REGD_BUILD" ramdisk -q --store noise --compressor zstd -o unnamed && cmp named unnamed && rm .ramdisk-archive
+}
+text='where no file can be without a name, one that has it for a moment serves'
+if strace -o /dev/null true 2>/dev/null; then
+    claim "$text" no_temporary
+else
+    skip "$text" 'strace is not there, or must not trace'
+fi
 separate() {
     tree --compressor zstd --separate-store -o separate 2>err
     [ $? -eq 2 ] && grep 'exclude each other' err
