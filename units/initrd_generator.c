@@ -1,0 +1,241 @@
+/* regd-initrd-generator — units that mount a Nix store in an initial ramdisk that runs systemd.
+ *
+ * systemd starts it before it loads units. All is read and decided before the first file is written;
+ * what is refused is told in one sentence, also to the kernel's log, as there is no journal yet. */
+#include "units/initrd_units.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <syslog.h>
+
+#define NAME "regd-initrd-generator"
+
+static const char usage[] =
+    "Usage: " NAME " [--root DIR] UNIT-DIR [EARLY-DIR LATE-DIR]\n"
+    "       " NAME " --overlay DIR\n"
+    "\n"
+    "Writes the units that mount the Nix store of an initial ramdisk.\n"
+    "\n"
+    "Options:\n"
+    "      --root DIR              look at the ramdisk that is unpacked in DIR\n"
+    "      --overlay DIR           make the two directories that overlayfs wants\n"
+    "                              there, and no units\n"
+    "  -h, --help                  print this\n"
+    "      --version               print the version\n"
+    "\n"
+    "See " NAME "(8).\n";
+
+struct command {
+    const char *root;    /* or null: the running system */
+    const char *overlay; /* or null */
+    const char *directory;
+};
+
+/* To the kernel's log too, in one piece; it takes lines of about a kilobyte. */
+static void tell(const struct command *command, int priority, struct error *sentence)
+{
+    error_print(stderr, NAME, sentence);
+    cleanup(own_close_file) FILE *log = command->root ? NULL : fopen("/dev/kmsg", "we");
+    if (!log)
+        return;
+    sentence->sentence[800] = '\0';
+    fprintf(log, "<%d>", priority);
+    error_print(log, NAME, sentence);
+}
+
+/* --- What there is ----------------------------------------------------------------------------- */
+
+/* systemd says so, since version 251; a root that is looked at from outside has to say it itself. */
+static bool is_initrd(const struct command *command, int root)
+{
+    const char *told = getenv("SYSTEMD_IN_INITRD");
+    if (told && !command->root)
+        return strcmp(told, "1") == 0;
+    cleanup(own_close) int fd = root_open(root, "/etc/initrd-release", O_PATH, 0);
+    return fd >= 0;
+}
+
+static bool read_command_line(int root, struct arena *arena, struct str *ret_line,
+                              struct error *error)
+{
+    cleanup(own_close) int fd = root_open(root, "/proc/cmdline", O_RDONLY | O_NOCTTY, 0);
+    if (fd < 0)
+        return error_errno(error, -fd, "open /proc/cmdline");
+    return file_read_fd(fd, "/proc/cmdline", INITRD_COMMAND_LINE_MAX, arena, ret_line, error);
+}
+
+static bool read_names(int root, struct arena *arena, struct option_list *ret_names,
+                       struct error *error)
+{
+    cleanup(own_close) int fd = root_open(root, "/", O_RDONLY | O_DIRECTORY, 0);
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return error_errno(error, fd < 0 ? -fd : errno, "read the root directory");
+    own_take(&fd);
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory)))
+        option_list_add(ret_names, arena_copy(arena, str_from(entry->d_name)).data, arena);
+    return errno == 0 || error_errno(error, errno, "read the root directory");
+}
+
+/* Kernels from 6.2 on take it, if they are configured to. Only the kernel itself knows. */
+static bool squashfs_has_threads(void)
+{
+    cleanup(own_close) int fd = fsopen("squashfs", FSOPEN_CLOEXEC);
+    return fd >= 0 && fsconfig(fd, FSCONFIG_SET_STRING, "threads", "multi", 0) == 0;
+}
+
+static bool read_facts(struct arena *arena, struct initrd_facts *ret_facts, struct error *error)
+{
+    char *program = arena_room(arena, PATH_MAX);
+    ssize_t length = readlink("/proc/self/exe", program, PATH_MAX - 1);
+    if (length < 0)
+        return error_errno(error, errno, "read /proc/self/exe");
+    program[length] = '\0';
+    *ret_facts = (struct initrd_facts){ program, squashfs_has_threads() };
+    return true;
+}
+
+/* --- What is made ------------------------------------------------------------------------------ */
+
+static bool write_text(int directory, const struct initrd_unit *unit, struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(directory, unit->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_errno(error, errno, "create %s", unit->name);
+    if (file_write(fd, unit->name, unit->text, strlen(unit->text), error))
+        return true;
+    unlinkat(directory, unit->name, 0);
+    return false;
+}
+
+static bool write_link(int directory, const struct initrd_unit *unit, struct arena scratch,
+                       struct error *error)
+{
+    struct str parent = str_cut_last(str_from(unit->name), '/').head;
+    if (mkdirat(directory, arena_copy(&scratch, parent).data, 0755) < 0 && errno != EEXIST)
+        return error_errno(error, errno, "create %.*s", STR_ARG(parent));
+    return symlinkat(unit->target, directory, unit->name) == 0 ||
+           error_errno(error, errno, "create %s", unit->name);
+}
+
+/* Nothing that is there is replaced: another generator made it. If one cannot be written, none stays. */
+static bool write_units(int directory, const struct initrd_unit_list *units, struct arena scratch,
+                        struct error *error)
+{
+    for (size_t i = 0; i < units->count; i++) {
+        const struct initrd_unit *unit = &units->items[i];
+        if (unit->target ? write_link(directory, unit, scratch, error)
+                         : write_text(directory, unit, error))
+            continue;
+        while (i-- > 0)
+            unlinkat(directory, units->items[i].name, 0);
+        return false;
+    }
+    return true;
+}
+
+static bool generate(const struct command *command, struct arena *arena, struct error *error)
+{
+    struct str line;
+    struct option_list names = { 0 };
+    struct initrd_request request;
+    struct initrd_facts facts;
+    struct initrd_unit_list units;
+    const char *path = command->root ? command->root : "/";
+    cleanup(own_close) int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return error_errno(error, errno, "open %s", path);
+    if (!is_initrd(command, root))
+        return true;
+    if (!read_command_line(root, arena, &line, error) || !read_names(root, arena, &names, error) ||
+        !initrd_request_parse(line, &names, arena, &request, error) ||
+        !read_facts(arena, &facts, error) ||
+        !initrd_units_format(&request, &facts, arena, &units, error))
+        return false;
+    if (request.count == 0) {
+        error_set(error, "there is no store image to mount: neither /nix-store.squashfs in the "
+                         "ramdisk nor regd.store= on the kernel's command line");
+        tell(command, LOG_NOTICE, error);
+        return true;
+    }
+    cleanup(own_close) int directory = open(command->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(error, errno, "open %s", command->directory);
+    return write_units(directory, &units, *arena, error) ||
+           error_in(error, "write the units to %s", command->directory);
+}
+
+static bool make_overlay(const char *path, struct error *error)
+{
+    static const char *const names[] = { "store", "work" };
+    cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(error, errno, "open %s", path);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (mkdirat(directory, names[i], 0755) < 0 && errno != EEXIST)
+            return error_errno(error, errno, "create %s/%s", path, names[i]);
+    return true;
+}
+
+/* --- The command line -------------------------------------------------------------------------- */
+
+/* What is refused here is a wrong command line. */
+static bool interpret(int argc, char **argv, struct command *command, struct error *error)
+{
+    int at = 1;
+    for (; at < argc && argv[at][0] == '-'; at += 2) {
+        bool is_root = strcmp(argv[at], "--root") == 0;
+        if (!is_root && strcmp(argv[at], "--overlay") != 0)
+            return error_set(error, "unknown option '%s'", argv[at]);
+        if (at + 1 == argc)
+            return error_set(error, "%s wants a DIR", argv[at]);
+        *(is_root ? &command->root : &command->overlay) = argv[at + 1];
+    }
+    if (command->overlay && (command->root || at < argc))
+        return error_set(error, "--overlay DIR stands alone");
+    if (!command->overlay && argc - at != 1 && argc - at != 3)
+        return error_set(error, "one directory for units is wanted, or three, see --help");
+    command->directory = argv[at];
+    return true;
+}
+
+static bool run(const struct command *command, struct error *error)
+{
+    struct arena arena;
+    if (command->overlay)
+        return make_overlay(command->overlay, error);
+    return arena_reserve(&arena, (size_t)64 << 20, error) && generate(command, &arena, error);
+}
+
+int main(int argc, char **argv)
+{
+    struct error error;
+    struct command command = { 0 };
+    const char *first = argc > 1 ? argv[1] : "";
+    own_standard_streams();
+    umask(022);
+    bool asks_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
+    if (asks_help || strcmp(first, "--version") == 0) {
+        fputs(asks_help ? usage : NAME " " REGD_VERSION "\n", stdout);
+        if (options_flush_output(&error))
+            return EXIT_SUCCESS;
+        error_print(stderr, NAME, &error);
+        return EXIT_FAILURE;
+    }
+    if (!interpret(argc, argv, &command, &error)) {
+        error_print(stderr, NAME, &error);
+        return 2;
+    }
+    if (run(&command, &error))
+        return EXIT_SUCCESS;
+    tell(&command, LOG_ERR, &error);
+    return EXIT_FAILURE;
+}

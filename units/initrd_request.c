@@ -1,0 +1,234 @@
+#include "units/initrd_request.h"
+
+#include <string.h>
+
+/* --- Words ------------------------------------------------------------------------------------- */
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\n';
+}
+
+/* Takes the next word off the line; empty at its end. */
+static struct str next_word(struct str *line, struct arena *arena)
+{
+    size_t start = 0, end, length = 0;
+    bool is_quoted = false;
+    while (start < line->len && is_blank(line->data[start]))
+        start++;
+    for (end = start; end < line->len && (is_quoted || !is_blank(line->data[end])); end++)
+        is_quoted ^= line->data[end] == '"';
+    char *word = arena_room(arena, end - start + 1);
+    for (size_t i = start; i < end; i++)
+        if (line->data[i] != '"')
+            word[length++] = line->data[i];
+    word[length] = '\0';
+    *line = str_skip(*line, end);
+    return (struct str){ word, length };
+}
+
+/* --- Values ------------------------------------------------------------------------------------ */
+
+/* A number above 0 with one of the units behind it, or without. */
+static bool is_amount(struct str text, const char *units)
+{
+    uint64_t number;
+    if (text.len > 0 && strchr(units, text.data[text.len - 1]))
+        text.len--;
+    return str_to_number(text, INT64_MAX, &number) && number > 0;
+}
+
+/* An absolute path without empty, "." and ".." components, which a unit file can hold: no control
+ * characters, and at its end neither a blank, which would be cut off, nor a backslash, which would
+ * continue the line. */
+static bool is_plain_path(struct str path)
+{
+    if (path.len < 2 || path.data[0] != '/' || strchr(" \\", path.data[path.len - 1]))
+        return false;
+    for (size_t i = 0; i < path.len; i++)
+        if ((unsigned char)path.data[i] < ' ' || path.data[i] == '\x7f')
+            return false;
+    for (struct cut cut = { .tail = str_skip(path, 1), .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, '/');
+        if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
+            return false;
+    }
+    return true;
+}
+
+/* The name of the link that udev makes for a label: of ASCII it keeps only some characters, and
+ * writes the others as \xNN; what is not ASCII is taken for the UTF-8 that it is. */
+static struct str encode_label(struct str label, struct arena *arena)
+{
+    static const char kept[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                               "#+-.:=@_";
+    char *name = arena_room(arena, label.len * 4 + 1);
+    size_t length = 0;
+    for (size_t i = 0; i < label.len; i++) {
+        unsigned char byte = (unsigned char)label.data[i];
+        if (byte >= 0x80 || (byte && strchr(kept, byte)))
+            name[length++] = (char)byte;
+        else
+            length += (size_t)snprintf(name + length, 5, "\\x%02x", byte);
+    }
+    name[length] = '\0';
+    return (struct str){ name, length };
+}
+
+/* The path that a source names; empty if it names none. */
+static struct str source_path(struct str text, struct arena *arena)
+{
+    static const struct {
+        struct str tag;
+        const char *directory;
+    } tags[] = {
+        { STR("LABEL="), "by-label" },
+        { STR("UUID="), "by-uuid" },
+        { STR("PARTLABEL="), "by-partlabel" },
+        { STR("PARTUUID="), "by-partuuid" },
+    };
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        if (!str_starts(text, tags[i].tag))
+            continue;
+        struct str name = encode_label(str_skip(text, tags[i].tag.len), arena);
+        if (name.len == 0)
+            return STR("");
+        return arena_format(arena, "/dev/disk/%s/%s", tags[i].directory, name.data);
+    }
+    return arena_copy(arena, text);
+}
+
+static bool parse_source_option(struct str option, struct arena *arena,
+                                struct initrd_source *source, struct error *error)
+{
+    struct cut cut = str_cut(option, '=');
+    if (str_equal(cut.head, STR("offset"))) {
+        if (!str_to_number(cut.tail, INT64_MAX, &source->offset))
+            return error_set(error, "offset '%.*s' is not a number of bytes", STR_SHOWN(cut.tail));
+        return true;
+    }
+    if (!str_equal(cut.head, STR("file")))
+        return error_set(error, "'%.*s' is neither file= nor offset=", STR_SHOWN(option));
+    if (!is_plain_path(cut.tail))
+        return error_set(error, "file '%.*s' is not a plain absolute path", STR_SHOWN(cut.tail));
+    source->file = arena_copy(arena, cut.tail).data;
+    return true;
+}
+
+static bool parse_source(struct str text, struct arena *arena, struct initrd_source *ret_source,
+                         struct error *error)
+{
+    struct cut cut = str_cut(text, ',');
+    struct str path = source_path(cut.head, arena);
+    struct initrd_source source = { .what = path.data,
+                                    .is_device = str_starts(path, STR("/dev/")) };
+    if (!is_plain_path(path))
+        return error_set(error,
+                         "'%.*s' is neither a plain absolute path nor LABEL=, UUID=, PARTLABEL= or "
+                         "PARTUUID= with a name",
+                         STR_SHOWN(cut.head));
+    while (cut.found) {
+        cut = str_cut(cut.tail, ',');
+        if (!parse_source_option(cut.head, arena, &source, error))
+            return false;
+    }
+    if (source.file && !source.is_device)
+        return error_set(error, "file= is for a device, and '%s' is a file", source.what);
+    *ret_source = source;
+    return true;
+}
+
+/* --- The ramdisk ------------------------------------------------------------------------------- */
+
+/* Is it the name of a layer? */
+static bool parse_layer_name(struct str name, uint64_t *ret_number)
+{
+    struct str prefix = STR("nix-store."), suffix = STR("squashfs");
+    if (!str_starts(name, prefix) || !str_ends(name, suffix))
+        return false;
+    *ret_number = 0;
+    if (name.len == prefix.len + suffix.len)
+        return true;
+    struct cut cut = str_cut(str_skip(name, prefix.len), '.');
+    return str_equal(cut.tail, suffix) && str_to_number(cut.head, UINT32_MAX, ret_number) &&
+           cut.head.data[0] != '0';
+}
+
+static const char *layer_name(size_t index, struct arena *arena)
+{
+    if (index == 0)
+        return "/nix-store.squashfs";
+    return arena_format(arena, "/nix-store.%zu.squashfs", index).data;
+}
+
+/* As many different names as there are have the numbers from 0 on, or one is missing. */
+static bool find_layers(const struct option_list *names, struct arena *arena,
+                        struct initrd_request *request, struct error *error)
+{
+    size_t count = 0;
+    bool *is_there = arena_new(arena, bool, names->count);
+    uint64_t number, last = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (!parse_layer_name(str_from(names->items[i]), &number))
+            continue;
+        count++;
+        last = number > last ? number : last;
+        if (number < names->count)
+            is_there[number] = true;
+    }
+    request->sources = arena_new(arena, struct initrd_source, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_there[i])
+            return error_set(error, "the ramdisk has %s, but not %s: a layer is missing",
+                             layer_name((size_t)last, arena), layer_name(i, arena));
+        request->sources[i].what = layer_name(i, arena);
+    }
+    request->count = count;
+    return true;
+}
+
+/* --- All of it --------------------------------------------------------------------------------- */
+
+static bool parse_parameter(struct str name, struct str value, struct arena *arena,
+                            struct initrd_request *request, size_t *capacity, struct error *error)
+{
+    if (str_equal(name, STR("root")))
+        request->has_root = true;
+    if (!str_starts(name, STR("regd.")))
+        return true;
+    if (str_equal(name, STR("regd.store"))) {
+        request->sources =
+            arena_grow(arena, request->sources, request->count, capacity, sizeof *request->sources);
+        struct initrd_source *source = &request->sources[request->count++];
+        return parse_source(value, arena, source, error);
+    }
+    bool is_size = str_equal(name, STR("regd.overlay-size"));
+    if (!is_size && !str_equal(name, STR("regd.overlay-inodes")))
+        return error_set(error, "there is no such parameter");
+    if (!is_amount(value, is_size ? "kKmMgGtT%" : "kKmMgGtT"))
+        return error_set(error, "'%.*s' is not a number, with or without k, m, g%s",
+                         STR_SHOWN(value), is_size ? ", t or %" : " or t");
+    if (is_size)
+        request->overlay_size = value.data;
+    else
+        request->overlay_inodes = value.data;
+    return true;
+}
+
+bool initrd_request_parse(struct str command_line, const struct option_list *names,
+                          struct arena *arena, struct initrd_request *ret_request,
+                          struct error *error)
+{
+    struct initrd_request request = { 0 };
+    size_t capacity = 0;
+    struct str word;
+    while ((word = next_word(&command_line, arena)).len > 0 || command_line.len > 0) {
+        struct cut cut = str_cut(word, '=');
+        if (!parse_parameter(cut.head, cut.tail, arena, &request, &capacity, error))
+            return error_in(error, "kernel parameter %.*s", STR_SHOWN(cut.head));
+    }
+    if (request.count == 0 && !find_layers(names, arena, &request, error))
+        return false;
+    *ret_request = request;
+    return true;
+}
