@@ -30,6 +30,43 @@ ordered() {
 }
 claim "it runs before sysinit.target and Nix's daemon, after the file systems" ordered
 
+# What takes a namespace, by name of its setting in systemd.exec(5), is off; what does not stays on.
+in_container() {
+    mkdir -p "$SCRATCH/container/regd.service.d"
+    cp "$unit" "$SCRATCH/container/" && cp units/regd-container.conf "$SCRATCH/container/regd.service.d/" || return
+    SYSTEMD_UNIT_PATH=$SCRATCH/container: systemd-analyze verify --man=no "$SCRATCH/container/regd.service" \
+        >"$SCRATCH/verified" 2>&1
+    if [ -s "$SCRATCH/verified" ]; then
+        cat "$SCRATCH/verified"
+        return 1
+    fi
+    SYSTEMD_UNIT_PATH=$SCRATCH/container: systemd-analyze security --offline=true --json=short \
+        "$SCRATCH/container/regd.service" >"$SCRATCH/settings" || return
+    is_on() { jq -e --arg name "$1" 'any(.[]; .json_field == $name and .set)' "$SCRATCH/settings" >/dev/null; }
+    for setting in ProtectSystem ProtectHome PrivateDevices PrivateNetwork ProtectClock ProtectControlGroups ProtectHostname \
+        ProtectKernelLogs ProtectKernelModules ProtectKernelTunables ProtectProc NoNewPrivileges IPAddressDeny; do
+        grep -q "\"json_field\":\"$setting\"" "$SCRATCH/settings" || { echo "unknown: $setting" && return 1; }
+        ! is_on "$setting" || { echo "on: $setting" && return 1; }
+    done
+    for setting in LockPersonality MemoryDenyWriteExecute RestrictRealtime SystemCallArchitectures; do
+        is_on "$setting" || { echo "off: $setting" && return 1; }
+    done
+}
+text="the drop-in for containers switches off what takes a namespace, and nothing else"
+have systemd-analyze "$text" && have jq "$text" && claim "$text" in_container
+
+preset() {
+    mkdir -p "$SCRATCH/system/usr/lib/systemd/system" "$SCRATCH/system/usr/lib/systemd/system-preset" "$SCRATCH/system/etc"
+    cp "$unit" "$SCRATCH/system/usr/lib/systemd/system/" &&
+        cp units/90-regd.preset "$SCRATCH/system/usr/lib/systemd/system-preset/" &&
+        echo 'disable *' >"$SCRATCH/system/usr/lib/systemd/system-preset/99-default.preset" &&
+        systemctl --root="$SCRATCH/system" preset regd.service &&
+        [ "$(systemctl --root="$SCRATCH/system" is-enabled regd.service)" = enabled ] &&
+        [ -L "$SCRATCH/system/etc/systemd/system/sysinit.target.wants/regd.service" ]
+}
+text="the preset enables it where services are off by default"
+have systemctl "$text" && claim "$text" preset
+
 # As root without a single capability, as the unit has it.
 boot_without_capabilities() {
     root=$SCRATCH/root
