@@ -1,0 +1,1 @@
+import ../../../new/installer/netboot/netboot.nix

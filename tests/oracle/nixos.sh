@@ -1,0 +1,311 @@
+#!/bin/sh
+# nixos.sh — units/nixos by the real Nix: does the package build, does the module say what the classic one says, and do its
+# derivations make, inside a build without database and network, the same bytes every time?
+#
+# What nixpkgs gives is stood in for by tests/nixos: a lib whose options refuse what real ones refuse, a standard
+# environment of this system's compiler, a NixOS of two ages. The package does not depend on which compiler built the
+# programs under test, so it is built once; with the other the module is given these programs.
+#
+# Usage    REGD_BUILD=… REGD=… SCRATCH=… [TEST_STEP=…] sh tests/oracle/nixos.sh
+# shellcheck disable=SC2015,SC2016,SC2317  # `A && B || C` is meant so; Nix expands too; claims call functions by their names
+set -u
+: "${REGD_BUILD:?the program}" "${REGD:?the other program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+export LC_ALL=C
+
+wants nix-store nix-build nix-instantiate jq busybox
+here=$(pwd -P)
+case $REGD in /*) ;; *) REGD=$here/$REGD ;; esac
+case $REGD_BUILD in /*) ;; *) REGD_BUILD=$here/$REGD_BUILD ;; esac
+{ cd "$SCRATCH" && mkdir conf home out busybox busybox/bin && SCRATCH=$(pwd -P); } || bail "$SCRATCH is not empty"
+printf 'build-users-group =\nsandbox = false\nsubstitute = false\nsubstituters =\n' >conf/nix.conf
+export HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null NIX_PATH='' NIX_REMOTE=''
+export NIX_STORE_DIR="$SCRATCH/own/store" NIX_STATE_DIR="$SCRATCH/own/var" NIX_LOG_DIR="$SCRATCH/own/log"
+
+# A static one; `busybox` on its own may be the other.
+static=/bin/busybox
+[ -x "$static" ] || static=$(command -v busybox)
+cp "$static" busybox/bin/busybox
+for name in $("$static" --list); do
+    [ "$name" = busybox ] || ln -s busybox "busybox/bin/$name"
+done
+
+# --- the package ------------------------------------------------------------------------------------------
+
+# The names that nixpkgs' callPackage finds in the functions' arguments.
+parses() {
+    for file in "$here"/units/nixos/*.nix "$here"/tests/nixos/*.nix; do
+        nix-instantiate --parse "$file" >/dev/null || return
+    done
+}
+claim 'Nix parses package, module and default.nix' parses
+
+builds() {
+    nix-build -o out/regd -E "(import $here/units/nixos { pkgs = import $here/tests/nixos/pkgs.nix { }; }).regd" >out/log 2>&1 && return
+    tail -40 out/log
+    return 1
+}
+complete() {
+    for file in bin/regd bin/regd-build lib/systemd/system/regd.service lib/systemd/system-generators/regd-initrd-generator \
+        lib/systemd/catalog/regd.catalog share/man/man8/regd.8 share/man/man1/regd-build.1; do
+        [ -s "out/regd/$file" ] || { echo "$file" && return 1; }
+    done
+    [ "$(out/regd/bin/regd --version)" = "$("$REGD" --version)" ] &&
+        grep -qx "ExecStart=$(readlink out/regd)/bin/regd boot" out/regd/lib/systemd/system/regd.service
+}
+# Those that the linker did not see, and that another machine has in the package's references alone.
+finds_libraries() {
+    (
+        unset NIX_STORE_DIR NIX_STATE_DIR
+        out/regd/bin/regd register -q --root root out/manifest &&
+            LD_DEBUG=libs LD_DEBUG_OUTPUT=out/loaded out/regd/bin/regd dump --root root >out/dumped &&
+            NOTIFY_SOCKET=$SCRATCH/none LD_DEBUG=libs LD_DEBUG_OUTPUT=out/loaded \
+                out/regd/bin/regd register -q --root root out/manifest &&
+            LD_DEBUG=libs LD_DEBUG_OUTPUT=out/loaded out/regd/bin/regd-build squashfs -q --root root \
+                --registration out/manifest --compression lz4 -o out/image
+    ) || return
+    cat out/loaded.* | sed -n 's|.*calling init: .*/own/store/[^/]*/lib/||p' | sort -u >out/libraries
+    nix-store -q --references out/regd | sed -n 's,.*-\(openssl\|sqlite\|systemd\)$,\1,p' | sort >out/references
+    cat out/libraries out/references
+    [ "$(tr '\n' ' ' <out/libraries)" = 'libcrypto.so.3 libsqlite3.so.0 libsystemd.so.0 ' ] &&
+        [ "$(tr '\n' ' ' <out/references)" = 'openssl sqlite systemd ' ]
+}
+mkdir -p root/nix/store
+echo hello >root/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-a
+printf '/nix/store/%s-a\n%s\n120\n\n0\n' aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa \
+    "$(nix-hash --type sha256 root/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-a)" >out/manifest
+package=
+if [ "${TEST_STEP:-1}" -eq 1 ]; then
+    claim 'the package builds offline' builds
+    [ -e out/regd ] || bail 'there is no package to go on with'
+    claim 'it has programs, units, pages, and the unit starts its program' complete
+    claim 'its programs find the libraries that they load by name where Nix has them' finds_libraries
+else
+    mkdir -p given/bin given/lib/systemd/system-generators
+    for program in "$REGD" "$REGD_BUILD"; do
+        printf '#!/bin/sh\nexport ASAN_OPTIONS=exitcode=99:detect_leaks=0\nexec %s "$@"\n' "$program" >"given/bin/${program##*/}"
+    done
+    chmod +x given/bin/*
+    package="{ netboot.regd.package = builtins.path { name = \"given\"; path = $SCRATCH/given; }; }"
+fi
+
+# --- what the module says ---------------------------------------------------------------------------------
+
+# system AGE CONFIGURATION: the expression of a system; AGE is new or old.
+system() {
+    is_new=true
+    [ "$1" = new ] || is_new=false
+    printf '(import %s/tests/nixos/nixos.nix { busybox = %s/busybox; isNew = %s; configuration = [ %s %s ]; })' \
+        "$here" "$SCRATCH" "$is_new" "${2:-}" "$package"
+}
+# value AGE CONFIGURATION EXPRESSION: as JSON, of `config`.
+value() {
+    nix-instantiate --eval --strict --json --readonly-mode -E "with $(system "$1" "$2"); $3"
+}
+# says AGE CONFIGURATION EXPRESSION JSON
+says() {
+    value "$1" "$2" "$3" >out/value || return
+    jq -S . out/value >out/got && printf '%s' "$4" | jq -S . >out/wanted && diff out/wanted out/got
+}
+# complains TEXT AGE CONFIGURATION EXPRESSION
+complains() {
+    text=$1
+    shift
+    ! value "$@" >out/value 2>out/err || { cat out/value && return 1; }
+    cat out/err
+    grep -qF -- "$text" out/err
+}
+
+mounts='builtins.mapAttrs (name: each: removeAttrs each [ "overlay" ]) config.fileSystems'
+memory='"device": null, "fsType": "tmpfs", "options": ["mode=0755"], "depends": []'
+image='"/nix/.ro-store": {"device": "../nix-store.squashfs", "fsType": "squashfs", "neededForBoot": true, "depends": []'
+claim 'on an older NixOS it mounts what the classic module mounts' says old '' "$mounts" "{
+    \"/\": {$memory, \"neededForBoot\": false},
+    $image, \"options\": [\"loop\", \"threads=multi\"]},
+    \"/nix/.rw-store\": {$memory, \"neededForBoot\": true},
+    \"/nix/store\": {\"device\": \"overlay\", \"fsType\": \"overlay\", \"neededForBoot\": false,
+        \"options\": [\"lowerdir=/nix/.ro-store\", \"upperdir=/nix/.rw-store/store\", \"workdir=/nix/.rw-store/work\"],
+        \"depends\": [\"/nix/.ro-store\", \"/nix/.rw-store/store\", \"/nix/.rw-store/work\"]}}"
+claim 'on a newer one it lets NixOS make the overlay' says new '' 'config.fileSystems."/nix/store"' '{
+    "device": null, "fsType": "auto", "neededForBoot": true, "options": [], "depends": [],
+    "overlay": {"lowerdir": ["/nix/.ro-store"], "upperdir": "/nix/.rw-store/store", "workdir": "/nix/.rw-store/work"}}'
+claim 'kernels before 6.2 are not told of threads' says new '{ boot.kernelPackages.kernel.version = "6.1.90"; }' \
+    'config.fileSystems."/nix/.ro-store".options' '["loop"]'
+claim 'the writable layer has the size that is wanted' says new '{ netboot.regd.overlaySize = "80%"; }' \
+    'config.fileSystems."/nix/.rw-store".options' '["mode=0755", "size=80%"]'
+
+for age in old new; do
+    claim "stage 1 has the modules, and there is no boot loader ($age)" says $age '' \
+        '{ inherit (config.boot.initrd) availableKernelModules kernelModules; inherit (config.boot) loader; }' \
+        '{"availableKernelModules": ["squashfs", "overlay"], "kernelModules": ["loop", "overlay"],
+            "loader": {"grub": {"enable": false}, "timeout": 10}}'
+    claim "other modules find their packages ($age)" says $age '' \
+        'map (each: builtins.match ".*-(grub2|grub2_efi|syslinux)" "${each}") (builtins.filter
+            (each: each != config.netboot.regd.package) config.environment.systemPackages)' \
+        '[["grub2_efi"], ["grub2"], ["syslinux"]]'
+    claim "regd's unit takes the place of the script ($age)" says $age '' \
+        '[ (config.systemd.packages == [ config.netboot.regd.package ]) config.systemd.services ]' \
+        '[true, {"regd": {"restartIfChanged": false, "serviceConfig": {}, "wantedBy": ["sysinit.target"]}}]'
+    claim "the system is in the store image, and what is added ($age)" says $age \
+        '({ pkgs, ... }: { netboot.storeContents = [ pkgs.zstd ]; })' \
+        'map (each: builtins.match ".*-(nixos-system-test-24.05|zstd)" "${each}") config.netboot.storeContents' \
+        '[["nixos-system-test-24.05"], ["zstd"]]'
+    claim "the outputs are those of the classic module ($age)" says $age '' \
+        'builtins.attrNames (removeAttrs config.system.build [ "toplevel" "image" ])' \
+        '["kexecScript", "kexecTarball", "kexecTree", "netbootIpxeScript", "netbootRamdisk", "squashfsStore"]'
+done
+claim 'the profile can be set at every boot' says new '{ netboot.regd.setProfile = "always"; }' \
+    'map (builtins.replaceStrings [ "${config.netboot.regd.package}" ] [ "" ]) config.systemd.services.regd.serviceConfig.ExecStart' \
+    '["", "/bin/regd boot --set-profile=always"]'
+claim 'newer NixOS knows the tarball as the image' says new '' \
+    '[ config.image.filePath config.system.nixos.tags (config.system.build.image == config.system.build.kexecTarball) ]' \
+    '["tarball/nixos-image-test.tar.zst", ["kexec"], true]'
+
+# Several layers: the generator mounts them.
+layered='{ netboot.regd.maxSize = "1M"; netboot.regd.overlaySize = "2g"; boot.initrd.systemd.enable = true; }'
+claim 'layers are left to the generator in the ramdisk' says new "$layered" \
+    '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents) config.boot.kernelParams ]' \
+    '[["/"], ["/etc/systemd/system-generators/regd-initrd-generator"],
+        ["loglevel=4", "quote=it'"'"'s", "regd.overlay-size=2g"]]'
+for each in 'maxSize = "1G"' 'baseImages = [ ./x ]'; do
+    claim "an initrd without systemd cannot do that: $each" says new "{ netboot.regd.$each; }" \
+        'map (each: each.assertion) config.assertions' '[false]'
+    claim "nor an older one: $each" says old "{ netboot.regd.$each; }" 'map (each: each.assertion) config.assertions' '[false]'
+done
+
+# How mksquashfs is told a compression, and how regd-build.
+while IFS='|' read -r asked meant; do
+    claim "squashfsCompression = $asked: $meant" says new "{ netboot.squashfsCompression = $asked; }" \
+        'builtins.head (builtins.match ".*--compression. .([a-z0-9:]*). .*" (builtins.replaceStrings [ "\n" ] [ " " ]
+            config.system.build.squashfsStore.buildCommand))' "\"$meant\""
+done <<'END'
+"zstd -Xcompression-level 19"|zstd:19
+"zstd -Xcompression-level 6"|zstd:6
+"zstd"|zstd
+"zstd:3"|zstd:3
+"gzip -Xcompression-level 9"|gzip:9
+"xz -Xdict-size 100%"|xz
+"xz -Xdict-size 100% -Xbcj x86"|xz
+"lz4 -Xhc"|lz4:12
+null|lz4
+END
+for each in '"xz -Xpreset 9"' '"zstd -Xcompression-level"' '"gzip -Xstrategy huffman"' '"lz4 -Xcompression-level 1"'; do
+    claim "squashfsCompression = $each is refused" complains 'regd-build has no counterpart of' new \
+        "{ netboot.squashfsCompression = $each; }" config.system.build.squashfsStore.buildCommand
+done
+claim 'an empty one is refused' complains 'netboot.squashfsCompression is empty' new '{ netboot.squashfsCompression = " "; }' \
+    config.system.build.squashfsStore.buildCommand
+claim 'an option that there is not is refused' complains 'netboot.regd.maxsize does not exist' new \
+    '{ netboot.regd.maxsize = "1G"; }' config.netboot.regd
+claim 'a value of the wrong type is refused' complains 'netboot.regd.targetRam is not of type string' new \
+    '{ netboot.regd.targetRam = 4; }' config.netboot.regd.targetRam
+claim 'a word that is none of those is refused' complains 'netboot.regd.setProfile is not of type one of' new \
+    '{ netboot.regd.setProfile = "never"; }' config.netboot.regd.setProfile
+
+# --- what it makes ----------------------------------------------------------------------------------------
+
+# make NAME OUTPUT [CONFIGURATION]
+make() {
+    nix-build -o "out/$1" -E "$(system new "${3:-}").config.system.build.$2" >out/log 2>&1 && return
+    tail -40 out/log
+    return 1
+}
+# The second build of it has to be the same, bit by bit.
+makes_again() {
+    nix-build --no-out-link --check -E "$(system new "${2:-}").config.system.build.$1" >out/log 2>&1 && return
+    tail -40 out/log
+    return 1
+}
+for output in squashfsStore kexecTree netbootRamdisk netbootIpxeScript kexecScript kexecTarball; do
+    claim "$output is made inside a build" make "$output" "$output"
+done
+[ -e out/kexecTarball ] || bail 'the outputs could not be made'
+for output in squashfsStore kexecTree kexecTarball; do
+    claim "$output is the same when it is built again" makes_again "$output"
+done
+
+toplevel=$(nix-build --no-out-link -E "$(system new).config.system.build.toplevel" 2>/dev/null)
+regd_build() {
+    ASAN_OPTIONS=exitcode=99:detect_leaks=0 "$REGD_BUILD" "$@"
+}
+holds_closure() {
+    regd_build verify out/squashfsStore && regd_build inspect --json out/squashfsStore >out/inspected &&
+        nix-store -qR "$toplevel" | wc -l >out/count &&
+        jq -e --argjson count "$(cat out/count)" '.paths == $count or (.paths | length) == $count' out/inspected
+}
+claim 'the store image is the closure of the system, without a fault' holds_closure
+# The text form of the graph, as a derivation without structured attributes has it.
+classic="(import $here/tests/nixos/pkgs.nix { }).runCommand \"classic\" {
+    exportReferencesGraph = [ \"graph\" $(system new).config.system.build.toplevel ];
+    nativeBuildInputs = [ $(system new).config.netboot.regd.package ];
+} \"regd-build squashfs -q --store-dir \$NIX_STORE --graph graph -o \$out\""
+by_text() {
+    nix-build -o out/classic -E "$classic" >out/log 2>&1 && nix-build --no-out-link --check -E "$classic" >>out/log 2>&1 &&
+        cmp out/classic out/squashfsStore && return
+    tail -20 out/log
+    return 1
+}
+claim 'from a graph in text form it is the same image, twice' by_text
+claim 'everything in the tree fits together' regd_build verify out/kexecTree
+tree_has_image() {
+    offset=$(jq '.storeImages[0].offset' out/kexecTree/boot.json) size=$(stat -L -c %s out/squashfsStore)
+    tail -c +$((offset + 1)) out/kexecTree/initrd | head -c "$size" | cmp - out/squashfsStore
+}
+claim "the tree's image is squashfsStore" tree_has_image
+parts() {
+    cmp out/netbootRamdisk/initrd out/kexecTree/initrd && cmp out/kexecTree/initrd out/kexecTree/initrd.gz &&
+        cmp out/netbootIpxeScript/netboot.ipxe out/kexecTree/netboot.ipxe && cmp out/kexecScript out/kexecTree/kexec-boot &&
+        [ -x "$(readlink out/kexecScript)" ] && [ -s out/kexecTree/bzImage ] &&
+        grep -qF "init=$toplevel/init loglevel=4 quote=it's \${cmdline}" out/netbootIpxeScript/netboot.ipxe
+}
+claim 'the other outputs are its parts' parts
+unpacks() {
+    mkdir unpacked && zstd -qdc out/kexecTarball/tarball/nixos-image-test.tar.zst | tar -x -C unpacked &&
+        diff -r unpacked/kexec out/kexecTree/ && [ "$(stat -c %i unpacked/kexec/initrd)" = "$(stat -c %i unpacked/kexec/initrd.gz)" ] &&
+        unpacked/kexec/kexec-boot --help >/dev/null && grep -q '^file system-tarball /' out/kexecTarball/nix-support/hydra-build-products
+}
+text='the tarball unpacks to the tree'
+have zstd "$text" && claim "$text" unpacks
+
+# What is random does not compress: three files of 400 KB beside a system of about 1 MB.
+big='({ pkgs, ... }: {
+    netboot.storeContents = map (seed: pkgs.runCommand "random-${seed}" { } "
+        i=0
+        while [ $i -lt 6250 ]; do echo $i-${seed} | sha256sum | head -c 64; i=$((i + 1)); done > $out
+    ") [ "a" "b" "c" ];
+    netboot.squashfsCompression = "zstd:1";
+    netboot.regd.maxSize = "1500K";
+    netboot.regd.extraFiles."etc/issue" = builtins.toFile "issue" "welcome\n";
+    netboot.regd.baseUrl = "http://boot.example.org";
+    boot.initrd.systemd.enable = true;
+})'
+splits() {
+    make layers squashfsStore "$big" && make layeredTree kexecTree "$big" && ls -l out/layers/ &&
+        [ "$(ls out/layers)" = "nix-store.1.squashfs
+nix-store.squashfs" ] && regd_build verify out/layeredTree &&
+        [ "$(jq '.storeImages | length' out/layeredTree/boot.json)" -eq 2 ] &&
+        grep -q 'kernel http://boot.example.org/bzImage' out/layeredTree/netboot.ipxe
+}
+claim 'maxSize makes several images, and the tree has them all' splits
+has_file() {
+    mkdir ramdisk && size=$(stat -c %s "$toplevel/initrd") && cd ramdisk &&
+        tail -c "+$(((size + 3) / 4 * 4 + 1))" ../out/layeredTree/initrd | cpio --quiet -i && [ "$(cat etc/issue)" = welcome ]
+}
+text='extraFiles are in the ramdisk'
+have cpio "$text" && claim "$text" has_file
+based() {
+    small="{ netboot.squashfsCompression = \"zstd:1\"; boot.initrd.systemd.enable = true;
+        netboot.regd.separateStore = true; netboot.regd.baseImages = [ $(readlink out/squashfsStore) ]; }"
+    make based kexecTree "$small" && make basedRamdisk netbootRamdisk "$small" && regd_build verify out/based &&
+        [ "$(jq -r '.storeImages[1].file' out/based/boot.json)" = nix-store.1.squashfs ] &&
+        cmp out/based/nix-store.1.squashfs out/squashfsStore && cmp out/basedRamdisk/nix-store.1.squashfs out/squashfsStore &&
+        [ "$(stat -c %s out/based/nix-store.squashfs)" -lt 65536 ]
+}
+claim 'baseImages lie below, and with separateStore beside the ramdisk' based
+too_little() {
+    ! make none kexecTree '{ netboot.regd.targetRam = "16M"; }' >out/refused && cat out/refused && grep -q 'regd-build: .*16' out/refused
+}
+claim 'targetRam refuses what does not fit' too_little
+
+finish

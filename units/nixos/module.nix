@@ -1,0 +1,312 @@
+# Netboot and kexec images of a NixOS configuration, made by regd-build and registered at boot by regd.
+#
+# Takes the place of nixpkgs' installer/netboot/netboot.nix, which it disables: the options `netboot.*` and the outputs
+# `system.build.*` are those, and so is what the machine mounts. Everything is taken from one tree (kexecTree), so that its
+# parts fit together; the store image in it is that of squashfsStore, compressed once.
+#
+# Layers   Where the store is more than one image (maxSize, baseImages), how many is known only when they are made, so it is
+#          not fileSystems that mounts them, but the initrd's generator: see regd-initrd-generator(8).
+
+{ config, lib, modulesPath, options, pkgs, ... }:
+
+let
+  inherit (lib) mkIf mkImageMediaOverride mkMerge mkOption optional optionalAttrs optionals types;
+
+  cfg = config.netboot;
+  regd = cfg.regd.package;
+  build = config.system.build;
+  inherit (pkgs.stdenv.hostPlatform) system;
+  hasLayers = cfg.regd.maxSize != null || cfg.regd.baseImages != [ ];
+  hasSystemdInitrd = config.boot.initrd.systemd.enable or false;
+
+  # Newer NixOS prefixes the directories of an overlay for stage 1 and makes them; older only those in `options`.
+  hasOverlayOption = (options.fileSystems.type.getSubOptions [ ]) ? overlay;
+
+  # "zstd -Xcompression-level 19", as mksquashfs is told it, is "zstd:19".
+  compression =
+    let
+      asked = if cfg.squashfsCompression == null then "lz4" else cfg.squashfsCompression;
+      words = builtins.filter (word: word != "") (lib.splitString " " asked);
+      name = if words == [ ] then "" else builtins.head words;
+      level = rest:
+        let option = builtins.head rest;
+        in
+        if rest == [ ] then ""
+        else if option == "-Xhc" && name == "lz4" then ":12" + level (builtins.tail rest)
+        else if builtins.length rest < 2 then unknown option
+        else if option == "-Xcompression-level" && (name == "zstd" || name == "gzip") then
+          ":" + builtins.elemAt rest 1 + level (lib.drop 2 rest)
+        # The dictionary is as large as a block anyway, and the filters are not used.
+        else if (option == "-Xdict-size" || option == "-Xbcj") && name == "xz" then level (lib.drop 2 rest)
+        else unknown option;
+      unknown = option: throw "netboot.squashfsCompression: '${asked}': regd-build has no counterpart of '${option}'";
+    in
+    if name == "" then throw "netboot.squashfsCompression is empty" else name + level (builtins.tail words);
+
+  arguments = lib.escapeShellArgs (
+    [ "--quiet" "--store-dir" builtins.storeDir "--compression" compression ]
+    ++ optionals (cfg.regd.maxSize != null) [ "--max-size" cfg.regd.maxSize ]
+    ++ lib.concatMap (image: [ "--base" "${image}" ]) cfg.regd.baseImages
+  );
+
+  treeArguments = lib.escapeShellArgs (
+    lib.concatMap (path: [ "--add" "${path}" ]) cfg.storeContents
+    ++ optionals (!hasLayers) [ "--reuse" "${build.squashfsStore}" ]
+    ++ optionals (cfg.regd.targetRam != null) [ "--target-ram" cfg.regd.targetRam ]
+    ++ optionals (cfg.regd.baseUrl != null) [ "--base-url" cfg.regd.baseUrl ]
+    ++ optional cfg.regd.separateStore "--separate-store"
+    ++ lib.concatLists (lib.mapAttrsToList (target: source: [ "--file" "${source}:${target}" ]) cfg.regd.extraFiles)
+  );
+
+  # Nix tells the closure, with its hashes, in a file; there is no database in the sandbox. What an artefact names is in it,
+  # so that it can be copied without its closure.
+  make = name: command: pkgs.stdenv.mkDerivation {
+    inherit name;
+    __structuredAttrs = true;
+    unsafeDiscardReferences.out = true;
+    exportReferencesGraph.closure = cfg.storeContents;
+    nativeBuildInputs = [ regd ];
+    buildCommand = ''
+      out=''${outputs[out]}
+      graph=''${NIX_ATTRS_JSON_FILE:-$PWD/.attrs.json}
+      ${command}
+    '';
+  };
+
+  # Some of the tree, where the classic outputs have it.
+  part = name: command: pkgs.runCommand name { tree = build.kexecTree; } command;
+
+  tarballName = if options ? image then config.image.fileName else "nixos-kexec-${system}.tar.zst";
+in
+{
+  disabledModules = [ "installer/netboot/netboot.nix" ];
+
+  imports = optional (builtins.pathExists (modulesPath + "/image/file-options.nix")) (modulesPath + "/image/file-options.nix");
+
+  options.netboot = {
+    squashfsCompression = mkOption {
+      type = types.nullOr types.str;
+      default = "zstd -Xcompression-level 19";
+      example = "zstd:6";
+      description = ''
+        Compression of the Nix store in the image: as mksquashfs is told it, or as regd-build is (name and level).
+        null takes the fastest.
+      '';
+    };
+
+    storeContents = mkOption {
+      type = types.listOf types.package;
+      example = lib.literalExpression or lib.literalExample "[ pkgs.stdenv ]";
+      description = "More store paths for the image, with all that they need.";
+    };
+
+    regd = {
+      package = mkOption {
+        type = types.package;
+        default = pkgs.callPackage ./package.nix { };
+        defaultText = "pkgs.callPackage ./package.nix { }";
+        description = "The package with regd and regd-build.";
+      };
+
+      maxSize = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "3G";
+        description = ''
+          Splits the store into several images of at most so many bytes. A ramdisk cannot hold one of 4 GiB.
+        '';
+      };
+
+      baseImages = mkOption {
+        type = types.listOf types.path;
+        default = [ ];
+        description = "Store images that lie below this one, the upper one first; what they hold is not in it.";
+      };
+
+      separateStore = mkOption {
+        type = types.bool;
+        default = false;
+        description = "Leaves the store images beside the ramdisk, as files of their own.";
+      };
+
+      targetRam = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "4G";
+        description = "Refuses to make what does not boot on a machine with so much memory.";
+      };
+
+      baseUrl = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "http://boot.example.org/tree";
+        description = "Where netboot.ipxe loads from; by default from beside itself.";
+      };
+
+      extraFiles = mkOption {
+        type = types.attrsOf types.path;
+        default = { };
+        example = lib.literalExpression or lib.literalExample ''{ "etc/motd" = ./motd; }'';
+        description = "Files for the root of the ramdisk, by their paths there. Whoever can load it can read them.";
+      };
+
+      overlaySize = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "80%";
+        description = "How much can be written to the store; by default half of the memory.";
+      };
+
+      setProfile = mkOption {
+        type = types.enum [ "missing" "always" ];
+        default = "missing";
+        description = "Whether the system profile is set at every boot, or where it is missing or leads nowhere.";
+      };
+    };
+  };
+
+  config = mkMerge [{
+    assertions = [{
+      assertion = !hasLayers || hasSystemdInitrd;
+      message = "netboot.regd.maxSize and baseImages make several layers, which need boot.initrd.systemd.enable.";
+    }];
+
+    # A menu of boot entries is of no use here, and would refer to what is made of it.
+    boot.loader.grub.enable = false;
+    boot.loader.timeout = 10;
+
+    # What other modules expect to be there.
+    environment.systemPackages = [ pkgs.grub2_efi regd ]
+      ++ optionals (system != "aarch64-linux") [ pkgs.grub2 pkgs.syslinux ];
+
+    fileSystems = mkMerge [
+      {
+        "/" = mkImageMediaOverride {
+          fsType = "tmpfs";
+          options = [ "mode=0755" ];
+        };
+      }
+      (mkIf (!hasLayers) {
+        # Relative, because stage 1 puts something before names that it takes for devices.
+        "/nix/.ro-store" = mkImageMediaOverride {
+          fsType = "squashfs";
+          device = "../nix-store.squashfs";
+          options = [ "loop" ]
+            ++ optional (lib.versionAtLeast config.boot.kernelPackages.kernel.version "6.2") "threads=multi";
+          neededForBoot = true;
+        };
+        "/nix/.rw-store" = mkImageMediaOverride {
+          fsType = "tmpfs";
+          options = [ "mode=0755" ] ++ optional (cfg.regd.overlaySize != null) "size=${cfg.regd.overlaySize}";
+          neededForBoot = true;
+        };
+        "/nix/store" = mkImageMediaOverride (
+          if hasOverlayOption then {
+            overlay = {
+              lowerdir = [ "/nix/.ro-store" ];
+              upperdir = "/nix/.rw-store/store";
+              workdir = "/nix/.rw-store/work";
+            };
+            neededForBoot = true;
+          } else {
+            fsType = "overlay";
+            device = "overlay";
+            options = [
+              "lowerdir=/nix/.ro-store"
+              "upperdir=/nix/.rw-store/store"
+              "workdir=/nix/.rw-store/work"
+            ];
+            depends = [ "/nix/.ro-store" "/nix/.rw-store/store" "/nix/.rw-store/work" ];
+          }
+        );
+      })
+    ];
+
+    boot.initrd = {
+      availableKernelModules = [ "squashfs" "overlay" ];
+      kernelModules = [ "loop" "overlay" ];
+    } // optionalAttrs (options.boot.initrd ? systemd) {
+      systemd.contents = mkIf hasLayers {
+        "/etc/systemd/system-generators/regd-initrd-generator".source =
+          "${regd}/lib/systemd/system-generators/regd-initrd-generator";
+      };
+    };
+    boot.kernelParams = mkIf (hasLayers && cfg.regd.overlaySize != null) [ "regd.overlay-size=${cfg.regd.overlaySize}" ];
+
+    # The unit is the package's; NixOS does not heed its [Install].
+    systemd.packages = [ regd ];
+    systemd.services.regd = {
+      wantedBy = [ "sysinit.target" ];
+      restartIfChanged = false;
+      serviceConfig = mkIf (cfg.regd.setProfile == "always") {
+        ExecStart = [ "" "${regd}/bin/regd boot --set-profile=always" ];
+      };
+    };
+
+    # A password for root from the kernel's command line, if root has an empty one: for installers of machines without a
+    # screen.
+    boot.postBootCommands = ''
+      read -r -a words < /proc/cmdline
+      for word in "''${words[@]}"; do
+        case $word in
+          live.nixos.password*=*) ;;
+          *) continue ;;
+        esac
+        ${pkgs.gnugrep}/bin/grep -q '^root::' /etc/shadow || break
+        case $word in
+          live.nixos.passwordHash=*) ${pkgs.shadow}/bin/usermod -p "''${word#*=}" root ;;
+          live.nixos.password=*) printf 'root:%s\n' "''${word#*=}" | ${pkgs.shadow}/bin/chpasswd ;;
+        esac
+      done
+    '';
+
+    netboot.storeContents = [ build.toplevel ];
+
+    # One file, or with maxSize a directory of them.
+    system.build.squashfsStore = make "nix-store.squashfs" (
+      if cfg.regd.maxSize == null then
+        ''regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out"''
+      else ''
+        mkdir "$out"
+        regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out/nix-store.squashfs"
+      ''
+    );
+
+    system.build.kexecTree = make "kexec-tree" ''
+      regd-build tree ${arguments} ${treeArguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out" ${build.toplevel}
+    '';
+
+    # The ramdisk, and with separateStore the images that are loaded behind it.
+    system.build.netbootRamdisk = part "netboot-ramdisk" ''
+      mkdir "$out"
+      for file in "$tree"/initrd "$tree"/nix-store.*; do
+        [ ! -e "$file" ] || ln -s "$file" "$out/"
+      done
+    '';
+
+    system.build.netbootIpxeScript = part "netboot.ipxe" ''
+      mkdir "$out"
+      ln -s "$tree/netboot.ipxe" "$out/"
+    '';
+
+    system.build.kexecScript = part "kexec-boot" ''
+      cp "$tree/kexec-boot" "$out"
+    '';
+
+    # A store keeps no hard links; in the tarball the ramdisk's two names are one file again.
+    system.build.kexecTarball = part "kexec-tarball" ''
+      cp -r "$tree" kexec
+      chmod -R u+w kexec
+      ln -f kexec/initrd kexec/initrd.gz
+      mkdir -p "$out/tarball" "$out/nix-support"
+      tar --create --sort=name --format=gnu --mtime=@1 --owner=0 --group=0 --numeric-owner --mode=u+w kexec |
+        ${pkgs.zstd.bin or pkgs.zstd}/bin/zstd -q -3 > "$out/tarball/${tarballName}"
+      echo "file system-tarball $out/tarball/${tarballName}" > "$out/nix-support/hydra-build-products"
+    '';
+  } (optionalAttrs (options ? image) {
+    image.extension = "tar.zst";
+    image.filePath = "tarball/${config.image.fileName}";
+    system.nixos.tags = [ "kexec" ];
+    system.build.image = build.kexecTarball;
+  })];
+}
