@@ -1,5 +1,6 @@
 #include "schema/store_file.h"
 
+#include "schema/base/cpu.h"
 #include "schema/sqlite_file.h"
 #include "schema/store_sql.h"
 
@@ -9,138 +10,151 @@
 /* What keeps a row or an entry within a page (see sqlite_file.h): two paths, a hash, and these. */
 enum { STORE_DIR_MAX = 256, DETAILS_MAX = 2400 };
 
-static void start(struct sqlite_file *file, bool is_table)
-{
-    if (is_table)
-        sqlite_file_table(file);
-    else
-        sqlite_file_index(file);
-}
-
-static struct str path_text(const struct store_rows *rows, struct str base,
-                            struct store_rows_path *path)
-{
-    store_rows_format_path(rows->store, base, path);
-    return (struct str){ path->text, (size_t)path->length };
-}
-
-static uint32_t write_paths(const struct store_rows *rows, struct sqlite_file *file)
-{
-    sqlite_file_table(file);
-    for (size_t i = 0; i < rows->new_count; i++) {
-        const struct path_info *info = &rows->list->items[rows->new_paths[i]];
-        struct store_rows_path path, deriver;
-        char hash[STORE_ROWS_HASH_LENGTH];
-        struct sqlite_value values[9] = {
-            [1] = sqlite_text(path_text(rows, info->base, &path)),
-            [2] = sqlite_text((struct str){ hash, sizeof hash }),
-            [3] = sqlite_number(rows->now_seconds),
-        };
-        store_rows_format_hash(&info->nar_hash, hash);
-        if (info->deriver.len > 0)
-            values[4] = sqlite_text(path_text(rows, info->deriver, &deriver));
-        if (info->nar_size_bytes > 0)
-            values[5] = sqlite_number((int64_t)info->nar_size_bytes);
-        if (info->is_ultimate)
-            values[6] = sqlite_number(1);
-        if (info->signatures.len > 0)
-            values[7] = sqlite_text(info->signatures);
-        if (info->content_address.len > 0)
-            values[8] = sqlite_text(info->content_address);
-        sqlite_file_row(file, (int64_t)i + 1, values, 9);
-    }
-    return sqlite_file_end(file);
-}
-
-static uint32_t write_path_index(const struct store_rows *rows, struct sqlite_file *file)
-{
-    sqlite_file_index(file);
-    for (size_t i = 0; i < rows->new_count; i++) {
-        struct store_rows_path path;
-        struct str base = rows->list->items[rows->new_paths[i]].base;
-        struct sqlite_value values[] = { sqlite_text(path_text(rows, base, &path)),
-                                         sqlite_number((int64_t)i + 1) };
-        sqlite_file_entry(file, values, 2);
-    }
-    return sqlite_file_end(file);
-}
-
-static uint32_t write_sequence(const struct store_rows *rows, struct sqlite_file *file)
-{
-    struct sqlite_value values[] = { sqlite_text(STR("ValidPaths")),
-                                     sqlite_number((int64_t)rows->new_count) };
-    sqlite_file_table(file);
-    if (rows->new_count > 0)
-        sqlite_file_row(file, 1, values, 2);
-    return sqlite_file_end(file);
-}
-
-/* The rows of Refs, or the entries of its key, which have the rowid behind. */
-static uint32_t write_references(const struct store_rows *rows, struct sqlite_file *file,
-                                 bool is_table)
-{
-    int64_t rowid = 0;
-    start(file, is_table);
-    for (size_t i = 0; i < rows->new_count; i++) {
-        const struct path_info *info = &rows->list->items[rows->new_paths[i]];
-        for (size_t j = 0; j < info->reference_count; j++) {
-            int64_t numbers[] = { (int64_t)i + 1, rows->ids[info->references[j]], ++rowid };
-            sqlite_file_numbers(file, rowid, numbers, is_table ? 2 : 3);
-        }
-    }
-    return sqlite_file_end(file);
-}
-
-/* Ordered by reference, then by rowid: a counting sort, by the index of the reference. */
-static uint32_t write_reference_index(const struct store_rows *rows, struct sqlite_file *file,
-                                      struct arena scratch)
-{
-    const struct path_list *list = rows->list;
-    uint32_t *ends = arena_new(&scratch, uint32_t, list->count + 1);
-    uint32_t total = 0, rowid = 0;
-    for (size_t i = 0; i < rows->new_count; i++) {
-        const struct path_info *info = &list->items[rows->new_paths[i]];
-        for (size_t j = 0; j < info->reference_count; j++)
-            ends[info->references[j] + 1]++;
-    }
-    for (size_t i = 0; i <= list->count; i++)
-        ends[i] = total += ends[i];
-    uint32_t *rowids = arena_room(&scratch, total * sizeof *rowids);
-    for (size_t i = 0; i < rows->new_count; i++) {
-        const struct path_info *info = &list->items[rows->new_paths[i]];
-        for (size_t j = 0; j < info->reference_count; j++)
-            rowids[ends[info->references[j]]++] = ++rowid;
-    }
-    sqlite_file_index(file);
-    for (size_t i = 0, next = 0; i < list->count; i++)
-        for (; next < ends[i]; next++)
-            sqlite_file_numbers(file, 0, (int64_t[]){ rows->ids[i], rowids[next] }, 2);
-    return sqlite_file_end(file);
-}
-
-static uint32_t write_outputs(const struct store_rows *rows, struct sqlite_file *file,
-                              bool is_table)
-{
-    start(file, is_table);
-    for (size_t i = 0; i < rows->output_count; i++) {
-        const struct output_row *output = &rows->outputs[i];
-        struct sqlite_value values[3] = { sqlite_number(output->derivation),
-                                          sqlite_text(output->name),
-                                          is_table ? sqlite_text(output->path)
-                                                   : sqlite_number((int64_t)i + 1) };
-        if (is_table)
-            sqlite_file_row(file, (int64_t)i + 1, values, 3);
-        else
-            sqlite_file_entry(file, values, 3);
-    }
-    return sqlite_file_end(file);
-}
+/* What the trees are filled from. */
+struct filling {
+    const struct store_rows *rows;
+    struct str prefix;       /* of paths: the store directory and '/' */
+    uint32_t *ends, *rowids; /* of Refs by reference: where each one's end, and they, ascending */
+    struct output_key *keys; /* of DerivationOutputs by path */
+};
 
 /* An output's path and rowid. */
 struct output_key {
     struct str path;
     int64_t rowid;
 };
+
+static const struct path_info *new_path(const struct filling *filling, size_t i)
+{
+    return &filling->rows->list->items[filling->rows->new_paths[i]];
+}
+
+static struct sqlite_value text_of(struct str text)
+{
+    return sqlite_text((struct str){ 0 }, text);
+}
+
+static void fill_paths(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    for (size_t i = 0; i < filling->rows->new_count; i++) {
+        const struct path_info *info = new_path(filling, i);
+        char hash[STORE_ROWS_HASH_LENGTH];
+        struct sqlite_value values[9] = {
+            [1] = sqlite_text(filling->prefix, info->base),
+            [2] = text_of((struct str){ hash, sizeof hash }),
+            [3] = sqlite_number(filling->rows->now_seconds),
+        };
+        store_rows_format_hash(&info->nar_hash, hash);
+        if (info->deriver.len > 0)
+            values[4] = sqlite_text(filling->prefix, info->deriver);
+        if (info->nar_size_bytes > 0)
+            values[5] = sqlite_number((int64_t)info->nar_size_bytes);
+        if (info->is_ultimate)
+            values[6] = sqlite_number(1);
+        if (info->signatures.len > 0)
+            values[7] = text_of(info->signatures);
+        if (info->content_address.len > 0)
+            values[8] = text_of(info->content_address);
+        sqlite_tree_row(tree, (int64_t)i + 1, values, 9);
+    }
+}
+
+static void fill_path_key(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    for (size_t i = 0; i < filling->rows->new_count; i++) {
+        struct sqlite_value values[] = { sqlite_text(filling->prefix, new_path(filling, i)->base),
+                                         sqlite_number((int64_t)i + 1) };
+        sqlite_tree_entry(tree, values, 2);
+    }
+}
+
+static void fill_sequence(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    struct sqlite_value values[] = { text_of(STR("ValidPaths")),
+                                     sqlite_number((int64_t)filling->rows->new_count) };
+    if (filling->rows->new_count > 0)
+        sqlite_tree_row(tree, 1, values, 2);
+}
+
+/* The rows of Refs, or the entries of its key, which have the rowid behind. */
+static void add_references(const struct filling *filling, struct sqlite_tree *tree, size_t columns)
+{
+    int64_t rowid = 0;
+    for (size_t i = 0; i < filling->rows->new_count; i++) {
+        const struct path_info *info = new_path(filling, i);
+        for (size_t j = 0; j < info->reference_count; j++) {
+            int64_t reference = filling->rows->ids[info->references[j]];
+            int64_t numbers[] = { (int64_t)i + 1, reference, ++rowid };
+            sqlite_tree_numbers(tree, rowid, numbers, columns);
+        }
+    }
+}
+
+static void fill_references(const void *context, struct sqlite_tree *tree)
+{
+    add_references(context, tree, 2);
+}
+
+static void fill_reference_key(const void *context, struct sqlite_tree *tree)
+{
+    add_references(context, tree, 3);
+}
+
+/* Orders Refs by reference, then by rowid: a counting sort, by the index of the reference. `ends`
+ * starts all zero. */
+static void sort_references(const void *context)
+{
+    const struct filling *filling = context;
+    uint32_t *ends = filling->ends;
+    uint32_t total = 0, rowid = 0;
+    for (size_t i = 0; i < filling->rows->new_count; i++) {
+        const struct path_info *info = new_path(filling, i);
+        for (size_t j = 0; j < info->reference_count; j++)
+            ends[info->references[j] + 1]++;
+    }
+    for (size_t i = 0; i <= filling->rows->list->count; i++)
+        ends[i] = total += ends[i];
+    for (size_t i = 0; i < filling->rows->new_count; i++) {
+        const struct path_info *info = new_path(filling, i);
+        for (size_t j = 0; j < info->reference_count; j++)
+            filling->rowids[ends[info->references[j]]++] = ++rowid;
+    }
+}
+
+static void fill_reference_index(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    for (size_t i = 0, next = 0; i < filling->rows->list->count; i++)
+        for (; next < filling->ends[i]; next++) {
+            int64_t numbers[] = { filling->rows->ids[i], filling->rowids[next] };
+            sqlite_tree_numbers(tree, 0, numbers, 2);
+        }
+}
+
+static void fill_outputs(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    for (size_t i = 0; i < filling->rows->output_count; i++) {
+        const struct output_row *output = &filling->rows->outputs[i];
+        struct sqlite_value values[] = { sqlite_number(output->derivation), text_of(output->name),
+                                         text_of(output->path) };
+        sqlite_tree_row(tree, (int64_t)i + 1, values, 3);
+    }
+}
+
+static void fill_output_key(const void *context, struct sqlite_tree *tree)
+{
+    const struct filling *filling = context;
+    for (size_t i = 0; i < filling->rows->output_count; i++) {
+        const struct output_row *output = &filling->rows->outputs[i];
+        struct sqlite_value values[] = { sqlite_number(output->derivation), text_of(output->name),
+                                         sqlite_number((int64_t)i + 1) };
+        sqlite_tree_entry(tree, values, 3);
+    }
+}
 
 static int compare_keys(const void *left, const void *right)
 {
@@ -149,61 +163,100 @@ static int compare_keys(const void *left, const void *right)
     return order ? order : (a->rowid > b->rowid) - (a->rowid < b->rowid);
 }
 
-static uint32_t write_output_index(const struct store_rows *rows, struct sqlite_file *file,
-                                   struct arena scratch)
+static struct output_key *sort_outputs(const struct store_rows *rows, struct arena *arena)
 {
-    struct output_key *keys = arena_new(&scratch, struct output_key, rows->output_count);
+    struct output_key *keys = arena_new(arena, struct output_key, rows->output_count);
     for (size_t i = 0; i < rows->output_count; i++)
         keys[i] = (struct output_key){ rows->outputs[i].path, (int64_t)i + 1 };
     if (rows->output_count)
         qsort(keys, rows->output_count, sizeof *keys, compare_keys);
-    sqlite_file_index(file);
-    for (size_t i = 0; i < rows->output_count; i++) {
-        struct sqlite_value values[] = { sqlite_text(keys[i].path), sqlite_number(keys[i].rowid) };
-        sqlite_file_entry(file, values, 2);
-    }
-    return sqlite_file_end(file);
+    return keys;
 }
 
-static uint32_t write_migrations(struct sqlite_file *file, bool is_table)
+static void fill_output_index(const void *context, struct sqlite_tree *tree)
 {
-    struct sqlite_value values[] = { sqlite_text(STR(STORE_SQL_MIGRATION)), sqlite_number(1) };
-    start(file, is_table);
-    if (is_table)
-        sqlite_file_row(file, 1, values, 1);
-    else
-        sqlite_file_entry(file, values, 2);
-    return sqlite_file_end(file);
+    const struct filling *filling = context;
+    for (size_t i = 0; i < filling->rows->output_count; i++) {
+        struct sqlite_value values[] = { text_of(filling->keys[i].path),
+                                         sqlite_number(filling->keys[i].rowid) };
+        sqlite_tree_entry(tree, values, 2);
+    }
 }
 
-enum { PATHS, SEQUENCE, REFERENCES, OUTPUTS, MIGRATIONS, TABLE_COUNT };
+static void fill_migrations(const void *context, struct sqlite_tree *tree)
+{
+    (void)context;
+    struct sqlite_value value = text_of(STR(STORE_SQL_MIGRATION));
+    sqlite_tree_row(tree, 1, &value, 1);
+}
 
-/* Where the tables and the indexes that their keys make are. */
-struct roots {
-    struct {
-        const char *name;
-        uint32_t table, key; /* key 0: it has none */
-    } tables[TABLE_COUNT];
-    uint32_t reference_index, output_index;
+static void fill_migration_key(const void *context, struct sqlite_tree *tree)
+{
+    (void)context;
+    struct sqlite_value values[] = { text_of(STR(STORE_SQL_MIGRATION)), sqlite_number(1) };
+    sqlite_tree_entry(tree, values, 2);
+}
+
+/* In the order in which they stand in the file. */
+enum {
+    PATHS,
+    PATH_KEY,
+    SEQUENCE,
+    REFERENCES,
+    REFERENCE_KEY,
+    REFERENCE_INDEX,
+    OUTPUTS,
+    OUTPUT_KEY,
+    OUTPUT_INDEX,
+    MIGRATIONS,
+    MIGRATION_KEY,
+    TREE_COUNT,
+    NO_TREE = TREE_COUNT,
 };
 
-static void add_table_schema(struct sqlite_file *file, const struct roots *roots, struct str name,
+static const struct sqlite_content trees[TREE_COUNT] = {
+    [PATHS] = { true, fill_paths, NULL },
+    [PATH_KEY] = { false, fill_path_key, NULL },
+    [SEQUENCE] = { true, fill_sequence, NULL },
+    [REFERENCES] = { true, fill_references, NULL },
+    [REFERENCE_KEY] = { false, fill_reference_key, NULL },
+    [REFERENCE_INDEX] = { false, fill_reference_index, sort_references },
+    [OUTPUTS] = { true, fill_outputs, NULL },
+    [OUTPUT_KEY] = { false, fill_output_key, NULL },
+    [OUTPUT_INDEX] = { false, fill_output_index, NULL },
+    [MIGRATIONS] = { true, fill_migrations, NULL },
+    [MIGRATION_KEY] = { false, fill_migration_key, NULL },
+};
+
+/* The trees of the tables and of the indexes that their keys make. */
+static const struct {
+    const char *name;
+    size_t table, key;
+} tables[] = {
+    { "ValidPaths", PATHS, PATH_KEY },
+    { "sqlite_sequence", SEQUENCE, NO_TREE },
+    { "Refs", REFERENCES, REFERENCE_KEY },
+    { "DerivationOutputs", OUTPUTS, OUTPUT_KEY },
+    { "SchemaMigrations", MIGRATIONS, MIGRATION_KEY },
+};
+
+static void add_table_schema(struct sqlite_file *file, const uint32_t *roots, struct str name,
                              struct str sql)
 {
     char key[64];
-    for (size_t i = 0; i < TABLE_COUNT; i++) {
-        if (!str_equal(name, str_from(roots->tables[i].name)))
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (!str_equal(name, str_from(tables[i].name)))
             continue;
-        sqlite_file_schema(file, STR("table"), name, name, roots->tables[i].table, sql);
-        if (!roots->tables[i].key)
+        sqlite_file_schema(file, STR("table"), name, name, roots[tables[i].table], sql);
+        if (tables[i].key == NO_TREE)
             return;
-        snprintf(key, sizeof key, "sqlite_autoindex_%s_1", roots->tables[i].name);
-        sqlite_file_schema(file, STR("index"), str_from(key), name, roots->tables[i].key,
+        snprintf(key, sizeof key, "sqlite_autoindex_%s_1", tables[i].name);
+        sqlite_file_schema(file, STR("index"), str_from(key), name, roots[tables[i].key],
                            (struct str){ 0 });
     }
 }
 
-static void add_statement(struct sqlite_file *file, const struct roots *roots,
+static void add_statement(struct sqlite_file *file, const uint32_t *roots,
                           const struct store_sql_statement *statement)
 {
     char text[1024];
@@ -221,13 +274,13 @@ static void add_statement(struct sqlite_file *file, const struct roots *roots,
     }
     bool is_trigger = str_equal(statement->type, STR("trigger"));
     uint32_t root =
-        str_equal(statement->table, STR("Refs")) ? roots->reference_index : roots->output_index;
+        roots[str_equal(statement->table, STR("Refs")) ? REFERENCE_INDEX : OUTPUT_INDEX];
     sqlite_file_schema(file, statement->type, statement->name, statement->table,
                        is_trigger ? 0 : root, sql);
 }
 
 /* The schema, in the order in which the statements stand. */
-static void write_schema(struct sqlite_file *file, const struct roots *roots)
+static void write_schema(struct sqlite_file *file, const uint32_t *roots)
 {
     struct store_sql_statement statement;
     struct str texts[] = { str_from(store_sql), str_from(store_index_sql) };
@@ -249,31 +302,38 @@ bool store_file_fits(const struct store_rows *rows)
     return fits;
 }
 
+static size_t count_references(const struct store_rows *rows)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rows->new_count; i++)
+        count += rows->list->items[rows->new_paths[i]].reference_count;
+    return count;
+}
+
+/* Threads are worth starting from some thousand rows on. */
+static unsigned jobs_for(const struct store_rows *rows)
+{
+    enum { ROWS_LEAST = 500 };
+    unsigned cpus = cpu_count();
+    return rows->new_count < ROWS_LEAST ? 1 : cpus < TREE_COUNT ? cpus : TREE_COUNT;
+}
+
 bool store_file_write(const struct store_rows *rows, int fd, struct arena scratch,
                       struct error *error)
 {
     assert(store_file_fits(rows));
-    struct sqlite_file *file = sqlite_file_start(fd, &scratch, error);
-    struct roots roots = {
-        .tables = {
-            [PATHS] = { .name = "ValidPaths" },
-            [SEQUENCE] = { .name = "sqlite_sequence" },
-            [REFERENCES] = { .name = "Refs" },
-            [OUTPUTS] = { .name = "DerivationOutputs" },
-            [MIGRATIONS] = { .name = "SchemaMigrations" },
-        },
+    uint32_t roots[TREE_COUNT];
+    struct sqlite_file *file = sqlite_file_start(fd, &scratch);
+    struct filling filling = {
+        .rows = rows,
+        .prefix = arena_format(&scratch, "%.*s/", STR_ARG(rows->store->store_dir)),
+        .ends = arena_new(&scratch, uint32_t, rows->list->count + 1),
+        .rowids = arena_room(&scratch, count_references(rows) * sizeof *filling.rowids),
+        .keys = sort_outputs(rows, &scratch),
     };
-    roots.tables[PATHS].table = write_paths(rows, file);
-    roots.tables[PATHS].key = write_path_index(rows, file);
-    roots.tables[SEQUENCE].table = write_sequence(rows, file);
-    roots.tables[REFERENCES].table = write_references(rows, file, true);
-    roots.tables[REFERENCES].key = write_references(rows, file, false);
-    roots.reference_index = write_reference_index(rows, file, scratch);
-    roots.tables[OUTPUTS].table = write_outputs(rows, file, true);
-    roots.tables[OUTPUTS].key = write_outputs(rows, file, false);
-    roots.output_index = write_output_index(rows, file, scratch);
-    roots.tables[MIGRATIONS].table = write_migrations(file, true);
-    roots.tables[MIGRATIONS].key = write_migrations(file, false);
-    write_schema(file, &roots);
-    return sqlite_file_finish(file);
+    struct sqlite_contents contents = { trees, TREE_COUNT, &filling };
+    if (!sqlite_file_trees(file, &contents, jobs_for(rows), roots, error))
+        return false;
+    write_schema(file, roots);
+    return sqlite_file_finish(file, error);
 }
