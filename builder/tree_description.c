@@ -7,7 +7,6 @@
 #include "schema/digest.h"
 #include "schema/store_path.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { VERSION = 1, RAMDISKS_MAX = 4096 };
@@ -112,7 +111,7 @@ static bool read_number(const cJSON *object, const char *key, uint64_t *ret_numb
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
     double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
-    if (!(number >= 0 && number < 0x1p53 && number == floor(number)))
+    if (!(number >= 0 && number < 0x1p53 && (double)(uint64_t)number == number))
         return json_wrong(key, "a number of bytes", error);
     *ret_number = (uint64_t)number;
     return true;

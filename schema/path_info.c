@@ -1,11 +1,45 @@
 #include "schema/path_info.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct path_info *path_list_add(struct path_list *list, struct arena *arena)
 {
     list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
-    return &list->items[list->count++];
+    struct path_info *item = &list->items[list->count++];
+    *item = (struct path_info){ 0 };
+    return item;
+}
+
+void path_list_reserve(struct path_list *list, size_t count, struct arena *arena)
+{
+    if (count <= list->capacity)
+        return;
+    struct path_info *items = arena_room(arena, count * sizeof *items);
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    list->items = items;
+    list->capacity = count;
+}
+
+void path_list_append(struct path_list *list, struct path_list *other, struct arena scratch,
+                      struct arena *arena)
+{
+    size_t name_count = other->names.count;
+    uint32_t *numbers = arena_room(&scratch, name_count * sizeof *numbers);
+    name_table_find_all(&list->names, other->names.names, name_count, numbers);
+    for (size_t i = 0; i < name_count; i++)
+        if (numbers[i] == NAME_NONE)
+            numbers[i] = name_table_add(&list->names, other->names.names[i], arena);
+    path_list_reserve(list, list->count + other->count, arena);
+    for (size_t i = 0; i < other->count; i++) {
+        struct path_info *item = &list->items[list->count++];
+        *item = other->items[i];
+        item->name = numbers[item->name];
+        item->base = list->names.names[item->name];
+        for (size_t j = 0; j < item->reference_count; j++)
+            item->references[j] = numbers[item->references[j]];
+    }
 }
 
 static int compare_names(const void *left, const void *right)

@@ -36,6 +36,14 @@ struct path_list {
 /* Adds an item, all zero, to the end and returns it; valid until the next call. */
 struct path_info *path_list_add(struct path_list *list, struct arena *arena);
 
+/* Makes room for so many items in all; the room is not touched yet. */
+void path_list_reserve(struct path_list *list, size_t count, struct arena *arena);
+
+/* Adds the items of another list, which is then of no use, and its names: the same as if they had
+ * been added one by one. The items' strings and references stay where they are. */
+void path_list_append(struct path_list *list, struct path_list *other, struct arena scratch,
+                      struct arena *arena);
+
 /* Gives the list the form in which Nix holds it: ascending by base name, of several items of one
  * path only the last; the references of each ascending by base name, each once.
  *

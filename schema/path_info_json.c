@@ -5,7 +5,6 @@
 #include "schema/content_address.h"
 #include "schema/store_path.h"
 
-#include <math.h>
 #include <string.h>
 
 /* How paths are spelled in a description. */
@@ -65,7 +64,7 @@ static bool read_size(const struct reader *reader, const cJSON *entry, struct pa
     if (!size || cJSON_IsNull(size))
         return true;
     double number = cJSON_GetNumberValue(size);
-    if (!(number >= 0 && number < 0x1p63 && number == floor(number)))
+    if (!(number >= 0 && number < 0x1p63 && (double)(uint64_t)number == number))
         return json_wrong("narSize", "a number of bytes", reader->error);
     info->nar_size_bytes = (uint64_t)number;
     return true;

@@ -20,12 +20,12 @@ static bool is_manifest(const struct record_reader *reader, struct str text)
 
 static bool take_record(struct record_reader *reader)
 {
-    struct path_info info = { 0 };
-    if (!record_reader_path(reader, &info.name))
+    struct path_info *item;
+    if (!record_reader_path(reader, &item))
         return false;
     struct str rest = reader->rest;
-    if (record_reader_deriver(reader, &info.deriver))
-        return record_reader_references(reader, &info) && record_reader_add(reader, &info);
+    if (record_reader_deriver(reader, &item->deriver))
+        return record_reader_references(reader, item);
     if (!is_manifest(reader, rest))
         return false;
     return error_set(reader->error, "line 2: a hash where the deriver is expected: this is a "
@@ -106,9 +106,11 @@ static bool parse_text(struct str text, struct str store_dir, struct arena *aren
                        struct path_list *list, struct error *error)
 {
     struct record_reader reader = record_reader_of_text(text, store_dir, arena, list, error);
-    while (record_reader_more(&reader))
-        if (!take_record(&reader))
-            return false;
+    bool complete = true;
+    while (complete && record_reader_more(&reader))
+        complete = take_record(&reader);
+    if (!record_reader_end(&reader, complete))
+        return false;
     struct arena scratch = *arena;
     uint32_t *first = arena_room(&scratch, list->names.count * sizeof *first);
     if (!check_repetitions(list, first, scratch, error) || !check_closed(list, first, error))

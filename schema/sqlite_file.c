@@ -28,8 +28,8 @@ struct writing {
     const struct sqlite_contents *contents;
     struct sqlite_tree **writers; /* one for each thread */
     struct sqlite_tree_place places[SQLITE_TREES_MAX];
-    uint32_t first_pages[SQLITE_TREES_MAX + 1]; /* measured: only how many pages each has */
-    uint32_t order[SQLITE_TREES_MAX];           /* the largest first */
+    uint32_t first_pages[SQLITE_TREES_MAX];
+    uint32_t order[SQLITE_TREES_MAX]; /* the largest first */
 };
 
 struct sqlite_file *sqlite_file_start(int fd, struct arena *arena)
@@ -78,45 +78,46 @@ static int compare_sizes(const void *left, const void *right, void *context)
     return (a < b) - (a > b);
 }
 
-/* Where each tree begins, once all are measured. */
+/* Where each tree begins, once all but the last are measured. That one is taken for the largest. */
 static void place_trees(struct writing *writing)
 {
+    size_t last = writing->contents->count - 1;
     uint32_t next = FIRST_PAGE;
-    for (size_t i = 0; i < writing->contents->count; i++) {
+    for (size_t i = 0; i < last; i++) {
         uint32_t end = next + writing->places[i].next_page - (SQLITE_LOCK_PAGE + 1);
         writing->first_pages[i] = next;
         writing->order[i] = (uint32_t)i;
         next = end + (next <= SQLITE_LOCK_PAGE && end > SQLITE_LOCK_PAGE);
     }
-    writing->first_pages[writing->contents->count] = next;
-    qsort_r(writing->order, writing->contents->count, sizeof *writing->order, compare_sizes,
-            writing->places);
+    writing->first_pages[last] = next;
+    writing->order[last] = (uint32_t)last;
+    writing->places[last].next_page = UINT32_MAX;
+    qsort_r(writing->order, last + 1, sizeof *writing->order, compare_sizes, writing->places);
 }
 
 /* One behind the other, where the one before ends. */
 static bool write_in_turn(struct writing *writing, struct error *error)
 {
     const struct sqlite_contents *contents = writing->contents;
-    writing->first_pages[0] = FIRST_PAGE;
     for (size_t i = 0; i < contents->count; i++) {
+        writing->first_pages[i] = i ? writing->places[i - 1].next_page : FIRST_PAGE;
         if (contents->trees[i].prepare)
             contents->trees[i].prepare(contents->context);
         if (!write_tree(writing, 0, i, error))
             return false;
-        writing->first_pages[i + 1] = writing->places[i].next_page;
     }
     return true;
 }
 
 static bool write_together(struct writing *writing, unsigned jobs, struct error *error)
 {
-    size_t count = writing->contents->count;
-    if (!parallel_run(jobs, count, measure_task, writing, error))
+    size_t last = writing->contents->count - 1;
+    if (!parallel_run(jobs, last, measure_task, writing, error))
         return false;
     place_trees(writing);
-    if (!parallel_run(jobs, count, write_task, writing, error))
+    if (!parallel_run(jobs, last + 1, write_task, writing, error))
         return false;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < last; i++)
         assert(writing->places[i].next_page == writing->first_pages[i + 1]);
     return true;
 }
@@ -131,13 +132,14 @@ bool sqlite_file_trees(struct sqlite_file *file, const struct sqlite_contents *c
         .contents = contents,
         .writers = arena_room(&scratch, jobs * sizeof *writing.writers),
     };
+    assert(contents->count > 0 && !contents->trees[contents->count - 1].prepare);
     for (unsigned i = 0; i < jobs; i++)
         writing.writers[i] = sqlite_tree_new(&scratch);
     if (jobs == 1 ? !write_in_turn(&writing, error) : !write_together(&writing, jobs, error))
         return false;
     for (size_t i = 0; i < contents->count; i++)
         ret_roots[i] = writing.places[i].root;
-    file->page_count = writing.first_pages[contents->count] - 1;
+    file->page_count = writing.places[contents->count - 1].next_page - 1;
     return true;
 }
 

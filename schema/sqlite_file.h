@@ -7,8 +7,8 @@
  *          WAL as Nix keeps it. Page 1 holds the header and the schema; it is written last. The
  *          trees (sqlite_tree.h) follow one behind the other, in the order in which they are listed.
  * Order    start; the trees; the schema, in one page; finish.
- * Threads  With several, all trees are measured first, to know where each begins, and then written
- *          at the same time. The bytes are the same for any number.
+ * Threads  With several, all trees but the last are measured first, to know where each begins, and
+ *          then written at the same time. The bytes are the same for any number.
  * Source   The SQLite project, "Database File Format" (fileformat2.html), frozen since 2004.
  */
 #pragma once
@@ -20,7 +20,7 @@ struct sqlite_content {
     bool is_table;
     /* Adds all rows or entries; called again where the tree is measured first. */
     void (*fill)(const void *context, struct sqlite_tree *tree);
-    /* Is called once, before, and makes ready what `fill` needs; or null. */
+    /* Is called once, before, and makes ready what `fill` needs; or null, as for the last tree. */
     void (*prepare)(const void *context);
 };
 

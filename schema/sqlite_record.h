@@ -50,23 +50,19 @@ uint8_t *sqlite_record_put(uint8_t *end, const struct sqlite_record *record,
 
 static inline size_t sqlite_varint_length(uint64_t number)
 {
-    /* A seventh of the bits, upwards. */
-    return (size_t)((64 - __builtin_clzll(number | 1)) * 9 + 64) / 64;
+    if (number < 1 << 28)
+        return (size_t)(1 + (number > 0x7f) + (number > 0x3fff) + (number > 0x1fffff));
+    return (size_t)((64 - __builtin_clzll(number)) * 9 + 64) /
+           64; /* a seventh of the bits, upwards */
 }
 
-static inline uint8_t *sqlite_varint_put(uint8_t *end, uint64_t number)
-{
-    *--end = (uint8_t)(number & 0x7f);
-    while (number >>= 7)
-        *--end = (uint8_t)(number | 0x80);
-    return end;
-}
-
-/* A number's type, always one byte. */
+/* A number's type, always one byte: ids and rowids first. */
 static inline uint8_t sqlite_number_type(int64_t number)
 {
     static const uint8_t types[] = { 1, 1, 2, 3, 4, 5, 5, 6, 6 };
-    if ((uint64_t)number <= 1)
+    if (number > 1 && number <= INT32_MAX)
+        return (uint8_t)(1 + (number > INT8_MAX) + (number > INT16_MAX) + (number > 0x7fffff));
+    if (number == 0 || number == 1)
         return (uint8_t)(8 + number);
     uint64_t magnitude = (uint64_t)(number < 0 ? ~number : number);
     return types[(64 - __builtin_clzll(magnitude | 1)) / 8 + 1];
@@ -84,6 +80,19 @@ static inline uint8_t *sqlite_number_put(uint8_t *end, int64_t number, size_t wi
     uint64_t big_endian = htobe64((uint64_t)number);
     memcpy(end - sizeof big_endian, &big_endian, sizeof big_endian);
     return end - width;
+}
+
+static inline uint8_t *sqlite_varint_put(uint8_t *end, uint64_t number)
+{
+    if (number < 1 << 28) {
+        uint64_t bytes = (number & 0x7f) | (number << 1 & 0x7f00) | (number << 2 & 0x7f0000) |
+                         (number << 3 & 0x7f000000);
+        return sqlite_number_put(end, (int64_t)(bytes | 0x80808000), sqlite_varint_length(number));
+    }
+    *--end = (uint8_t)(number & 0x7f);
+    while (number >>= 7)
+        *--end = (uint8_t)(number | 0x80);
+    return end;
 }
 
 /* Numbers of a fixed width, as pages have them in their headers; at their start. */

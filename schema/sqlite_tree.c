@@ -41,7 +41,8 @@ struct cell {
  * goes depends on whether another follows. */
 struct level {
     uint8_t *page; /* a leaf's is the pager's next one, from its first cell on */
-    size_t header_bytes, cell_count, content_start, last_length;
+    size_t header_bytes, cell_count, content_start;
+    size_t room; /* for cells and their pointers; a leaf that has no page yet has none */
     uint16_t pointers[CELLS_MAX]; /* to the cells; big-endian */
     struct cell pending;
     bool has_pending;
@@ -106,22 +107,23 @@ static uint8_t *pager_next(struct pager *pager)
     return pager_room(pager);
 }
 
-static void level_reset(struct level *level, size_t header_bytes)
+static void level_reset(struct level *level, uint8_t *page, size_t header_bytes)
 {
+    level->page = page;
     level->header_bytes = header_bytes;
     level->cell_count = 0;
     level->content_start = PAGE_BYTES;
+    level->room = page ? PAGE_BYTES - header_bytes : 0;
 }
 
 /* The end of the room for a cell before the others, or null. */
 static uint8_t *level_room(struct level *level, size_t length)
 {
-    size_t pointers_end = level->header_bytes + 2 * (level->cell_count + 1);
     size_t content_end = level->content_start;
-    if (content_end < pointers_end + length)
+    if (level->room < length + 2)
         return NULL;
+    level->room -= length + 2;
     level->content_start = content_end - length;
-    level->last_length = length;
     level->pointers[level->cell_count++] = htobe16((uint16_t)level->content_start);
     return level->page + content_end;
 }
@@ -130,9 +132,11 @@ static uint8_t *level_room(struct level *level, size_t length)
 static void level_pop(struct level *level, struct cell *ret_cell)
 {
     assert(level->cell_count >= 2);
-    copy_cell(ret_cell, level->page + level->content_start, level->last_length);
-    level->content_start += level->last_length;
-    level->cell_count--;
+    size_t end = be16toh(level->pointers[level->cell_count-- - 2]);
+    size_t length = end - level->content_start;
+    copy_cell(ret_cell, level->page + level->content_start, length);
+    level->content_start = end;
+    level->room += length + 2;
 }
 
 /* Completes a page. `right` is an inner page's last child. */
@@ -156,18 +160,18 @@ static void level_complete(struct level *level, uint8_t type, uint32_t right)
 static uint32_t leaf_emit(struct sqlite_tree *tree)
 {
     struct level *leaf = &tree->levels[0];
-    if (leaf->cell_count == 0)
-        leaf->page = pager_next(&tree->pager);
+    if (!leaf->page)
+        level_reset(leaf, pager_next(&tree->pager), LEAF_HEADER_BYTES);
     level_complete(leaf, tree->is_table ? TABLE_LEAF : INDEX_LEAF, 0);
-    level_reset(leaf, LEAF_HEADER_BYTES);
+    level_reset(leaf, NULL, LEAF_HEADER_BYTES);
     return pager_append(&tree->pager);
 }
 
-/* The same for an inner page; the leaf has no cell yet. */
+/* The same for an inner page; the leaf has no page yet. */
 static uint32_t inner_emit(struct sqlite_tree *tree, struct level *level, uint32_t right)
 {
     level_complete(level, tree->is_table ? TABLE_INNER : INDEX_INNER, right);
-    level_reset(level, INNER_HEADER_BYTES);
+    level_reset(level, level->page, INNER_HEADER_BYTES);
     memcpy(pager_next(&tree->pager), level->page, PAGE_BYTES);
     return pager_append(&tree->pager);
 }
@@ -196,8 +200,7 @@ static void tree_promote(struct sqlite_tree *tree, size_t height, uint32_t child
         if (height == tree->height) {
             tree->height++;
             level->has_pending = false;
-            level->page = tree->pages[height];
-            level_reset(level, INNER_HEADER_BYTES);
+            level_reset(level, tree->pages[height], INNER_HEADER_BYTES);
         }
         if (!level->has_pending) {
             uint8_t *end = level_room(level, key->length + 4);
@@ -219,36 +222,35 @@ static void tree_promote(struct sqlite_tree *tree, size_t height, uint32_t child
     }
 }
 
-/* The end of the room for a cell in the leaf that is being filled, or null. */
-static uint8_t *leaf_room(struct sqlite_tree *tree, size_t length)
+/* The end of the room for a cell in a leaf that was just begun. */
+static uint8_t *new_leaf_room(struct sqlite_tree *tree, size_t length)
 {
     struct level *leaf = &tree->levels[0];
-    if (leaf->cell_count == 0)
-        leaf->page = pager_next(&tree->pager);
+    level_reset(leaf, pager_next(&tree->pager), LEAF_HEADER_BYTES);
     return level_room(leaf, length);
 }
 
-/* The same where the leaf is full: a table's ends here, and an index's may have an entry waiting. */
+/* The same where the leaf has no room, or is none yet. A table's ends here; an index's entry waits,
+ * and the one that waited goes up. */
 static __attribute__((noinline)) uint8_t *next_leaf_room(struct sqlite_tree *tree, size_t length)
 {
+    struct cell key;
     struct level *leaf = &tree->levels[0];
-    if (!tree->is_table) {
-        leaf->pending.length = length;
+    if (!leaf->page)
+        return new_leaf_room(tree, length);
+    if (!tree->is_table && !leaf->has_pending) {
         leaf->has_pending = true;
+        leaf->room = 0;
+        leaf->pending.length = length;
         return cell_end(&leaf->pending);
     }
-    struct cell key;
-    uint8_t *end = cell_end(&key);
-    key.length = (size_t)(end - sqlite_varint_put(end, (uint64_t)tree->last_rowid));
-    tree_promote(tree, 1, leaf_emit(tree), &key);
-    return leaf_room(tree, length);
-}
-
-static __attribute__((noinline)) void promote_pending(struct sqlite_tree *tree)
-{
-    struct level *leaf = &tree->levels[0];
+    if (tree->is_table) {
+        uint8_t *end = cell_end(&key);
+        key.length = (size_t)(end - sqlite_varint_put(end, (uint64_t)tree->last_rowid));
+    }
     leaf->has_pending = false;
-    tree_promote(tree, 1, leaf_emit(tree), &leaf->pending);
+    tree_promote(tree, 1, leaf_emit(tree), tree->is_table ? &key : &leaf->pending);
+    return new_leaf_room(tree, length);
 }
 
 /* The end of the room for a row or an entry whose record has that length. Null if it is only
@@ -259,9 +261,7 @@ static uint8_t *record_room(struct sqlite_tree *tree, int64_t rowid, size_t reco
     if (tree->is_table)
         length += sqlite_varint_length((uint64_t)rowid);
     assert(length <= CELL_BYTES_MAX);
-    if (tree->levels[0].has_pending)
-        promote_pending(tree);
-    uint8_t *end = leaf_room(tree, length);
+    uint8_t *end = level_room(&tree->levels[0], length);
     if (!end)
         end = next_leaf_room(tree, length);
     tree->last_rowid = rowid;
@@ -294,21 +294,21 @@ void sqlite_tree_entry(struct sqlite_tree *tree, const struct sqlite_value *valu
 void sqlite_tree_numbers(struct sqlite_tree *tree, int64_t rowid, const int64_t *numbers,
                          size_t count)
 {
-    uint8_t types[SQLITE_RECORD_VALUES_MAX];
+    assert(count > 0 && count < sizeof(uint64_t));
+    uint64_t header = 1 + count;
     size_t length = 1 + count;
-    assert(count > 0 && count <= SQLITE_RECORD_VALUES_MAX);
     for (size_t i = 0; i < count; i++) {
-        types[i] = sqlite_number_type(numbers[i]);
-        length += sqlite_number_width(types[i]);
+        uint8_t type = sqlite_number_type(numbers[i]);
+        header = header << 8 | type;
+        length += sqlite_number_width(type);
     }
     uint8_t *at = record_room(tree, rowid, length);
     if (!at)
         return;
     for (size_t i = count; i-- > 0;)
-        at = sqlite_number_put(at, numbers[i], sqlite_number_width(types[i]));
-    for (size_t i = count; i-- > 0;)
-        *--at = types[i];
-    *--at = (uint8_t)(1 + count);
+        at = sqlite_number_put(at, numbers[i],
+                               sqlite_number_width(header >> 8 * (count - 1 - i) & 0xff));
+    at = sqlite_number_put(at, (int64_t)header, 1 + count);
     put_prefix(tree, at, rowid, length);
 }
 
@@ -328,7 +328,7 @@ void sqlite_tree_start(struct sqlite_tree *tree, bool is_table, int fd, uint32_t
     tree->is_table = is_table;
     tree->height = 1;
     tree->levels[0].has_pending = false;
-    level_reset(&tree->levels[0], LEAF_HEADER_BYTES);
+    level_reset(&tree->levels[0], NULL, LEAF_HEADER_BYTES);
 }
 
 /* Ends a level whose last cell still waits: the cell gets a page of its own; so that the page before
@@ -343,7 +343,7 @@ static void end_pending(struct sqlite_tree *tree, size_t height)
     if (height > 0)
         last.length -= 4;
     tree_promote(tree, height + 1, page, &last);
-    uint8_t *end = height == 0 ? leaf_room(tree, length) : level_room(level, length);
+    uint8_t *end = height == 0 ? new_leaf_room(tree, length) : level_room(level, length);
     memcpy(end - length, cell_start(&level->pending), length);
     level->has_pending = false;
 }

@@ -197,19 +197,19 @@ static void fill_migration_key(const void *context, struct sqlite_tree *tree)
     sqlite_tree_entry(tree, values, 2);
 }
 
-/* In the order in which they stand in the file. */
+/* In the order in which they stand in the file: the largest is the last, which need not be measured. */
 enum {
     PATHS,
     PATH_KEY,
     SEQUENCE,
-    REFERENCES,
-    REFERENCE_KEY,
-    REFERENCE_INDEX,
     OUTPUTS,
     OUTPUT_KEY,
     OUTPUT_INDEX,
     MIGRATIONS,
     MIGRATION_KEY,
+    REFERENCES,
+    REFERENCE_INDEX,
+    REFERENCE_KEY,
     TREE_COUNT,
     NO_TREE = TREE_COUNT,
 };
@@ -313,7 +313,7 @@ static size_t count_references(const struct store_rows *rows)
 /* Threads are worth starting from some thousand rows on. */
 static unsigned jobs_for(const struct store_rows *rows)
 {
-    enum { ROWS_LEAST = 500 };
+    enum { ROWS_LEAST = 4000 };
     unsigned cpus = cpu_count();
     return rows->new_count < ROWS_LEAST ? 1 : cpus < TREE_COUNT ? cpus : TREE_COUNT;
 }

@@ -125,3 +125,10 @@ struct str arena_format(struct arena *arena, const char *format, ...)
     va_end(arguments);
     return (struct str){ text, (size_t)length };
 }
+
+struct arena arena_split(struct arena *arena, size_t size_bytes)
+{
+    assert(size_bytes <= (size_t)(arena->end - arena->next));
+    arena->end -= size_bytes;
+    return (struct arena){ .next = arena->end, .end = arena->end + size_bytes };
+}

@@ -42,3 +42,6 @@ void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacit
 struct str arena_copy(struct arena *arena, struct str text);
 struct str arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Takes an arena of its own off the end, for another thread. */
+struct arena arena_split(struct arena *arena, size_t size_bytes);

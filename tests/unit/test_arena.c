@@ -63,6 +63,15 @@ static void a_growing_array_keeps_its_items(struct arena arena)
         CHECK_NUMBER(items[i], i * i);
 }
 
+static void a_part_is_taken_off_the_end(struct arena arena)
+{
+    struct arena part = arena_split(&arena, 4096);
+    CHECK(arena.end == part.next);
+    CHECK_NUMBER(part.end - part.next, 4096);
+    memset(arena_alloc(&part, 1, 4000), 'x', 4000);
+    CHECK_NUMBER(*(char *)arena_alloc(&arena, 1, 16), 0);
+}
+
 static void copies_are_terminated(struct arena arena)
 {
     char bytes[] = "abcdef";
@@ -172,7 +181,8 @@ int main(void)
 {
     return CHECK_ALL(CASE(blocks_are_zero_even_where_memory_is_used_again),
                      CASE(blocks_are_aligned_and_apart), CASE(a_growing_array_keeps_its_items),
-                     CASE(copies_are_terminated), CASE(formatted_text_has_room_for_any_length),
+                     CASE(a_part_is_taken_off_the_end), CASE(copies_are_terminated),
+                     CASE(formatted_text_has_room_for_any_length),
                      CASE(a_reservation_below_the_least_is_refused),
 #ifndef SANITIZED
                      CASE(a_reservation_shrinks_to_what_the_system_allows),

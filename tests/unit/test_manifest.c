@@ -222,31 +222,84 @@ static int make_file(struct str text)
     return fd;
 }
 
-/* Longer than what is read at a time, so that reads end anywhere in a line. */
+static struct str repeat(struct str once, size_t count, struct arena *arena)
+{
+    char *text = arena_alloc(arena, count, once.len);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + i * once.len, once.data, once.len);
+    return (struct str){ text, count * once.len };
+}
+
+static size_t count_differences(const struct path_list *left_list,
+                                const struct path_list *right_list)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < left_list->count; i++) {
+        const struct path_info *left = &left_list->items[i], *right = &right_list->items[i];
+        wrong += !str_equal(left->base, right->base) || !str_equal(left->deriver, right->deriver) ||
+                 left->name != right->name || left->nar_size_bytes != right->nar_size_bytes ||
+                 left->reference_count != right->reference_count ||
+                 (left->reference_count > 0 &&
+                  memcmp(left->references, right->references,
+                         left->reference_count * sizeof *left->references) != 0);
+    }
+    return wrong;
+}
+
+/* Reads the text as a file, behind what is in a list already, and as it is. */
+static void check_file(struct str text, size_t count, struct arena arena)
+{
+    struct str first = STR("/nix/store/" D "-first\n" HEX "\n1\n\n0\n");
+    struct path_list parsed = { 0 }, read = { 0 };
+    cleanup(own_close) int fd = make_file(text);
+    for (size_t before = 0; before < 2; before++) {
+        CHECK_DONE(manifest_parse(text, STORE, &arena, &parsed, check_error));
+        CHECK_DONE(manifest_read(fd, "m", STORE, &arena, &read, check_error));
+        if (!CHECK_NUMBER(read.count, count + before) || !CHECK_NUMBER(parsed.count, read.count))
+            return;
+        CHECK_NUMBER(read.names.count, parsed.names.count);
+        CHECK_NUMBER(count_differences(&read, &parsed), 0);
+        read = parsed = (struct path_list){ 0 };
+        CHECK_DONE(manifest_parse(first, STORE, &arena, &parsed, check_error));
+        CHECK_DONE(manifest_parse(first, STORE, &arena, &read, check_error));
+        CHECK(lseek(fd, 0, SEEK_SET) == 0);
+    }
+}
+
+/* Longer than what is read at a time, so that reads end anywhere in a line, and long enough to be
+ * read in pieces. */
 static void a_file_is_read_as_its_text_is(struct arena arena)
 {
-    enum { COPIES = 997 };
-    size_t ends[PATHS + 1], room = 0;
+    enum { COPIES = 1997 };
+    size_t ends[PATHS + 1];
     struct str once = make_manifest(&arena, ends);
-    struct path_list parsed = { 0 }, read = { 0 };
-    char *text = arena_alloc(&arena, COPIES, once.len);
-    for (size_t i = 0; i < COPIES; i++, room += once.len)
-        memcpy(text + room, once.data, once.len);
-    cleanup(own_close) int fd = make_file((struct str){ text, room });
-    CHECK_DONE(manifest_parse((struct str){ text, room }, STORE, &arena, &parsed, check_error));
-    CHECK_DONE(manifest_read(fd, "m", STORE, &arena, &read, check_error));
-    if (!CHECK_NUMBER(read.count, COPIES * PATHS) || !CHECK_NUMBER(parsed.count, read.count))
-        return;
-    size_t wrong = 0;
-    for (size_t i = 0; i < read.count; i++) {
-        const struct path_info *left = &read.items[i], *right = &parsed.items[i];
-        wrong += !str_equal(left->base, right->base) || !str_equal(left->deriver, right->deriver) ||
-                 left->nar_size_bytes != right->nar_size_bytes ||
-                 left->reference_count != right->reference_count ||
-                 memcmp(left->references, right->references,
-                        left->reference_count * sizeof *left->references) != 0;
-    }
-    CHECK_NUMBER(wrong, 0);
+    check_file(repeat(once, COPIES, &arena), (size_t)COPIES * PATHS, arena);
+}
+
+/* Cut in the middle, the second half begins with the lines behind a path; the first of them that a
+ * hash seems to follow is the deriver. */
+static void what_looks_like_the_start_of_a_record_is_no_cut(struct arena arena)
+{
+    enum { COPIES = 30000 };
+    struct str once = STR("/nix/store/" D "-a\n" HEX "\n1\n/nix/store/" D "-a.drv\n"
+                          "0000000000000000000000000000000000000000000000000000000000000001\n"
+                          "/nix/store/" D "-b\n");
+    check_file(repeat(once, COPIES, &arena), COPIES, arena);
+}
+
+static void a_long_file_is_refused_with_the_line(struct arena arena)
+{
+    enum { COPIES = 60000 };
+    struct path_list list = { 0 };
+    struct str once = STR("/nix/store/" D "-a\n" HEX "\n1\n\n0\n");
+    struct str text = repeat(once, COPIES, &arena);
+    /* Two of them, on the first line of a record and on the fourth of the last. */
+    memcpy((char *)text.data + (COPIES - 9) * once.len + 11, "e", 1);
+    memcpy((char *)text.data + text.len - 3, "x", 1);
+    cleanup(own_close) int fd = make_file(text);
+    CHECK_REFUSED(manifest_read(fd, "m", STORE, &arena, &list, check_error),
+                  "load m: line 299956: store path 'e123456789abcdfghijklmnpqrsvwxyz-a' has an "
+                  "illegal digit in its hash part");
 }
 
 static void a_path_may_have_many_references(struct arena arena)
@@ -288,6 +341,7 @@ int main(void)
         CASE(a_record_is_read_field_by_field), CASE(records_join_a_list_in_their_order),
         CASE(a_cut_manifest_is_refused_unless_cut_between_records),
         CASE(a_record_that_lost_a_line_is_refused), CASE(a_false_count_reserves_next_to_nothing),
-        CASE(a_file_is_read_as_its_text_is), CASE(a_path_may_have_many_references),
+        CASE(a_file_is_read_as_its_text_is), CASE(what_looks_like_the_start_of_a_record_is_no_cut),
+        CASE(a_long_file_is_refused_with_the_line), CASE(a_path_may_have_many_references),
         CASE(what_is_wrong_with_a_file_is_told_with_its_name));
 }
