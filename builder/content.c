@@ -1,26 +1,23 @@
 #include "builder/content.h"
 
+#include "builder/duplicates.h"
+
+#include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/nar_stream.h"
 
-#include "schema/base/own.h"
-
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 256 << 10, NO_CANDIDATE = 0 };
+enum { BUFFER_BYTES = 256 << 10, KEPT_BITS_MAX = 16 };
 
 /* What a thread needs: buffers, and names of deep files. */
 static const size_t worker_bytes = (size_t)64 << 20;
 
-/* A file whose size another one has, too. */
-struct candidate {
-    uint32_t node;
-    uint32_t leader; /* index of the hard link to the same file that is hashed */
-    uint64_t size_bytes, device, inode;
-    struct hash hash;
-};
+/* Of files that stay in memory. */
+static const uint64_t kept_bytes_max = (uint64_t)96 << 20;
 
 /* A store path: a node of the root's. */
 struct top {
@@ -31,96 +28,17 @@ struct top {
 
 struct work {
     struct inventory *inventory;
+    struct duplicates duplicates;
     bool check;
-    struct candidate *candidates;
-    uint32_t *candidate_of; /* per node, plus one; or NO_CANDIDATE */
     struct top *tops;
     size_t top_count;
     struct arena *arenas; /* per thread */
     struct progress *progress;
+
+    uint64_t kept_limit; /* files of fewer bytes stay in memory */
+    char *kept;          /* room for all of them */
+    atomic_size_t kept_used;
 };
-
-/* --- What may be there twice ------------------------------------------------------------------- */
-
-static int compare_numbers(uint64_t left, uint64_t right)
-{
-    return (left > right) - (left < right);
-}
-
-static int compare_sizes(const void *left, const void *right)
-{
-    const struct candidate *a = left, *b = right;
-    int order = compare_numbers(a->size_bytes, b->size_bytes);
-    order = order ? order : compare_numbers(a->device, b->device);
-    order = order ? order : compare_numbers(a->inode, b->inode);
-    return order ? order : compare_numbers(a->node, b->node);
-}
-
-static int compare_contents(const void *left, const void *right)
-{
-    const struct candidate *a = left, *b = right;
-    int order = compare_numbers(a->size_bytes, b->size_bytes);
-    order = order ? order : memcmp(a->hash.bytes, b->hash.bytes, HASH_BYTES);
-    return order ? order : compare_numbers(a->node, b->node);
-}
-
-/* Hard links to one file; extra files have no inode. */
-static bool is_same_file(const struct candidate *left, const struct candidate *right)
-{
-    return left->inode && left->inode == right->inode && left->device == right->device;
-}
-
-/* Lists the files whose size another one has; returns how many. */
-static size_t list_candidates(const struct inventory *inventory, struct candidate *candidates)
-{
-    size_t count = 0, kept = 0;
-    for (uint32_t node = 0; node < inventory->count; node++) {
-        const struct node *at = &inventory->nodes[node];
-        if (at->kind == NODE_FILE && at->size_bytes > 0)
-            candidates[count++] = (struct candidate){
-                .node = node,
-                .size_bytes = at->size_bytes,
-                .device = at->device,
-                .inode = at->inode,
-            };
-    }
-    if (count)
-        qsort(candidates, count, sizeof *candidates, compare_sizes);
-    for (size_t start = 0, end; start < count; start = end) {
-        end = start + 1;
-        while (end < count && candidates[end].size_bytes == candidates[start].size_bytes)
-            end++;
-        for (size_t i = start; i < end && end - start > 1; i++)
-            candidates[kept++] = candidates[i];
-    }
-    return kept;
-}
-
-/* Hard links stand together; the first of them is hashed for all. */
-static void choose_leaders(struct work *work, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct candidate *at = &work->candidates[i];
-        bool linked = i > 0 && is_same_file(&work->candidates[i - 1], at);
-        at->leader = linked ? work->candidates[i - 1].leader : (uint32_t)i;
-        if (!linked)
-            work->candidate_of[at->node] = (uint32_t)i + 1;
-    }
-}
-
-static void set_same_as(const struct work *work, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        work->candidates[i].hash = work->candidates[work->candidates[i].leader].hash;
-    if (count)
-        qsort(work->candidates, count, sizeof *work->candidates, compare_contents);
-    struct node *nodes = work->inventory->nodes;
-    for (size_t i = 1; i < count; i++) {
-        const struct candidate *before = &work->candidates[i - 1], *at = &work->candidates[i];
-        if (before->size_bytes == at->size_bytes && hash_equal(&before->hash, &at->hash))
-            nodes[at->node].same_as = nodes[before->node].same_as;
-    }
-}
 
 /* --- Reading ----------------------------------------------------------------------------------- */
 
@@ -128,52 +46,83 @@ static void set_same_as(const struct work *work, size_t count)
 struct sink {
     struct nar_stream *nar; /* null: nowhere else */
     struct digest *content; /* null: it cannot be there twice */
-    char *buffer;
+    char *kept;             /* null: they do not stay */
+    char *buffer;           /* for what goes to `content` alone */
 };
+
+/* Where the next bytes are read to. */
+static char *room_in(const struct sink *sink, uint64_t done, size_t *ret_room)
+{
+    *ret_room = BUFFER_BYTES;
+    if (sink->kept)
+        return sink->kept + done;
+    return sink->nar ? nar_stream_room(sink->nar, ret_room) : sink->buffer;
+}
+
+static void pass_on(const struct sink *sink, const char *at, size_t size_bytes)
+{
+    if (sink->content)
+        digest_add(sink->content, at, size_bytes);
+    if (sink->nar && sink->kept)
+        nar_stream_content(sink->nar, at, size_bytes);
+    else if (sink->nar)
+        nar_stream_taken(sink->nar, size_bytes);
+}
 
 static bool feed(const struct inventory *inventory, uint32_t node, int fd, const struct sink *sink,
                  struct progress *progress, struct arena scratch, struct error *error)
 {
-    for (uint64_t left = inventory->nodes[node].size_bytes; left > 0;) {
-        size_t room = BUFFER_BYTES;
-        char *at = sink->nar ? nar_stream_room(sink->nar, &room) : sink->buffer;
-        ssize_t got = read(fd, at, left < room ? (size_t)left : room);
+    uint64_t size = inventory->nodes[node].size_bytes;
+    for (uint64_t done = 0; done < size;) {
+        size_t room;
+        char *at = room_in(sink, done, &room);
+        ssize_t got = read(fd, at, size - done < room ? (size_t)(size - done) : room);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return error_errno(error, errno, "%s", inventory_path(inventory, node, &scratch).data);
         if (got == 0)
             break; /* which the check of the size finds */
-        if (sink->content)
-            digest_add(sink->content, at, (size_t)got);
-        if (sink->nar)
-            nar_stream_taken(sink->nar, (size_t)got);
-        left -= (uint64_t)got;
+        pass_on(sink, at, (size_t)got);
+        done += (uint64_t)got;
         progress_add(progress, (uint64_t)got);
     }
     return inventory_check(inventory, node, scratch, fd, error);
 }
 
-static bool read_file(const struct work *work, uint32_t node, struct nar_stream *nar, char *buffer,
+/* Room for a file that stays in memory, or null. */
+static char *take_kept(struct work *work, const struct node *node)
+{
+    if (node->size_bytes == 0 || node->size_bytes >= work->kept_limit)
+        return NULL;
+    return work->kept + atomic_fetch_add(&work->kept_used, (size_t)node->size_bytes);
+}
+
+static bool read_file(struct work *work, uint32_t node, struct nar_stream *nar, char *buffer,
                       struct arena scratch, struct error *error)
 {
-    const struct node *at = &work->inventory->nodes[node];
-    uint32_t candidate = work->candidate_of[node];
+    struct node *at = &work->inventory->nodes[node];
+    bool is_wanted = duplicates_want(&work->duplicates, node);
     cleanup(own_close) int fd = -1;
     cleanup(digest_release) struct digest digest = { .context = NULL };
-    struct sink sink = { .nar = nar, .buffer = buffer };
+    if (!nar && !is_wanted)
+        return true;
+    struct sink sink = { .nar = nar, .kept = take_kept(work, at), .buffer = buffer };
     if (nar)
         nar_stream_file(nar, at->is_executable, at->size_bytes);
-    if (candidate != NO_CANDIDATE) {
+    if (is_wanted) {
         digest = digest_start();
         sink.content = &digest;
     }
-    if ((sink.nar || sink.content) &&
-        (!inventory_open(work->inventory, node, scratch, &fd, error) ||
-         !feed(work->inventory, node, fd, &sink, work->progress, scratch, error)))
+    if (!inventory_open(work->inventory, node, scratch, &fd, error) ||
+        !feed(work->inventory, node, fd, &sink, work->progress, scratch, error))
         return false;
-    if (sink.content)
-        work->candidates[candidate - 1].hash = digest_finish(&digest);
+    if (sink.kept)
+        at->content = (struct str){ sink.kept, (size_t)at->size_bytes };
+    if (is_wanted) {
+        struct hash hash = digest_finish(&digest);
+        duplicates_tell(&work->duplicates, node, &hash);
+    }
     if (nar)
         nar_stream_file_end(nar, at->size_bytes);
     return true;
@@ -203,7 +152,7 @@ static uint32_t next_node(const struct inventory *inventory, uint32_t node, uint
 }
 
 /* Reads the files of a path and feeds its NAR, if it is wanted. */
-static bool read_path(const struct work *work, uint32_t top, struct nar_stream *nar, char *buffer,
+static bool read_path(struct work *work, uint32_t top, struct nar_stream *nar, char *buffer,
                       struct arena scratch, struct error *error)
 {
     const struct inventory *inventory = work->inventory;
@@ -243,7 +192,7 @@ static bool compare_nar(const struct top *top, const struct nar *nar, struct err
 
 static bool read_top(void *context, unsigned worker, size_t index, struct error *error)
 {
-    const struct work *work = context;
+    struct work *work = context;
     const struct top *top = &work->tops[index];
     struct arena scratch = work->arenas[worker];
     if (!work->check)
@@ -256,6 +205,11 @@ static bool read_top(void *context, unsigned worker, size_t index, struct error 
 }
 
 /* --- The whole --------------------------------------------------------------------------------- */
+
+static int compare_numbers(uint64_t left, uint64_t right)
+{
+    return (left > right) - (left < right);
+}
 
 static int compare_tops(const void *left, const void *right)
 {
@@ -277,47 +231,53 @@ static void list_tops(struct work *work, const struct path_list *paths, struct a
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         uint32_t path = path_list_find(paths, inventory->nodes[node].name);
-        if (!inventory->nodes[node].content.data && path != NAME_NONE)
+        if (!inventory->nodes[node].is_extra && path != NAME_NONE)
             work->tops[work->top_count++] = (struct top){ node, &paths->items[path], sizes[node] };
     }
     if (work->top_count)
         qsort(work->tops, work->top_count, sizeof *work->tops, compare_tops);
 }
 
-/* What is in memory and may be in the store as well. */
-static void hash_extra_files(const struct work *work, size_t count)
+/* Small files stay in memory, the smallest of them if there is no room for all: most of the time that
+ * reading one takes goes into opening it. Of larger ones a second reading takes less than the memory. */
+static void choose_kept(struct work *work, struct arena *arena)
 {
-    for (size_t i = 0; i < count; i++) {
-        struct candidate *at = &work->candidates[i];
-        if (work->inventory->nodes[at->node].content.data)
-            at->hash = digest_sha256(work->inventory->nodes[at->node].content);
+    const struct inventory *inventory = work->inventory;
+    uint64_t bytes[KEPT_BITS_MAX + 1] = { 0 }, total = 0; /* of files of 2^(i-1) … 2^i - 1 bytes */
+    unsigned bits = 0;
+    for (uint32_t node = 0; node < inventory->count; node++) {
+        uint64_t size = inventory->nodes[node].size_bytes;
+        if (size > 0 && size >> KEPT_BITS_MAX == 0)
+            bytes[64 - __builtin_clzll(size)] += size;
     }
+    while (bits < KEPT_BITS_MAX && total + bytes[bits + 1] <= kept_bytes_max)
+        total += bytes[++bits];
+    work->kept_limit = (uint64_t)1 << bits;
+    work->kept = arena_room(arena, (size_t)total);
 }
 
 bool content_read(struct inventory *inventory, const struct path_list *paths,
-                  const struct content_options *options, struct arena scratch, struct error *error)
+                  const struct content_options *options, struct arena *arena, struct error *error)
 {
     struct work work = {
         .inventory = inventory,
         .check = options->check,
-        .candidates = arena_new(&scratch, struct candidate, (size_t)inventory->file_count),
-        .candidate_of = arena_new(&scratch, uint32_t, inventory->count),
-        .tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count),
-        .arenas = arena_new(&scratch, struct arena, options->jobs),
         .progress = options->check ? options->progress : NULL,
     };
-    size_t count = list_candidates(inventory, work.candidates);
-    choose_leaders(&work, count);
+    choose_kept(&work, arena);
+    struct arena scratch = *arena;
+    work.duplicates = duplicates_list(inventory, &scratch);
+    work.tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count);
+    work.arenas = arena_new(&scratch, struct arena, options->jobs);
     list_tops(&work, paths, scratch);
     for (unsigned i = 0; i < options->jobs; i++)
         if (!arena_reserve(&work.arenas[i], worker_bytes, error))
             return false;
-    hash_extra_files(&work, count);
     progress_start(work.progress, "reading", inventory->file_bytes);
     bool done = parallel_run(options->jobs, work.top_count, read_top, &work, error);
     progress_end(work.progress);
     if (!done)
         return false;
-    set_same_as(&work, count);
+    duplicates_resolve(&work.duplicates, inventory);
     return true;
 }

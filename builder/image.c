@@ -50,9 +50,16 @@ bool image_prepare(const struct closure_request *request, const struct image_opt
     if (!base_images_find(options->bases, store_dir, paths, *arena, held, &source.held_count,
                           error))
         return false;
-    if (!inventory_take(request->store, paths, held, &extra, arena, &source.inventory, error))
+    struct inventory_request walk = {
+        .store = request->store,
+        .paths = paths,
+        .left_out = held,
+        .extra = extra,
+        .jobs = options->content.jobs,
+    };
+    if (!inventory_take(&walk, arena, &source.inventory, error))
         return false;
-    if (!content_read(&source.inventory, paths, &options->content, *arena, error)) {
+    if (!content_read(&source.inventory, paths, &options->content, arena, error)) {
         image_release(&source);
         return error_in(error, "%s", store_dir.data);
     }

@@ -1,6 +1,7 @@
 #include "builder/inventory.h"
 
 #include "schema/base/own.h"
+#include "schema/base/parallel.h"
 #include "schema/base/root.h"
 
 #include <assert.h>
@@ -12,6 +13,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+/* Of a thread: names and nodes of ten million files. */
+static const size_t worker_bytes = (size_t)4 << 30;
 
 void inventory_release(const struct inventory *inventory)
 {
@@ -199,20 +203,22 @@ static void add_extra(struct inventory *inventory, const struct extra_file *extr
     uint32_t node = add_node(inventory, arena, extra->name, 0);
     inventory->nodes[node].kind = NODE_FILE;
     inventory->nodes[node].content = extra->content;
+    inventory->nodes[node].is_extra = true;
     inventory->nodes[node].size_bytes = extra->content.len;
     inventory->file_count++;
     inventory->file_bytes += extra->content.len;
 }
 
 /* The root's children, ascending, the extra files in their places among them. */
-static bool add_top(struct inventory *inventory, const struct path_list *paths,
-                    const bool *left_out, const struct extra_files *extra, struct arena *arena,
-                    struct error *error)
+static bool add_tops(struct inventory *inventory, const struct inventory_request *request,
+                     struct arena *arena, struct error *error)
 {
+    const struct path_list *paths = request->paths;
+    const struct extra_files *extra = &request->extra;
     size_t added = 0;
     add_node(inventory, arena, (struct str){ 0 }, 0);
     for (size_t i = 0; i < paths->count; i++) {
-        if (left_out[i])
+        if (request->left_out[i])
             continue;
         struct str name = arena_copy(arena, paths->items[i].base);
         while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
@@ -232,13 +238,10 @@ static bool add_top(struct inventory *inventory, const struct path_list *paths,
 bool inventory_open(const struct inventory *inventory, uint32_t node, struct arena scratch,
                     int *ret_fd, struct error *error)
 {
-    cleanup(own_close) int fd =
-        open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
+    int fd = open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
     if (fd < 0)
         return refuse_errno(inventory, node, scratch, -fd, error);
-    if (!inventory_check(inventory, node, scratch, fd, error))
-        return false;
-    *ret_fd = own_take(&fd);
+    *ret_fd = fd;
     return true;
 }
 
@@ -255,20 +258,89 @@ bool inventory_check(const struct inventory *inventory, uint32_t node, struct ar
     return same || refuse(inventory, node, scratch, "it changed while it was read", error);
 }
 
-bool inventory_take(const struct store *store, const struct path_list *paths, const bool *left_out,
-                    const struct extra_files *extra, struct arena *arena,
+/* --- Several threads --------------------------------------------------------------------------- */
+
+/* Each store path is walked into an inventory of its own, whose root has this one child. */
+enum { PART_TOP = 1, PART_FIRST = 2 };
+
+struct walk {
+    const struct inventory *tops;
+    struct inventory *parts; /* per child of the root */
+    struct arena *arenas;    /* per thread */
+};
+
+static bool walk_part(void *context, unsigned worker, size_t index, struct error *error)
+{
+    const struct walk *walk = context;
+    struct arena *arena = &walk->arenas[worker];
+    struct inventory part = { .store = walk->tops->store };
+    const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + index];
+    add_node(&part, arena, (struct str){ 0 }, 0);
+    add_node(&part, arena, top->name, 0);
+    part.nodes[PART_TOP].kind = top->kind;
+    if (!walk_path(&part, PART_TOP, arena, error))
+        return false;
+    walk->parts[index] = part;
+    return true;
+}
+
+/* Adds what is in a part; there is room for it. */
+static void append_part(struct inventory *inventory, uint32_t top, const struct inventory *part)
+{
+    uint32_t shift = (uint32_t)inventory->count - PART_FIRST;
+    for (uint32_t i = PART_FIRST; i < part->count; i++) {
+        struct node node = part->nodes[i];
+        node.parent = node.parent == PART_TOP ? top : node.parent + shift;
+        node.first_child += node.child_count > 0 ? shift : 0;
+        node.same_as = i + shift;
+        inventory->nodes[inventory->count++] = node;
+    }
+    const struct node *walked = &part->nodes[PART_TOP];
+    inventory->nodes[top].first_child = walked->first_child + shift;
+    inventory->nodes[top].child_count = walked->child_count;
+    inventory->file_count += part->file_count;
+    inventory->file_bytes += part->file_bytes;
+}
+
+static bool join_parts(struct inventory *inventory, const struct inventory *parts,
+                       struct arena *arena, struct error *error)
+{
+    uint32_t first = inventory->nodes[0].first_child, count = inventory->nodes[0].child_count;
+    size_t total = inventory->count;
+    for (uint32_t i = 0; i < count; i++)
+        total += parts[i].count - PART_FIRST;
+    if (total > NODE_COUNT_MAX)
+        return error_set(error, "too many files");
+    struct node *nodes = arena_room(arena, total * sizeof *nodes);
+    memcpy(nodes, inventory->nodes, inventory->count * sizeof *nodes);
+    inventory->nodes = nodes;
+    inventory->capacity = total;
+    for (uint32_t i = 0; i < count; i++)
+        append_part(inventory, first + i, &parts[i]);
+    return true;
+}
+
+bool inventory_take(const struct inventory_request *request, struct arena *arena,
                     struct inventory *ret_inventory, struct error *error)
 {
+    const struct store *store = request->store;
     cleanup(inventory_release) struct inventory inventory = { .store = -1 };
     inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (inventory.store < 0)
         return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
-    if (!add_top(&inventory, paths, left_out, extra, arena, error))
+    if (!add_tops(&inventory, request, arena, error))
         return error_in(error, "%s", store->store_dir.data);
-    uint32_t top_count = (uint32_t)inventory.count;
-    for (uint32_t top = 1; top < top_count; top++)
-        if (!walk_path(&inventory, top, arena, error))
-            return error_in(error, "%s", store->store_dir.data);
+    struct walk walk = {
+        .tops = &inventory,
+        .parts = arena_new(arena, struct inventory, inventory.nodes[0].child_count),
+        .arenas = arena_new(arena, struct arena, request->jobs),
+    };
+    for (unsigned i = 0; i < request->jobs; i++)
+        if (!arena_reserve(&walk.arenas[i], worker_bytes, error))
+            return false;
+    if (!parallel_run(request->jobs, inventory.nodes[0].child_count, walk_part, &walk, error) ||
+        !join_parts(&inventory, walk.parts, arena, error))
+        return error_in(error, "%s", store->store_dir.data);
     *ret_inventory = inventory;
     inventory.store = -1;
     return true;

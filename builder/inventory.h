@@ -1,7 +1,7 @@
 /* inventory.h — every file, directory and link that goes into the image.
  *
- * The store paths are walked once, before anything is written, so that what cannot be stored is
- * refused early. What a store can hold is regular files (executable or not), directories and
+ * The store paths are walked once, by several threads, before anything is written, so that what
+ * cannot be stored is refused early. What a store can hold is regular files (executable or not), directories and
  * symbolic links; everything else, and setuid or setgid files, is refused by name.
  *
  * Order    Node 0 is the root, whose children are the store paths and the extra file. The children of
@@ -29,13 +29,15 @@ struct node {
 
     struct str target;        /* of a link */
     uint64_t size_bytes;      /* of a file */
-    struct str content;       /* of an extra file; data is null if it is on disk */
+    struct str content;       /* of a file that is in memory; else data is null */
+    bool is_extra;            /* a file that is in memory only */
     uint64_t device, inode;   /* of a file on disk: hard links share them */
     int64_t modified_seconds; /* to see that it stays as it is */
     int64_t modified_nanoseconds;
-    uint32_t
-        same_as; /* the first file with the same content (content.h); itself before that is known,
-                       * and if there is none before */
+
+    /* The first file with the same content (content.h); itself before that is known, and if there is
+     * none before. */
+    uint32_t same_as;
 };
 
 struct inventory {
@@ -56,12 +58,19 @@ struct extra_files {
     size_t count;
 };
 
-/* Walks the paths but those with left_out[i]. Everything is held in the arena.
+struct inventory_request {
+    const struct store *store;
+    const struct path_list *paths;
+    const bool *left_out; /* per path */
+    struct extra_files extra;
+    unsigned jobs;
+};
+
+/* Walks the paths but those that are left out. Everything is held in the arena, and in memory of the
+ * threads that is never given back.
  * Refuses paths that are not on disk or cannot be read. */
-must_check bool inventory_take(const struct store *store, const struct path_list *paths,
-                               const bool *left_out, const struct extra_files *extra,
-                               struct arena *arena, struct inventory *ret_inventory,
-                               struct error *error);
+must_check bool inventory_take(const struct inventory_request *request, struct arena *arena,
+                               struct inventory *ret_inventory, struct error *error);
 
 /* The part of an inventory whose children of the root are chosen. It borrows from the whole, and is
  * not to be released. */
@@ -74,11 +83,11 @@ void inventory_release(const struct inventory *inventory);
 /* The node's path below the store directory, terminated. */
 struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena);
 
-/* Opens a file that is on disk. Refuses one that has changed since it was walked. */
+/* Opens a file that is on disk, which may have changed: see inventory_check. */
 must_check bool inventory_open(const struct inventory *inventory, uint32_t node,
                                struct arena scratch, int *ret_fd, struct error *error);
 
-/* Is the open file still as it was walked? To be asked once it has been read. Its size and time of
+/* Is the open file as it was walked? To be asked once it has been read. Its size and time of
  * modification count; links to it may come and go, as they do when a store is optimised. */
 must_check bool inventory_check(const struct inventory *inventory, uint32_t node,
                                 struct arena scratch, int fd, struct error *error);

@@ -21,7 +21,7 @@ struct split {
 
 static bool is_extra(const struct inventory *inventory, uint32_t node)
 {
-    return inventory->nodes[node].content.data != NULL;
+    return inventory->nodes[node].is_extra;
 }
 
 static const char *layer_name(struct arena *arena, const char *name, size_t layer)

@@ -3,8 +3,11 @@
 #include <sqfs/error.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { WRITEBACK_BYTES = 4 << 20 };
 
 void sqfs_part_destroy(void *object)
 {
@@ -37,6 +40,18 @@ static int range_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_
     return 0;
 }
 
+/* The disk gets to work at once, so that there is little left to wait for when the file is published.
+ * Only a wish. */
+static void start_writeback(struct sqfs_range *range)
+{
+    uint64_t size = range->size_bytes - range->on_the_way;
+    if (size < WRITEBACK_BYTES)
+        return;
+    sync_file_range(range->fd, (off_t)(range->offset + range->on_the_way), (off_t)size,
+                    SYNC_FILE_RANGE_WRITE);
+    range->on_the_way = range->size_bytes;
+}
+
 static int range_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer, size_t size)
 {
     struct sqfs_range *range = (struct sqfs_range *)file;
@@ -66,6 +81,7 @@ static int range_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer
     }
     if (offset > range->size_bytes)
         range->size_bytes = offset;
+    start_writeback(range);
     return 0;
 }
 

@@ -17,6 +17,7 @@ struct sqfs_range {
     int fd;
     uint64_t offset;
     uint64_t size_bytes;
+    uint64_t on_the_way; /* so many bytes the disk was told to take */
     uint64_t limit_bytes;
     const char *doing;                         /* of the first failure: "read back" or "write" */
     int code;                                  /* its errno; EFBIG: the limit was reached */

@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-enum { BUFFER_BYTES = 256 << 10, ALIGNMENT = 8 };
+/* Content of so many bytes need not go through the buffer. */
+enum { BUFFER_BYTES = 256 << 10, DIRECT_BYTES = 16 << 10, ALIGNMENT = 8 };
 
 static void flush(struct nar_stream *stream)
 {
@@ -115,13 +116,13 @@ void nar_stream_file(struct nar_stream *stream, bool is_executable, uint64_t siz
 
 void nar_stream_content(struct nar_stream *stream, const void *data, size_t size_bytes)
 {
-    const char *at = data;
-    while (size_bytes > 0) {
-        size_t some = size_bytes < BUFFER_BYTES ? size_bytes : BUFFER_BYTES;
-        add_bytes(stream, at, some);
-        at += some;
-        size_bytes -= some;
+    if (size_bytes < DIRECT_BYTES) {
+        add_bytes(stream, data, size_bytes);
+        return;
     }
+    flush(stream);
+    digest_add(&stream->digest, data, size_bytes);
+    stream->size_bytes += size_bytes;
 }
 
 char *nar_stream_room(struct nar_stream *stream, size_t *ret_size_bytes)
