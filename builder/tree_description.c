@@ -123,8 +123,19 @@ static bool read_name(const cJSON *object, const char *key, struct arena *arena,
 {
     if (!json_text(object, key, arena, ret_name, error))
         return false;
-    if (**ret_name == '\0' || **ret_name == '.' || strchr(*ret_name, '/'))
-        return json_wrong(key, "the name of a file of the tree", error);
+    return boot_spec_is_plain_name(str_from(*ret_name)) ||
+           json_wrong(key, "the name of a file of the tree", error);
+}
+
+/* A text that stands in scripts: one of several lines would be commands of its own. */
+static bool read_line(const cJSON *object, const char *key, struct arena *arena,
+                      const char **ret_line, struct error *error)
+{
+    if (!json_text(object, key, arena, ret_line, error))
+        return false;
+    for (const char *at = *ret_line; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return json_wrong(key, "a text without control characters", error);
     return true;
 }
 
@@ -211,14 +222,14 @@ bool tree_description_parse(struct str text, struct arena *arena,
         return error_set(error, "it has version %llu, and this program reads %d",
                          (unsigned long long)version, VERSION);
     if (cJSON_HasObjectItem(root, "baseUrl") &&
-        !json_text(root, "baseUrl", arena, &description.base_url, error))
+        !read_line(root, "baseUrl", arena, &description.base_url, error))
         return false;
-    if (!json_text(root, "toplevel", arena, &description.toplevel, error) ||
+    if (!read_line(root, "toplevel", arena, &description.toplevel, error) ||
         !json_text(root, "label", arena, &description.label, error) ||
         !json_text(root, "system", arena, &description.system, error) ||
         !json_text(root, "init", arena, &description.init, error) ||
         !json_text(root, "kernelParams", arena, &description.params, error) ||
-        !json_text(root, "commandLine", arena, &description.command_line, error) ||
+        !read_line(root, "commandLine", arena, &description.command_line, error) ||
         !read_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
         !read_number(root, "memoryAtBoot", &description.memory_bytes, error) ||
         !read_ramdisks(root, arena, &description, error) ||

@@ -60,8 +60,9 @@ must_check bool tree_description_format(const struct tree_description *descripti
                                         struct arena *arena, struct str *ret_text,
                                         struct error *error);
 
-/* Reads one. Refuses what has another shape or version; a name that is not one of a file beside it;
- * an image whose file is not part of the ramdisk. */
+/* Reads one. Refuses what has another shape or version; a name that is not one of a file beside it,
+ * or not plain (boot_spec.h); control characters in what stands in scripts; an image whose file is
+ * not part of the ramdisk. */
 must_check bool tree_description_parse(struct str text, struct arena *arena,
                                        struct tree_description *ret_description,
                                        struct error *error);

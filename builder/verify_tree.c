@@ -242,11 +242,13 @@ static void check_scripts(struct tree_check *check)
     check_script(check, TREE_KEXEC_NAME, write_kexec);
     if (script_check_grub(str_from(check->description.command_line)))
         check_script(check, TREE_GRUB_NAME, write_grub);
-    struct str init = str_from(check->description.init);
-    struct str line = str_from(check->description.command_line);
-    if (!str_starts(line, STR("init=")) || !str_starts(str_skip(line, 5), init))
+    const struct tree_description *description = &check->description;
+    struct arena scratch = *check->arena;
+    struct str line = boot_spec_command_line(str_from(description->init),
+                                             str_from(description->params), &scratch);
+    if (!str_equal(line, str_from(description->command_line)))
         add(check, FINDING_DISAGREEING, TREE_BOOT_JSON_NAME,
-            "commandLine does not start with init");
+            "commandLine is not made of init and kernelParams");
 }
 
 /* --- The images ----------------------------------------------------------------------------------- */

@@ -37,6 +37,12 @@ size_t boot_spec_command_line_max(struct str system)
     return 2048 - 1;
 }
 
+struct str boot_spec_command_line(struct str init, struct str params, struct arena *arena)
+{
+    return arena_format(arena, "init=%.*s%s%.*s", STR_ARG(init), params.len ? " " : "",
+                        STR_ARG(params));
+}
+
 /* --- What the system says of itself ------------------------------------------------------------- */
 
 static const char *part_path(const char *toplevel, const char *part, struct arena *arena)
@@ -177,14 +183,13 @@ static bool open_part(int directory, const char *part, const char *path, int *re
     return true;
 }
 
-/* The name stands in scripts and lists, so it is a plain word. */
-static bool check_name(struct str name, struct error *error)
+bool boot_spec_is_plain_name(struct str name)
 {
     bool plain = name.len > 0 && name.data[0] != '-' && name.data[0] != '.';
     for (size_t i = 0; i < name.len && plain; i++)
         plain = strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+._-",
                        name.data[i]);
-    return plain || error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(name));
+    return plain;
 }
 
 /* The last component of the file's own path, behind all links. */
@@ -197,7 +202,8 @@ static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct 
         return error_errno(error, length < 0 ? errno : ENAMETOOLONG,
                            "find the kernel's name (is /proc mounted?)");
     *ret_name = arena_copy(arena, str_cut_last((struct str){ path, (size_t)length }, '/').tail);
-    return check_name(*ret_name, error);
+    return boot_spec_is_plain_name(*ret_name) ||
+           error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(*ret_name));
 }
 
 static bool open_kernel(const struct store *store, const struct boot_spec_json *json,
@@ -250,8 +256,7 @@ static bool join(struct arena *arena, struct boot_spec *spec, struct error *erro
     if (str_cut(spec->init, ' ').found || !str_starts(spec->init, STR("/")))
         return error_set(error, "init '%s' is not an absolute path without blanks",
                          spec->init.data);
-    spec->command_line = arena_format(arena, "init=%.*s%s%.*s", STR_ARG(spec->init),
-                                      spec->params.len ? " " : "", STR_ARG(spec->params));
+    spec->command_line = boot_spec_command_line(spec->init, spec->params, arena);
     return check_command_line(spec->command_line, spec->system, error);
 }
 

@@ -19,6 +19,13 @@
  * arch/ARCH/include/{uapi/,}asm/setup.h. An unknown platform has what most have, 2047. */
 size_t boot_spec_command_line_max(struct str system);
 
+/* Can scripts and lists have this name of a file without quotes? Letters, digits and "+._-", the first
+ * neither '-' nor '.'. */
+bool boot_spec_is_plain_name(struct str name);
+
+/* "init=INIT PARAMS", terminated. */
+struct str boot_spec_command_line(struct str init, struct str params, struct arena *arena);
+
 /* What was given by option instead of being read; null: read it. */
 struct boot_spec_override {
     const char *kernel;  /* a file */

@@ -105,6 +105,10 @@ described() {
         finds disagreeing netboot.ipxe bent && finds disagreeing kexec-boot bent && finds disagreeing grub.cfg bent
 }
 claim 'a boot.json that is not that of the scripts' described
+other_params() {
+    fresh whole && jq '.kernelParams += " x"' whole/boot.json >bent/boot.json && sums && finds disagreeing boot.json bent
+}
+claim 'parameters that are not in the command line' other_params
 other_kernel() {
     fresh whole && bend bent/bzImage 100 && sums && finds disagreeing bzImage bent
 }
