@@ -242,10 +242,11 @@ static bool ramdisk_parts_open(const struct command *command, const struct optio
                                struct ramdisk_parts *parts, struct error *error)
 {
     const struct settings *settings = &command->settings;
+    parts->extras = command->files;
     return input_files_open(&settings->prepends, command->arena, &parts->prepends, error) &&
            input_files_open(stores, command->arena, &parts->stores, error) &&
            input_files_check_members(&parts->stores, error) &&
-           ramdisk_files_open(&settings->files, command->arena, &parts->extras, error);
+           ramdisk_files_open(&parts->extras, error);
 }
 
 static bool fill_archive(struct command *command, const struct ramdisk_parts *parts,

@@ -4,6 +4,7 @@
 
 #include "builder/closure.h"
 #include "builder/ramdisk_compressor.h"
+#include "builder/ramdisk_files.h"
 #include "builder/squashfs.h"
 #include "schema/boot_spec.h"
 
@@ -24,6 +25,7 @@ struct command {
     struct store store;
     struct squashfs_options squashfs;
     struct ramdisk_compression compressor; /* of a ramdisk's archive */
+    struct ramdisk_files files;            /* for a ramdisk */
     struct progress progress;
     uint64_t max_size_bytes; /* of an image; 0: no limit */
     uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */

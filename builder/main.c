@@ -216,7 +216,8 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
     if (!parse_size("--max-size", settings->max_size, &command->max_size_bytes, error) ||
         !parse_size("--target-ram", settings->target_ram, &command->target_bytes, error) ||
         !check_base_url(settings->base_url, error) ||
-        (settings->tarball && !tarball_check_name(settings->tarball, error)))
+        (settings->tarball && !tarball_check_name(settings->tarball, error)) ||
+        !ramdisk_files_parse(&settings->files, command->arena, &command->files, error))
         return false;
     if (!ramdisk_compression_parse(str_from(settings->compressor), &command->compressor, error))
         return false;

@@ -43,10 +43,9 @@ static bool check_target(struct str target, struct error *error)
     return check_top(str_cut(target, '/').head, error);
 }
 
-static bool open_one(const char *option, struct arena *arena, struct ramdisk_file *file,
-                     struct error *error)
+static bool parse_one(const char *option, struct arena *arena, struct ramdisk_file *file,
+                      struct error *error)
 {
-    struct stat status;
     struct cut cut = str_cut_last(str_from(option), ':');
     if (!cut.found || cut.head.len == 0)
         return error_set(error, "--file wants SRC:DST, not '%s'", option);
@@ -54,9 +53,13 @@ static bool open_one(const char *option, struct arena *arena, struct ramdisk_fil
     while (str_starts(cut.tail, STR("/")))
         cut.tail = str_skip(cut.tail, 1);
     file->target = arena_copy(arena, cut.tail);
-    if (!check_target(file->target, error))
-        return error_in(error, "--file %s: the place '%.*s'", file->source,
-                        STR_SHOWN(file->target));
+    return check_target(file->target, error) ||
+           error_in(error, "--file %s: the place '%.*s'", file->source, STR_SHOWN(file->target));
+}
+
+static bool open_one(struct ramdisk_file *file, struct error *error)
+{
+    struct stat status;
     file->fd = open(file->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (file->fd < 0 || fstat(file->fd, &status) < 0)
         return error_errno(error, errno, "open %s", file->source);
@@ -87,19 +90,27 @@ static bool check_places(const struct ramdisk_files *files, struct error *error)
     return true;
 }
 
-bool ramdisk_files_open(const struct option_list *options, struct arena *arena,
-                        struct ramdisk_files *files, struct error *error)
+bool ramdisk_files_parse(const struct option_list *options, struct arena *arena,
+                         struct ramdisk_files *files, struct error *error)
 {
     files->items = arena_new(arena, struct ramdisk_file, options->count);
     for (size_t i = 0; i < options->count; i++) {
         struct ramdisk_file *file = &files->items[files->count++];
         file->fd = -1;
-        if (!open_one(options->items[i], arena, file, error))
+        if (!parse_one(options->items[i], arena, file, error))
             return false;
     }
     if (files->count > 0)
         qsort(files->items, files->count, sizeof *files->items, compare_targets);
     return check_places(files, error);
+}
+
+bool ramdisk_files_open(const struct ramdisk_files *files, struct error *error)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (!open_one(&files->items[i], error))
+            return false;
+    return true;
 }
 
 /* The directories on the way to a place that were not on the way to the one before. */

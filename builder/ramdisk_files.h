@@ -25,12 +25,15 @@ struct ramdisk_files {
 
 #define RAMDISK_FILES_NONE ((struct ramdisk_files){ .count = 0 })
 
-/* Reads the options and opens the files.
+/* Reads the options.
  * Refuses a DST that is empty, is given twice, lies below another one, has a component '.' or '..'
  * or an empty one or one of more than NAME_MAX bytes, a control character, or begins with the name of
- * a store image or of the archive's trailer; a SRC that is not a file or too large for a ramdisk. */
-must_check bool ramdisk_files_open(const struct option_list *options, struct arena *arena,
-                                   struct ramdisk_files *files, struct error *error);
+ * a store image or of the archive's trailer. */
+must_check bool ramdisk_files_parse(const struct option_list *options, struct arena *arena,
+                                    struct ramdisk_files *files, struct error *error);
+
+/* Opens the files. Refuses a SRC that is not a file or too large for a ramdisk. */
+must_check bool ramdisk_files_open(const struct ramdisk_files *files, struct error *error);
 
 /* Adds directories and files to a ramdisk. */
 must_check bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramdisk,
