@@ -161,6 +161,18 @@ bool file_is_named(int fd, int directory, const char *name)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+/* What was left over is emptied, so it must not be a file that has another name, too: where others
+ * may write, one of them can have linked any file to the draft's name. */
+static bool check_draft(const struct draft *draft, struct error *error)
+{
+    struct stat status;
+    if (fstat(draft->fd, &status) < 0)
+        return error_errno(error, errno, "look at %s", draft->temporary_name);
+    return (S_ISREG(status.st_mode) && status.st_nlink <= 1) ||
+           error_set(error, "create %s: %s is there, and was not left by an earlier run",
+                     draft->final_name, draft->temporary_name);
+}
+
 bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
 {
     struct draft draft = { .fd = -1, .directory = directory };
@@ -183,6 +195,10 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
             continue;
         draft.fd = own_take(&fd);
         break;
+    }
+    if (!check_draft(&draft, error)) {
+        own_close(&draft.fd);
+        return false;
     }
     if (ftruncate(draft.fd, 0) < 0) {
         int code = errno;

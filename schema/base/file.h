@@ -53,7 +53,8 @@ struct draft {
 
 /* Starts an empty draft of `name` (one component) in `directory`.
  * Refuses when another process is writing a draft of the same name, when something other than a
- * regular file has that name, or the name is too long. */
+ * regular file has that name, when the draft's name is a link or one of several names of a file, or
+ * the name is too long. */
 must_check bool draft_open(int directory, const char *name, struct draft *ret_draft,
                            struct error *error);
 

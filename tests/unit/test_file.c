@@ -228,6 +228,16 @@ static void a_draft_is_not_written_through_a_link(struct arena arena)
     CHECK_STR(content_of("precious", &arena), "kept");
 }
 
+static void a_draft_is_not_a_second_name_of_a_file(struct arena arena)
+{
+    struct draft draft;
+    make_file("victim", "precious");
+    CHECK(linkat(check_directory(), "victim", check_directory(), ".f.draft", 0) == 0);
+    CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
+                  "create f: .f.draft is there, and was not left by an earlier run");
+    CHECK_STR(content_of("victim", &arena), "precious");
+}
+
 static void only_a_regular_file_is_replaced_by_a_draft(struct arena arena)
 {
     struct draft draft;
@@ -399,7 +409,7 @@ int main(void)
         CASE(a_draft_is_invisible_until_it_is_published), CASE(a_released_draft_leaves_nothing),
         CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
-        CASE(a_draft_is_not_written_through_a_link),
+        CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_is_not_a_second_name_of_a_file),
         CASE(only_a_regular_file_is_replaced_by_a_draft),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
         CASE(a_name_too_long_for_its_draft_is_refused),
