@@ -27,36 +27,7 @@ explained() {
 }
 claim "the journal says what was done, and the catalog explains it" explained
 
-# --- Time -----------------------------------------------------------------------------------------------------
-
-# How fast is this machine? The test compares it with what the same takes on its host.
-again_us() {
-    least=
-    for _ in 1 2 3 4 5; do
-        rm -rf speed
-        mkdir -p speed/nix/store
-        start=$(date +%s%N)
-        regd register --quiet --missing=accept --root speed /nix/.ro-store/nix-path-registration
-        time_us=$((($(date +%s%N) - start) / 1000))
-        [ "${least:-$time_us}" -lt "$time_us" ] || least=$time_us
-    done
-    echo "$least"
-}
-
-# Milliseconds of processor time that the unit took, its start with the sandbox included.
-unit_ms() {
-    echo $(($(systemctl show --value -p CPUUsageNSec "$1") / 1000000))
-}
-chain() {
-    systemd-analyze critical-chain --no-pager multi-user.target >chain || return
-    cat chain
-    echo "# measured registering once more: $(again_us) us" >&3
-    echo "# measured CPU time: regd.service $(unit_ms regd.service) ms, systemd-udevd.service $(unit_ms systemd-udevd.service) ms" >&3
-    grep -e regd.service chain | sed 's/^[^a-z]*/# measured critical chain: /' >&3
-    grep -q 'multi-user.target @' chain
-}
-exec 3>&1
-claim "systemd knows what the boot waited for" chain
+# --- The unit -------------------------------------------------------------------------------------------------
 
 exposed_little() {
     systemd-analyze security --no-pager regd.service | tail -n 1 | tee exposure

@@ -209,5 +209,5 @@ make_disk() {
     mkdir -p "$SCRATCH/disk-root/nix/gcroots"
     ln -sfn /run/current-system "$SCRATCH/disk-root/nix/gcroots/current-system"
     ln -sfn /run/booted-system "$SCRATCH/disk-root/nix/gcroots/booted-system"
-    mke2fs -q -t ext4 -d "$SCRATCH/disk-root" "$SCRATCH/$1" 128M || bail 'no disk can be made'
+    mke2fs -q -t ext4 -d "$SCRATCH/disk-root" "$SCRATCH/$1" 128M >/dev/null || bail 'no disk can be made'
 }
