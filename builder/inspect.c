@@ -27,11 +27,10 @@ static void inspection_release(const struct inspection *inspection)
     image_close(&inspection->image);
 }
 
-/* A ramdisk of the image alone, counted as tree.c does: itself, twice what it unpacks to, since a
- * tmpfs takes half of the memory, and some to work with. */
+/* A ramdisk of the image alone, which unpacks to itself. */
 static uint64_t memory_bytes(const struct inspection *inspection)
 {
-    return 3 * inspection->sizes.image_bytes + TREE_WORKING_BYTES;
+    return tree_memory_bytes(inspection->sizes.image_bytes, inspection->sizes.image_bytes);
 }
 
 static const struct image_size nothing;

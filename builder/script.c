@@ -95,7 +95,8 @@ bool script_check_ipxe(const struct tree_description *tree, struct arena scratch
 {
     struct ipxe_setting settings[SETTING_COUNT] = { 0 };
     struct str command_line = str_from(tree->command_line);
-    size_t length = command_line.len, i = 0;
+    /* On UEFI the kernel's name stands in front: iPXE starts it like any program. */
+    size_t length = strlen(tree->kernel.name) + strlen(" ") + command_line.len, i = 0;
     size_t length_max = boot_spec_command_line_max(str_from(tree->system));
     do
         length += strlen(" initrd=") + strlen(piece_name(i, &scratch));

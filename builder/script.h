@@ -19,7 +19,7 @@ must_check bool script_write_ipxe(FILE *stream, const struct tree_description *t
                                   struct arena scratch, struct error *error);
 
 /* Refuses what script_write_ipxe would refuse: "${…}", and a command line that is too long with the
- * names of the ramdisk's files, one at least. */
+ * names of the ramdisk's files, one at least, and of the kernel. */
 must_check bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
                                   struct error *error);
 

@@ -265,13 +265,19 @@ static bool add_images_to_ramdisk(struct building *building, struct ramdisk *ram
            add_bases(building, ramdisk, error);
 }
 
+uint64_t tree_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes)
+{
+    uint64_t used = ramdisk_bytes + 2 * unpacked_bytes + TREE_WORKING_BYTES;
+    return used + used / (TREE_RECORDS_PART - 1);
+}
+
 /* Does the machine have the memory? The kernel unpacks a ramdisk while it is still there, into a
  * tmpfs of half of what is left. */
 static bool check_memory(struct building *building, uint64_t ramdisk_bytes, uint64_t unpacked_bytes,
                          struct error *error)
 {
     uint64_t target = building->request->target_bytes;
-    uint64_t needed = ramdisk_bytes + 2 * unpacked_bytes + TREE_WORKING_BYTES;
+    uint64_t needed = tree_memory_bytes(ramdisk_bytes, unpacked_bytes);
     building->result.description.memory_bytes = needed;
     if (target == 0 || needed <= target)
         return true;

@@ -189,7 +189,7 @@ claim "GRUB's entry has the label" title
 
 # The longest command line is taken, and one byte more is not: limit PLATFORM BYTES.
 limit() {
-    room=$(($2 - $(printf 'init=%s/init initrd=initrd ' "$system" | wc -c)))
+    room=$(($2 - $(printf 'bzImage init=%s/init initrd=initrd ' "$system" | wc -c)))
     longest=$(printf "%${room}s" a | tr ' ' x)
     printf '%s' "$1" >"root$system/system"
     tree long --params "$longest" && grep -q "^command_line_bytes_max=$2\$" long/kexec-boot &&

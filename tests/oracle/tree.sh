@@ -109,7 +109,8 @@ has() {
 }
 boot_json() {
     prepended=$(stat -c %s "$(in_store initrd)")
-    memory=$(($(stat -c %s real/initrd) + 2 * (4 * prepended + size) + 67108864))
+    used=$(($(stat -c %s real/initrd) + 2 * (4 * prepended + size) + 60 * 1024 * 1024))
+    memory=$((used + used / 55))
     has '"version":1,' && has "\"toplevel\":\"$toplevel\"" && has "\"init\":\"$toplevel/init\"" &&
         has "\"kernelParams\":\"$(printf %s "$params" | tr -d ' ')\"" &&
         has "\"commandLine\":\"$(printf %s "$command_line" | tr -d ' ')\"" &&
@@ -473,12 +474,13 @@ for params in '${x}' '${net0/mac}' 'a=${x:string}' '$${x}y' '#${x}'; do
 done
 claim 'so it is for a tree, of which nothing is left' refuses 'iPXE' tree new --params 'a=${b}'
 
-# So many bytes with init= make a command line of 2047; iPXE puts its initrd=initrd in front.
+# So many bytes with init= make a command line of 2047; iPXE puts its initrd=initrd in front, and on UEFI the kernel's
+# name.
 room=$((2047 - $(printf 'init=%s/init ' "$system" | wc -c)))
 longest=$(printf "%${room}s" a | tr ' ' x)
-with_ipxe=${longest#xxxxxxxxxxxxxx}
+with_ipxe=${longest#xxxxxxxxxxxxxxxxxxxxxx}
 longest() {
-    tree long --params "$with_ipxe" && awk -f ipxe.awk long/netboot.ipxe | awk 'length == 2047 { found = 1 } END { exit !found }' &&
+    tree long --params "$with_ipxe" && awk -f ipxe.awk long/netboot.ipxe | awk 'length + length("bzImage ") == 2047 { found = 1 } END { exit !found }' &&
         "$REGD_BUILD" kexec --root root --params "$longest" "$system" >script &&
         grep -q "^command_line='.\\{2047\\}'\$" script
 }
