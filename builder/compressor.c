@@ -1,5 +1,6 @@
 #include "builder/compressor.h"
 
+#include "builder/lzo.h"
 #include "builder/sqfs_parts.h"
 
 #include <libdeflate.h>
@@ -107,7 +108,7 @@ static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t si
  * is asked first. */
 static bool is_slow(SQFS_COMPRESSOR id, int level)
 {
-    return id == SQFS_COMP_XZ || (id == SQFS_COMP_ZSTD && level >= 10);
+    return id == SQFS_COMP_XZ || id == SQFS_COMP_LZO || (id == SQFS_COMP_ZSTD && level >= 10);
 }
 
 static bool is_incompressible(ZSTD_CCtx *probe, const void *in, size_t size, void *out,
@@ -125,6 +126,7 @@ static const struct {
 } known[] = {
     [COMPRESSION_GZIP] = { SQFS_COMP_GZIP, { gzip_start, gzip_end, gzip_compress } },
     [COMPRESSION_LZ4] = { SQFS_COMP_LZ4, { lz4_start, free, lz4_compress } },
+    [COMPRESSION_LZO] = { SQFS_COMP_LZO, { lzo_start, lzo_end, lzo_compress } },
     [COMPRESSION_XZ] = { .id = SQFS_COMP_XZ },
     [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
 };
@@ -232,24 +234,35 @@ SQFS_COMPRESSOR compressor_id(const struct compression *compression)
     return known[compression->kind].id;
 }
 
-int compressor_make(const struct compression *compression, size_t block_bytes,
-                    sqfs_compressor_t **ret_compressor)
+/* The library's own compressor, and ours for what it does not know; null if there is none. */
+static sqfs_compressor_t *make_inner(const struct compression *compression, size_t block_bytes)
 {
     sqfs_compressor_config_t config;
     sqfs_compressor_t *inner = NULL;
-    int code = sqfs_compressor_config_init(&config, compressor_id(compression), block_bytes, 0);
-    if (code < 0)
-        return code;
+    if (compression->kind == COMPRESSION_LZO)
+        return lzo_make(compression->level);
+    if (sqfs_compressor_config_init(&config, compressor_id(compression), block_bytes, 0) < 0)
+        return NULL;
     if (compression->kind == COMPRESSION_LZ4)
         config.flags |= compression->level > 0 ? SQFS_COMP_FLAG_LZ4_HC : 0;
     else if (compression->kind == COMPRESSION_GZIP && compression->level > SQFS_GZIP_MAX_LEVEL)
         config.level = SQFS_GZIP_MAX_LEVEL; /* which says nothing to who reads it */
     else
         config.level = (sqfs_u32)compression->level;
-    code = sqfs_compressor_create(&config, &inner);
-    if (code < 0)
-        return code;
-    *ret_compressor = make(inner, &known[compression->kind].engine, compression->level, block_bytes,
-                           is_slow(config.id, compression->level));
-    return *ret_compressor ? 0 : SQFS_ERROR_ALLOC;
+    return sqfs_compressor_create(&config, &inner) < 0 ? NULL : inner;
+}
+
+bool compressor_make(const struct compression *compression, size_t block_bytes,
+                     sqfs_compressor_t **ret_compressor, struct error *error)
+{
+    SQFS_COMPRESSOR id = compressor_id(compression);
+    if (compression->kind == COMPRESSION_LZO && !lzo_load(error))
+        return false;
+    sqfs_compressor_t *made =
+        make(make_inner(compression, block_bytes), &known[compression->kind].engine,
+             compression->level, block_bytes, is_slow(id, compression->level));
+    if (!made)
+        return error_set(error, "set the compressor up: out of memory, or libsquashfs has none");
+    *ret_compressor = made;
+    return true;
 }

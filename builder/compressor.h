@@ -2,7 +2,7 @@
  *
  * The library's own is asked for what stands in the image about the compressor. Blocks are compressed
  * by the field's libraries with contexts that are kept: libzstd, libdeflate (zlib's format, smaller
- * and faster than zlib makes it) and liblz4; xz is left to libsquashfs, which uses liblzma.
+ * and faster than zlib makes it), liblz4 and liblzo2 (lzo.h); xz is left to libsquashfs, which uses liblzma.
  *
  * A result is never as long as what it is of: such a block is stored as it is.
  */
@@ -16,6 +16,6 @@
 SQFS_COMPRESSOR compressor_id(const struct compression *compression);
 
 /* Makes a compressor for blocks of up to that size; sqfs_copy makes more of it, one for each thread.
- * Returns one of the library's codes. */
-int compressor_make(const struct compression *compression, size_t block_bytes,
-                    sqfs_compressor_t **ret_compressor);
+ * Refuses where a library is missing. */
+must_check bool compressor_make(const struct compression *compression, size_t block_bytes,
+                                sqfs_compressor_t **ret_compressor, struct error *error);

@@ -1,5 +1,7 @@
 #include "builder/image_file.h"
 
+#include "builder/lzo.h"
+
 #include <sqfs/compressor.h>
 #include <sqfs/error.h>
 
@@ -153,11 +155,16 @@ bool image_decoder_make(const struct image_file *file, struct arena *arena,
 {
     sqfs_compressor_config_t config;
     sqfs_compressor_t *compressor = NULL;
-    int code = sqfs_compressor_config_init(&config, file->super.compression,
-                                           file->super.block_bytes, SQFS_COMP_FLAG_UNCOMPRESS);
-    if (code == 0)
-        code = sqfs_compressor_create(&config, &compressor);
-    if (code < 0)
+    if (file->super.compression == SQFS_COMP_LZO) {
+        if (!lzo_load(error))
+            return false;
+        compressor = lzo_make(0);
+    } else if (sqfs_compressor_config_init(&config, file->super.compression,
+                                           file->super.block_bytes,
+                                           SQFS_COMP_FLAG_UNCOMPRESS) == 0) {
+        sqfs_compressor_create(&config, &compressor);
+    }
+    if (!compressor)
         return error_set(error, "libsquashfs cannot decompress %s", file->compression_name);
     *ret_decoder = (struct image_decoder){ compressor, arena_room(arena, IMAGE_BLOCK_MAX) };
     return true;

@@ -193,8 +193,8 @@ static bool start_workers(struct work *work, const struct reuse_request *request
         work->old[i] = arena_room(arena, work->block_bytes);
         if (!image_worker_make(&work->reuse->image, arena, &work->workers[i], error))
             return false;
-        if (compressor_make(request->compression, work->block_bytes, &work->compressors[i]) < 0)
-            return error_set(error, "out of memory");
+        if (!compressor_make(request->compression, work->block_bytes, &work->compressors[i], error))
+            return false;
     }
     return true;
 }

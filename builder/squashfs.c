@@ -100,11 +100,10 @@ static bool start(struct writer *writer, const struct squashfs_options *options,
                   struct error *error)
 {
     sqfs_file_t *file = &writer->image.base;
-    int code = compressor_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor);
-    if (!check(writer, code, "set the compressor up", error))
+    if (!compressor_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor, error))
         return false;
-    code = sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS,
-                           compressor_id(&options->compression));
+    int code = sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, TIME_SECONDS,
+                               compressor_id(&options->compression));
     if (code == 0)
         code = sqfs_super_write(&writer->super, file);
     if (code == 0)
