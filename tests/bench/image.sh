@@ -8,13 +8,15 @@
 #            MEBIBYTES    size of the tree: 100 by default. It is made of this system's packages (make_tree.sh)
 #            COMPRESSION  as --compression takes it: zstd:19 zstd:3 lz4 gzip:9 by default
 #            RUNS         how often each is run; they take turns
-#            REGD_BUILD   by default a release build, made in build/bench; measure stands beside it
+#            REGD_BUILD   by default a release build, made in build/bench; measure and floor stand beside it
 #
 # Prints   for each COMPRESSION: median wall and CPU time of all runs and the least CPU time, in milliseconds; peak
-#          memory; the size of the image; how long and how large regd-build's is compared to mksquashfs'. Rows:
+#          memory; the size of the image; wall time and size compared to mksquashfs', and the least CPU time compared
+#          to that of the compressor alone. Rows:
 #            mksquashfs           with blocks of 1 MiB, as many processors, and -no-hardlinks
 #            regd-build           with its check of the NAR hashes; --no-check, without
 #            regd-build --reuse   the same closure again, with the image of before; and a twentieth of it changed
+#            the compressor alone for the same blocks, in memory (floor.c); no engine takes less with its parameters
 set -eu
 export LC_ALL=C
 if [ -z "${REGD_BUILD-}" ]; then
@@ -23,6 +25,7 @@ if [ -z "${REGD_BUILD-}" ]; then
     REGD_BUILD=$PWD/build/bench/regd-build
 fi
 measure=$(dirname "$REGD_BUILD")/tests/measure
+measure_floor=$(dirname "$REGD_BUILD")/tests/floor
 runs=${RUNS:-3} mebibytes=${2:-100}
 if [ $# -gt 0 ]; then
     dir=$(cd "$1" && pwd -P)
@@ -60,9 +63,11 @@ for compression; do
         'regd-build --no-check' "rm -f $dir/unchecked" "$build --no-check -o $dir/unchecked" \
         'regd-build --reuse, nothing changed' "rm -f $dir/again" "$build --reuse $dir/ours -o $dir/again" \
         'regd-build --reuse, a twentieth less' "rm -f $dir/less" "$build --reuse $dir/ours -o $dir/less - <$dir/most" >"$dir/times"
-    printf '\n%-38s %10s %10s %10s %8s %10s %7s %7s\n' "$compression" 'wall ms' 'CPU ms' 'least CPU' 'MiB' bytes 'time' 'size'
+    "$measure_floor" "$runs" "$dir/ours" "$compression" "$jobs" >"$dir/floor"
+    printf '\n%-38s %10s %10s %10s %8s %10s %7s %7s %7s\n' "$compression" 'wall ms' 'CPU ms' 'least CPU' 'MiB' bytes time size floor
     for file in theirs ours unchecked again less; do stat -c %s "$dir/$file"; done | paste "$dir/times" - |
-        awk -F '\t' 'NR == 1 { wall = $2; size = $7 }
-            { printf "%-38s %10.0f %10.0f %10.0f %8.0f %10d %7.2f %7.3f\n", $1, $2, $4, $5, $6 / 1024, $7, $2 / wall, $7 / size }'
+        awk -F '\t' -v "floor=$(cut -f 5 "$dir/floor")" 'NR == 1 { wall = $2; size = $7 }
+            { printf "%-38s %10.0f %10.0f %10.0f %8.0f %10d %7.2f %7.3f %7.2f\n", $1, $2, $4, $5, $6 / 1024, $7, $2 / wall, $7 / size, $5 / floor }'
+    awk -F '\t' '{ printf "%-38s %10.0f %10.0f %10.0f\n", $1, $2, $4, $5 }' "$dir/floor"
     rm -f "$dir/theirs" "$dir/ours" "$dir/unchecked" "$dir/again" "$dir/less"
 done

@@ -1,0 +1,96 @@
+/* fuzz_image — is there an image that makes its reader crash, loop or tell two stories?
+ *
+ * Reads what libFuzzer makes up as verify and --reuse do: tables, manifest, files, NARs, layout.
+ * tests/fuzz/fuzz_image.sh makes the images to start from.
+ */
+#include "builder/image_check.h"
+#include "builder/image_nar.h"
+#include "schema/base/own.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Of a file, and of a NAR: holes may be of any size. */
+static const uint64_t read_bytes_max = 1 << 20;
+static const size_t arena_bytes = (size_t)256 << 20;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* A refusal says why. */
+static bool is_done(bool done, const struct error *error)
+{
+    require(done || error->sentence[0]);
+    return done;
+}
+
+static void count(void *context, const void *data, size_t size_bytes)
+{
+    uint64_t *total = context;
+    require(size_bytes == 0 || data);
+    *total += size_bytes;
+}
+
+static void read_files(const struct image *image, struct image_worker *worker)
+{
+    struct error error = { 0 };
+    for (size_t i = 0; i < image->tree.inode_count; i++) {
+        const struct image_inode *inode = &image->tree.inodes[i];
+        uint64_t total = 0;
+        if (inode->kind == IMAGE_REGULAR && inode->size_bytes <= read_bytes_max &&
+            is_done(image_read_file(image, worker, inode, count, &total, &error), &error))
+            require(total == inode->size_bytes);
+    }
+}
+
+static void hash_paths(const struct image *image, struct image_worker *worker, struct arena *arena)
+{
+    struct error error = { 0 };
+    const uint64_t *sizes = image_nar_sizes(image, arena);
+    const struct image_node *root = &image->tree.nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        struct nar nar;
+        uint32_t top = root->first_child + i;
+        if (sizes[top] <= read_bytes_max &&
+            is_done(image_nar_hash(image, worker, top, *arena, &nar, &error), &error))
+            require(nar.size_bytes == sizes[top]);
+    }
+}
+
+static void read_image(const struct image_place *place, struct arena arena)
+{
+    struct error error = { 0 };
+    struct image_findings findings = { 0 };
+    cleanup(image_close) struct image image = { 0 };
+    cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
+    if (!is_done(image_open(place, STR("/nix/store"), 1, &arena, &image, &error), &error) ||
+        !is_done(image_worker_make(&image, &arena, &worker, &error), &error))
+        return;
+    for (uint32_t node = 0; node < image.tree.node_count; node++) {
+        struct arena scratch = arena;
+        require(image_tree_path(&image.tree, node, &scratch).data);
+    }
+    read_files(&image, &worker);
+    hash_paths(&image, &worker, &arena);
+    is_done(image_check(&image, &arena, &findings, &error), &error);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct arena arena;
+    static int fd = -1;
+    struct error error;
+    if (fd < 0) {
+        fd = memfd_create("image", MFD_CLOEXEC);
+        require(fd >= 0 && arena_reserve(&arena, arena_bytes, &error));
+    }
+    require(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+    read_image(&(struct image_place){ .fd = fd, .name = "image" }, arena);
+    return 0;
+}
