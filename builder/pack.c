@@ -14,6 +14,8 @@
 /* Blocks per thread that may wait for one before them. */
 enum { WAITING_PER_JOB = 4 };
 
+enum { PLAIN_BIT = 1 << 24 };
+
 /* Names of deep files. */
 static const size_t worker_bytes = (size_t)64 << 20;
 
@@ -46,6 +48,11 @@ struct packer {
     size_t free_count;
     int code; /* of the library, for the first failure to compress or to write */
 };
+
+uint32_t packed_field(const struct packed *packed)
+{
+    return packed->is_plain ? packed->size_bytes | PLAIN_BIT : packed->size_bytes;
+}
 
 static bool read_piece(const struct packer *packer, const struct piece *piece, uint8_t *at,
                        struct arena scratch, struct error *error)

@@ -21,6 +21,9 @@ struct packed {
     bool is_reused;
 };
 
+/* The block's size as the format says it. */
+uint32_t packed_field(const struct packed *packed);
+
 struct pack_request {
     const struct inventory *inventory;
     const struct plan *plan;

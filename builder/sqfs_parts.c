@@ -125,3 +125,45 @@ void sqfs_range_release(struct sqfs_range *range)
 {
     digest_release(&range->digest);
 }
+
+/* --- Codes --------------------------------------------------------------------------------------- */
+
+static const char *reason(int code)
+{
+    switch (code) {
+    case SQFS_ERROR_ALLOC:
+        return "out of memory";
+    case SQFS_ERROR_IO:
+        return "read or write error";
+    case SQFS_ERROR_COMPRESSOR:
+        return "the compressor failed";
+    case SQFS_ERROR_UNSUPPORTED:
+        return "not supported by this libsquashfs";
+    case SQFS_ERROR_OVERFLOW:
+        return "too large for the format";
+    case SQFS_ERROR_ARG_INVALID:
+        return "a value is out of range";
+    default:
+        return "internal error of libsquashfs";
+    }
+}
+
+bool sqfs_range_check(const struct sqfs_range *range, int code, const char *what,
+                      struct error *error)
+{
+    if (code >= 0)
+        return true;
+    if (range->code == EFBIG && range->limit_bytes)
+        return error_set(error,
+                         "the image grows beyond %llu bytes: a ramdisk cannot hold a file of 4 GiB "
+                         "or more",
+                         (unsigned long long)range->limit_bytes);
+    if (range->code)
+        return error_errno(error, range->code, "%s the image", range->doing);
+    return error_set(error, "%s: %s", what, reason(code));
+}
+
+bool sqfs_part_check(const void *object, const char *what, struct error *error)
+{
+    return object || error_set(error, "%s: out of memory", what);
+}

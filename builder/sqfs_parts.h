@@ -1,4 +1,4 @@
-/* sqfs_parts.h — where libsquashfs writes.
+/* sqfs_parts.h — where libsquashfs writes, and what its codes mean.
  */
 #pragma once
 
@@ -31,6 +31,13 @@ void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_
 struct hash sqfs_range_hash(struct sqfs_range *range);
 
 void sqfs_range_release(struct sqfs_range *range);
+
+/* Is the library's code none of failure? Else the sentence for it, or for what the disk said. */
+must_check bool sqfs_range_check(const struct sqfs_range *range, int code, const char *what,
+                                 struct error *error);
+
+/* Has the library made it? It says no more than that. */
+must_check bool sqfs_part_check(const void *object, const char *what, struct error *error);
 
 /* sqfs_destroy for what may be null. */
 void sqfs_part_destroy(void *object);

@@ -20,7 +20,11 @@
 
 enum { SQUASHFS_CHECKSUM_BYTES = sizeof SQUASHFS_CHECKSUM_MAGIC - 1 + HASH_BYTES };
 
-enum { SQUASHFS_BLOCK_BYTES = 1 << 20, SQUASHFS_ALIGN_BYTES = 4096 };
+enum {
+    SQUASHFS_BLOCK_BYTES = 1 << 20,
+    SQUASHFS_ALIGN_BYTES = 4096,
+    SQUASHFS_TIME_SECONDS = 1, /* of everything, as Nix canonicalises it */
+};
 
 struct squashfs_options {
     struct compression compression;
