@@ -51,7 +51,7 @@ uint8_t *sqlite_record_put(uint8_t *end, const struct sqlite_record *record,
 static inline size_t sqlite_varint_length(uint64_t number)
 {
     if (number < 1 << 28)
-        return (size_t)(1 + (number > 0x7f) + (number > 0x3fff) + (number > 0x1fffff));
+        return (size_t)1 + (number > 0x7f) + (number > 0x3fff) + (number > 0x1fffff);
     return (size_t)((64 - __builtin_clzll(number)) * 9 + 64) /
            64; /* a seventh of the bits, upwards */
 }

@@ -29,6 +29,13 @@ static const struct path_info *new_path(const struct filling *filling, size_t i)
     return &filling->rows->list->items[filling->rows->new_paths[i]];
 }
 
+/* The id of a name; where no path is left out, names and ids are in one order. */
+static int64_t id_of(const struct filling *filling, size_t name)
+{
+    const struct store_rows *rows = filling->rows;
+    return rows->new_count == rows->list->count ? (int64_t)name + 1 : rows->ids[name];
+}
+
 static struct sqlite_value text_of(struct str text)
 {
     return sqlite_text((struct str){ 0 }, text);
@@ -86,7 +93,7 @@ static void add_references(const struct filling *filling, struct sqlite_tree *tr
     for (size_t i = 0; i < filling->rows->new_count; i++) {
         const struct path_info *info = new_path(filling, i);
         for (size_t j = 0; j < info->reference_count; j++) {
-            int64_t reference = filling->rows->ids[info->references[j]];
+            int64_t reference = id_of(filling, info->references[j]);
             int64_t numbers[] = { (int64_t)i + 1, reference, ++rowid };
             sqlite_tree_numbers(tree, rowid, numbers, columns);
         }
@@ -129,7 +136,7 @@ static void fill_reference_index(const void *context, struct sqlite_tree *tree)
     const struct filling *filling = context;
     for (size_t i = 0, next = 0; i < filling->rows->list->count; i++)
         for (; next < filling->ends[i]; next++) {
-            int64_t numbers[] = { filling->rows->ids[i], filling->rowids[next] };
+            int64_t numbers[] = { id_of(filling, i), filling->rowids[next] };
             sqlite_tree_numbers(tree, 0, numbers, 2);
         }
 }
