@@ -262,8 +262,8 @@ parts() {
 claim 'the other outputs are its parts' parts
 unpacks() {
     mkdir unpacked && zstd -qdc out/kexecTarball/tarball/nixos-image-test.tar.zst | tar -x -C unpacked &&
-        diff -r unpacked/kexec out/kexecTree/ && [ "$(stat -c %i unpacked/kexec/initrd)" = "$(stat -c %i unpacked/kexec/initrd.gz)" ] &&
-        unpacked/kexec/kexec-boot --help >/dev/null && grep -q '^file system-tarball /' out/kexecTarball/nix-support/hydra-build-products
+        diff -r unpacked out/kexecTree/ && [ "$(stat -c %i unpacked/initrd)" = "$(stat -c %i unpacked/initrd.gz)" ] &&
+        unpacked/kexec-boot --help >/dev/null && grep -q '^file system-tarball /' out/kexecTarball/nix-support/hydra-build-products
 }
 text='the tarball unpacks to the tree'
 have zstd "$text" && claim "$text" unpacks

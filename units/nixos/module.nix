@@ -58,6 +58,9 @@ let
     ++ lib.concatLists (lib.mapAttrsToList (target: source: [ "--file" "${source}:${target}" ]) cfg.regd.extraFiles)
   );
 
+  squashfs = ''regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph"'';
+  tree = ''regd-build tree ${build.toplevel} ${arguments} ${treeArguments} --jobs "$NIX_BUILD_CORES" --graph "$graph"'';
+
   # Nix tells the closure, with its hashes, in a file; there is no database in the sandbox. What an artefact names is in it,
   # so that it can be copied without its closure.
   make = name: command: pkgs.stdenv.mkDerivation {
@@ -74,7 +77,7 @@ let
   };
 
   # Some of the tree, where the classic outputs have it.
-  part = name: command: pkgs.runCommand name { tree = build.kexecTree; } command;
+  part = name: command: pkgs.runCommand name { kexecTree = build.kexecTree; } command;
 
   tarballName = if options ? image then config.image.fileName else "nixos-kexec-${system}.tar.zst";
 in
@@ -104,7 +107,7 @@ in
       package = mkOption {
         type = types.package;
         default = pkgs.callPackage ./package.nix { };
-        defaultText = "pkgs.callPackage ./package.nix { }";
+        defaultText = lib.literalExpression or lib.literalExample "pkgs.callPackage ./package.nix { }";
         description = "The package with regd and regd-build.";
       };
 
@@ -264,43 +267,39 @@ in
 
     # One file, or with maxSize a directory of them.
     system.build.squashfsStore = make "nix-store.squashfs" (
-      if cfg.regd.maxSize == null then
-        ''regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out"''
-      else ''
+      if cfg.regd.maxSize == null then ''
+        ${squashfs} -o "$out"
+      '' else ''
         mkdir "$out"
-        regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out/nix-store.squashfs"
+        ${squashfs} -o "$out/nix-store.squashfs"
       ''
     );
 
     system.build.kexecTree = make "kexec-tree" ''
-      regd-build tree ${arguments} ${treeArguments} --jobs "$NIX_BUILD_CORES" --graph "$graph" -o "$out" ${build.toplevel}
+      ${tree} -o "$out"
     '';
 
     # The ramdisk, and with separateStore the images that are loaded behind it.
     system.build.netbootRamdisk = part "netboot-ramdisk" ''
       mkdir "$out"
-      for file in "$tree"/initrd "$tree"/nix-store.*; do
+      for file in "$kexecTree"/initrd "$kexecTree"/nix-store.*; do
         [ ! -e "$file" ] || ln -s "$file" "$out/"
       done
     '';
 
     system.build.netbootIpxeScript = part "netboot.ipxe" ''
       mkdir "$out"
-      ln -s "$tree/netboot.ipxe" "$out/"
+      ln -s "$kexecTree/netboot.ipxe" "$out/"
     '';
 
     system.build.kexecScript = part "kexec-boot" ''
-      cp "$tree/kexec-boot" "$out"
+      cp "$kexecTree/kexec-boot" "$out"
     '';
 
-    # A store keeps no hard links; in the tarball the ramdisk's two names are one file again.
-    system.build.kexecTarball = part "kexec-tarball" ''
-      cp -r "$tree" kexec
-      chmod -R u+w kexec
-      ln -f kexec/initrd kexec/initrd.gz
+    # Made with the tree, from the same blocks as kexecTree: on its way through stores that has lost that initrd.gz is initrd.
+    system.build.kexecTarball = make "kexec-tarball" ''
       mkdir -p "$out/tarball" "$out/nix-support"
-      tar --create --sort=name --format=gnu --mtime=@1 --owner=0 --group=0 --numeric-owner --mode=u+w kexec |
-        ${pkgs.zstd.bin or pkgs.zstd}/bin/zstd -q -3 > "$out/tarball/${tarballName}"
+      ${tree} -o tree --tarball "$out/tarball/${tarballName}"
       echo "file system-tarball $out/tarball/${tarballName}" > "$out/nix-support/hydra-build-products"
     '';
   } (optionalAttrs (options ? image) {
