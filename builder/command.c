@@ -14,8 +14,6 @@
 #include "schema/store_link.h"
 #include "schema/store_path.h"
 
-#include <fcntl.h>
-#include <string.h>
 #include <time.h>
 
 static double seconds_since(const struct timespec *start)
@@ -353,52 +351,12 @@ static void say_tree(const struct command *command, const struct image_source *s
     say_reused(command, &result->image);
 }
 
-/* Where --tarball goes; nowhere without it. */
-struct tarball_output {
-    struct output output;
-    struct draft draft;
-};
-
-static void tarball_release(struct tarball_output *tarball)
-{
-    draft_release(&tarball->draft);
-    output_release(&tarball->output);
-}
-
-/* Neither is the tree's own name nor lies in a former tree, which is going to be removed. */
-static bool check_tarball_place(const struct output *tarball, const struct output *tree,
-                                struct error *error)
-{
-    struct stat place, parent, former;
-    bool apart = fstat(tarball->directory, &place) == 0 && fstat(tree->directory, &parent) == 0;
-    if (apart && place.st_ino == parent.st_ino && place.st_dev == parent.st_dev)
-        apart = strcmp(tarball->name, tree->name) != 0;
-    if (apart && fstatat(tree->directory, tree->name, &former, AT_SYMLINK_NOFOLLOW) == 0)
-        apart = place.st_ino != former.st_ino || place.st_dev != former.st_dev;
-    return apart || error_set(error, "the tarball %s cannot be in the tree", tarball->name);
-}
-
-static bool tarball_open(const struct command *command, const struct output *tree,
-                         struct tarball_output *tarball, struct error *error)
-{
-    const char *path = command->settings.tarball;
-    return !path ||
-           (output_open(path, command->arena, &tarball->output, error) &&
-            check_tarball_place(&tarball->output, tree, error) &&
-            draft_open(tarball->output.directory, tarball->output.name, &tarball->draft, error));
-}
-
 /* The tree is published first: a tarball of it is then there too, or the former one is. */
 static bool publish(const struct tree_result *result, struct output_tree *tree,
-                    struct tarball_output *tarball, struct error *error)
+                    struct tarball *tarball, struct error *error)
 {
-    const struct option_list *names = &result->names;
-    bool with_tarball = tarball->draft.fd >= 0;
-    if (with_tarball && !tarball_write(tree->fd, names->items, names->count, tarball->output.name,
-                                       tarball->draft.fd, error))
-        return false;
-    return output_tree_publish(tree, error) &&
-           (!with_tarball || draft_publish(&tarball->draft, 0644, error));
+    return tarball_write(tarball, tree->fd, &result->names, error) &&
+           output_tree_publish(tree, error) && tarball_publish(tarball, error);
 }
 
 bool command_tree(struct command *command, struct error *error)
@@ -415,13 +373,14 @@ bool command_tree(struct command *command, struct error *error)
     cleanup(ramdisk_parts_release) struct ramdisk_parts parts = { .prepends = INPUT_FILES_NONE };
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
-    cleanup(tarball_release) struct tarball_output tarball = { { .directory = -1 }, { .fd = -1 } };
+    cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
     cleanup(image_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!read_spec(command, &spec, error) ||
         !ramdisk_parts_open(command, &settings->bases, &parts, error) ||
         !output_open(settings->output, command->arena, &output, error) ||
         !output_tree_open(&output, TREE_BOOT_JSON_NAME, *command->arena, &tree, error) ||
-        !tarball_open(command, &output, &tarball, error) ||
+        (settings->tarball &&
+         !tarball_open(settings->tarball, &output, command->arena, &tarball, error)) ||
         !image_prepare(&closure, &options, command->arena, &source, error))
         return false;
     struct tree_request request = {

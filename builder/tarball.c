@@ -135,19 +135,55 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-bool tarball_write(int directory, const char **files, size_t count, const char *name, int fd,
+bool tarball_write(const struct tarball *tarball, int directory, const struct option_list *names,
                    struct error *error)
 {
-    const struct filter *filter = find_filter(name);
+    if (tarball->draft.fd < 0)
+        return true;
+    const struct filter *filter = find_filter(tarball->output.name);
     cleanup(free_archive) struct archive *archive = archive_write_new();
     if (!archive)
         return error_set(error, "out of memory");
-    if (count > 0)
-        qsort(files, count, sizeof *files, compare_names);
-    if (!open_archive(archive, filter, fd, error))
+    if (names->count > 0)
+        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    if (!open_archive(archive, filter, tarball->draft.fd, error))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (!add_file(archive, directory, files, i, error))
+    for (size_t i = 0; i < names->count; i++)
+        if (!add_file(archive, directory, names->items, i, error))
             return false;
     return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "end the tarball", error);
+}
+
+/* --- Its place ---------------------------------------------------------------------------------- */
+
+static bool check_place(const struct output *tarball, const struct output *tree,
+                        struct error *error)
+{
+    struct stat place, parent, former;
+    bool apart = fstat(tarball->directory, &place) == 0 && fstat(tree->directory, &parent) == 0;
+    if (apart && place.st_ino == parent.st_ino && place.st_dev == parent.st_dev)
+        apart = strcmp(tarball->name, tree->name) != 0;
+    if (apart && fstatat(tree->directory, tree->name, &former, AT_SYMLINK_NOFOLLOW) == 0)
+        apart = place.st_ino != former.st_ino || place.st_dev != former.st_dev;
+    return apart || error_set(error, "the tarball %s cannot be in the tree", tarball->name);
+}
+
+bool tarball_open(const char *path, const struct output *tree, struct arena *arena,
+                  struct tarball *ret_tarball, struct error *error)
+{
+    return output_open(path, arena, &ret_tarball->output, error) &&
+           check_place(&ret_tarball->output, tree, error) &&
+           draft_open(ret_tarball->output.directory, ret_tarball->output.name, &ret_tarball->draft,
+                      error);
+}
+
+bool tarball_publish(struct tarball *tarball, struct error *error)
+{
+    return tarball->draft.fd < 0 || draft_publish(&tarball->draft, 0644, error);
+}
+
+void tarball_release(struct tarball *tarball)
+{
+    draft_release(&tarball->draft);
+    output_release(&tarball->output);
 }

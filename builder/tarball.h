@@ -8,13 +8,33 @@
  */
 #pragma once
 
-#include "schema/base/error.h"
+#include "builder/output.h"
 
-#include <stddef.h>
+#include "schema/base/options.h"
 
 /* Does the name say how to compress? */
 must_check bool tarball_check_name(const char *name, struct error *error);
 
-/* Writes files of a directory to fd; `name` says how. The names are put in order. */
-must_check bool tarball_write(int directory, const char **files, size_t count, const char *name,
-                              int fd, struct error *error);
+/* One under construction, or none. */
+struct tarball {
+    struct output output;
+    struct draft draft;
+};
+
+#define TARBALL_NONE ((struct tarball){ { .directory = -1 }, { .fd = -1 } })
+
+/* Starts one of the tree that is made as `tree`. Refuses the tree's own name, and a place in a former
+ * tree, which is going to be removed. */
+must_check bool tarball_open(const char *path, const struct output *tree, struct arena *arena,
+                             struct tarball *ret_tarball, struct error *error);
+
+/* Writes files of a directory into it, in the order of their names; puts `names` in that order. Where
+ * there is no tarball, nothing is done, here and below. */
+must_check bool tarball_write(const struct tarball *tarball, int directory,
+                              const struct option_list *names, struct error *error);
+
+/* Gives it its name. */
+must_check bool tarball_publish(struct tarball *tarball, struct error *error);
+
+/* Removes what was not published. For `cleanup`. */
+void tarball_release(struct tarball *tarball);

@@ -3,6 +3,7 @@
 #include "schema/base/lock_holder.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/store_db_check.h"
 #include "schema/store_sql.h"
 
 #include <assert.h>
@@ -13,73 +14,10 @@
 #include <sys/file.h>
 #include <time.h>
 
-#define DB_NAME     "db.sqlite"
-#define SCHEMA_NAME "schema"
-#define LOCK_NAME   "big-lock"
-
-/* Migrations of newer Nix that leave the meaning of our three tables alone. */
-static const char *const known_migrations[] = {
-    "20220326-ca-derivations", "20251017-ca-derivations", "20260309-drop-redundant-indexreferrer",
-    "20241024-provenance", /* Determinate Nix: one more column */
-};
+#define LOCK_NAME "big-lock"
 
 /* Neither links nor what would block are followed: these files are ours and Nix's alone. */
 enum { PLAIN_FILE = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
-
-/* The sentence for what SQLite refused. */
-static bool refused(const struct store_db *db, const char *what, struct error *error)
-{
-    int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
-    const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
-    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        return error_set(error,
-                         "%s: %s; restore it, or move it and its -wal and -shm files away and "
-                         "register again",
-                         what, reason);
-    if (code == SQLITE_BUSY)
-        return error_set(error, "%s: another process keeps the database locked", what);
-    return error_set(error, "%s: %s", what, reason);
-}
-
-bool store_db_run(const struct store_db *db, const char *sql, struct error *error)
-{
-    return sqlite.exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ||
-           refused(db, DB_NAME, error);
-}
-
-bool store_db_prepare(const struct store_db *db, const char *sql, sqlite3_stmt **ret_statement,
-                      struct error *error)
-{
-    return sqlite.prepare_v2(db->sqlite, sql, -1, ret_statement, NULL) == SQLITE_OK ||
-           refused(db, DB_NAME, error);
-}
-
-void store_db_finalize(sqlite3_stmt **statement)
-{
-    if (*statement)
-        sqlite.finalize(*statement);
-    *statement = NULL;
-}
-
-enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
-                                   struct error *error)
-{
-    switch (sqlite.step(statement)) {
-    case SQLITE_ROW:
-        return STORE_DB_FOUND;
-    case SQLITE_DONE:
-        return STORE_DB_ABSENT;
-    default:
-        refused(db, DB_NAME, error);
-        return STORE_DB_FAILED;
-    }
-}
-
-struct str store_db_text(sqlite3_stmt *statement, int column)
-{
-    const char *text = (const char *)sqlite.column_text(statement, column);
-    return (struct str){ text, text ? (size_t)sqlite.column_bytes(statement, column) : 0 };
-}
 
 /* A copy larger than this is not made. */
 static const size_t database_copy_bytes_max = (size_t)8 << 30;
@@ -120,14 +58,15 @@ static enum store_db_answer check_schema(const struct store_db *db, struct arena
     /* Nix empties the file before it writes it, so an empty one is looked at again. */
     for (int waited_ms = 0; text.len == 0 && waited_ms < SCHEMA_WAIT_MS;
          waited_ms += WAIT_STEP_MS) {
-        cleanup(own_close) int fd = openat(db->directory, SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
+        cleanup(own_close) int fd =
+            openat(db->directory, STORE_DB_SCHEMA_NAME, PLAIN_FILE | O_RDONLY);
         if (fd < 0 && errno == ENOENT)
             return STORE_DB_ABSENT;
         if (fd < 0) {
-            error_errno(error, errno, "open " SCHEMA_NAME);
+            error_errno(error, errno, "open " STORE_DB_SCHEMA_NAME);
             return STORE_DB_FAILED;
         }
-        if (!file_read_fd(fd, SCHEMA_NAME, 64, &scratch, &text, error))
+        if (!file_read_fd(fd, STORE_DB_SCHEMA_NAME, 64, &scratch, &text, error))
             return STORE_DB_FAILED;
         if (text.len == 0)
             wait_step();
@@ -138,7 +77,7 @@ static enum store_db_answer check_schema(const struct store_db *db, struct arena
     if (str_equal(text, STR("0")))
         return STORE_DB_ABSENT;
     if (!str_to_number(text, UINT32_MAX, &version))
-        error_set(error, SCHEMA_NAME ": '%.*s' is not a schema version", STR_ARG(text));
+        error_set(error, STORE_DB_SCHEMA_NAME ": '%.*s' is not a schema version", STR_ARG(text));
     else if (version > 10)
         error_set(error,
                   "the database has schema version %llu, newer than " STORE_SCHEMA_VERSION
@@ -170,19 +109,20 @@ static enum store_db_answer open_directory(const struct store *store, struct are
     if (schema == STORE_DB_FAILED)
         return STORE_DB_FAILED;
     cleanup(own_close) int file =
-        root_open(store->root, db_path(store, &scratch, DB_NAME), O_PATH, 0);
+        root_open(store->root, db_path(store, &scratch, STORE_DB_NAME), O_PATH, 0);
     bool finished = schema == STORE_DB_FOUND;
     if (file >= 0 && fstat(file, &status) == 0 && (status.st_size > 0 || finished))
         return STORE_DB_FOUND;
     if (file < 0 && file != -ENOENT)
-        error_errno(error, -file, "open %s", db_path(store, &scratch, DB_NAME));
+        error_errno(error, -file, "open %s", db_path(store, &scratch, STORE_DB_NAME));
     else if (!finished)
         return STORE_DB_ABSENT;
     else
         error_set(error,
-                  "%s says that there is a database, but " DB_NAME " is missing: restore it, or "
-                  "remove " SCHEMA_NAME " and register again",
-                  db_path(store, &scratch, SCHEMA_NAME));
+                  "%s says that there is a database, but " STORE_DB_NAME
+                  " is missing: restore it, or "
+                  "remove " STORE_DB_SCHEMA_NAME " and register again",
+                  db_path(store, &scratch, STORE_DB_SCHEMA_NAME));
     return STORE_DB_FAILED;
 }
 
@@ -219,8 +159,9 @@ static int wait_for_lock(void *context, int count)
     const struct store_db *db = context;
     struct stat status;
     int waited_ms = count * WAIT_STEP_MS;
-    const char *name =
-        fstatat(db->directory, DB_NAME "-shm", &status, 0) == 0 ? DB_NAME "-shm" : DB_NAME;
+    const char *name = fstatat(db->directory, STORE_DB_NAME "-shm", &status, 0) == 0
+                           ? STORE_DB_NAME "-shm"
+                           : STORE_DB_NAME;
     if (waited_ms >= STORE_DB_WAIT_MS)
         return 0;
     tell_waiting(db->store, db->directory, name, waited_ms);
@@ -241,7 +182,7 @@ static bool open_sqlite(struct store_db *db, const char *path, int flags, struct
         return false;
     int code = sqlite.open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
-        return refused(db, path, error);
+        return store_db_refused(db, path, error);
     sqlite.busy_handler(db->sqlite, wait_for_lock, db);
     sqlite.extended_result_codes(db->sqlite, 0);
     return true;
@@ -254,85 +195,6 @@ static void give(struct store_db *db, struct store_db *ret_db)
     *db = STORE_DB_CLOSED;
     if (ret_db->sqlite)
         sqlite.busy_handler(ret_db->sqlite, wait_for_lock, ret_db);
-}
-
-static bool is_known_migration(struct str name)
-{
-    for (size_t i = 0; i < sizeof known_migrations / sizeof *known_migrations; i++)
-        if (str_equal(name, str_from(known_migrations[i])))
-            return true;
-    return false;
-}
-
-/* Refuses a database that a newer Nix has migrated to a shape that is not known. */
-static bool check_migrations(const struct store_db *db, struct error *error)
-{
-    cleanup(store_db_finalize) sqlite3_stmt *tables = NULL, *rows = NULL;
-    if (!store_db_prepare(db, "select 1 from sqlite_master where name = 'SchemaMigrations'",
-                          &tables, error))
-        return false;
-    enum store_db_answer answer = store_db_step(db, tables, error);
-    if (answer != STORE_DB_FOUND)
-        return answer == STORE_DB_ABSENT;
-    if (!store_db_prepare(db, "select migration from SchemaMigrations", &rows, error))
-        return false;
-    while ((answer = store_db_step(db, rows, error)) == STORE_DB_FOUND)
-        if (!is_known_migration(store_db_text(rows, 0)))
-            return error_set(error,
-                             "the database has the unknown migration '%.*s': use the Nix that "
-                             "made it, or a newer regd",
-                             STR_ARG(store_db_text(rows, 0)));
-    return answer == STORE_DB_ABSENT;
-}
-
-/* Refuses a database whose paths are not full paths of this store, by looking at both ends of the
- * index: '0' is the byte behind '/'. */
-static bool check_paths(const struct store_db *db, const struct store *store, struct error *error)
-{
-    cleanup(store_db_finalize) sqlite3_stmt *rows = NULL;
-    char bound[PATH_MAX];
-    if (!store_db_prepare(db,
-                          "select path from ValidPaths where path < ?1 || '/' "
-                          "union all select path from ValidPaths where path >= ?1 || '0' limit 1",
-                          &rows, error))
-        return false;
-    snprintf(bound, sizeof bound, "%s", store->store_dir.data);
-    sqlite.bind_text(rows, 1, bound, -1, SQLITE_STATIC);
-    enum store_db_answer answer = store_db_step(db, rows, error);
-    if (answer == STORE_DB_FOUND)
-        return error_set(error,
-                         "the database holds '%.*s', which is not a path in the store '%s': is "
-                         "this the right store?",
-                         STR_ARG(store_db_text(rows, 0)), store->store_dir.data);
-    return answer == STORE_DB_ABSENT;
-}
-
-/* The columns that are used; a database may have more. */
-static bool check_tables(const struct store_db *db, struct error *error)
-{
-    static const char *const queries[] = {
-        ("select id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca "
-         "from ValidPaths limit 0"),
-        "select referrer, reference from Refs limit 0",
-        "select drv, id, path from DerivationOutputs limit 0",
-    };
-    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        cleanup(store_db_finalize) sqlite3_stmt *statement = NULL;
-        if (store_db_prepare(db, queries[i], &statement, error))
-            continue;
-        if ((sqlite.errcode(db->sqlite) & 0xff) != SQLITE_ERROR)
-            return false;
-        return error_set(error,
-                         DB_NAME ": %s: it is not a finished Nix database; restore it, or move it "
-                                 "and " SCHEMA_NAME " away and register again",
-                         sqlite.errmsg(db->sqlite));
-    }
-    return true;
-}
-
-static bool check(const struct store_db *db, const struct store *store, struct error *error)
-{
-    return check_tables(db, error) && check_migrations(db, error) && check_paths(db, store, error);
 }
 
 /* What shows that a file was not changed. */
@@ -380,13 +242,14 @@ static bool open_copy(struct store_db *db, const char *path, struct arena *arena
            (sqlite.deserialize(db->sqlite, "main", (unsigned char *)header,
                                (sqlite3_int64)bytes.len, (sqlite3_int64)bytes.len,
                                SQLITE_DESERIALIZE_READONLY) == SQLITE_OK ||
-            refused(db, path, error));
+            store_db_refused(db, path, error));
 }
 
 /* Begins to read one state of the database. */
 static bool begin_read(const struct store_db *db, const struct store *store, struct error *error)
 {
-    return store_db_run(db, "pragma query_only = 1; begin", error) && check(db, store, error);
+    return store_db_run(db, "pragma query_only = 1; begin", error) &&
+           store_db_check(db, store, error);
 }
 
 /* Opens the file itself, or where that is not possible a copy. While others open and close it, each
@@ -395,7 +258,7 @@ static bool open_readable(struct store_db *db, const struct store *store, struct
                           struct error *error)
 {
     const char *path;
-    if (!real_path(store, db, DB_NAME, arena, &path, error))
+    if (!real_path(store, db, STORE_DB_NAME, arena, &path, error))
         return false;
     for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
         bool whole = false;
@@ -468,7 +331,8 @@ static bool open_lock(const struct store *store, struct arena scratch, struct st
 /* Removes what a database that is gone has left: beside a new file it would be replayed. */
 static bool remove_leftovers(const struct store_db *db, struct error *error)
 {
-    static const char *const names[] = { DB_NAME "-wal", DB_NAME "-shm", DB_NAME "-journal" };
+    static const char *const names[] = { STORE_DB_NAME "-wal", STORE_DB_NAME "-shm",
+                                         STORE_DB_NAME "-journal" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (unlinkat(db->directory, names[i], 0) < 0 && errno != ENOENT)
             return error_errno(error, errno, "remove %s", names[i]);
@@ -501,14 +365,14 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
     enum store_db_answer schema = check_schema(db, scratch, error);
     int create = schema == STORE_DB_ABSENT ? SQLITE_OPEN_CREATE : 0;
     db->is_finished = schema == STORE_DB_FOUND;
-    if (schema == STORE_DB_FAILED || !real_path(store, db, DB_NAME, &scratch, &path, error) ||
+    if (schema == STORE_DB_FAILED || !real_path(store, db, STORE_DB_NAME, &scratch, &path, error) ||
         !open_sqlite(db, path, SQLITE_OPEN_READWRITE | create, error) ||
         !store_db_run(db, "pragma synchronous = normal; begin immediate;", error))
         return false;
-    if (create && (!check_migrations(db, error) || !store_db_run(db, store_sql, error) ||
+    if (create && (!store_db_check_migrations(db, error) || !store_db_run(db, store_sql, error) ||
                    !store_db_run(db, store_index_sql, error)))
         return false;
-    return check(db, store, error);
+    return store_db_check(db, store, error);
 }
 
 /* Alone with the big lock, and there is no database? It may have been made since one looked. */
@@ -537,9 +401,10 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
         return false;
     if (alone) {
         db.is_new = true;
-        if (!remove_leftovers(&db, error) || !draft_open(db.directory, DB_NAME, &db.draft, error) ||
-            !draft_open(db.directory, SCHEMA_NAME, &db.schema, error) ||
-            !file_write(db.schema.fd, SCHEMA_NAME, STORE_SCHEMA_VERSION,
+        if (!remove_leftovers(&db, error) ||
+            !draft_open(db.directory, STORE_DB_NAME, &db.draft, error) ||
+            !draft_open(db.directory, STORE_DB_SCHEMA_NAME, &db.schema, error) ||
+            !file_write(db.schema.fd, STORE_DB_SCHEMA_NAME, STORE_SCHEMA_VERSION,
                         sizeof STORE_SCHEMA_VERSION - 1, error))
             return false;
     } else if (!lock_shared(&db, error) || !start_existing(store, &db, scratch, error)) {
@@ -557,12 +422,13 @@ static bool write_schema(const struct store_db *db, struct error *error)
     if (db->is_finished)
         return true;
     for (int waited_ms = 0;; waited_ms += WAIT_STEP_MS) {
-        if (file_publish(db->directory, SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644, error))
+        if (file_publish(db->directory, STORE_DB_SCHEMA_NAME, STR(STORE_SCHEMA_VERSION), 0644,
+                         error))
             return true;
         if (waited_ms >= STORE_DB_READ_WAIT_MS)
             return false;
         wait_step();
-        if (fstatat(db->directory, SCHEMA_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (fstatat(db->directory, STORE_DB_SCHEMA_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_size == sizeof STORE_SCHEMA_VERSION - 1)
             return true;
     }
@@ -577,7 +443,7 @@ static bool set_wal(const struct store_db *db, struct error *error)
         store_db_step(db, mode, error) != STORE_DB_FOUND)
         return false;
     return str_equal(store_db_text(mode, 0), STR("wal")) ||
-           error_set(error, DB_NAME ": its journal mode could not be set");
+           error_set(error, STORE_DB_NAME ": its journal mode could not be set");
 }
 
 static bool close_new(struct store_db *db, struct error *error)
@@ -586,7 +452,7 @@ static bool close_new(struct store_db *db, struct error *error)
         !set_wal(db, error))
         return false;
     if (sqlite.close(db->sqlite) != SQLITE_OK)
-        return refused(db, "close " DB_NAME, error);
+        return store_db_refused(db, "close " STORE_DB_NAME, error);
     db->sqlite = NULL;
     return true;
 }

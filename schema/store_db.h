@@ -18,6 +18,9 @@
 
 #define STORE_SCHEMA_VERSION "10"
 
+#define STORE_DB_NAME        "db.sqlite"
+#define STORE_DB_SCHEMA_NAME "schema"
+
 /* How long to wait for locks that other processes hold. */
 enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
 
@@ -75,6 +78,9 @@ must_check bool store_db_commit(struct store_db *db, struct error *error);
 
 /* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */
 void store_db_close(struct store_db *db);
+
+/* The sentence for what SQLite refused; false. */
+bool store_db_refused(const struct store_db *db, const char *what, struct error *error);
 
 /* Runs SQL that returns nothing. */
 must_check bool store_db_run(const struct store_db *db, const char *sql, struct error *error);
