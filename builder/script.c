@@ -171,10 +171,19 @@ bool script_check_grub(struct str command_line)
     return true;
 }
 
+/* One line, and nothing that GRUB would take for an option. */
+static bool is_title(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return false;
+    return text.len > 0 && text.data[0] != '-';
+}
+
 void script_write_grub(FILE *stream, const struct tree_description *tree)
 {
     struct str title = str_from(tree->label);
-    if (title.len == 0)
+    if (!is_title(title))
         title = str_cut_last(str_from(tree->toplevel), '/').tail;
     fputs("# Read this file with `source`, wherever the tree is.\n"
           "menuentry ",

@@ -289,6 +289,8 @@ static void check_header(struct tree_check *check, size_t index)
                               !newc_ends_with_header(bytes, count, image->name, image->size_bytes)))
         add(check, FINDING_LAYOUT, image->name,
             "there is no header for it in front of it in the ramdisk");
+    if (!image->is_packed && image->offset % RAMDISK_ALIGN_BYTES != 0)
+        add(check, FINDING_LAYOUT, image->name, "it does not start on a multiple of 4096 bytes");
 }
 
 /* Opens where the image is: the file it is in, or a copy of what is in a compressed archive. */

@@ -23,12 +23,25 @@ static const char *wrong_byte(struct str text, const cJSON *root, const char *en
     return end < text.data + text.len ? end : NULL;
 }
 
+/* The escape \\u0000, which is none behind a backslash that is escaped itself; or null. */
+static const char *find_nul(struct str text)
+{
+    for (size_t i = 0; i + 6 <= text.len; i++) {
+        if (text.data[i] != '\\')
+            continue;
+        if (memcmp(text.data + i, "\\u0000", 6) == 0)
+            return text.data + i;
+        i++;
+    }
+    return NULL;
+}
+
 bool json_parse(struct str text, cJSON **ret_root, struct error *error)
 {
     const char *end = NULL;
     cleanup(json_free) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
     const char *wrong_from = wrong_byte(text, root, end);
-    const char *nul = text.len > 0 ? memmem(text.data, text.len, "\\u0000", 6) : NULL;
+    const char *nul = find_nul(text);
     if (wrong_from)
         return error_set(error, "it is not JSON, from byte %zu on",
                          (size_t)(wrong_from - text.data) + 1);

@@ -184,6 +184,13 @@ title() {
         grep -qF "menuentry 'NixOS 24.05 (it'\\''s)' " title/grub.cfg
 }
 claim "GRUB's entry has the label" title
+no_title() {
+    for label in '-x' 'a\nb' ''; do
+        with "$(describe "$system" "\"label\":\"$label\"" | sed 's/second="a b"/second/; s/\\"//g')" && tree untitled && cat untitled/grub.cfg &&
+            grep -qF "menuentry '${system##*/}' " untitled/grub.cfg || return
+    done
+}
+claim 'but not one of several lines, or that looks like an option' no_title
 
 # --- platforms --------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@
 
 static void one_value_and_blanks_are_json(void)
 {
-    static const char *const texts[] = { "{}", " [1]\n", "\t\"a\"\r\n ", "null", "{\"a\":{}}" };
+    static const char *const texts[] = { "{}",   " [1]\n",     "\t\"a\"\r\n ",
+                                         "null", "{\"a\":{}}", "[\"\\\\u0000\"]" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         cleanup(json_free) cJSON *root = NULL;
         check_about("'%s'", texts[i]);
@@ -25,6 +26,7 @@ static void what_is_no_json_is_refused_by_its_byte(void)
         { "{} {}", "it is not JSON, from byte 4 on" },
         { "[1]x", "it is not JSON, from byte 4 on" },
         { "[\"a\\u0000b\"]", "a text has the character \\u0000, at byte 4" },
+        { "[\"\\\\\\u0000\"]", "a text has the character \\u0000, at byte 5" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         cleanup(json_free) cJSON *root = NULL;
