@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 enum {
-    JOBS_MAX = 4, /* each has a table of names of its own */
-    PIECE_BYTES_LEAST = 2 << 20,
+    JOBS_MAX = 4,                /* each has a table of names of its own */
+    PIECE_BYTES_LEAST = 8 << 20, /* below, a second CPU gains little and may be wanted elsewhere */
     BORDER_WINDOW = 64 << 10,
     RECORD_BYTES = 512, /* of a record; most are larger */
     ARENA_FACTOR = 8,   /* a piece is much less in memory than so many times its size */

@@ -317,12 +317,12 @@ static size_t count_references(const struct store_rows *rows)
     return count;
 }
 
-/* Threads are worth starting from some thousand rows on. */
+/* For fewer paths a second CPU gains little, and may be wanted elsewhere. */
 static unsigned jobs_for(const struct store_rows *rows)
 {
-    enum { ROWS_LEAST = 4000 };
+    enum { PATHS_LEAST = 20000 };
     unsigned cpus = cpu_count();
-    return rows->new_count < ROWS_LEAST ? 1 : cpus < TREE_COUNT ? cpus : TREE_COUNT;
+    return rows->new_count < PATHS_LEAST ? 1 : cpus < TREE_COUNT ? cpus : TREE_COUNT;
 }
 
 bool store_file_write(const struct store_rows *rows, int fd, struct arena scratch,

@@ -48,6 +48,22 @@ claim "with inner pages on two levels" sizes 700 2000 5003
 "$make" 30000 7 20 >"$SCRATCH/manifest"
 claim "with 30000 paths and 600000 references" agree "$SCRATCH/manifest"
 
+# On one CPU the same bytes, but for the moment of registration.
+one_cpu() {
+    rm -rf "$SCRATCH/one"
+    mkdir -p "$SCRATCH/one"
+    taskset -c "$(taskset -cp $$ | sed 's/.*[ ,-]//')" "$REGD" register -q --missing=accept --root "$SCRATCH/one" "$SCRATCH/manifest" || return 1
+    for root in file one; do
+        sqlite3 "$SCRATCH/$root/$db" 'update ValidPaths set registrationTime = 1700000000' || return 1
+    done
+    cmp "$SCRATCH/file/$db" "$SCRATCH/one/$db"
+}
+if [ "$(nproc)" -eq 1 ]; then
+    skip "on one CPU they have the same bytes" "there is only one"
+else
+    have taskset "on one CPU they have the same bytes" && claim "on one CPU they have the same bytes" one_cpu
+fi
+
 # Names of one byte and of the longest, derivers of the longest, sizes of every width.
 shapes() {
     awk 'BEGIN {
