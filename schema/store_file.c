@@ -204,8 +204,11 @@ static void fill_migration_key(const void *context, struct sqlite_tree *tree)
     sqlite_tree_entry(tree, values, 2);
 }
 
-/* In the order in which they stand in the file: the largest is the last, which need not be measured. */
+/* In the order in which they stand in the file and are measured: what takes longest comes first, but
+ * for the largest, which need not be measured and is the last. */
 enum {
+    REFERENCE_INDEX,
+    REFERENCES,
     PATHS,
     PATH_KEY,
     SEQUENCE,
@@ -214,8 +217,6 @@ enum {
     OUTPUT_INDEX,
     MIGRATIONS,
     MIGRATION_KEY,
-    REFERENCES,
-    REFERENCE_INDEX,
     REFERENCE_KEY,
     TREE_COUNT,
     NO_TREE = TREE_COUNT,
