@@ -22,7 +22,7 @@ unpacked_kib=@UNPACKED_KIB@
 # user appended.
 command_line_bytes_max=@COMMAND_LINE_MAX@
 
-# What the new kernel and its first processes need besides the ramdisk.
+# What the new kernel, unpacked, and its first processes need besides the ramdisk.
 working_kib=65536
 
 # What a kernel frees only after it has unpacked its ramdisk, its own beginnings, but
@@ -211,8 +211,15 @@ check_memory_at_boot() {
 
 # While loading, the ramdisk is in memory twice: as read, and as the segments that
 # wait for the new kernel; a joined one a third time, if the place for it is a tmpfs.
+# The kernel waits with all the room that it unpacks itself to, and the running one
+# lets what waits fill half of its memory (sanity_check_segment_list in kernel/
+# kexec_core.c), or says no more than "Invalid argument".
 # Running out of it here may kill the user's sshd instead.
 check_memory_to_load() {
+  total_kib=$(meminfo_kib MemTotal)
+  needed_kib=$((2 * (working_kib + initrd_kib)))
+  [ "${total_kib:-$needed_kib}" -ge "$needed_kib" ] ||
+    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $((working_kib / 1024)) MiB, ramdisk $((initrd_kib / 1024)) MiB, which may fill only half), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
   available_kib=$(meminfo_kib MemAvailable)
   [ -n "$available_kib" ] || return
   copies=2
@@ -221,9 +228,9 @@ check_memory_to_load() {
     copies=3
     times='three times'
   fi
-  needed_kib=$((kernel_kib + copies * initrd_kib))
+  needed_kib=$((kernel_kib + working_kib + copies * initrd_kib))
   [ "$available_kib" -ge "$needed_kib" ] ||
-    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $((kernel_kib / 1024)) MiB, $times the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
+    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $(((kernel_kib + working_kib) / 1024)) MiB, $times the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
 }
 
 is_in_pieces() {

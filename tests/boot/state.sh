@@ -27,14 +27,14 @@ changed() {
 claim 'the two systems have other paths' changed
 make_tree second second
 make_tree first first
-mksquashfs "$SCRATCH/second" "$SCRATCH/disk" -quiet -no-progress -noI -noD -noF -noX >/dev/null || bail 'no disk can be made'
+disk_of second
 
 # machine NAME FSTAB-OPTIONS
 machine() {
     printf '/dev/vda /nix/var ext4 %s 0 2\n' "$2" >"$SCRATCH/fstab"
     pass fstab "$SCRATCH/fstab"
     boot_tree "$1" -drive "file=$SCRATCH/state,if=virtio,format=raw" \
-        -drive "file=$SCRATCH/disk,if=virtio,format=raw,readonly=on"
+        -drive "file=$SCRATCH/second.disk,if=virtio,format=raw,readonly=on"
 }
 
 # --- A disk that cannot be written ----------------------------------------------------------------------------

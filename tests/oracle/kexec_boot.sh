@@ -439,6 +439,17 @@ claims_of_memory() {
     claim "$text"
   fi
 
+  # Kernel and ramdisk may fill 64 MiB of these 128, and the kernel alone takes them.
+  text="$shell: refuses what would fill more than half of the memory while it waits"
+  if private "$text"; then
+    memory 131071 "$big_memory_kib"
+    run --now
+    expect_refusal "may fill only half), this machine has 127 MiB"
+    expect_one_line stderr
+    expect_no_calls
+    claim "$text"
+  fi
+
   text="$shell: refuses when memory cannot hold what is to be loaded, unloading first what is"
   if private "$text"; then
     memory "$big_memory_kib" 1

@@ -22,4 +22,4 @@ echo "# measured regd alone takes $((($(date +%s%N) - start) / 1000000)) ms"
 held_up_little() {
     [ "$(unit_ms regd.service)" -lt 300 ]
 }
-claim "regd.service takes less than 300 million instructions, some 10 ms on today's processors" held_up_little
+claim "regd.service takes less than 300 million instructions, some tens of milliseconds" held_up_little

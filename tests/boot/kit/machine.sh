@@ -9,6 +9,8 @@
 #   boot NAME ARGUMENT...           runs a machine until it is off; arguments are QEMU's
 #   boot_tree NAME ARGUMENT...      the same with the kernel, the ramdisk and the command line of the tree
 #   boot_net NAME ARGUMENT...       the same from the network: iPXE's ROM, which gets netboot.ipxe of the tree by HTTP
+#   boot_kexec NAME ARGUMENT...     the same by kexec-boot of the tree, from the Linux that make_rescue has made
+#   disk_of NAME                    $SCRATCH/NAME.disk, a file system with the tree of that name
 #   told NAME TEXT [N]              what the machine claimed becomes claims of ours, with TEXT in front; of a machine
 #                                   that booted several times, what it claimed in the Nth
 #   make_disk NAME                  $SCRATCH/NAME, an ext4 file system that may become /nix/var
@@ -210,4 +212,35 @@ make_disk() {
     ln -sfn /run/current-system "$SCRATCH/disk-root/nix/gcroots/current-system"
     ln -sfn /run/booted-system "$SCRATCH/disk-root/nix/gcroots/booted-system"
     mke2fs -q -t ext4 -d "$SCRATCH/disk-root" "$SCRATCH/$1" 128M >/dev/null || bail 'no disk can be made'
+}
+
+disk_of() {
+    mksquashfs "$SCRATCH/$1" "$SCRATCH/$1.disk" -quiet -noappend -no-progress -noI -noD -noF -noX >/dev/null ||
+        bail 'no disk can be made'
+}
+
+# The ramdisk of the Linux that runs first.
+make_rescue() {
+    mkdir -p "$SCRATCH/rescue/bin" "$SCRATCH/rescue/dev" "$SCRATCH/rescue/proc" "$SCRATCH/rescue/sys" "$SCRATCH/rescue/tmp"
+    cp /bin/busybox "$SCRATCH/rescue/bin/"
+    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm; do
+        ln -s busybox "$SCRATCH/rescue/bin/$name"
+    done
+    cp "$(command -v kexec)" "$SCRATCH/rescue/bin/"
+    ldd "$(command -v kexec)" | grep -o '/[^ ]*' | while read -r library; do
+        mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$library" "$SCRATCH/rescue$library"
+    done
+    cp -r "$live$(dirname "$(readlink "$live$(cat "$live/first")/kernel")")/modules" "$SCRATCH/rescue/"
+    cp tests/boot/kit/rescue.sh "$SCRATCH/rescue/init"
+    chmod 755 "$SCRATCH/rescue/init"
+    (cd "$SCRATCH/rescue" && find . | cpio --quiet -o -H newc | gzip -1) >"$SCRATCH/rescue.cpio.gz"
+}
+
+boot_kexec() {
+    machine=$1
+    shift
+    disk_of "${tree##*/}"
+    boot "$machine" -nic none -kernel "$tree/bzImage" -initrd "$SCRATCH/rescue.cpio.gz" \
+        -append 'console=ttyS0,115200n8 panic=5 loglevel=6 mitigations=off no_timer_check' \
+        -drive "file=$tree.disk,if=virtio,format=raw,readonly=on" "$@"
 }
