@@ -15,10 +15,14 @@ set -u
 export LC_ALL=C
 
 wants nix-store nix-build nix-instantiate jq busybox
-here=$(pwd -P)
-case $REGD in /*) ;; *) REGD=$here/$REGD ;; esac
-case $REGD_BUILD in /*) ;; *) REGD_BUILD=$here/$REGD_BUILD ;; esac
+top=$(pwd -P)
+case $REGD in /*) ;; *) REGD=$top/$REGD ;; esac
+case $REGD_BUILD in /*) ;; *) REGD_BUILD=$top/$REGD_BUILD ;; esac
 { cd "$SCRATCH" && mkdir conf home out busybox busybox/bin && SCRATCH=$(pwd -P); } || bail "$SCRATCH is not empty"
+# A copy: what is edited meanwhile would be another package.
+here=$SCRATCH/source
+mkdir "$here" && cp -r "$top/meson.build" "$top/builder" "$top/regd" "$top/schema" "$top/tests" "$top/units" "$here/" ||
+    bail 'no copy of the source can be made'
 printf 'build-users-group =\nsandbox = false\nsubstitute = false\nsubstituters =\n' >conf/nix.conf
 export HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null NIX_PATH='' NIX_REMOTE=''
 export NIX_STORE_DIR="$SCRATCH/own/store" NIX_STATE_DIR="$SCRATCH/own/var" NIX_LOG_DIR="$SCRATCH/own/log"

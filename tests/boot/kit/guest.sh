@@ -27,17 +27,18 @@ runs_from_the_store() {
     case $(readlink -f /proc/1/exe) in /nix/store/*-systemd-*/lib/systemd/systemd) ;; *) false ;; esac
 }
 
-# stacked N: /nix/store is an overlay of N images, the upper one first.
+# stacked N: /nix/store is an overlay of N images, the upper one first. Their names are those of stage 1.
+stage1_root=/mnt-root
 stacked() {
-    lower=/mnt-root/nix/.ro-store
+    lower=$stage1_root/nix/.ro-store
     number=1
     while [ "$number" -lt "$1" ]; do
-        lower=$lower:/mnt-root/nix/.ro-store.$number
+        lower=$lower:$stage1_root/nix/.ro-store.$number
         number=$((number + 1))
     done
     awk '$2 == "/nix/store"' /proc/mounts
     [ "$(awk '$2 == "/nix/store" { print $3 }' /proc/mounts)" = overlay ] &&
-        grep -q "[ ,]lowerdir=$lower,upperdir=/mnt-root/nix/.rw-store/store" /proc/mounts
+        grep -q "[ ,]lowerdir=$lower,upperdir=$stage1_root/nix/.rw-store/store" /proc/mounts
 }
 
 closure_is_registered() {

@@ -4,10 +4,13 @@
 export PATH=@tools@/bin
 
 system=@out@
-mkdir /etc /var /root /home
-mkdir -m 1777 /tmp
+# An initial ramdisk with systemd has made some of them, empty.
+mkdir -p /etc /var /root /home
+mkdir -p /tmp
+chmod 1777 /tmp
+[ ! -d /usr ] || rmdir /usr
 ln -s "$system/sw" /usr
-for folder in bin lib lib64 sbin; do ln -s "usr/$folder" "/$folder"; done
+for folder in bin lib lib64 sbin; do ln -sfn "usr/$folder" "/$folder"; done
 cp -r "$system/etc/." /etc/
 chmod -R u+w /etc
 ln -s "$system" /run/current-system
@@ -20,4 +23,5 @@ for entry in /sys/firmware/qemu_fw_cfg/by_name/opt/regd/*/raw; do
 done
 [ ! -e /run/test/fstab ] || cp /run/test/fstab /etc/fstab
 
-exec "$system/sw/lib/systemd/systemd"
+# Where systemd was init already, it has told us what it hands on to itself.
+exec "$system/sw/lib/systemd/systemd" "$@"
