@@ -19,21 +19,11 @@
 #            the compressor alone for the same blocks, in memory (floor.c); no engine takes less with its parameters
 set -eu
 export LC_ALL=C
-if [ -z "${REGD_BUILD-}" ]; then
-    [ -f build/bench/build.ninja ] || meson setup --buildtype=release -Db_lto=true build/bench >/dev/null
-    ninja -C build/bench >/dev/null
-    REGD_BUILD=$PWD/build/bench/regd-build
-fi
-measure=$(dirname "$REGD_BUILD")/tests/measure
+# shellcheck source=tests/bench/common.sh disable=SC1091
+. tests/bench/common.sh
+begin ${1:+"$1"}
 measure_floor=$(dirname "$REGD_BUILD")/tests/floor
-runs=${RUNS:-3} mebibytes=${2:-100}
-if [ $# -gt 0 ]; then
-    dir=$(cd "$1" && pwd -P)
-else
-    dir=$(mktemp -d /tmp/bench.XXXXXX)
-    trap 'chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
-    trap 'exit 1' HUP INT TERM
-fi
+mebibytes=${2:-100}
 if [ $# -gt 2 ]; then
     shift 2
 else
