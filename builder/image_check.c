@@ -12,6 +12,7 @@ enum { TIME_SECONDS = 1 };
 
 struct checking {
     const struct image *image;
+    const struct hash *hash;
     struct arena *arena;
     struct image_findings *findings;
 };
@@ -119,12 +120,11 @@ static void check_places(const struct checking *checking)
                           wide(checking->image->file.super.used_bytes)));
 }
 
-/* The SHA-256 as squashfs.h says it. */
-static bool hash_image(const struct checking *checking, struct hash *ret_hash, struct error *error)
+bool image_hash(const struct image *image, struct arena scratch, struct hash *ret_hash,
+                struct error *error)
 {
     enum { BUFFER_BYTES = 1 << 20 };
-    const struct image_file *file = &checking->image->file;
-    struct arena scratch = *checking->arena;
+    const struct image_file *file = &image->file;
     unsigned char *buffer = arena_room(&scratch, BUFFER_BYTES);
     cleanup(digest_release) struct digest digest = digest_start();
     uint64_t used = file->super.used_bytes;
@@ -151,23 +151,18 @@ static bool is_zero(const unsigned char *bytes, size_t count)
 }
 
 /* What stands behind the image: zeros, and where our builder made it a checksum at the end. */
-static bool check_end(const struct checking *checking, const unsigned char *bytes, size_t size,
-                      struct error *error)
+static void check_end(const struct checking *checking, const unsigned char *bytes, size_t size)
 {
     size_t magic_bytes = SQUASHFS_CHECKSUM_BYTES - HASH_BYTES;
     if (is_zero(bytes, size))
-        return true;
+        return;
     if (size < SQUASHFS_CHECKSUM_BYTES || !is_zero(bytes, size - SQUASHFS_CHECKSUM_BYTES) ||
         memcmp(bytes + size - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC, magic_bytes) != 0) {
         find(checking, "padding", STR("it is neither of zeros nor a checksum"));
-        return true;
+        return;
     }
-    struct hash hash;
-    if (!hash_image(checking, &hash, error))
-        return false;
-    if (memcmp(hash.bytes, bytes + size - HASH_BYTES, HASH_BYTES) != 0)
+    if (memcmp(checking->hash->bytes, bytes + size - HASH_BYTES, HASH_BYTES) != 0)
         find(checking, "checksum", STR("it is not that of the image"));
-    return true;
 }
 
 static bool check_padding(const struct checking *checking, struct error *error)
@@ -184,8 +179,10 @@ static bool check_padding(const struct checking *checking, struct error *error)
                           wide(file->size_bytes), wide(used + least)));
         return true;
     }
-    return image_file_read(file, used, bytes, (size_t)padding, error) &&
-           check_end(checking, bytes, (size_t)padding, error);
+    if (!image_file_read(file, used, bytes, (size_t)padding, error))
+        return false;
+    check_end(checking, bytes, (size_t)padding);
+    return true;
 }
 
 /* --- The super block and the options ---------------------------------------------------------- */
@@ -469,10 +466,10 @@ static void check_fragments(const struct checking *checking)
     }
 }
 
-bool image_check(const struct image *image, struct arena *arena, struct image_findings *findings,
-                 struct error *error)
+bool image_check(const struct image *image, const struct hash *hash, struct arena *arena,
+                 struct image_findings *findings, struct error *error)
 {
-    struct checking checking = { image, arena, findings };
+    struct checking checking = { image, hash, arena, findings };
     check_super(&checking);
     check_places(&checking);
     check_numbers(&checking);

@@ -4,6 +4,7 @@
 
 #include <sqfs/compressor.h>
 #include <sqfs/error.h>
+#include <zstd.h>
 
 #include <errno.h>
 #include <string.h>
@@ -166,7 +167,15 @@ bool image_decoder_make(const struct image_file *file, struct arena *arena,
     }
     if (!compressor)
         return error_set(error, "libsquashfs cannot decompress %s", file->compression_name);
-    *ret_decoder = (struct image_decoder){ compressor, arena_room(arena, IMAGE_BLOCK_MAX) };
+    struct image_decoder decoder = { .compressor = compressor };
+    if (file->super.compression == SQFS_COMP_ZSTD)
+        decoder.zstd = ZSTD_createDCtx();
+    if (file->super.compression == SQFS_COMP_ZSTD && !decoder.zstd) {
+        image_decoder_release(&decoder);
+        return error_set(error, "out of memory");
+    }
+    decoder.packed = arena_room(arena, IMAGE_BLOCK_MAX);
+    *ret_decoder = decoder;
     return true;
 }
 
@@ -174,6 +183,7 @@ void image_decoder_release(const struct image_decoder *decoder)
 {
     if (decoder->compressor)
         sqfs_destroy(decoder->compressor);
+    ZSTD_freeDCtx(decoder->zstd);
 }
 
 static bool damaged_block(uint64_t start, struct error *error)
@@ -181,11 +191,21 @@ static bool damaged_block(uint64_t start, struct error *error)
     return error_set(error, "the block at byte %llu is damaged", (unsigned long long)start);
 }
 
+/* The length, or one that cannot be. */
+static sqfs_s32 decompress(const struct image_decoder *decoder, const unsigned char *packed,
+                           uint32_t packed_bytes, unsigned char *bytes, size_t room)
+{
+    sqfs_compressor_t *compressor = decoder->compressor;
+    if (!decoder->zstd)
+        return compressor->do_block(compressor, packed, packed_bytes, bytes, (sqfs_u32)room);
+    size_t length = ZSTD_decompressDCtx(decoder->zstd, bytes, room, packed, packed_bytes);
+    return ZSTD_isError(length) ? -1 : (sqfs_s32)length;
+}
+
 static bool unpack(struct image_decoder *decoder, const unsigned char *packed,
                    struct image_block block, unsigned char *bytes, size_t room,
                    size_t *ret_size_bytes, struct error *error)
 {
-    sqfs_compressor_t *compressor = decoder->compressor;
     if (block.is_stored) {
         if (block.packed_bytes > room)
             return damaged_block(block.start, error);
@@ -193,8 +213,7 @@ static bool unpack(struct image_decoder *decoder, const unsigned char *packed,
         *ret_size_bytes = block.packed_bytes;
         return true;
     }
-    sqfs_s32 got =
-        compressor->do_block(compressor, packed, block.packed_bytes, bytes, (sqfs_u32)room);
+    sqfs_s32 got = decompress(decoder, packed, block.packed_bytes, bytes, room);
     if (got <= 0 || (size_t)got > room)
         return damaged_block(block.start, error);
     *ret_size_bytes = (size_t)got;

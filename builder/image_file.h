@@ -52,7 +52,8 @@ struct image_file {
 
 /* Decompresses, one for each thread. */
 struct image_decoder {
-    void *compressor; /* owned */
+    void *compressor; /* libsquashfs', or that of lzo.h; owned */
+    void *zstd; /* null, or a context that is kept: the library makes one for each block; owned */
     unsigned char *packed;
 };
 

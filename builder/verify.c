@@ -1,5 +1,6 @@
-/* Threads take the paths in their order, in which neighbours share fragment blocks. Each result has
- * its place, so that what is reported does not depend on who was faster. */
+/* Threads take the image's checksum, then the large paths, so that none is left alone with one in the
+ * end, then the others in their order, in which neighbours share fragment blocks. Each result has its
+ * place, so that what is reported does not depend on who was faster. */
 #include "builder/verify.h"
 
 #include "builder/base_images.h"
@@ -16,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,9 +27,17 @@ struct result {
     struct str reason; /* why it could not be read */
 };
 
+/* Where a path comes in the order of work. */
+struct turn {
+    uint64_t large_bytes; /* 0 of one that is not large */
+    size_t index;
+};
+
 struct verification {
     const struct command *command;
     struct image *image;
+    struct hash image_hash;
+    struct turn *turns;     /* one for each path of the manifest */
     const bool *held;       /* one for each path of the manifest: is it in another image? */
     struct result *results; /* likewise */
     uint64_t *nar_sizes;    /* one for each child of the root, by its node */
@@ -39,9 +49,41 @@ struct verification {
 
 /* --- Hashing ---------------------------------------------------------------------------------- */
 
-static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
+static int compare_turns(const void *left, const void *right)
 {
-    struct verification *verification = context;
+    const struct turn *a = left, *b = right;
+    if (a->large_bytes != b->large_bytes)
+        return a->large_bytes < b->large_bytes ? 1 : -1;
+    return (a->index > b->index) - (a->index < b->index);
+}
+
+/* The size of a path's NAR in the image; 0: it is not there. */
+static uint64_t nar_size(const struct verification *verification, size_t index)
+{
+    const struct image *image = verification->image;
+    uint32_t node = image_find(image, image->listed.items[index].base);
+    return node ? verification->nar_sizes[node] : 0;
+}
+
+/* Large is what takes a thread more than a small part of its time. */
+static void take_turns(struct verification *verification, unsigned jobs)
+{
+    enum { PARTS = 16 };
+    size_t count = verification->image->listed.count;
+    uint64_t part = 0;
+    for (size_t i = 0; i < count; i++)
+        part += nar_size(verification, i) / ((uint64_t)jobs * PARTS);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t size = nar_size(verification, i);
+        verification->turns[i] = (struct turn){ size > part ? size : 0, i };
+    }
+    if (count)
+        qsort(verification->turns, count, sizeof *verification->turns, compare_turns);
+}
+
+static bool hash_path(struct verification *verification, unsigned worker, size_t index,
+                      struct error *error)
+{
     const struct path_info *info = &verification->image->listed.items[index];
     struct result *result = &verification->results[index];
     uint32_t node = image_find(verification->image, info->base);
@@ -58,6 +100,16 @@ static bool hash_one(void *context, unsigned worker, size_t index, struct error 
     return true;
 }
 
+static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct verification *verification = context;
+    const struct image *image = verification->image;
+    if (index > 0)
+        return hash_path(verification, worker, verification->turns[index - 1].index, error);
+    return image_hash(image, verification->arenas[worker], &verification->image_hash, error) ||
+           error_in(error, "%s", image->name);
+}
+
 static void release_workers(const struct verification *verification)
 {
     for (unsigned i = 0; verification->workers && i < verification->command->squashfs.jobs; i++)
@@ -70,19 +122,21 @@ static bool hash_paths(struct verification *verification, struct error *error)
     struct arena *arena = verification->command->arena;
     size_t count = verification->image->listed.count;
     unsigned jobs = verification->command->squashfs.jobs;
-    if (jobs > count)
-        jobs = count ? (unsigned)count : 1;
+    if (jobs > count + 1)
+        jobs = (unsigned)count + 1;
+    verification->turns = arena_new(arena, struct turn, count);
     verification->results = arena_new(arena, struct result, count);
     verification->arenas = arena_new(arena, struct arena, jobs);
     verification->workers =
         arena_new(arena, struct image_worker, verification->command->squashfs.jobs);
     verification->nar_sizes = image_nar_sizes(verification->image, arena);
+    take_turns(verification, jobs);
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&verification->arenas[i], WORKER_BYTES, error) ||
             !image_worker_make(verification->image, &verification->arenas[i],
                                &verification->workers[i], error))
             return false;
-    return parallel_run(jobs, count, hash_one, verification, error);
+    return parallel_run(jobs, count + 1, hash_one, verification, error);
 }
 
 /* --- Judging ---------------------------------------------------------------------------------- */
@@ -218,7 +272,8 @@ static void check_description(struct verification *verification)
 static bool check_image(struct verification *verification, struct error *error)
 {
     struct image_findings found = { 0 };
-    if (!image_check(verification->image, verification->command->arena, &found, error))
+    if (!image_check(verification->image, &verification->image_hash, verification->command->arena,
+                     &found, error))
         return error_in(error, "%s", verification->image->name);
     for (size_t i = 0; i < found.count; i++) {
         const struct image_finding *item = &found.items[i];

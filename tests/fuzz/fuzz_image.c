@@ -78,7 +78,9 @@ static void read_image(const struct image_place *place, struct arena arena)
     }
     read_files(&image, &worker);
     hash_paths(&image, &worker, &arena);
-    is_done(image_check(&image, &arena, &findings, &error), &error);
+    struct hash hash;
+    if (is_done(image_hash(&image, arena, &hash, &error), &error))
+        is_done(image_check(&image, &hash, &arena, &findings, &error), &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
