@@ -33,10 +33,10 @@ static bool check_target(struct str target, struct error *error)
             return error_set(error, "it has a control character");
     if (target.len >= NEWC_NAME_MAX)
         return error_set(error, "it is longer than a path can be");
+    if (!str_is_plain_path(target))
+        return error_set(error, "it is no plain path");
     for (struct cut cut = { .tail = target, .found = true }; cut.found;) {
         cut = str_cut(cut.tail, '/');
-        if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
-            return error_set(error, "it is no plain path");
         if (cut.head.len > NAME_MAX)
             return error_set(error, "a name in it is longer than %d bytes", NAME_MAX);
     }

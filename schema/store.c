@@ -8,19 +8,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* Is it "/a/b/c", with at least one component and nothing to resolve? */
-static bool is_plain(struct str path)
-{
-    if (path.len < 2 || path.data[0] != '/')
-        return false;
-    for (struct cut cut = { .tail = str_skip(path, 1), .found = true }; cut.found;) {
-        cut = str_cut(cut.tail, '/');
-        if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
-            return false;
-    }
-    return true;
-}
-
 static bool choose(const char *given, const char *variable, const char *standard,
                    struct arena *arena, struct str *ret_path, struct error *error)
 {
@@ -30,7 +17,7 @@ static bool choose(const char *given, const char *variable, const char *standard
     struct str plain = str_from(path);
     while (plain.len > 1 && plain.data[plain.len - 1] == '/')
         plain.len--;
-    if (!is_plain(plain))
+    if (!str_starts(plain, STR("/")) || !str_is_plain_path(str_skip(plain, 1)))
         return error_set(error, "'%s' is not a plain absolute path", path);
     if (plain.len + 1 + STORE_PATH_BASE_MAX >= PATH_MAX)
         return error_set(error, "the path is too long: %zu bytes", plain.len);

@@ -48,12 +48,7 @@ static bool is_plain_path(struct str path)
     for (size_t i = 0; i < path.len; i++)
         if ((unsigned char)path.data[i] < ' ' || path.data[i] == '\x7f')
             return false;
-    for (struct cut cut = { .tail = str_skip(path, 1), .found = true }; cut.found;) {
-        cut = str_cut(cut.tail, '/');
-        if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
-            return false;
-    }
-    return true;
+    return str_is_plain_path(str_skip(path, 1));
 }
 
 /* The name of the link that udev makes for a label: of ASCII it keeps only some characters, and

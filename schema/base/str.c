@@ -60,6 +60,16 @@ struct cut str_cut_last(struct str text, char separator)
     return cut_at(text, text.len ? memrchr(text.data, separator, text.len) : NULL);
 }
 
+bool str_is_plain_path(struct str path)
+{
+    for (struct cut cut = { .tail = path, .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, '/');
+        if (cut.head.len == 0 || str_equal(cut.head, STR(".")) || str_equal(cut.head, STR("..")))
+            return false;
+    }
+    return true;
+}
+
 bool str_to_number(struct str text, uint64_t max, uint64_t *ret_number)
 {
     uint64_t number = 0;

@@ -48,6 +48,9 @@ struct cut {
 struct cut str_cut(struct str text, char separator);
 struct cut str_cut_last(struct str text, char separator);
 
+/* Are the components of a path, parted by '/', all there and none "." or ".."? */
+bool str_is_plain_path(struct str path);
+
 /* An answer, not an error: false if text is not just digits ("" is not) or is above max. Leading
  * zeros are fine; a sign or a blank is not. */
 bool str_to_number(struct str text, uint64_t max, uint64_t *ret_number);

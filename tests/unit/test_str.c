@@ -159,13 +159,28 @@ static void what_is_not_a_number_or_too_large_is_not_read(void)
     CHECK(!str_to_number(str_from(NULL), 99, &number));
 }
 
+static void a_plain_path_has_all_its_components(void)
+{
+    static const char *const plain[] = { "a", "a/b", "...", ".a/b.", "a b/\n" };
+    static const char *const others[] = {
+        "", "/", "/a", "a/", "a//b", ".", "a/.", "../a", "a/../b"
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        CHECK(str_is_plain_path(str_from(plain[i])));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        check_about("'%s'", others[i]);
+        CHECK(!str_is_plain_path(str_from(others[i])));
+    }
+}
+
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(a_slice_of_nothing_is_empty), CASE(order_is_by_unsigned_bytes_shorter_first),
-        CASE(starts_and_ends_count_the_whole_text_and_nothing),
-        CASE(skip_takes_bytes_off_the_front),
-        CASE(cut_parts_the_text_at_the_first_or_the_last_separator),
-        CASE(a_cut_sees_no_further_than_the_slice), CASE(numbers_are_digits_up_to_a_maximum),
-        CASE(what_is_not_a_number_or_too_large_is_not_read));
+    return CHECK_ALL(CASE(a_plain_path_has_all_its_components), CASE(a_slice_of_nothing_is_empty),
+                     CASE(order_is_by_unsigned_bytes_shorter_first),
+                     CASE(starts_and_ends_count_the_whole_text_and_nothing),
+                     CASE(skip_takes_bytes_off_the_front),
+                     CASE(cut_parts_the_text_at_the_first_or_the_last_separator),
+                     CASE(a_cut_sees_no_further_than_the_slice),
+                     CASE(numbers_are_digits_up_to_a_maximum),
+                     CASE(what_is_not_a_number_or_too_large_is_not_read));
 }
