@@ -24,8 +24,8 @@
 # shellcheck shell=sh
 
 # Seconds for a boot with its checks, and how long nothing may be heard of a machine.
-machine_limit=420
-machine_silence=150
+machine_limit=600
+machine_silence=240
 machine_memory=1024
 machine=
 qemu=
