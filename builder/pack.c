@@ -1,5 +1,6 @@
 #include "builder/pack.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 
@@ -66,18 +67,13 @@ static bool read_piece(const struct packer *packer, const struct piece *piece, u
     cleanup(own_close) int fd = -1;
     if (!inventory_open(inventory, piece->node, scratch, &fd, error))
         return false;
-    for (uint32_t done = 0; done < piece->size_bytes;) {
-        ssize_t got = pread(fd, at + done, piece->size_bytes - done, (off_t)(piece->offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read %s",
-                               inventory_path(inventory, piece->node, &scratch).data);
-        if (got == 0)
-            return error_set(error, "%s: it changed while it was read",
-                             inventory_path(inventory, piece->node, &scratch).data);
-        done += (uint32_t)got;
-    }
+    ssize_t got = file_pread(fd, at, piece->size_bytes, piece->offset);
+    if (got < 0)
+        return error_errno(error, errno, "read %s",
+                           inventory_path(inventory, piece->node, &scratch).data);
+    if ((size_t)got < piece->size_bytes)
+        return error_set(error, "%s: it changed while it was read",
+                         inventory_path(inventory, piece->node, &scratch).data);
     return inventory_check(inventory, piece->node, scratch, fd, error);
 }
 

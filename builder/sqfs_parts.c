@@ -1,5 +1,7 @@
 #include "builder/sqfs_parts.h"
 
+#include "schema/base/file.h"
+
 #include <sqfs/error.h>
 
 #include <errno.h>
@@ -23,21 +25,12 @@ static void range_destroy(sqfs_object_t *object)
 static int range_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_t size)
 {
     struct sqfs_range *range = (struct sqfs_range *)file;
-    char *at = buffer;
-    while (size > 0) {
-        ssize_t got = pread(range->fd, at, size, (off_t)(range->offset + offset));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0) {
-            range->doing = "read back";
-            range->code = got < 0 ? errno : EIO;
-            return SQFS_ERROR_IO;
-        }
-        at += got;
-        offset += (sqfs_u64)got;
-        size -= (size_t)got;
-    }
-    return 0;
+    ssize_t got = file_pread(range->fd, buffer, size, range->offset + offset);
+    if (got == (ssize_t)size)
+        return 0;
+    range->doing = "read back";
+    range->code = got < 0 ? errno : EIO;
+    return SQFS_ERROR_IO;
 }
 
 /* The disk gets to work at once, so that there is little left to wait for when the file is published.

@@ -72,8 +72,7 @@ bool file_read(int directory, const char *path, size_t limit_bytes, struct arena
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 
-bool file_read_at(int fd, const char *name, void *data, size_t size_bytes, uint64_t offset,
-                  size_t *ret_size_bytes, struct error *error)
+ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset)
 {
     size_t done = 0;
     while (done < size_bytes) {
@@ -81,12 +80,21 @@ bool file_read_at(int fd, const char *name, void *data, size_t size_bytes, uint6
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return error_errno(error, errno, "read %s", name);
+            return -1;
         if (got == 0)
             break;
         done += (size_t)got;
     }
-    *ret_size_bytes = done;
+    return (ssize_t)done;
+}
+
+bool file_read_at(int fd, const char *name, void *data, size_t size_bytes, uint64_t offset,
+                  size_t *ret_size_bytes, struct error *error)
+{
+    ssize_t got = file_pread(fd, data, size_bytes, offset);
+    if (got < 0)
+        return error_errno(error, errno, "read %s", name);
+    *ret_size_bytes = (size_t)got;
     return true;
 }
 

@@ -23,8 +23,10 @@ must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struc
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 
-/* Reads as many bytes from `offset` on; fewer only where the file ends. `name` is for the sentence.
- * The file's position is neither used nor changed. */
+/* Reads as many bytes from `offset` on; returns fewer only where the file ends, or -1 and errno. */
+ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset);
+
+/* The same with a sentence, for which `name` is. The file's position is neither used nor changed. */
 must_check bool file_read_at(int fd, const char *name, void *data, size_t size_bytes,
                              uint64_t offset, size_t *ret_size_bytes, struct error *error);
 
