@@ -357,7 +357,8 @@ bool store_db_begin_new(const struct store *store, struct store_db *db, struct a
                         error);
 }
 
-/* An existing database, or one to be made in place. */
+/* An existing database, or one to be made in place. Of its pages few are looked at twice: reading
+ * such a one again takes less than a larger cache, which is memory that was never touched. */
 static bool start_existing(const struct store *store, struct store_db *db, struct arena scratch,
                            struct error *error)
 {
@@ -367,7 +368,10 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
     db->is_finished = schema == STORE_DB_FOUND;
     if (schema == STORE_DB_FAILED || !real_path(store, db, STORE_DB_NAME, &scratch, &path, error) ||
         !open_sqlite(db, path, SQLITE_OPEN_READWRITE | create, error) ||
-        !store_db_run(db, "pragma synchronous = normal; begin immediate;", error))
+        !store_db_run(db,
+                      "pragma synchronous = normal; pragma cache_size = -512; "
+                      "begin immediate;",
+                      error))
         return false;
     if (create && (!store_db_check_migrations(db, error) || !store_db_run(db, store_sql, error) ||
                    !store_db_run(db, store_index_sql, error)))
