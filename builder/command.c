@@ -247,16 +247,23 @@ static bool ramdisk_parts_open(const struct command *command, const struct optio
            ramdisk_files_open(&parts->extras, error);
 }
 
-static bool fill_archive(struct command *command, const struct ramdisk_parts *parts,
-                         struct ramdisk *ramdisk, struct error *error)
+/* What `fill_archive` needs. */
+struct filling {
+    const struct ramdisk_parts *parts;
+    struct arena *arena;
+};
+
+static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *error)
 {
-    const struct input_files *stores = &parts->stores;
+    const struct filling *filling = context;
+    const struct input_files *stores = &filling->parts->stores;
+    struct arena *arena = filling->arena;
     uint64_t size;
-    if (!ramdisk_files_write(&parts->extras, ramdisk, *command->arena, &size, error))
+    if (!ramdisk_files_write(&filling->parts->extras, ramdisk, *arena, &size, error))
         return false;
     for (size_t i = 0; i < stores->count; i++)
-        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(command->arena, i), stores->fds[i],
-                               stores->names[i], *command->arena, &size, error))
+        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(arena, i), stores->fds[i],
+                               stores->names[i], *arena, &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
 }
@@ -265,20 +272,20 @@ static bool write_ramdisk(struct command *command, const struct ramdisk_parts *p
                           struct ramdisk *ramdisk, struct error *error)
 {
     const struct input_files *prepends = &parts->prepends;
+    struct ramdisk_archive archive = {
+        .compression = &command->compressor,
+        .jobs = command->squashfs.jobs,
+        .directory = directory,
+        .fill = fill_archive,
+        .context = &(struct filling){ parts, command->arena },
+        .arena = command->arena,
+    };
     uint64_t ignored;
     for (size_t i = 0; i < prepends->count; i++)
         if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *command->arena,
                              &ignored, error))
             return false;
-    if (!command->compressor.is_on)
-        return fill_archive(command, parts, ramdisk, error);
-    cleanup(own_close) int fd = -1;
-    if (!ramdisk_archive_temporary(directory, &fd, error))
-        return false;
-    struct ramdisk archive = { .fd = fd };
-    return fill_archive(command, parts, &archive, error) &&
-           ramdisk_compress(&command->compressor, command->squashfs.jobs, &archive, ramdisk,
-                            *command->arena, &ignored, error);
+    return ramdisk_archive_write(&archive, ramdisk, &ignored, error);
 }
 
 bool command_ramdisk(struct command *command, struct error *error)

@@ -12,7 +12,8 @@
 
 enum { READ_BYTES = 1 << 20 };
 
-bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error)
+/* A new file without a name in the directory, which vanishes when it is closed. */
+static bool open_unnamed(int directory, int *ret_fd, struct error *error)
 {
     int fd = openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     /* Not every file system has files without a name; then it has one for a moment. */
@@ -27,6 +28,20 @@ bool ramdisk_archive_temporary(int directory, int *ret_fd, struct error *error)
     return fd >= 0 || error_errno(error, errno, "create a temporary file");
 }
 
+bool ramdisk_archive_write(const struct ramdisk_archive *archive, struct ramdisk *ramdisk,
+                           uint64_t *ret_offset, struct error *error)
+{
+    if (!archive->compression->is_on)
+        return archive->fill(archive->context, ramdisk, error);
+    cleanup(own_close) int fd = -1;
+    if (!open_unnamed(archive->directory, &fd, error))
+        return false;
+    struct ramdisk plain = { .fd = fd };
+    return archive->fill(archive->context, &plain, error) &&
+           ramdisk_compress(archive->compression, archive->jobs, &plain, ramdisk, *archive->arena,
+                            ret_offset, error);
+}
+
 static bool make_temporary(int *ret_fd, struct error *error)
 {
     const char *given = secure_getenv("TMPDIR");
@@ -34,7 +49,7 @@ static bool make_temporary(int *ret_fd, struct error *error)
     cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return error_errno(error, errno, "open the directory of temporary files, %s", path);
-    return ramdisk_archive_temporary(directory, ret_fd, error) || error_in(error, "%s", path);
+    return open_unnamed(directory, ret_fd, error) || error_in(error, "%s", path);
 }
 
 static void free_archive(struct archive **archive)
