@@ -2,8 +2,7 @@
 
 #include "builder/squashfs.h"
 
-#include "schema/base/own.h"
-#include "schema/digest.h"
+#include <libdeflate.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@ enum { TIME_SECONDS = 1 };
 
 struct checking {
     const struct image *image;
-    const struct hash *hash;
+    uint32_t checksum;
     struct arena *arena;
     struct image_findings *findings;
 };
@@ -120,25 +119,24 @@ static void check_places(const struct checking *checking)
                           wide(checking->image->file.super.used_bytes)));
 }
 
-bool image_hash(const struct image *image, struct arena scratch, struct hash *ret_hash,
-                struct error *error)
+bool image_checksum(const struct image *image, struct arena scratch, uint32_t *ret_checksum,
+                    struct error *error)
 {
     enum { BUFFER_BYTES = 1 << 20 };
     const struct image_file *file = &image->file;
     unsigned char *buffer = arena_room(&scratch, BUFFER_BYTES);
-    cleanup(digest_release) struct digest digest = digest_start();
+    uint32_t checksum = 0;
     uint64_t used = file->super.used_bytes;
     for (uint64_t at = IMAGE_SUPER_BYTES; at < used;) {
         size_t some = used - at < BUFFER_BYTES ? (size_t)(used - at) : BUFFER_BYTES;
         if (!image_file_read(file, at, buffer, some, error))
             return false;
-        digest_add(&digest, buffer, some);
+        checksum = libdeflate_crc32(checksum, buffer, some);
         at += some;
     }
     if (!image_file_read(file, 0, buffer, IMAGE_SUPER_BYTES, error))
         return false;
-    digest_add(&digest, buffer, IMAGE_SUPER_BYTES);
-    *ret_hash = digest_finish(&digest);
+    *ret_checksum = libdeflate_crc32(checksum, buffer, IMAGE_SUPER_BYTES);
     return true;
 }
 
@@ -153,7 +151,7 @@ static bool is_zero(const unsigned char *bytes, size_t count)
 /* What stands behind the image: zeros, and where our builder made it a checksum at the end. */
 static void check_end(const struct checking *checking, const unsigned char *bytes, size_t size)
 {
-    size_t magic_bytes = SQUASHFS_CHECKSUM_BYTES - HASH_BYTES;
+    size_t magic_bytes = SQUASHFS_CHECKSUM_BYTES - sizeof(uint32_t);
     if (is_zero(bytes, size))
         return;
     if (size < SQUASHFS_CHECKSUM_BYTES || !is_zero(bytes, size - SQUASHFS_CHECKSUM_BYTES) ||
@@ -161,7 +159,7 @@ static void check_end(const struct checking *checking, const unsigned char *byte
         find(checking, "padding", STR("it is neither of zeros nor a checksum"));
         return;
     }
-    if (memcmp(checking->hash->bytes, bytes + size - HASH_BYTES, HASH_BYTES) != 0)
+    if (image_u32(bytes + size - sizeof(uint32_t)) != checking->checksum)
         find(checking, "checksum", STR("it is not that of the image"));
 }
 
@@ -466,10 +464,10 @@ static void check_fragments(const struct checking *checking)
     }
 }
 
-bool image_check(const struct image *image, const struct hash *hash, struct arena *arena,
+bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
                  struct image_findings *findings, struct error *error)
 {
-    struct checking checking = { image, hash, arena, findings };
+    struct checking checking = { image, checksum, arena, findings };
     check_super(&checking);
     check_places(&checking);
     check_numbers(&checking);

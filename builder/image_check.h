@@ -26,11 +26,11 @@ struct image_findings {
     size_t count, capacity;
 };
 
-/* The SHA-256 that the checksum at the end should be: of all that follows the super block, and then
- * of that. The scratch gives 1 MiB. */
-must_check bool image_hash(const struct image *image, struct arena scratch, struct hash *ret_hash,
-                           struct error *error);
+/* What the checksum at the end should be, see squashfs.h. The scratch gives 1 MiB. */
+must_check bool image_checksum(const struct image *image, struct arena scratch,
+                               uint32_t *ret_checksum, struct error *error);
 
-/* Adds what is not as it should be; `hash` is the image's. To be called once all files were read. */
-must_check bool image_check(const struct image *image, const struct hash *hash, struct arena *arena,
+/* Adds what is not as it should be; `checksum` is the image's. To be called once all files were
+ * read. */
+must_check bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
                             struct image_findings *findings, struct error *error);

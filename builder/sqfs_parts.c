@@ -2,6 +2,7 @@
 
 #include "schema/base/file.h"
 
+#include <libdeflate.h>
 #include <sqfs/error.h>
 
 #include <errno.h>
@@ -57,8 +58,8 @@ static int range_write_at(sqfs_file_t *file, sqfs_u64 offset, const void *buffer
         memcpy(range->super, buffer, size);
     else if (offset != range->size_bytes || offset < sizeof range->super)
         return SQFS_ERROR_SEQUENCE;
-    else if (range->digest.context) /* what comes behind the hash is not in it */
-        digest_add(&range->digest, buffer, size);
+    else
+        range->checksum = libdeflate_crc32(range->checksum, buffer, size);
     while (size > 0) {
         ssize_t put = pwrite(range->fd, at, size, (off_t)(range->offset + offset));
         if (put < 0 && errno == EINTR)
@@ -104,19 +105,12 @@ void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_
         .fd = fd,
         .offset = offset,
         .limit_bytes = limit_bytes,
-        .digest = digest_start(),
     };
 }
 
-struct hash sqfs_range_hash(struct sqfs_range *range)
+uint32_t sqfs_range_checksum(const struct sqfs_range *range)
 {
-    digest_add(&range->digest, range->super, sizeof range->super);
-    return digest_finish(&range->digest);
-}
-
-void sqfs_range_release(struct sqfs_range *range)
-{
-    digest_release(&range->digest);
+    return libdeflate_crc32(range->checksum, range->super, sizeof range->super);
 }
 
 /* --- Codes --------------------------------------------------------------------------------------- */

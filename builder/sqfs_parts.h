@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "schema/digest.h"
+#include "schema/base/error.h"
 
 #include <sqfs/io.h>
 #include <sqfs/super.h>
@@ -11,7 +11,7 @@
 
 /* A range of an output file that is an image, as libsquashfs wants a file. It starts at `offset` and
  * grows; the file's position is not used. But for the super block, which may be written again, it is
- * written from front to end, and hashed meanwhile. Lives in its owner's struct. */
+ * written from front to end, and summed up meanwhile. Lives in its owner's struct. */
 struct sqfs_range {
     sqfs_file_t base;
     int fd;
@@ -21,16 +21,14 @@ struct sqfs_range {
     uint64_t limit_bytes;
     const char *doing;                         /* of the first failure: "read back" or "write" */
     int code;                                  /* its errno; EFBIG: the limit was reached */
-    struct digest digest;                      /* of what follows the super block; owned */
+    uint32_t checksum;                         /* of what follows the super block */
     unsigned char super[sizeof(sqfs_super_t)]; /* as it was written last */
 };
 
 void sqfs_range_start(struct sqfs_range *range, int fd, uint64_t offset, uint64_t limit_bytes);
 
-/* The SHA-256 of all that follows the super block, and then the super block; once. */
-struct hash sqfs_range_hash(struct sqfs_range *range);
-
-void sqfs_range_release(struct sqfs_range *range);
+/* The CRC-32 of all that follows the super block, and then the super block. */
+uint32_t sqfs_range_checksum(const struct sqfs_range *range);
 
 /* Is the library's code none of failure? Else the sentence for it, or for what the disk said. */
 must_check bool sqfs_range_check(const struct sqfs_range *range, int code, const char *what,

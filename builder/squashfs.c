@@ -13,6 +13,7 @@
 #include <sqfs/id_table.h>
 #include <sqfs/super.h>
 
+#include <endian.h>
 #include <string.h>
 
 struct writer {
@@ -34,7 +35,6 @@ static void writer_release(struct writer *writer)
     sqfs_part_destroy(writer->ids);
     sqfs_part_destroy(writer->fragments);
     sqfs_part_destroy(writer->compressor);
-    sqfs_range_release(&writer->image);
 }
 
 /* The library's parts, and the super block's place at the start of the image. */
@@ -130,10 +130,10 @@ static bool finish(struct writer *writer, struct error *error)
     writer->super.root_inode_ref = writer->metadata.references[0];
     writer->super.bytes_used = used;
     int code = sqfs_super_write(&writer->super, file);
-    struct hash hash = sqfs_range_hash(&writer->image);
+    uint32_t checksum = htole32(sqfs_range_checksum(&writer->image));
     memcpy(end + room - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC,
-           SQUASHFS_CHECKSUM_BYTES - HASH_BYTES);
-    memcpy(end + room - HASH_BYTES, hash.bytes, HASH_BYTES);
+           SQUASHFS_CHECKSUM_BYTES - sizeof checksum);
+    memcpy(end + room - sizeof checksum, &checksum, sizeof checksum);
     if (code == 0)
         code = file->write_at(file, used, end, room);
     return sqfs_range_check(&writer->image, code, "finish the image", error);

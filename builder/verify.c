@@ -36,7 +36,7 @@ struct turn {
 struct verification {
     const struct command *command;
     struct image *image;
-    struct hash image_hash;
+    uint32_t checksum;      /* of the image */
     struct turn *turns;     /* one for each path of the manifest */
     const bool *held;       /* one for each path of the manifest: is it in another image? */
     struct result *results; /* likewise */
@@ -106,7 +106,7 @@ static bool hash_one(void *context, unsigned worker, size_t index, struct error 
     const struct image *image = verification->image;
     if (index > 0)
         return hash_path(verification, worker, verification->turns[index - 1].index, error);
-    return image_hash(image, verification->arenas[worker], &verification->image_hash, error) ||
+    return image_checksum(image, verification->arenas[worker], &verification->checksum, error) ||
            error_in(error, "%s", image->name);
 }
 
@@ -272,7 +272,7 @@ static void check_description(struct verification *verification)
 static bool check_image(struct verification *verification, struct error *error)
 {
     struct image_findings found = { 0 };
-    if (!image_check(verification->image, &verification->image_hash, verification->command->arena,
+    if (!image_check(verification->image, verification->checksum, verification->command->arena,
                      &found, error))
         return error_in(error, "%s", verification->image->name);
     for (size_t i = 0; i < found.count; i++) {

@@ -78,9 +78,9 @@ static void read_image(const struct image_place *place, struct arena arena)
     }
     read_files(&image, &worker);
     hash_paths(&image, &worker, &arena);
-    struct hash hash;
-    if (is_done(image_hash(&image, arena, &hash, &error), &error))
-        is_done(image_check(&image, &hash, &arena, &findings, &error), &error);
+    uint32_t checksum;
+    if (is_done(image_checksum(&image, arena, &checksum, &error), &error))
+        is_done(image_check(&image, checksum, &arena, &findings, &error), &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
