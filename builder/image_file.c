@@ -2,6 +2,7 @@
 
 #include "builder/lzo.h"
 
+#include <libdeflate.h>
 #include <sqfs/compressor.h>
 #include <sqfs/error.h>
 #include <zstd.h>
@@ -151,29 +152,39 @@ bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes, struct image_
 
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
-bool image_decoder_make(const struct image_file *file, struct arena *arena,
-                        struct image_decoder *ret_decoder, struct error *error)
+/* libsquashfs', or that of lzo.h; null if there is none. */
+static bool make_compressor(const struct image_file *file, sqfs_compressor_t **ret_compressor,
+                            struct error *error)
 {
     sqfs_compressor_config_t config;
-    sqfs_compressor_t *compressor = NULL;
+    *ret_compressor = NULL;
     if (file->super.compression == SQFS_COMP_LZO) {
         if (!lzo_load(error))
             return false;
-        compressor = lzo_make(0);
+        *ret_compressor = lzo_make(0);
     } else if (sqfs_compressor_config_init(&config, file->super.compression,
                                            file->super.block_bytes,
                                            SQFS_COMP_FLAG_UNCOMPRESS) == 0) {
-        sqfs_compressor_create(&config, &compressor);
+        sqfs_compressor_create(&config, ret_compressor);
     }
-    if (!compressor)
-        return error_set(error, "libsquashfs cannot decompress %s", file->compression_name);
-    struct image_decoder decoder = { .compressor = compressor };
+    return *ret_compressor ||
+           error_set(error, "libsquashfs cannot decompress %s", file->compression_name);
+}
+
+bool image_decoder_make(const struct image_file *file, struct arena *arena,
+                        struct image_decoder *ret_decoder, struct error *error)
+{
+    struct image_decoder decoder = IMAGE_DECODER_NONE;
+    sqfs_compressor_t *compressor = NULL;
     if (file->super.compression == SQFS_COMP_ZSTD)
         decoder.zstd = ZSTD_createDCtx();
-    if (file->super.compression == SQFS_COMP_ZSTD && !decoder.zstd) {
-        image_decoder_release(&decoder);
+    else if (file->super.compression == SQFS_COMP_GZIP)
+        decoder.deflate = libdeflate_alloc_decompressor();
+    else if (!make_compressor(file, &compressor, error))
+        return false;
+    decoder.compressor = compressor;
+    if (!decoder.zstd && !decoder.deflate && !compressor)
         return error_set(error, "out of memory");
-    }
     decoder.packed = arena_room(arena, IMAGE_BLOCK_MAX);
     *ret_decoder = decoder;
     return true;
@@ -184,6 +195,7 @@ void image_decoder_release(const struct image_decoder *decoder)
     if (decoder->compressor)
         sqfs_destroy(decoder->compressor);
     ZSTD_freeDCtx(decoder->zstd);
+    libdeflate_free_decompressor(decoder->deflate);
 }
 
 static bool damaged_block(uint64_t start, struct error *error)
@@ -196,9 +208,15 @@ static sqfs_s32 decompress(const struct image_decoder *decoder, const unsigned c
                            uint32_t packed_bytes, unsigned char *bytes, size_t room)
 {
     sqfs_compressor_t *compressor = decoder->compressor;
-    if (!decoder->zstd)
+    size_t length;
+    if (compressor)
         return compressor->do_block(compressor, packed, packed_bytes, bytes, (sqfs_u32)room);
-    size_t length = ZSTD_decompressDCtx(decoder->zstd, bytes, room, packed, packed_bytes);
+    if (decoder->deflate)
+        return libdeflate_zlib_decompress(decoder->deflate, packed, packed_bytes, bytes, room,
+                                          &length) == LIBDEFLATE_SUCCESS
+                   ? (sqfs_s32)length
+                   : -1;
+    length = ZSTD_decompressDCtx(decoder->zstd, bytes, room, packed, packed_bytes);
     return ZSTD_isError(length) ? -1 : (sqfs_s32)length;
 }
 

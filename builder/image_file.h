@@ -52,8 +52,11 @@ struct image_file {
 
 /* Decompresses, one for each thread. */
 struct image_decoder {
-    void *compressor; /* libsquashfs', or that of lzo.h; owned */
-    void *zstd; /* null, or a context that is kept: the library makes one for each block; owned */
+    /* One of them, owned. libsquashfs makes a context for each block of zstd, and zlib takes three
+     * times as long as libdeflate. */
+    void *zstd;
+    void *deflate;
+    void *compressor; /* libsquashfs', or that of lzo.h */
     unsigned char *packed;
 };
 
