@@ -16,8 +16,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Blocks that are compressed again, to see that they come out the same. */
-enum { SAMPLES = 3 };
+/* Blocks that are compressed again, to see that they come out the same: the smallest that are not
+ * small, as a whole one takes a good compressor as long as unpacking a hundred. */
+enum { SAMPLES = 3, SAMPLE_BYTES = 128 << 10 };
 
 struct work {
     struct reuse *reuse;
@@ -25,6 +26,7 @@ struct work {
     sqfs_compressor_t **compressors;
     uint8_t **packed, **old;
     uint32_t block_bytes;
+    const struct reuse_block *samples[SAMPLES];
 };
 
 /* --- Where the image is ------------------------------------------------------------------------ */
@@ -144,13 +146,36 @@ static void drop_damaged(struct reuse *reuse)
 
 /* --- Does it come from the same compressor? ------------------------------------------------------ */
 
+/* The lower the better: what is stored tells the least of a compressor, small blocks little. */
+static uint64_t rank_sample(const struct reuse_block *block)
+{
+    uint64_t size = block->unpacked_bytes;
+    return (uint64_t)block->block.is_stored << 33 |
+           (size < SAMPLE_BYTES ? ((uint64_t)1 << 33) - size : size);
+}
+
+static void choose_samples(struct work *work)
+{
+    for (size_t i = 0; i < work->reuse->count; i++) {
+        const struct reuse_block *block = &work->reuse->blocks[i];
+        for (size_t j = 0; j < SAMPLES; j++) {
+            const struct reuse_block *before = work->samples[j];
+            if (before && rank_sample(before) <= rank_sample(block))
+                continue;
+            work->samples[j] = block;
+            if (!before)
+                break;
+            block = before;
+        }
+    }
+}
+
 /* Compresses a block again and compares. */
 static bool compare_sample(void *context, unsigned number, size_t index, struct error *error)
 {
     const struct work *work = context;
     const struct reuse *reuse = work->reuse;
-    const struct reuse_block *block =
-        &reuse->blocks[reuse->count * (2 * index + 1) / (2 * SAMPLES)];
+    const struct reuse_block *block = work->samples[index];
     struct image_worker *worker = &work->workers[number];
     size_t size;
     if (!reuse_read(reuse, block, work->old[number], error) ||
@@ -222,10 +247,10 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
         !parallel_run(request->jobs, reuse->count, hash_block, &work, error))
         return false;
     drop_damaged(reuse);
-    size_t samples = reuse->count < SAMPLES ? 0 : SAMPLES;
-    if (samples == 0)
+    if (reuse->count < SAMPLES)
         return error_set(error, "it has hardly any blocks that can be read");
-    if (!parallel_run(request->jobs, samples, compare_sample, &work, error))
+    choose_samples(&work);
+    if (!parallel_run(request->jobs, SAMPLES, compare_sample, &work, error))
         return false;
     qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_hashes);
     return true;
