@@ -6,18 +6,15 @@
 #include "schema/base/parallel.h"
 #include "schema/nar_stream.h"
 
-#include <errno.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
+#include <libdeflate.h>
 
-enum { BUFFER_BYTES = 256 << 10, KEPT_BITS_MAX = 16 };
+#include <errno.h>
+#include <stdlib.h>
+
+enum { BUFFER_BYTES = 256 << 10 };
 
 /* What a thread needs: buffers, and names of deep files. */
 static const size_t worker_bytes = (size_t)64 << 20;
-
-/* Of files that stay in memory. */
-static const uint64_t kept_bytes_max = (uint64_t)96 << 20;
 
 /* A store path: a node of the root's. */
 struct top {
@@ -34,10 +31,6 @@ struct work {
     size_t top_count;
     struct arena *arenas; /* per thread */
     struct progress *progress;
-
-    uint64_t kept_limit; /* files of fewer bytes stay in memory */
-    char *kept;          /* room for all of them */
-    atomic_size_t kept_used;
 };
 
 /* --- Reading ----------------------------------------------------------------------------------- */
@@ -45,28 +38,17 @@ struct work {
 /* Where the bytes of a file go. */
 struct sink {
     struct nar_stream *nar; /* null: nowhere else */
-    struct digest *content; /* null: it cannot be there twice */
-    char *kept;             /* null: they do not stay */
-    char *buffer;           /* for what goes to `content` alone */
+    uint32_t *checksum;     /* null: it cannot be there twice */
+    struct digest *digest;  /* null: not needed to tell it from others */
+    char *buffer;           /* of BUFFER_BYTES, where there is no NAR */
 };
 
-/* Where the next bytes are read to. */
-static char *room_in(const struct sink *sink, uint64_t done, size_t *ret_room)
+static void take_aside(const struct sink *sink, const char *at, size_t size_bytes)
 {
-    *ret_room = BUFFER_BYTES;
-    if (sink->kept)
-        return sink->kept + done;
-    return sink->nar ? nar_stream_room(sink->nar, ret_room) : sink->buffer;
-}
-
-static void pass_on(const struct sink *sink, const char *at, size_t size_bytes)
-{
-    if (sink->content)
-        digest_add(sink->content, at, size_bytes);
-    if (sink->nar && sink->kept)
-        nar_stream_content(sink->nar, at, size_bytes);
-    else if (sink->nar)
-        nar_stream_taken(sink->nar, size_bytes);
+    if (sink->checksum)
+        *sink->checksum = libdeflate_crc32(*sink->checksum, at, size_bytes);
+    if (sink->digest)
+        digest_add(sink->digest, at, size_bytes);
 }
 
 static bool feed(const struct inventory *inventory, uint32_t node, int fd, const struct sink *sink,
@@ -74,8 +56,8 @@ static bool feed(const struct inventory *inventory, uint32_t node, int fd, const
 {
     uint64_t size = inventory->nodes[node].size_bytes;
     for (uint64_t done = 0; done < size;) {
-        size_t room;
-        char *at = room_in(sink, done, &room);
+        size_t room = BUFFER_BYTES;
+        char *at = sink->nar ? nar_stream_room(sink->nar, &room) : sink->buffer;
         ssize_t got = read(fd, at, size - done < room ? (size_t)(size - done) : room);
         if (got < 0 && errno == EINTR)
             continue;
@@ -83,46 +65,47 @@ static bool feed(const struct inventory *inventory, uint32_t node, int fd, const
             return error_errno(error, errno, "%s", inventory_path(inventory, node, &scratch).data);
         if (got == 0)
             break; /* which the check of the size finds */
-        pass_on(sink, at, (size_t)got);
+        take_aside(sink, at, (size_t)got);
+        if (sink->nar)
+            nar_stream_taken(sink->nar, (size_t)got);
         done += (uint64_t)got;
         progress_add(progress, (uint64_t)got);
     }
     return inventory_check(inventory, node, scratch, fd, error);
 }
 
-/* Room for a file that stays in memory, or null. */
-static char *take_kept(struct work *work, const struct node *node)
+/* Passes a file's content on, from memory or from the disk. */
+static bool read_content(const struct work *work, uint32_t node, const struct sink *sink,
+                         struct arena scratch, struct error *error)
 {
-    if (node->size_bytes == 0 || node->size_bytes >= work->kept_limit)
-        return NULL;
-    return work->kept + atomic_fetch_add(&work->kept_used, (size_t)node->size_bytes);
+    const struct node *at = &work->inventory->nodes[node];
+    cleanup(own_close) int fd = -1;
+    if (at->content.data) {
+        take_aside(sink, at->content.data, at->content.len);
+        if (sink->nar)
+            nar_stream_content(sink->nar, at->content.data, at->content.len);
+        progress_add(work->progress, at->content.len);
+        return true;
+    }
+    return inventory_open(work->inventory, node, scratch, &fd, error) &&
+           feed(work->inventory, node, fd, sink, work->progress, scratch, error);
 }
 
 static bool read_file(struct work *work, uint32_t node, struct nar_stream *nar, char *buffer,
                       struct arena scratch, struct error *error)
 {
-    struct node *at = &work->inventory->nodes[node];
+    const struct node *at = &work->inventory->nodes[node];
     bool is_wanted = duplicates_want(&work->duplicates, node);
-    cleanup(own_close) int fd = -1;
-    cleanup(digest_release) struct digest digest = { .context = NULL };
+    uint32_t checksum = 0;
+    struct sink sink = { .nar = nar, .checksum = is_wanted ? &checksum : NULL, .buffer = buffer };
     if (!nar && !is_wanted)
         return true;
-    struct sink sink = { .nar = nar, .kept = take_kept(work, at), .buffer = buffer };
     if (nar)
         nar_stream_file(nar, at->is_executable, at->size_bytes);
-    if (is_wanted) {
-        digest = digest_start();
-        sink.content = &digest;
-    }
-    if (!inventory_open(work->inventory, node, scratch, &fd, error) ||
-        !feed(work->inventory, node, fd, &sink, work->progress, scratch, error))
+    if (!read_content(work, node, &sink, scratch, error))
         return false;
-    if (sink.kept)
-        at->content = (struct str){ sink.kept, (size_t)at->size_bytes };
-    if (is_wanted) {
-        struct hash hash = digest_finish(&digest);
-        duplicates_tell(&work->duplicates, node, &hash);
-    }
+    if (is_wanted)
+        duplicates_tell_checksum(&work->duplicates, node, checksum);
     if (nar)
         nar_stream_file_end(nar, at->size_bytes);
     return true;
@@ -172,6 +155,19 @@ static bool read_path(struct work *work, uint32_t top, struct nar_stream *nar, c
     return true;
 }
 
+/* The extra files, which are in no NAR, and in memory. */
+static bool read_extra(struct work *work, struct arena scratch, struct error *error)
+{
+    const struct node *root = &work->inventory->nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t node = root->first_child + i;
+        if (work->inventory->nodes[node].is_extra &&
+            !read_file(work, node, NULL, NULL, scratch, error))
+            return false;
+    }
+    return true;
+}
+
 static bool compare_nar(const struct top *top, const struct nar *nar, struct error *error)
 {
     const struct path_info *info = top->info;
@@ -187,6 +183,23 @@ static bool compare_nar(const struct top *top, const struct nar *nar, struct err
                          "%llu",
                          STR_ARG(info->base), (unsigned long long)nar->size_bytes,
                          (unsigned long long)info->nar_size_bytes);
+    return true;
+}
+
+/* Hashes what may be there twice. The candidates ascend by size; the largest come first. */
+static bool hash_candidate(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct work *work = context;
+    struct arena scratch = work->arenas[worker];
+    uint32_t node = work->duplicates.candidates[work->duplicates.count - 1 - index].node;
+    if (!duplicates_want(&work->duplicates, node))
+        return true;
+    cleanup(digest_release) struct digest digest = digest_start();
+    struct sink sink = { .digest = &digest, .buffer = arena_room(&scratch, BUFFER_BYTES) };
+    if (!read_content(work, node, &sink, scratch, error))
+        return false;
+    struct hash hash = digest_finish(&digest);
+    duplicates_tell_hash(&work->duplicates, node, &hash);
     return true;
 }
 
@@ -238,34 +251,14 @@ static void list_tops(struct work *work, const struct path_list *paths, struct a
         qsort(work->tops, work->top_count, sizeof *work->tops, compare_tops);
 }
 
-/* Small files stay in memory, the smallest of them if there is no room for all: most of the time that
- * reading one takes goes into opening it. Of larger ones a second reading takes less than the memory. */
-static void choose_kept(struct work *work, struct arena *arena)
-{
-    const struct inventory *inventory = work->inventory;
-    uint64_t bytes[KEPT_BITS_MAX + 1] = { 0 }, total = 0; /* of files of 2^(i-1) … 2^i - 1 bytes */
-    unsigned bits = 0;
-    for (uint32_t node = 0; node < inventory->count; node++) {
-        uint64_t size = inventory->nodes[node].size_bytes;
-        if (size > 0 && size >> KEPT_BITS_MAX == 0)
-            bytes[64 - __builtin_clzll(size)] += size;
-    }
-    while (bits < KEPT_BITS_MAX && total + bytes[bits + 1] <= kept_bytes_max)
-        total += bytes[++bits];
-    work->kept_limit = (uint64_t)1 << bits;
-    work->kept = arena_room(arena, (size_t)total);
-}
-
 bool content_read(struct inventory *inventory, const struct path_list *paths,
-                  const struct content_options *options, struct arena *arena, struct error *error)
+                  const struct content_options *options, struct arena scratch, struct error *error)
 {
     struct work work = {
         .inventory = inventory,
         .check = options->check,
         .progress = options->check ? options->progress : NULL,
     };
-    choose_kept(&work, arena);
-    struct arena scratch = *arena;
     work.duplicates = duplicates_list(inventory, &scratch);
     work.tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count);
     work.arenas = arena_new(&scratch, struct arena, options->jobs);
@@ -274,9 +267,12 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
         if (!arena_reserve(&work.arenas[i], worker_bytes, error))
             return false;
     progress_start(work.progress, "reading", inventory->file_bytes);
-    bool done = parallel_run(options->jobs, work.top_count, read_top, &work, error);
+    bool done = read_extra(&work, scratch, error) &&
+                parallel_run(options->jobs, work.top_count, read_top, &work, error);
     progress_end(work.progress);
-    if (!done)
+    work.progress = NULL;
+    duplicates_narrow(&work.duplicates);
+    if (!done || !parallel_run(options->jobs, work.duplicates.count, hash_candidate, &work, error))
         return false;
     duplicates_resolve(&work.duplicates, inventory);
     return true;

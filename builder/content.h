@@ -1,8 +1,8 @@
-/* content.h — reading every file once: is the store what the manifest says, and what is in it twice?
+/* content.h — reading every file: is the store what the manifest says, and what is in it twice?
  *
  * Threads take the store paths one by one, the largest first. What is read goes into the NAR hash of
- * its path and, if another file has the same size, into a hash of its own. Small files stay in memory
- * (96 MiB at most), so that they need not be opened again when the image is written.
+ * its path and, if another file has the same size, into a checksum of its own; the few files that
+ * have the same one are then hashed (duplicates.h). Small files are in memory already (inventory.h).
  */
 #pragma once
 
@@ -15,9 +15,9 @@ struct content_options {
     struct progress *progress; /* or null */
 };
 
-/* Sets same_as of the inventory's files, and the contents of small ones, which the arena holds.
+/* Sets same_as of the inventory's files.
  * Refuses a path whose NAR hash or size is not the one in the list; files that change while they are
  * read, or cannot be read. */
 must_check bool content_read(struct inventory *inventory, const struct path_list *paths,
-                             const struct content_options *options, struct arena *arena,
+                             const struct content_options *options, struct arena scratch,
                              struct error *error);

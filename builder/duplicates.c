@@ -1,7 +1,5 @@
 #include "builder/duplicates.h"
 
-#include "schema/digest.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,10 +9,12 @@ static int compare_numbers(uint64_t left, uint64_t right)
     return (left > right) - (left < right);
 }
 
-static int compare_sizes(const void *left, const void *right)
+/* Hard links to one file stand together. */
+static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
     int order = compare_numbers(a->size_bytes, b->size_bytes);
+    order = order ? order : compare_numbers(a->checksum, b->checksum);
     order = order ? order : compare_numbers(a->device, b->device);
     order = order ? order : compare_numbers(a->inode, b->inode);
     return order ? order : compare_numbers(a->node, b->node);
@@ -24,8 +24,14 @@ static int compare_contents(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
     int order = compare_numbers(a->size_bytes, b->size_bytes);
+    order = order ? order : compare_numbers(a->checksum, b->checksum);
     order = order ? order : memcmp(a->hash.bytes, b->hash.bytes, HASH_BYTES);
     return order ? order : compare_numbers(a->node, b->node);
+}
+
+static bool is_alike(const struct candidate *left, const struct candidate *right)
+{
+    return left->size_bytes == right->size_bytes && left->checksum == right->checksum;
 }
 
 /* Hard links to one file; extra files have no inode. */
@@ -34,41 +40,36 @@ static bool is_same_file(const struct candidate *left, const struct candidate *r
     return left->inode && left->inode == right->inode && left->device == right->device;
 }
 
-/* The files whose size another one has, ascending by size. */
-static void list_candidates(struct duplicates *duplicates, const struct inventory *inventory)
+/* Keeps those that stand in `start` ... `end` - 1, all alike; the first of the links to a file is looked
+ * at for all, unless there is nothing but such links. */
+static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
 {
     struct candidate *candidates = duplicates->candidates;
-    size_t count = 0;
-    for (uint32_t node = 0; node < inventory->count; node++) {
-        const struct node *at = &inventory->nodes[node];
-        if (at->kind == NODE_FILE && at->size_bytes > 0)
-            candidates[count++] = (struct candidate){
-                .node = node,
-                .size_bytes = at->size_bytes,
-                .device = at->device,
-                .inode = at->inode,
-            };
-    }
-    if (count)
-        qsort(candidates, count, sizeof *candidates, compare_sizes);
-    for (size_t start = 0, end; start < count; start = end) {
-        end = start + 1;
-        while (end < count && candidates[end].size_bytes == candidates[start].size_bytes)
-            end++;
-        for (size_t i = start; i < end && end - start > 1; i++)
-            candidates[duplicates->count++] = candidates[i];
+    bool is_one_file = is_same_file(&candidates[start], &candidates[end - 1]);
+    for (size_t i = start; i < end; i++) {
+        struct candidate *at = &candidates[duplicates->count];
+        bool is_linked = i > start && is_same_file(at - 1, &candidates[i]);
+        *at = candidates[i];
+        at->leader = is_linked ? at[-1].leader : (uint32_t)duplicates->count;
+        duplicates->count++;
+        if (!is_linked && !is_one_file)
+            duplicates->candidate_of[at->node] = (uint32_t)duplicates->count;
     }
 }
 
-/* Hard links stand together; the first of them is hashed for all. */
-static void choose_leaders(struct duplicates *duplicates)
+/* Drops the first `count` candidates but those that are not alone. */
+static void keep_groups(struct duplicates *duplicates, size_t count)
 {
-    for (size_t i = 0; i < duplicates->count; i++) {
-        struct candidate *at = &duplicates->candidates[i];
-        bool linked = i > 0 && is_same_file(&duplicates->candidates[i - 1], at);
-        at->leader = linked ? duplicates->candidates[i - 1].leader : (uint32_t)i;
-        if (!linked)
-            duplicates->candidate_of[at->node] = (uint32_t)i + 1;
+    struct candidate *candidates = duplicates->candidates;
+    if (count)
+        qsort(candidates, count, sizeof *candidates, compare_candidates);
+    duplicates->count = 0;
+    for (size_t start = 0, end; start < count; start = end) {
+        end = start + 1;
+        while (end < count && is_alike(&candidates[start], &candidates[end]))
+            end++;
+        if (end - start > 1)
+            keep_group(duplicates, start, end);
     }
 }
 
@@ -78,13 +79,18 @@ struct duplicates duplicates_list(const struct inventory *inventory, struct aren
         .candidates = arena_room(arena, inventory->file_count * sizeof(struct candidate)),
         .candidate_of = arena_new(arena, uint32_t, inventory->count),
     };
-    list_candidates(&duplicates, inventory);
-    choose_leaders(&duplicates);
-    for (size_t i = 0; i < duplicates.count; i++) {
-        struct candidate *at = &duplicates.candidates[i];
-        if (inventory->nodes[at->node].is_extra)
-            at->hash = digest_sha256(inventory->nodes[at->node].content);
+    size_t count = 0;
+    for (uint32_t node = 0; node < inventory->count; node++) {
+        const struct node *at = &inventory->nodes[node];
+        if (at->kind == NODE_FILE && at->size_bytes > 0)
+            duplicates.candidates[count++] = (struct candidate){
+                .node = node,
+                .size_bytes = at->size_bytes,
+                .device = at->device,
+                .inode = at->inode,
+            };
     }
+    keep_groups(&duplicates, count);
     return duplicates;
 }
 
@@ -93,10 +99,31 @@ bool duplicates_want(const struct duplicates *duplicates, uint32_t node)
     return duplicates->candidate_of[node] > 0;
 }
 
-void duplicates_tell(const struct duplicates *duplicates, uint32_t node, const struct hash *hash)
+static struct candidate *candidate_of(const struct duplicates *duplicates, uint32_t node)
 {
     assert(duplicates_want(duplicates, node));
-    duplicates->candidates[duplicates->candidate_of[node] - 1].hash = *hash;
+    return &duplicates->candidates[duplicates->candidate_of[node] - 1];
+}
+
+void duplicates_tell_checksum(const struct duplicates *duplicates, uint32_t node, uint32_t checksum)
+{
+    candidate_of(duplicates, node)->checksum = checksum;
+}
+
+void duplicates_narrow(struct duplicates *duplicates)
+{
+    struct candidate *candidates = duplicates->candidates;
+    for (size_t i = 0; i < duplicates->count; i++) {
+        candidates[i].checksum = candidates[candidates[i].leader].checksum;
+        duplicates->candidate_of[candidates[i].node] = 0;
+    }
+    keep_groups(duplicates, duplicates->count);
+}
+
+void duplicates_tell_hash(const struct duplicates *duplicates, uint32_t node,
+                          const struct hash *hash)
+{
+    candidate_of(duplicates, node)->hash = *hash;
 }
 
 void duplicates_resolve(const struct duplicates *duplicates, struct inventory *inventory)
@@ -108,7 +135,7 @@ void duplicates_resolve(const struct duplicates *duplicates, struct inventory *i
         qsort(candidates, duplicates->count, sizeof *candidates, compare_contents);
     for (size_t i = 1; i < duplicates->count; i++) {
         const struct candidate *before = &candidates[i - 1], *at = &candidates[i];
-        if (before->size_bytes == at->size_bytes && hash_equal(&before->hash, &at->hash))
+        if (is_alike(before, at) && hash_equal(&before->hash, &at->hash))
             inventory->nodes[at->node].same_as = inventory->nodes[before->node].same_as;
     }
 }

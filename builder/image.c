@@ -59,7 +59,7 @@ bool image_prepare(const struct closure_request *request, const struct image_opt
     };
     if (!inventory_take(&walk, arena, &source.inventory, error))
         return false;
-    if (!content_read(&source.inventory, paths, &options->content, arena, error)) {
+    if (!content_read(&source.inventory, paths, &options->content, *arena, error)) {
         image_release(&source);
         return error_in(error, "%s", store_dir.data);
     }

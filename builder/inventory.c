@@ -1,5 +1,6 @@
 #include "builder/inventory.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +18,13 @@
 
 /* Of a thread: names and nodes of ten million files. */
 static const size_t worker_bytes = (size_t)4 << 30;
+
+/* Of contents that stay in memory, and what part of the room that is left one file may take: 12 KiB at
+ * first. So the smallest find a place in a large store, too. */
+static const size_t kept_bytes_max = (size_t)96 << 20;
+enum { KEPT_PART = 8192 };
+
+enum { OPEN_FLAGS = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW };
 
 void inventory_release(const struct inventory *inventory)
 {
@@ -130,6 +139,33 @@ static bool examine(struct inventory *inventory, uint32_t node, int directory, s
     return true;
 }
 
+/* Is the file to stay in memory? Then its bytes are taken off what is left for such. */
+static bool is_kept(const struct node *node, atomic_size_t *kept_left)
+{
+    if (node->kind != NODE_FILE || node->size_bytes == 0 ||
+        node->size_bytes > atomic_load(kept_left) / KEPT_PART)
+        return false;
+    atomic_fetch_sub(kept_left, (size_t)node->size_bytes);
+    return true;
+}
+
+/* Reads the content of a file, which is in an open directory. */
+static bool keep_content(struct inventory *inventory, uint32_t node, int directory,
+                         struct arena *arena, struct error *error)
+{
+    struct node *at = &inventory->nodes[node];
+    size_t size = (size_t)at->size_bytes;
+    char *content = arena_room(arena, size);
+    cleanup(own_close) int fd = openat(directory, at->name.data, OPEN_FLAGS);
+    ssize_t got = fd < 0 ? -1 : file_pread(fd, content, size, 0);
+    if (got < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if ((size_t)got < size)
+        return refuse(inventory, node, *arena, "it changed while it was read", error);
+    at->content = (struct str){ content, size };
+    return inventory_check(inventory, node, *arena, fd, error);
+}
+
 static int compare_names(const void *left, const void *right)
 {
     return str_compare(*(const struct str *)left, *(const struct str *)right);
@@ -157,8 +193,8 @@ static bool list_directory(const struct inventory *inventory, uint32_t node, DIR
     return true;
 }
 
-static bool walk_directory(struct inventory *inventory, uint32_t node, struct arena *arena,
-                           struct error *error)
+static bool walk_directory(struct inventory *inventory, uint32_t node, atomic_size_t *kept_left,
+                           struct arena *arena, struct error *error)
 {
     struct str *names = NULL;
     size_t count = 0;
@@ -176,23 +212,25 @@ static bool walk_directory(struct inventory *inventory, uint32_t node, struct ar
     for (size_t i = 0; i < count; i++)
         add_node(inventory, arena, names[i], node);
     for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
-        if (!examine(inventory, child, dirfd(directory), arena, error))
+        if (!examine(inventory, child, dirfd(directory), arena, error) ||
+            (is_kept(&inventory->nodes[child], kept_left) &&
+             !keep_content(inventory, child, dirfd(directory), arena, error)))
             return false;
     return true;
 }
 
 /* Walks a store path breadth first: the array of nodes is its own queue. */
-static bool walk_path(struct inventory *inventory, uint32_t top, struct arena *arena,
-                      struct error *error)
+static bool walk_path(struct inventory *inventory, uint32_t top, atomic_size_t *kept_left,
+                      struct arena *arena, struct error *error)
 {
     if (inventory->nodes[top].kind != NODE_DIRECTORY)
         return true;
     uint32_t next = (uint32_t)inventory->count;
-    if (!walk_directory(inventory, top, arena, error))
+    if (!walk_directory(inventory, top, kept_left, arena, error))
         return false;
     for (; next < inventory->count; next++)
         if (inventory->nodes[next].kind == NODE_DIRECTORY &&
-            !walk_directory(inventory, next, arena, error))
+            !walk_directory(inventory, next, kept_left, arena, error))
             return false;
     return true;
 }
@@ -265,22 +303,51 @@ enum { PART_TOP = 1, PART_FIRST = 2 };
 
 struct walk {
     const struct inventory *tops;
-    struct inventory *parts; /* per child of the root */
-    struct arena *arenas;    /* per thread */
+    struct part_order *order; /* in which they are walked */
+    struct inventory *parts;  /* per child of the root */
+    struct arena *arenas;     /* per thread */
+    atomic_size_t kept_left;  /* bytes */
 };
+
+struct part_order {
+    uint64_t nar_size_bytes;
+    uint32_t part;
+};
+
+static int compare_parts(const void *left, const void *right)
+{
+    const struct part_order *a = left, *b = right;
+    int order = (a->nar_size_bytes < b->nar_size_bytes) - (a->nar_size_bytes > b->nar_size_bytes);
+    return order ? order : (a->part > b->part) - (a->part < b->part);
+}
+
+/* The largest paths first, so that none of them is what one thread is left with at the end. */
+static void order_parts(struct walk *walk, const struct path_list *paths)
+{
+    const struct node *root = &walk->tops->nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t path = path_list_find(paths, walk->tops->nodes[root->first_child + i].name);
+        walk->order[i].part = i;
+        if (path != NAME_NONE)
+            walk->order[i].nar_size_bytes = paths->items[path].nar_size_bytes;
+    }
+    if (root->child_count)
+        qsort(walk->order, root->child_count, sizeof *walk->order, compare_parts);
+}
 
 static bool walk_part(void *context, unsigned worker, size_t index, struct error *error)
 {
-    const struct walk *walk = context;
+    struct walk *walk = context;
     struct arena *arena = &walk->arenas[worker];
     struct inventory part = { .store = walk->tops->store };
-    const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + index];
+    uint32_t number = walk->order[index].part;
+    const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
     add_node(&part, arena, (struct str){ 0 }, 0);
     add_node(&part, arena, top->name, 0);
     part.nodes[PART_TOP].kind = top->kind;
-    if (!walk_path(&part, PART_TOP, arena, error))
+    if (!walk_path(&part, PART_TOP, &walk->kept_left, arena, error))
         return false;
-    walk->parts[index] = part;
+    walk->parts[number] = part;
     return true;
 }
 
@@ -332,9 +399,12 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
         return error_in(error, "%s", store->store_dir.data);
     struct walk walk = {
         .tops = &inventory,
+        .order = arena_new(arena, struct part_order, inventory.nodes[0].child_count),
         .parts = arena_new(arena, struct inventory, inventory.nodes[0].child_count),
         .arenas = arena_new(arena, struct arena, request->jobs),
+        .kept_left = kept_bytes_max,
     };
+    order_parts(&walk, request->paths);
     for (unsigned i = 0; i < request->jobs; i++)
         if (!arena_reserve(&walk.arenas[i], worker_bytes, error))
             return false;

@@ -4,6 +4,9 @@
  * cannot be stored is refused early. What a store can hold is regular files (executable or not), directories and
  * symbolic links; everything else, and setuid or setgid files, is refused by name.
  *
+ * Small files are read on the way and stay in memory (96 MiB at most): most of the time that reading
+ * one takes goes into finding and opening it. Which ones may differ from run to run.
+ *
  * Order    Node 0 is the root, whose children are the store paths and the extra file. The children of
  *          a directory stand together, ascending by name (bytes, in every locale); every node stands
  *          behind its parent. So a walk from the last node to the first meets children before their
@@ -66,9 +69,9 @@ struct inventory_request {
     unsigned jobs;
 };
 
-/* Walks the paths but those that are left out. Everything is held in the arena, and in memory of the
+/* Walks the paths but those that are left out, the largest first. Everything is held in the arena, and in memory of the
  * threads that is never given back.
- * Refuses paths that are not on disk or cannot be read. */
+ * Refuses paths that are not on disk or cannot be read; files that change while they are read. */
 must_check bool inventory_take(const struct inventory_request *request, struct arena *arena,
                                struct inventory *ret_inventory, struct error *error);
 
