@@ -66,7 +66,7 @@ static bool load(struct command *command, const struct option_list *names, bool 
     struct path_list list;
     struct option_list warnings;
     for (size_t i = 0; i < names->count; i++)
-        tell_step(command, "reading %s", names->items[i]);
+        tell_step(command, "reading %s", source_name(names->items[i]));
     if (!source_read(&command->store, names, found, command->arena, &list, &warnings, error))
         return false;
     for (size_t i = 0; i < warnings.count; i++)
@@ -74,7 +74,7 @@ static bool load(struct command *command, const struct option_list *names, bool 
     tell_step(command, "registering %zu paths", list.count);
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
-        return error_in(error, "register the paths of %s", names->items[0]);
+        return error_in(error, "register the paths of %s", source_name(names->items[0]));
     tell_result(command, ret_result);
     return state_make_directories(&command->store, *command->arena, error);
 }

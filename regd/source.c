@@ -134,12 +134,17 @@ static bool open_source(const struct store *store, const char *name, bool found,
     return true;
 }
 
+const char *source_name(const char *name)
+{
+    return strcmp(name, "-") == 0 ? "standard input" : name;
+}
+
 static bool read_manifest(const struct store *store, const char *name, bool found,
                           struct arena *arena, struct path_list *list, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     if (!found && strcmp(name, "-") == 0)
-        return manifest_read(STDIN_FILENO, "standard input", store->store_dir, arena, list, error);
+        return manifest_read(STDIN_FILENO, source_name(name), store->store_dir, arena, list, error);
     return open_source(store, name, found, &fd, error) &&
            manifest_read(fd, name, store->store_dir, arena, list, error);
 }

@@ -29,6 +29,9 @@ must_check bool source_read(const struct store *store, const struct option_list 
                             struct arena *arena, struct path_list *ret_list,
                             struct option_list *ret_warnings, struct error *error);
 
+/* What a manifest is called in a sentence. */
+const char *source_name(const char *name);
+
 /* The value of NAME= on the kernel command line (the last one counts), or null. */
 must_check bool source_kernel_parameter(const struct store *store, const char *name,
                                         struct arena *arena, const char **ret_value,
