@@ -180,10 +180,13 @@ claim 'the output may be one of the inputs' onto_itself
 
 layers() {
     ramdisk --prepend compressed --store image --store image-1 --store image-2 --store image -o layers &&
-        bytes layers $((($(size_of compressed) + 3) / 4 * 4)) 100000000 >appended && unpack appended >layers.list || return
+        cut=$((($(size_of compressed) + 3) / 4 * 4)) && bytes layers "$cut" 100000000 >appended || return
+    # NULs, where the gap up to 4 KiB is too long for a name.
+    nuls=$(grep -abo -m 1 070701 appended | head -n 1 | cut -d : -f 1)
+    [ -z "$(bytes layers "$cut" "$nuls" | tr -d '\0' | od -An -tx1)" ] && cut=$((cut + nuls)) &&
+        bytes layers "$cut" 100000000 >appended && unpack appended >layers.list || return
     cat layers.list
     # The list is of the part; its offsets are short by what was cut off.
-    cut=$((($(size_of compressed) + 3) / 4 * 4))
     awk -v cut="$cut" '$1 == "member" { $2 += cut; $3 += cut } { print }' layers.list >shifted && mv shifted layers.list
     [ "$(awk '$1 == "member" { print $NF }' layers.list | tr '\n' ' ')" = \
         'nix-store.squashfs nix-store.1.squashfs nix-store.2.squashfs nix-store.3.squashfs ' ] &&
