@@ -20,14 +20,16 @@ struct image_cache {
     uint64_t clock;
     struct slot *slots;
     size_t count;
+    uint32_t *reads_left; /* by key */
 };
 
-bool image_cache_make(size_t slots, size_t block_bytes, struct arena *arena,
+bool image_cache_make(size_t slots, size_t block_bytes, uint32_t *reads, struct arena *arena,
                       struct image_cache **ret_cache, struct error *error)
 {
     struct image_cache *cache = arena_new(arena, struct image_cache, 1);
     cache->slots = arena_new(arena, struct slot, slots);
     cache->count = slots;
+    cache->reads_left = reads;
     for (size_t i = 0; i < slots; i++)
         cache->slots[i].bytes = arena_room(arena, block_bytes);
     int code = pthread_mutex_init(&cache->lock, NULL);
@@ -53,15 +55,22 @@ static struct slot *find(const struct image_cache *cache, uint32_t key)
     return NULL;
 }
 
-/* A slot that nobody uses: an empty one, or the one used the longest ago. */
+/* The lower, the better to take: what is done with, since other memory would have to be cleared first;
+ * what is empty; then what was used the longest ago. */
+static uint64_t rank(const struct image_cache *cache, const struct slot *slot)
+{
+    if (slot->state == SLOT_EMPTY)
+        return 1;
+    return cache->reads_left[slot->key] == 0 ? 0 : 1 + slot->used_last;
+}
+
+/* A slot that nobody uses. */
 static struct slot *choose(const struct image_cache *cache)
 {
     struct slot *best = NULL;
     for (size_t i = 0; i < cache->count; i++) {
         struct slot *slot = &cache->slots[i];
-        if (slot->state == SLOT_EMPTY)
-            return slot;
-        if (slot->users == 0 && (!best || slot->used_last < best->used_last))
+        if (slot->users == 0 && (!best || rank(cache, slot) < rank(cache, best)))
             best = slot;
     }
     return best;
@@ -85,6 +94,8 @@ bool image_cache_get(struct image_cache *cache, uint32_t key,
     bool done = true;
     pthread_mutex_lock(&cache->lock);
     struct slot *slot = wait_for(cache, key);
+    if (cache->reads_left[key] > 0)
+        cache->reads_left[key]--;
     if (slot) {
         slot->users++;
     } else {

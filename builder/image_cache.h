@@ -1,7 +1,8 @@
 /* image_cache.h — fragment blocks that were unpacked last, shared by threads.
  *
  * A block that is not there is unpacked by the thread that wants it, outside of the lock; who wants
- * it meanwhile waits. Full, the one that was used the longest ago goes.
+ * it meanwhile waits. In its place goes first what nobody is expected to want again, then the one that
+ * was used the longest ago.
  */
 #pragma once
 
@@ -17,9 +18,11 @@ struct image_cache_source {
 };
 
 /* Makes room for `slots` blocks: more than there are threads, or as many as there are keys. The
- * room costs memory once it is used. */
-must_check bool image_cache_make(size_t slots, size_t block_bytes, struct arena *arena,
-                                 struct image_cache **ret_cache, struct error *error);
+ * room costs memory once it is used. `reads` says of each key how often it will be asked for, as far
+ * as known, and is counted down. */
+must_check bool image_cache_make(size_t slots, size_t block_bytes, uint32_t *reads,
+                                 struct arena *arena, struct image_cache **ret_cache,
+                                 struct error *error);
 
 void image_cache_release(struct image_cache *cache);
 

@@ -115,12 +115,25 @@ static bool read_fragments(struct image *image, struct arena *arena, struct erro
     return true;
 }
 
+/* How often the files are going to ask for each fragment block, if each name is read once. */
+static uint32_t *count_reads(const struct image *image, struct arena *arena)
+{
+    uint32_t *reads = arena_new(arena, uint32_t, image->fragment_count);
+    for (size_t i = 0; i < image->tree.inode_count; i++) {
+        const struct image_inode *inode = &image->tree.inodes[i];
+        if (image_tree_tail_bytes(&image->file, inode) > 0)
+            reads[inode->fragment] += inode->name_count;
+    }
+    return reads;
+}
+
 static bool make_cache(struct image *image, unsigned jobs, struct arena *arena, struct error *error)
 {
     size_t slots = IMAGE_FRAGMENTS_KEPT + jobs;
     if (slots > image->fragment_count)
         slots = image->fragment_count;
-    return image_cache_make(slots, image->file.super.block_bytes, arena, &image->cache, error);
+    return image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
+                            &image->cache, error);
 }
 
 /* --- The manifest ----------------------------------------------------------------------------- */
