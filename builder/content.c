@@ -270,9 +270,11 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
     bool done = read_extra(&work, scratch, error) &&
                 parallel_run(options->jobs, work.top_count, read_top, &work, error);
     progress_end(work.progress);
+    if (!done)
+        return false;
     work.progress = NULL;
     duplicates_narrow(&work.duplicates);
-    if (!done || !parallel_run(options->jobs, work.duplicates.count, hash_candidate, &work, error))
+    if (!parallel_run(options->jobs, work.duplicates.count, hash_candidate, &work, error))
         return false;
     duplicates_resolve(&work.duplicates, inventory);
     return true;

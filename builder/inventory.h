@@ -69,8 +69,8 @@ struct inventory_request {
     unsigned jobs;
 };
 
-/* Walks the paths but those that are left out, the largest first. Everything is held in the arena, and in memory of the
- * threads that is never given back.
+/* Walks the paths but those that are left out, the largest first. Everything is held in the arena,
+ * and in memory of the threads that is never given back.
  * Refuses paths that are not on disk or cannot be read; files that change while they are read. */
 must_check bool inventory_take(const struct inventory_request *request, struct arena *arena,
                                struct inventory *ret_inventory, struct error *error);
