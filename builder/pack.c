@@ -6,14 +6,13 @@
 
 #include <sqfs/error.h>
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Blocks per thread that may wait for one before them. */
-enum { WAITING_PER_JOB = 4 };
+/* Compressed blocks per thread that may be in memory. */
+enum { BUFFERS_PER_JOB = 4 };
 
 enum { PLAIN_BIT = 1 << 24 };
 
@@ -28,9 +27,10 @@ struct worker {
 
 /* A block on its way to the image. */
 struct parcel {
-    bool is_ready, is_plain, is_reused;
+    bool is_ready, is_plain;
     uint32_t size_bytes;
-    uint8_t *bytes; /* a buffer */
+    uint8_t *bytes;                /* a buffer; null: only zeros, or it is copied */
+    const struct reuse_block *old; /* what is copied, when its turn comes; else null */
 };
 
 struct packer {
@@ -41,9 +41,9 @@ struct packer {
 
     pthread_mutex_t lock;
     pthread_cond_t moved;   /* something was written, or failed */
-    struct parcel *waiting; /* a ring, by the block's number */
-    size_t ring_size;
-    size_t next; /* the block that is to be written next */
+    struct parcel *parcels; /* per block */
+    size_t next;            /* the block that is to be written next */
+    uint8_t *copied;        /* a block of the old image, for whoever writes */
     bool is_writing, has_failed;
     uint8_t **free_buffers;
     size_t free_count;
@@ -94,93 +94,110 @@ static void stop(struct packer *packer, int code)
     pthread_mutex_unlock(&packer->lock);
 }
 
-/* Waits until a block is near enough to the next one, and takes a buffer for it. Null: something has
- * failed meanwhile. */
+/* Waits for a buffer. The last one is kept for the block that is next, which the others wait for.
+ * Null: something has failed meanwhile. */
 static uint8_t *take_buffer(struct packer *packer, size_t index)
 {
     uint8_t *buffer = NULL;
     pthread_mutex_lock(&packer->lock);
-    while (!packer->has_failed && index - packer->next >= packer->ring_size)
+    while (!packer->has_failed && packer->free_count <= (index == packer->next ? 0 : 1))
         pthread_cond_wait(&packer->moved, &packer->lock);
-    if (!packer->has_failed) {
-        assert(packer->free_count > 0);
+    if (!packer->has_failed)
         buffer = packer->free_buffers[--packer->free_count];
-    }
     pthread_mutex_unlock(&packer->lock);
     return buffer;
 }
 
-/* Writes what is next; the lock is held, but not while writing. */
-static void write_next(struct packer *packer, struct parcel *parcel)
+/* Writes a block to the image's end. */
+static bool write_parcel(const struct packer *packer, const struct parcel *parcel, int *ret_code,
+                         struct error *error)
 {
     struct sqfs_range *image = packer->request->image;
-    struct packed *packed = &packer->packed[packer->next];
-    int code = 0;
-    *packed = (struct packed){
-        .offset = image->size_bytes,
+    *ret_code = 0;
+    if (parcel->old && !reuse_read(packer->request->reuse, parcel->old, packer->copied, error))
+        return false;
+    if (parcel->size_bytes > 0)
+        *ret_code =
+            image->base.write_at(&image->base, image->size_bytes,
+                                 parcel->old ? packer->copied : parcel->bytes, parcel->size_bytes);
+    return true;
+}
+
+/* Writes what is next; the lock is held, but not while writing. */
+static bool write_next(struct packer *packer, struct error *error)
+{
+    struct parcel *parcel = &packer->parcels[packer->next];
+    int code;
+    packer->packed[packer->next] = (struct packed){
+        .offset = parcel->size_bytes > 0 ? packer->request->image->size_bytes : 0,
         .size_bytes = parcel->size_bytes,
         .is_plain = parcel->is_plain,
-        .is_reused = parcel->is_reused,
+        .is_reused = parcel->old != NULL,
     };
-    if (parcel->size_bytes > 0) {
-        pthread_mutex_unlock(&packer->lock);
-        code = image->base.write_at(&image->base, image->size_bytes, parcel->bytes,
-                                    parcel->size_bytes);
-        pthread_mutex_lock(&packer->lock);
-    } else {
-        packed->offset = 0;
-    }
-    if (code < 0 && !packer->has_failed) {
+    pthread_mutex_unlock(&packer->lock);
+    bool done = write_parcel(packer, parcel, &code, error);
+    pthread_mutex_lock(&packer->lock);
+    if ((!done || code < 0) && !packer->has_failed) {
         packer->code = code;
         packer->has_failed = true;
     }
-    packer->free_buffers[packer->free_count++] = parcel->bytes;
-    parcel->is_ready = false;
+    if (parcel->bytes)
+        packer->free_buffers[packer->free_count++] = parcel->bytes;
     packer->next++;
     pthread_cond_broadcast(&packer->moved);
+    return done;
 }
 
-static void deliver(struct packer *packer, size_t index, const struct parcel *parcel)
+/* Hands a block over, and writes as many as are ready, unless somebody is at it. */
+static bool deliver(struct packer *packer, size_t index, const struct parcel *parcel,
+                    struct error *error)
 {
+    bool done = true;
     pthread_mutex_lock(&packer->lock);
-    packer->waiting[index % packer->ring_size] = *parcel;
+    packer->parcels[index] = *parcel;
     if (!packer->is_writing) {
         packer->is_writing = true;
-        struct parcel *next;
-        while (!packer->has_failed &&
-               (next = &packer->waiting[packer->next % packer->ring_size])->is_ready)
-            write_next(packer, next);
+        while (!packer->has_failed && packer->next < packer->request->plan->block_count &&
+               packer->parcels[packer->next].is_ready)
+            done = write_next(packer, error) && done;
         packer->is_writing = false;
     }
     pthread_mutex_unlock(&packer->lock);
+    return done;
 }
 
 /* --- One block --------------------------------------------------------------------------------- */
 
-/* Copies a block of the old image that holds the same, if there is one and it can be read. */
-static bool take_over(const struct packer *packer, const struct worker *worker, uint32_t size_bytes,
-                      struct parcel *parcel)
+static bool read_block(const struct packer *packer, const struct block *block,
+                       const struct worker *worker, struct error *error)
+{
+    const struct piece *pieces = &packer->request->plan->pieces[block->first_piece];
+    uint8_t *at = worker->plain;
+    for (size_t i = 0; i < block->piece_count; i++) {
+        if (!read_piece(packer, &pieces[i], at, worker->arena, error))
+            return false;
+        at += pieces[i].size_bytes;
+    }
+    return true;
+}
+
+/* A block of the old image that holds the same, if there is one. */
+static bool find_old(const struct packer *packer, const struct worker *worker, uint32_t size_bytes,
+                     struct parcel *parcel)
 {
     const struct reuse *reuse = packer->request->reuse;
-    const struct reuse_block *old = reuse ? reuse_find(reuse, worker->plain, size_bytes) : NULL;
-    struct error unread;
-    if (!old || !reuse_read(reuse, old, parcel->bytes, &unread))
+    parcel->old = reuse ? reuse_find(reuse, worker->plain, size_bytes) : NULL;
+    if (!parcel->old)
         return false;
-    parcel->size_bytes = old->block.packed_bytes;
-    parcel->is_plain = old->block.is_stored;
-    parcel->is_reused = true;
+    parcel->size_bytes = parcel->old->block.packed_bytes;
+    parcel->is_plain = parcel->old->block.is_stored;
     return true;
 }
 
 /* Compresses into the parcel's buffer. */
 static int compress(const struct packer *packer, struct worker *worker, uint32_t size_bytes,
-                    bool may_be_zero, struct parcel *parcel)
+                    struct parcel *parcel)
 {
-    *parcel = (struct parcel){ .is_ready = true, .bytes = parcel->bytes };
-    if (may_be_zero && is_zero(worker->plain, size_bytes))
-        return 0;
-    if (take_over(packer, worker, size_bytes, parcel))
-        return 0;
     sqfs_s32 length = worker->compressor->do_block(worker->compressor, worker->plain, size_bytes,
                                                    parcel->bytes, packer->block_bytes);
     if (length < 0)
@@ -198,26 +215,24 @@ static bool pack_block(void *context, unsigned number, size_t index, struct erro
     const struct plan *plan = packer->request->plan;
     const struct block *block = &plan->blocks[index];
     struct worker *worker = &packer->workers[number];
-    uint8_t *at = worker->plain;
-    for (size_t i = 0; i < block->piece_count; i++) {
-        const struct piece *piece = &plan->pieces[block->first_piece + i];
-        if (!read_piece(packer, piece, at, worker->arena, error)) {
-            stop(packer, 0);
-            return false;
-        }
-        at += piece->size_bytes;
+    struct parcel parcel = { .is_ready = true };
+    if (!read_block(packer, block, worker, error)) {
+        stop(packer, 0);
+        return false;
     }
-    /* What failed elsewhere is told there. */
-    struct parcel parcel = { .bytes = take_buffer(packer, index) };
-    if (!parcel.bytes)
-        return true;
-    int code = compress(packer, worker, block->size_bytes, index < plan->fragment_start, &parcel);
-    if (code < 0)
-        stop(packer, code);
-    else
-        deliver(packer, index, &parcel);
+    bool is_hole = index < plan->fragment_start && is_zero(worker->plain, block->size_bytes);
+    if (!is_hole && !find_old(packer, worker, block->size_bytes, &parcel)) {
+        parcel.bytes = take_buffer(packer, index);
+        if (!parcel.bytes)
+            return true; /* what failed elsewhere is told there */
+        int code = compress(packer, worker, block->size_bytes, &parcel);
+        if (code < 0) {
+            stop(packer, code);
+            return true;
+        }
+    }
     progress_add(packer->request->progress, block->size_bytes);
-    return true;
+    return deliver(packer, index, &parcel, error);
 }
 
 /* --- All of them ------------------------------------------------------------------------------- */
@@ -247,20 +262,20 @@ static void release(struct packer *packer)
 bool pack_run(const struct pack_request *request, struct arena scratch, struct packed *ret_packed,
               int *ret_code, struct error *error)
 {
-    size_t ring_size = (size_t)request->jobs * WAITING_PER_JOB;
+    size_t buffer_count = (size_t)request->jobs * BUFFERS_PER_JOB;
     cleanup(release) struct packer packer = {
         .request = request,
         .block_bytes = request->plan->block_bytes,
         .packed = ret_packed,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .moved = PTHREAD_COND_INITIALIZER,
-        .waiting = arena_new(&scratch, struct parcel, ring_size),
-        .ring_size = ring_size,
-        .free_buffers = arena_new(&scratch, uint8_t *, ring_size),
-        .free_count = ring_size,
+        .parcels = arena_new(&scratch, struct parcel, request->plan->block_count),
+        .copied = arena_room(&scratch, request->plan->block_bytes),
+        .free_buffers = arena_new(&scratch, uint8_t *, buffer_count),
+        .free_count = buffer_count,
     };
     *ret_code = 0;
-    for (size_t i = 0; i < ring_size; i++)
+    for (size_t i = 0; i < buffer_count; i++)
         packer.free_buffers[i] = arena_room(&scratch, packer.block_bytes);
     if (!start_workers(&packer, &scratch, error))
         return false;

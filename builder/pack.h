@@ -2,7 +2,8 @@
  *
  * Each thread reads a block's pieces, compresses them and hands the result over; whoever brings the
  * one that is next in the image writes it and those that wait behind it. So the blocks stand in the
- * order of the plan, whatever the number of threads, and no more than a few are in memory.
+ * order of the plan, whatever the number of threads, and no more than a few are in memory. A block
+ * of an older image waits as its place there: it holds up no thread that finds one to compress.
  */
 #pragma once
 
@@ -37,6 +38,6 @@ struct pack_request {
 /* Appends all blocks of the plan to the image; ret_packed has room for each. Where the image cannot
  * be written, the reason is in it (sqfs_parts.h) and the sentence is left to the caller:
  * *ret_code is one of the library's codes, else 0.
- * Refuses files that change while they are read. */
+ * Refuses files that change while they are read, and an old image that can no longer be read. */
 must_check bool pack_run(const struct pack_request *request, struct arena scratch,
                          struct packed *ret_packed, int *ret_code, struct error *error);
