@@ -10,7 +10,9 @@
 struct tail {
     struct str kind;
     struct str package; /* the store path's name without its digest */
-    struct str top;     /* all of it */
+    struct str
+        text; /* of a translation: its name, which each language has in a directory of its own */
+    struct str top; /* the store path's name, all of it */
     uint32_t node;
     uint32_t size_bytes;
     bool is_executable;
@@ -39,6 +41,8 @@ static int compare_tails(const void *left, const void *right)
         order = (int)a->is_executable - (int)b->is_executable;
     if (order == 0)
         order = str_compare(a->package, b->package);
+    if (order == 0)
+        order = str_compare(a->text, b->text);
     if (order == 0)
         order = str_compare(a->top, b->top);
     return order ? order : (a->node > b->node) - (a->node < b->node);
@@ -85,15 +89,18 @@ static void plan_whole_blocks(struct plan *plan, const struct inventory *invento
 static struct tail make_tail(const struct inventory *inventory, uint32_t node, uint32_t top,
                              uint32_t size_bytes)
 {
-    struct str name = inventory->nodes[top].name;
-    bool is_extra = name.len <= STORE_PATH_DIGEST_LENGTH + 1;
+    const struct node *file = &inventory->nodes[node];
+    struct str base = inventory->nodes[top].name;
+    bool is_extra = base.len <= STORE_PATH_DIGEST_LENGTH + 1;
+    struct str kind = kind_of(file->name);
     return (struct tail){
-        .kind = kind_of(inventory->nodes[node].name),
-        .package = is_extra ? name : store_path_name(name),
-        .top = name,
+        .kind = kind,
+        .package = is_extra ? base : store_path_name(base),
+        .text = str_equal(kind, STR("mo")) ? file->name : (struct str){ "", 0 },
+        .top = base,
         .node = node,
         .size_bytes = size_bytes,
-        .is_executable = inventory->nodes[node].is_executable,
+        .is_executable = file->is_executable,
     };
 }
 

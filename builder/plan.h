@@ -3,7 +3,8 @@
  * Whole blocks of large files come first, in the order of the inventory. What is left, small files
  * and the ends of large ones, is put together into fragment blocks, alike beside alike, for that
  * compresses smaller and in less time than any other order: by kind (the file name's extension, or
- * whether it is executable), then by the path's name without its digest, then by place in the path.
+ * whether it is executable), then by the path's name without its digest, then by place in the path,
+ * translations by their name before that: one text in many languages.
  *
  * A fragment block ends where it is full, or, once three quarters full, behind a file that its name
  * selects.
