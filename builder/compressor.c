@@ -6,13 +6,16 @@
 #include <libdeflate.h>
 #include <lz4.h>
 #include <lz4hc.h>
+#include <lzma.h>
+#include <sqfs/block.h>
 #include <sqfs/error.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <stdlib.h>
 
-/* A library that compresses; null: libsquashfs does. A result of 0 or less is none: the block is not
- * smaller, or does not fit. */
+/* A library that compresses. A result of 0: the block does not fit in what there is room for; below
+ * that, one of libsquashfs' codes. */
 struct engine {
     void *(*start)(int level, size_t block_bytes);
     void (*end)(void *context);
@@ -59,7 +62,9 @@ static sqfs_s32 zstd_compress(void *context, int level, const void *in, size_t s
 {
     (void)level; /* the context has it */
     size_t length = ZSTD_compress2(context, out, out_size, in, size);
-    return ZSTD_isError(length) ? 0 : (sqfs_s32)length;
+    if (!ZSTD_isError(length))
+        return (sqfs_s32)length;
+    return ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall ? 0 : SQFS_ERROR_COMPRESSOR;
 }
 
 /* --- gzip -------------------------------------------------------------------------------------- */
@@ -98,6 +103,54 @@ static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t si
                      : LZ4_compress_fast_extState(context, in, out, (int)size, room, 1);
 }
 
+/* --- xz ---------------------------------------------------------------------------------------- */
+
+/* The stream keeps its memory from block to block, a dozen times as much as a block has. */
+struct xz {
+    lzma_stream stream;
+    size_t block_bytes;
+};
+
+static void *xz_start(int level, size_t block_bytes)
+{
+    (void)level;
+    struct xz *xz = malloc(sizeof *xz);
+    if (xz)
+        *xz = (struct xz){ .stream = LZMA_STREAM_INIT, .block_bytes = block_bytes };
+    return xz;
+}
+
+static void xz_end(void *context)
+{
+    struct xz *xz = context;
+    lzma_end(&xz->stream);
+    free(xz);
+}
+
+/* Readers have room for a dictionary of a block; those of metadata need no more than they hold. */
+static sqfs_s32 xz_compress(void *context, int level, const void *in, size_t size, void *out,
+                            size_t out_size)
+{
+    struct xz *xz = context;
+    lzma_stream *stream = &xz->stream;
+    lzma_options_lzma options;
+    const lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, NULL } };
+    if (lzma_lzma_preset(&options, (uint32_t)level))
+        return SQFS_ERROR_COMPRESSOR;
+    options.dict_size =
+        size > SQFS_META_BLOCK_SIZE ? (uint32_t)xz->block_bytes : SQFS_META_BLOCK_SIZE;
+    if (lzma_stream_encoder(stream, filters, LZMA_CHECK_CRC32) != LZMA_OK)
+        return SQFS_ERROR_COMPRESSOR;
+    stream->next_in = in;
+    stream->avail_in = size;
+    stream->next_out = out;
+    stream->avail_out = out_size;
+    lzma_ret code = lzma_code(stream, LZMA_FINISH);
+    if (code == LZMA_STREAM_END)
+        return (sqfs_s32)(out_size - stream->avail_out);
+    return code == LZMA_OK && stream->avail_out == 0 ? 0 : SQFS_ERROR_COMPRESSOR;
+}
+
 /* --- What cannot be compressed ------------------------------------------------------------------ */
 
 /* A slow compressor takes as long for data that is compressed already as for any other, so a fast one
@@ -123,7 +176,7 @@ static const struct {
     [COMPRESSION_GZIP] = { SQFS_COMP_GZIP, { gzip_start, gzip_end, gzip_compress } },
     [COMPRESSION_LZ4] = { SQFS_COMP_LZ4, { lz4_start, free, lz4_compress } },
     [COMPRESSION_LZO] = { SQFS_COMP_LZO, { lzo_start, lzo_end, lzo_compress } },
-    [COMPRESSION_XZ] = { .id = SQFS_COMP_XZ },
+    [COMPRESSION_XZ] = { SQFS_COMP_XZ, { xz_start, xz_end, xz_compress } },
     [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
 };
 
@@ -174,10 +227,8 @@ static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 si
     const struct compressor *compressor = of(base);
     if (compressor->probe && is_incompressible(compressor->probe, in, size, out, out_size))
         return 0;
-    sqfs_s32 length = compressor->context
-                          ? compressor->engine->compress(compressor->context, compressor->level, in,
-                                                         size, out, out_size)
-                          : compressor->inner->do_block(compressor->inner, in, size, out, out_size);
+    sqfs_s32 length = compressor->engine->compress(compressor->context, compressor->level, in, size,
+                                                   out, out_size);
     return length > 0 && (sqfs_u32)length >= size ? 0 : length;
 }
 
@@ -207,10 +258,9 @@ static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *en
         .block_bytes = block_bytes,
         .probe = has_probe ? ZSTD_createCCtx() : NULL,
         .has_probe = has_probe,
+        .context = engine->start(level, block_bytes),
     };
-    if (engine->start)
-        compressor->context = engine->start(level, block_bytes);
-    if ((!engine->start || compressor->context) && (!has_probe || compressor->probe))
+    if (compressor->context && (!has_probe || compressor->probe))
         return &compressor->base;
     destroy(&compressor->base.base);
     return NULL;
