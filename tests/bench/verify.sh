@@ -6,17 +6,21 @@
 #            DIR, MEBIBYTES, REGD_BUILD, RUNS as image.sh has them; the tree is the same
 #            COMPRESSION  of the images that are verified: zstd:19 zstd:3 gzip:9 lz4 by default
 #
-# Prints   median wall and CPU time, the least CPU time, in milliseconds; peak memory; how many times as long nix-store
-#          takes. Rows:
+# Prints   for each COMPRESSION: median wall and CPU time, the least CPU time, in milliseconds; peak memory; how many
+#          times as long nix-store takes for what is unpacked, and for what is mounted. CPU time of the kernel's own
+#          threads, which read ahead, is nobody's. Rows:
 #            nix-store           of the store's paths, which lie unpacked in DIR
-#            regd verify         of the same
-#            regd-build verify   of an image of them: it unpacks it, too
+#            nix-store, mounted  of the paths in the image, as a machine that runs from it has them: an overlay above
+#                                the kernel's squashfs, nothing of it read before. Only root can
+#            regd verify         of what is unpacked
+#            regd-build verify   of the image: it unpacks it, too
 set -eu
 export LC_ALL=C
 unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE
 # shellcheck source=tests/bench/common.sh disable=SC1091
 . tests/bench/common.sh
 begin ${1:+"$1"}
+given=${1-}
 mebibytes=${2:-100}
 if [ $# -gt 2 ]; then
     shift 2
@@ -35,21 +39,40 @@ nix-store --store "$dir/tree" --load-db <"$dir/tree/registration"
 nix-store --store "$dir/tree" --verify --check-contents >/dev/null 2>&1
 
 regd=${REGD_BUILD%-build}
-for compression; do
-    "$REGD_BUILD" squashfs -q --root "$dir/tree" --registration "$dir/tree/registration" --compression "$compression" \
-        -o "$dir/$compression.squashfs"
-done
-count=$#
-for compression; do
-    set -- "$@" "regd-build verify, $compression" : "$REGD_BUILD verify -q $dir/$compression.squashfs"
-done
-shift "$count"
+live=$dir/live
+unmount() {
+    if [ -d "$live" ]; then
+        umount -q "$live/nix/store" "$live/image" || :
+    fi
+}
+trap 'unmount; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
+
+# mount_image FILE: what a live system mounts, with the same database.
+mount_image() {
+    unmount
+    rm -rf "$live"
+    mkdir -p "$live/image" "$live/upper" "$live/work" "$live/nix/store"
+    cp -R "$dir/tree/nix/var" "$live/nix/var"
+    mount -t squashfs -o loop,ro "$1" "$live/image" &&
+        mount -t overlay -o "lowerdir=$live/image,upperdir=$live/upper,workdir=$live/work" regd "$live/nix/store"
+}
+
 printf '%d MiB in %d files, %d paths; %d threads, %d runs each\n' "$(($(du -sb "$dir/tree/nix/store" | cut -f 1) >> 20))" \
-    "$(find "$dir/tree/nix/store" -type f | wc -l)" "$(find "$dir/tree/nix/store" -mindepth 1 -maxdepth 1 | wc -l)" "$(nproc)" "$runs"
-printf '%-40s %10s %10s %10s %8s %7s\n' '' 'wall ms' 'CPU ms' 'least CPU' 'MiB' times
-"$measure" "$runs" \
-    'nix-store --verify --check-contents' : "sh $dir/verify.sh $dir/tree" \
-    'regd verify' : "$regd verify -q --root $dir/tree" "$@" |
-    awk -F '\t' 'NR == 1 { wall = $2 }
-        { printf "%-40s %10.0f %10.0f %10.0f %8.0f %7.2f\n", $1, $2, $4, $5, $6 / 1024, wall / $2 }'
-rm -f "$dir"/*.squashfs
+    "$(find "$dir/tree/nix/store" -type f ! -path '*/.links/*' | wc -l)" "$(find "$dir/tree/nix/store" -mindepth 1 -maxdepth 1 ! -name .links | wc -l)" "$(nproc)" "$runs"
+for compression; do
+    image=$dir/$compression.squashfs
+    "$REGD_BUILD" squashfs -q --root "$dir/tree" --registration "$dir/tree/registration" --compression "$compression" -o "$image"
+    set -- 'nix-store' : "sh $dir/verify.sh $dir/tree"
+    if [ "$(id -u)" -eq 0 ] && mount_image "$image"; then
+        set -- "$@" 'nix-store, mounted' 'sync; echo 3 >/proc/sys/vm/drop_caches' "sh $dir/verify.sh $live"
+    else
+        echo 'the image cannot be mounted here: that row is skipped'
+    fi
+    printf '\n%-40s %10s %10s %10s %8s %9s %9s\n' "$compression" 'wall ms' 'CPU ms' 'least CPU' 'MiB' unpacked mounted
+    "$measure" "$runs" "$@" 'regd verify' : "$regd verify -q --root $dir/tree" \
+        'regd-build verify' : "$REGD_BUILD verify -q $image" |
+        awk -F '\t' '/^nix-store\t/ { unpacked = $2 } /^nix-store, mounted/ { mounted = $2 }
+            { printf "%-40s %10.0f %10.0f %10.0f %8.0f %9.2f %9.2f\n", $1, $2, $4, $5, $6 / 1024, unpacked / $2, mounted / $2 }'
+    unmount
+    rm -rf "$image" "$live"
+done
