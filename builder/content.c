@@ -2,6 +2,7 @@
 
 #include "builder/duplicates.h"
 
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/nar_stream.h"
@@ -219,16 +220,11 @@ static bool read_top(void *context, unsigned worker, size_t index, struct error 
 
 /* --- The whole --------------------------------------------------------------------------------- */
 
-static int compare_numbers(uint64_t left, uint64_t right)
-{
-    return (left > right) - (left < right);
-}
-
 static int compare_tops(const void *left, const void *right)
 {
     const struct top *a = left, *b = right;
-    int order = compare_numbers(b->size_bytes, a->size_bytes);
-    return order ? order : compare_numbers(a->node, b->node);
+    int order = order_numbers(b->size_bytes, a->size_bytes);
+    return order ? order : order_numbers(a->node, b->node);
 }
 
 /* The store paths among the root's children; the others are the extra files. */

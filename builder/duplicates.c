@@ -1,32 +1,29 @@
 #include "builder/duplicates.h"
 
+#include "schema/base/order.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int compare_numbers(uint64_t left, uint64_t right)
-{
-    return (left > right) - (left < right);
-}
 
 /* Hard links to one file stand together. */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
-    int order = compare_numbers(a->size_bytes, b->size_bytes);
-    order = order ? order : compare_numbers(a->checksum, b->checksum);
-    order = order ? order : compare_numbers(a->device, b->device);
-    order = order ? order : compare_numbers(a->inode, b->inode);
-    return order ? order : compare_numbers(a->node, b->node);
+    int order = order_numbers(a->size_bytes, b->size_bytes);
+    order = order ? order : order_numbers(a->checksum, b->checksum);
+    order = order ? order : order_numbers(a->device, b->device);
+    order = order ? order : order_numbers(a->inode, b->inode);
+    return order ? order : order_numbers(a->node, b->node);
 }
 
 static int compare_contents(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
-    int order = compare_numbers(a->size_bytes, b->size_bytes);
-    order = order ? order : compare_numbers(a->checksum, b->checksum);
+    int order = order_numbers(a->size_bytes, b->size_bytes);
+    order = order ? order : order_numbers(a->checksum, b->checksum);
     order = order ? order : memcmp(a->hash.bytes, b->hash.bytes, HASH_BYTES);
-    return order ? order : compare_numbers(a->node, b->node);
+    return order ? order : order_numbers(a->node, b->node);
 }
 
 static bool is_alike(const struct candidate *left, const struct candidate *right)

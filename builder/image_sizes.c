@@ -1,5 +1,7 @@
 #include "builder/image_sizes.h"
 
+#include "schema/base/order.h"
+
 #include <stdlib.h>
 
 /* A block of a file, or what it has of a fragment block. */
@@ -9,17 +11,12 @@ struct part {
     uint32_t node;
 };
 
-static int compare_numbers(uint64_t left, uint64_t right)
-{
-    return (left > right) - (left < right);
-}
-
 static int compare_parts(const void *left, const void *right)
 {
     const struct part *a = left, *b = right;
-    int order = compare_numbers(a->place, b->place);
-    order = order ? order : compare_numbers(a->start, b->start);
-    return order ? order : compare_numbers(a->node, b->node);
+    int order = order_numbers(a->place, b->place);
+    order = order ? order : order_numbers(a->start, b->start);
+    return order ? order : order_numbers(a->node, b->node);
 }
 
 static bool is_same(const struct part *left, const struct part *right)

@@ -5,6 +5,7 @@
 #include "builder/tree.h"
 #include "builder/treemap.h"
 
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/store_path.h"
 
@@ -136,7 +137,7 @@ static bool draw(const struct inspection *inspection, struct error *error)
 static int compare_sizes(const void *left, const void *right)
 {
     const struct image_size *a = left, *b = right;
-    int order = (a->packed_bytes < b->packed_bytes) - (a->packed_bytes > b->packed_bytes);
+    int order = order_numbers(b->packed_bytes, a->packed_bytes);
     return order ? order : str_compare(a->name, b->name);
 }
 

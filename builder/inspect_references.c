@@ -1,6 +1,7 @@
 /* inspect_references.c — which path needs which: see inspection.h. */
 #include "builder/inspection.h"
 
+#include "schema/base/order.h"
 #include "schema/store_path.h"
 
 #include <stdlib.h>
@@ -118,12 +119,6 @@ bool inspection_explain(const struct inspection *inspection, struct error *error
     return true;
 }
 
-static int compare_items(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
 static void print_closure(const struct inspection *inspection, const uint32_t *items, size_t count,
                           const struct image_size *total)
 {
@@ -158,7 +153,7 @@ bool inspection_show_closure(const struct inspection *inspection, struct error *
     uint32_t *from = arena_new(arena, uint32_t, list->count);
     uint32_t *items = arena_new(arena, uint32_t, list->count);
     size_t count = walk(list, start, from, items);
-    qsort(items, count, sizeof *items, compare_items);
+    qsort(items, count, sizeof *items, order_uint32);
     for (size_t i = 0; i < count; i++) {
         total.size_bytes += inspection_size(inspection, items[i])->size_bytes;
         total.packed_bytes += inspection_size(inspection, items[i])->packed_bytes;

@@ -1,30 +1,22 @@
 #include "builder/inventory.h"
 
-#include "schema/base/file.h"
+#include "builder/inventory_walk.h"
+
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/openat2.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 /* Of a thread: names and nodes of ten million files. */
 static const size_t worker_bytes = (size_t)4 << 30;
 
-/* Of contents that stay in memory, and what part of the room that is left one file may take: 12 KiB at
- * first. So the smallest find a place in a large store, too. */
+/* Of contents that stay in memory. */
 static const size_t kept_bytes_max = (size_t)96 << 20;
-enum { KEPT_PART = 8192 };
-
-enum { OPEN_FLAGS = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW };
 
 void inventory_release(const struct inventory *inventory)
 {
@@ -52,193 +44,10 @@ struct str inventory_path(const struct inventory *inventory, uint32_t node, stru
     return (struct str){ path, length - 1 };
 }
 
-/* Opens a node without following any link on the way. */
-static int open_node(const struct inventory *inventory, uint32_t node, int flags,
-                     struct arena scratch)
-{
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-    };
-    struct str path = inventory_path(inventory, node, &scratch);
-    for (;;) {
-        long fd = syscall(SYS_openat2, inventory->store, path.data, &how, sizeof how);
-        if (fd >= 0)
-            return (int)fd;
-        if (errno != EINTR && errno != EAGAIN)
-            return -errno;
-    }
-}
-
-static bool refuse(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                   const char *reason, struct error *error)
-{
-    return error_set(error, "%s: %s", inventory_path(inventory, node, &scratch).data, reason);
-}
-
-static bool refuse_errno(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                         int code, struct error *error)
-{
-    return error_errno(error, code, "%s", inventory_path(inventory, node, &scratch).data);
-}
-
-static uint32_t add_node(struct inventory *inventory, struct arena *arena, struct str name,
-                         uint32_t parent)
-{
-    inventory->nodes = arena_grow(arena, inventory->nodes, inventory->count, &inventory->capacity,
-                                  sizeof *inventory->nodes);
-    uint32_t node = (uint32_t)inventory->count++;
-    inventory->nodes[node] = (struct node){ .name = name, .parent = parent, .same_as = node };
-    return node;
-}
-
-static bool read_target(struct inventory *inventory, uint32_t node, int directory,
-                        struct arena *arena, struct error *error)
-{
-    char target[PATH_MAX];
-    ssize_t length = readlinkat(directory, inventory->nodes[node].name.data, target, sizeof target);
-    if (length < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
-    if (length == 0 || (size_t)length >= sizeof target)
-        return refuse(inventory, node, *arena, "the link's target is empty or too long", error);
-    inventory->nodes[node].target = arena_copy(arena, (struct str){ target, (size_t)length });
-    return true;
-}
-
-/* Fills in what the disk says of a node, which is in an open directory. */
-static bool examine(struct inventory *inventory, uint32_t node, int directory, struct arena *arena,
-                    struct error *error)
-{
-    struct stat status;
-    struct node *at = &inventory->nodes[node];
-    if (fstatat(directory, at->name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
-    if (S_ISLNK(status.st_mode)) {
-        at->kind = NODE_LINK;
-        return read_target(inventory, node, directory, arena, error);
-    }
-    if (S_ISDIR(status.st_mode)) {
-        at->kind = NODE_DIRECTORY;
-        return true;
-    }
-    if (!S_ISREG(status.st_mode))
-        return refuse(inventory, node, *arena, "a store cannot hold a device, socket or pipe",
-                      error);
-    if (status.st_mode & (S_ISUID | S_ISGID))
-        return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
-                      error);
-    at->kind = NODE_FILE;
-    at->is_executable = status.st_mode & S_IXUSR;
-    at->size_bytes = (uint64_t)status.st_size;
-    at->device = status.st_dev;
-    at->inode = status.st_ino;
-    at->modified_seconds = status.st_mtim.tv_sec;
-    at->modified_nanoseconds = status.st_mtim.tv_nsec;
-    inventory->file_count++;
-    inventory->file_bytes += at->size_bytes;
-    return true;
-}
-
-/* Is the file to stay in memory? Then its bytes are taken off what is left for such. */
-static bool is_kept(const struct node *node, atomic_size_t *kept_left)
-{
-    if (node->kind != NODE_FILE || node->size_bytes == 0 ||
-        node->size_bytes > atomic_load(kept_left) / KEPT_PART)
-        return false;
-    atomic_fetch_sub(kept_left, (size_t)node->size_bytes);
-    return true;
-}
-
-/* Reads the content of a file, which is in an open directory. */
-static bool keep_content(struct inventory *inventory, uint32_t node, int directory,
-                         struct arena *arena, struct error *error)
-{
-    struct node *at = &inventory->nodes[node];
-    size_t size = (size_t)at->size_bytes;
-    char *content = arena_room(arena, size);
-    cleanup(own_close) int fd = openat(directory, at->name.data, OPEN_FLAGS);
-    ssize_t got = fd < 0 ? -1 : file_pread(fd, content, size, 0);
-    if (got < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
-    if ((size_t)got < size)
-        return refuse(inventory, node, *arena, "it changed while it was read", error);
-    at->content = (struct str){ content, size };
-    return inventory_check(inventory, node, *arena, fd, error);
-}
-
-static int compare_names(const void *left, const void *right)
-{
-    return str_compare(*(const struct str *)left, *(const struct str *)right);
-}
-
-/* Reads the names in an open directory, ascending. The kernel's order is as good as random and must
- * not show in the image. */
-static bool list_directory(const struct inventory *inventory, uint32_t node, DIR *directory,
-                           struct arena *arena, struct str **ret_names, size_t *ret_count,
-                           struct error *error)
-{
-    struct str *names = NULL;
-    size_t count = 0, capacity = 0;
-    const struct dirent *entry;
-    while ((entry = own_next_entry(directory))) {
-        names = arena_grow(arena, names, count, &capacity, sizeof *names);
-        names[count++] = arena_copy(arena, str_from(entry->d_name));
-    }
-    if (errno != 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
-    if (count)
-        qsort(names, count, sizeof *names, compare_names);
-    *ret_names = names;
-    *ret_count = count;
-    return true;
-}
-
-static bool walk_directory(struct inventory *inventory, uint32_t node, atomic_size_t *kept_left,
-                           struct arena *arena, struct error *error)
-{
-    struct str *names = NULL;
-    size_t count = 0;
-    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory)
-        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
-    own_take(&fd);
-    if (!list_directory(inventory, node, directory, arena, &names, &count, error))
-        return false;
-    inventory->nodes[node].first_child = (uint32_t)inventory->count;
-    inventory->nodes[node].child_count = (uint32_t)count;
-    if (count > NODE_COUNT_MAX - inventory->count)
-        return refuse(inventory, node, *arena, "too many files", error);
-    for (size_t i = 0; i < count; i++)
-        add_node(inventory, arena, names[i], node);
-    for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
-        if (!examine(inventory, child, dirfd(directory), arena, error) ||
-            (is_kept(&inventory->nodes[child], kept_left) &&
-             !keep_content(inventory, child, dirfd(directory), arena, error)))
-            return false;
-    return true;
-}
-
-/* Walks a store path breadth first: the array of nodes is its own queue. */
-static bool walk_path(struct inventory *inventory, uint32_t top, atomic_size_t *kept_left,
-                      struct arena *arena, struct error *error)
-{
-    if (inventory->nodes[top].kind != NODE_DIRECTORY)
-        return true;
-    uint32_t next = (uint32_t)inventory->count;
-    if (!walk_directory(inventory, top, kept_left, arena, error))
-        return false;
-    for (; next < inventory->count; next++)
-        if (inventory->nodes[next].kind == NODE_DIRECTORY &&
-            !walk_directory(inventory, next, kept_left, arena, error))
-            return false;
-    return true;
-}
-
 static void add_extra(struct inventory *inventory, const struct extra_file *extra,
                       struct arena *arena)
 {
-    uint32_t node = add_node(inventory, arena, extra->name, 0);
+    uint32_t node = inventory_add(inventory, arena, extra->name, 0);
     inventory->nodes[node].kind = NODE_FILE;
     inventory->nodes[node].content = extra->content;
     inventory->nodes[node].is_extra = true;
@@ -254,15 +63,15 @@ static bool add_tops(struct inventory *inventory, const struct inventory_request
     const struct path_list *paths = request->paths;
     const struct extra_files *extra = &request->extra;
     size_t added = 0;
-    add_node(inventory, arena, (struct str){ 0 }, 0);
+    inventory_add(inventory, arena, (struct str){ 0 }, 0);
     for (size_t i = 0; i < paths->count; i++) {
         if (request->left_out[i])
             continue;
         struct str name = arena_copy(arena, paths->items[i].base);
         while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
             add_extra(inventory, &extra->items[added++], arena);
-        if (!examine(inventory, add_node(inventory, arena, name, 0), inventory->store, arena,
-                     error))
+        if (!inventory_examine(inventory, inventory_add(inventory, arena, name, 0),
+                               inventory->store, arena, error))
             return false;
     }
     while (added < extra->count)
@@ -271,29 +80,6 @@ static bool add_tops(struct inventory *inventory, const struct inventory_request
     inventory->nodes[0].first_child = 1;
     inventory->nodes[0].child_count = (uint32_t)inventory->count - 1;
     return true;
-}
-
-bool inventory_open(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                    int *ret_fd, struct error *error)
-{
-    int fd = open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
-    if (fd < 0)
-        return refuse_errno(inventory, node, scratch, -fd, error);
-    *ret_fd = fd;
-    return true;
-}
-
-bool inventory_check(const struct inventory *inventory, uint32_t node, struct arena scratch, int fd,
-                     struct error *error)
-{
-    struct stat status;
-    const struct node *at = &inventory->nodes[node];
-    if (fstat(fd, &status) < 0)
-        return refuse_errno(inventory, node, scratch, errno, error);
-    bool same = S_ISREG(status.st_mode) && (uint64_t)status.st_size == at->size_bytes &&
-                status.st_mtim.tv_sec == at->modified_seconds &&
-                status.st_mtim.tv_nsec == at->modified_nanoseconds;
-    return same || refuse(inventory, node, scratch, "it changed while it was read", error);
 }
 
 /* --- Several threads --------------------------------------------------------------------------- */
@@ -317,8 +103,8 @@ struct part_order {
 static int compare_parts(const void *left, const void *right)
 {
     const struct part_order *a = left, *b = right;
-    int order = (a->nar_size_bytes < b->nar_size_bytes) - (a->nar_size_bytes > b->nar_size_bytes);
-    return order ? order : (a->part > b->part) - (a->part < b->part);
+    int order = order_numbers(b->nar_size_bytes, a->nar_size_bytes);
+    return order ? order : order_numbers(a->part, b->part);
 }
 
 /* The largest paths first, so that none of them is what one thread is left with at the end. */
@@ -342,10 +128,10 @@ static bool walk_part(void *context, unsigned worker, size_t index, struct error
     struct inventory part = { .store = walk->tops->store };
     uint32_t number = walk->order[index].part;
     const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
-    add_node(&part, arena, (struct str){ 0 }, 0);
-    add_node(&part, arena, top->name, 0);
+    inventory_add(&part, arena, (struct str){ 0 }, 0);
+    inventory_add(&part, arena, top->name, 0);
     part.nodes[PART_TOP].kind = top->kind;
-    if (!walk_path(&part, PART_TOP, &walk->kept_left, arena, error))
+    if (!inventory_walk(&part, PART_TOP, &walk->kept_left, arena, error))
         return false;
     walk->parts[number] = part;
     return true;

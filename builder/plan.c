@@ -1,5 +1,6 @@
 #include "builder/plan.h"
 
+#include "schema/base/order.h"
 #include "schema/store_path.h"
 
 #include <assert.h>
@@ -45,7 +46,7 @@ static int compare_tails(const void *left, const void *right)
         order = str_compare(a->text, b->text);
     if (order == 0)
         order = str_compare(a->top, b->top);
-    return order ? order : (a->node > b->node) - (a->node < b->node);
+    return order ? order : order_numbers(a->node, b->node);
 }
 
 /* The store path, or extra file, that each node belongs to. Parents stand before their children. */

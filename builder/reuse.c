@@ -6,6 +6,7 @@
 #include "builder/tree_description.h"
 
 #include "schema/base/file.h"
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/digest.h"
@@ -75,7 +76,7 @@ static bool open_image(const char *path, struct arena *arena, int *ret_fd, uint6
 static int compare_places(const void *left, const void *right)
 {
     const struct reuse_block *a = left, *b = right;
-    return (a->block.start > b->block.start) - (a->block.start < b->block.start);
+    return order_numbers(a->block.start, b->block.start);
 }
 
 static int compare_hashes(const void *left, const void *right)

@@ -1,5 +1,7 @@
 #include "builder/treemap.h"
 
+#include "schema/base/order.h"
+
 #include <stdlib.h>
 
 enum {
@@ -191,7 +193,7 @@ static void write_items(struct map *map)
 static int compare_items(const void *left, const void *right)
 {
     const struct treemap_item *a = left, *b = right;
-    int order = (a->bytes < b->bytes) - (a->bytes > b->bytes);
+    int order = order_numbers(b->bytes, a->bytes);
     return order ? order : str_compare(a->description, b->description);
 }
 

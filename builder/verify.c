@@ -9,6 +9,7 @@
 #include "builder/image_nar.h"
 #include "builder/report.h"
 
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/manifest.h"
@@ -54,7 +55,7 @@ static int compare_turns(const void *left, const void *right)
     const struct turn *a = left, *b = right;
     if (a->large_bytes != b->large_bytes)
         return a->large_bytes < b->large_bytes ? 1 : -1;
-    return (a->index > b->index) - (a->index < b->index);
+    return order_numbers(a->index, b->index);
 }
 
 /* The size of a path's NAR in the image; 0: it is not there. */

@@ -1,6 +1,7 @@
 #include "regd/profile.h"
 
 #include "schema/base/file.h"
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/digest.h"
@@ -77,7 +78,7 @@ static bool parse_generation(struct str entry, struct str name, uint64_t *ret_nu
 static int compare_generations(const void *left, const void *right)
 {
     const struct generation *a = left, *b = right;
-    return (a->number > b->number) - (a->number < b->number);
+    return order_numbers(a->number, b->number);
 }
 
 /* Reads a link of the directory; the empty slice if it is not one. */

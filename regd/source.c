@@ -1,6 +1,7 @@
 #include "regd/source.h"
 
 #include "schema/base/file.h"
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/manifest.h"
@@ -62,7 +63,7 @@ static bool parse_layer(struct str name, uint64_t *ret_number)
 static int compare_layers(const void *left, const void *right)
 {
     const struct layer *a = left, *b = right;
-    return (a->number > b->number) - (a->number < b->number);
+    return order_numbers(a->number, b->number);
 }
 
 static bool find_layers(const struct store *store, struct arena *arena, struct option_list *names,

@@ -8,6 +8,7 @@
 #include "regd/valid_paths.h"
 
 #include "schema/base/cpu.h"
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
@@ -115,8 +116,8 @@ struct weight {
 static int compare_weights(const void *left, const void *right)
 {
     const struct weight *a = left, *b = right;
-    int order = (a->size_bytes < b->size_bytes) - (a->size_bytes > b->size_bytes);
-    return order ? order : (a->path > b->path) - (a->path < b->path);
+    int order = order_numbers(b->size_bytes, a->size_bytes);
+    return order ? order : order_numbers(a->path, b->path);
 }
 
 static uint32_t *order_by_size(const struct path_list *list, struct arena *arena)

@@ -1,5 +1,7 @@
 #include "schema/path_info.h"
 
+#include "schema/base/order.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,12 +114,6 @@ static void give_numbers(struct path_list *list, uint32_t *new_numbers)
             new_numbers[i] = next++;
 }
 
-static int compare_numbers(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
 static int compare_numbered(const void *left, const void *right, void *names)
 {
     return str_compare(((const struct str *)names)[*(const uint32_t *)left],
@@ -138,7 +134,7 @@ static void normalise_references(const struct path_list *list, struct path_info 
     if (inside && ascending)
         return;
     if (inside)
-        qsort(info->references, info->reference_count, sizeof *info->references, compare_numbers);
+        qsort(info->references, info->reference_count, sizeof *info->references, order_uint32);
     else
         qsort_r(info->references, info->reference_count, sizeof *info->references, compare_numbered,
                 list->names.names);

@@ -1,5 +1,6 @@
 #include "schema/reference_graph.h"
 
+#include "schema/base/order.h"
 #include "schema/path_info_json.h"
 #include "schema/record_reader.h"
 
@@ -41,18 +42,12 @@ static size_t line_of(const struct path_list *list, size_t item)
     return line;
 }
 
-static int compare_numbers(const void *left, const void *right)
-{
-    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-    return (a > b) - (a < b);
-}
-
 static uint32_t *sort_references(const struct path_info *info, struct arena *scratch)
 {
     uint32_t *sorted = arena_new(scratch, uint32_t, info->reference_count);
     if (info->reference_count) {
         memcpy(sorted, info->references, info->reference_count * sizeof *sorted);
-        qsort(sorted, info->reference_count, sizeof *sorted, compare_numbers);
+        qsort(sorted, info->reference_count, sizeof *sorted, order_uint32);
     }
     return sorted;
 }

@@ -1,6 +1,7 @@
 #include "schema/sqlite_file.h"
 
 #include "schema/base/file.h"
+#include "schema/base/order.h"
 #include "schema/base/parallel.h"
 
 #include <assert.h>
@@ -75,7 +76,7 @@ static int compare_sizes(const void *left, const void *right, void *context)
     const struct sqlite_tree_place *places = context;
     uint32_t a = places[*(const uint32_t *)left].next_page;
     uint32_t b = places[*(const uint32_t *)right].next_page;
-    return (a < b) - (a > b);
+    return order_numbers(b, a);
 }
 
 /* Where each tree begins, once all but the last are measured. That one is taken for the largest. */

@@ -1,6 +1,7 @@
 #include "schema/store_file.h"
 
 #include "schema/base/cpu.h"
+#include "schema/base/order.h"
 #include "schema/sqlite_file.h"
 #include "schema/store_sql.h"
 
@@ -167,7 +168,7 @@ static int compare_keys(const void *left, const void *right)
 {
     const struct output_key *a = left, *b = right;
     int order = str_compare(a->path, b->path);
-    return order ? order : (a->rowid > b->rowid) - (a->rowid < b->rowid);
+    return order ? order : order_numbers(a->rowid, b->rowid);
 }
 
 static struct output_key *sort_outputs(const struct store_rows *rows, struct arena *arena)

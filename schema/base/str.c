@@ -1,5 +1,7 @@
 #include "schema/base/str.h"
 
+#include "schema/base/order.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -19,7 +21,7 @@ int str_compare(struct str left, struct str right)
     int order = common ? memcmp(left.data, right.data, common) : 0;
     if (order != 0)
         return order;
-    return (left.len > right.len) - (left.len < right.len);
+    return order_numbers(left.len, right.len);
 }
 
 bool str_starts(struct str text, struct str prefix)
