@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a thread: names and nodes of ten million files. */
+/* Of a thread, twice: names, and nodes, of ten million files. */
 static const size_t worker_bytes = (size_t)4 << 30;
 
 /* Of contents that stay in memory. */
@@ -89,10 +89,9 @@ enum { PART_TOP = 1, PART_FIRST = 2 };
 
 struct walk {
     const struct inventory *tops;
-    struct part_order *order; /* in which they are walked */
-    struct inventory *parts;  /* per child of the root */
-    struct arena *arenas;     /* per thread */
-    atomic_size_t kept_left;  /* bytes */
+    struct part_order *order;         /* in which they are walked */
+    struct inventory *parts;          /* per child of the root */
+    struct inventory_walker *walkers; /* per thread */
 };
 
 struct part_order {
@@ -124,14 +123,14 @@ static void order_parts(struct walk *walk, const struct path_list *paths)
 static bool walk_part(void *context, unsigned worker, size_t index, struct error *error)
 {
     struct walk *walk = context;
-    struct arena *arena = &walk->arenas[worker];
+    struct inventory_walker *walker = &walk->walkers[worker];
     struct inventory part = { .store = walk->tops->store };
     uint32_t number = walk->order[index].part;
     const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
-    inventory_add(&part, arena, (struct str){ 0 }, 0);
-    inventory_add(&part, arena, top->name, 0);
+    inventory_add(&part, &walker->nodes, (struct str){ 0 }, 0);
+    inventory_add(&part, &walker->nodes, top->name, 0);
     part.nodes[PART_TOP].kind = top->kind;
-    if (!inventory_walk(&part, PART_TOP, &walk->kept_left, arena, error))
+    if (!inventory_walk(&part, PART_TOP, walker, error))
         return false;
     walk->parts[number] = part;
     return true;
@@ -187,13 +186,17 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
         .tops = &inventory,
         .order = arena_new(arena, struct part_order, inventory.nodes[0].child_count),
         .parts = arena_new(arena, struct inventory, inventory.nodes[0].child_count),
-        .arenas = arena_new(arena, struct arena, request->jobs),
-        .kept_left = kept_bytes_max,
+        .walkers = arena_new(arena, struct inventory_walker, request->jobs),
     };
     order_parts(&walk, request->paths);
-    for (unsigned i = 0; i < request->jobs; i++)
-        if (!arena_reserve(&walk.arenas[i], worker_bytes, error))
+    atomic_size_t kept_left = kept_bytes_max;
+    for (unsigned i = 0; i < request->jobs; i++) {
+        struct inventory_walker *walker = &walk.walkers[i];
+        walker->kept_left = &kept_left;
+        if (!arena_reserve(&walker->texts, worker_bytes, error) ||
+            !arena_reserve(&walker->nodes, worker_bytes, error))
             return false;
+    }
     if (!parallel_run(request->jobs, inventory.nodes[0].child_count, walk_part, &walk, error) ||
         !join_parts(&inventory, walk.parts, arena, error))
         return error_in(error, "%s", store->store_dir.data);

@@ -181,11 +181,12 @@ static bool list_directory(const struct inventory *inventory, uint32_t node, DIR
     return true;
 }
 
-static bool walk_directory(struct inventory *inventory, uint32_t node, atomic_size_t *kept_left,
-                           struct arena *arena, struct error *error)
+static bool walk_directory(struct inventory *inventory, uint32_t node,
+                           struct inventory_walker *walker, struct error *error)
 {
     struct str *names = NULL;
     size_t count = 0;
+    struct arena *arena = &walker->texts;
     cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
     cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory)
@@ -198,27 +199,27 @@ static bool walk_directory(struct inventory *inventory, uint32_t node, atomic_si
     if (count > NODE_COUNT_MAX - inventory->count)
         return refuse(inventory, node, *arena, "too many files", error);
     for (size_t i = 0; i < count; i++)
-        inventory_add(inventory, arena, names[i], node);
+        inventory_add(inventory, &walker->nodes, names[i], node);
     for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
         if (!inventory_examine(inventory, child, dirfd(directory), arena, error) ||
-            (is_kept(&inventory->nodes[child], kept_left) &&
+            (is_kept(&inventory->nodes[child], walker->kept_left) &&
              !keep_content(inventory, child, dirfd(directory), arena, error)))
             return false;
     return true;
 }
 
 /* Breadth first: the array of nodes is its own queue. */
-bool inventory_walk(struct inventory *inventory, uint32_t top, atomic_size_t *kept_left,
-                    struct arena *arena, struct error *error)
+bool inventory_walk(struct inventory *inventory, uint32_t top, struct inventory_walker *walker,
+                    struct error *error)
 {
     if (inventory->nodes[top].kind != NODE_DIRECTORY)
         return true;
     uint32_t next = (uint32_t)inventory->count;
-    if (!walk_directory(inventory, top, kept_left, arena, error))
+    if (!walk_directory(inventory, top, walker, error))
         return false;
     for (; next < inventory->count; next++)
         if (inventory->nodes[next].kind == NODE_DIRECTORY &&
-            !walk_directory(inventory, next, kept_left, arena, error))
+            !walk_directory(inventory, next, walker, error))
             return false;
     return true;
 }
