@@ -57,14 +57,18 @@ static void zstd_end(void *context)
     ZSTD_freeCCtx(context);
 }
 
+static sqfs_s32 zstd_result(size_t length)
+{
+    if (!ZSTD_isError(length))
+        return (sqfs_s32)length;
+    return ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall ? 0 : SQFS_ERROR_COMPRESSOR;
+}
+
 static sqfs_s32 zstd_compress(void *context, int level, const void *in, size_t size, void *out,
                               size_t out_size)
 {
     (void)level; /* the context has it */
-    size_t length = ZSTD_compress2(context, out, out_size, in, size);
-    if (!ZSTD_isError(length))
-        return (sqfs_s32)length;
-    return ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall ? 0 : SQFS_ERROR_COMPRESSOR;
+    return zstd_result(ZSTD_compress2(context, out, out_size, in, size));
 }
 
 /* --- gzip -------------------------------------------------------------------------------------- */
@@ -160,13 +164,6 @@ static bool is_slow(SQFS_COMPRESSOR id, int level)
     return id == SQFS_COMP_XZ || id == SQFS_COMP_LZO || (id == SQFS_COMP_ZSTD && level >= 10);
 }
 
-static bool is_incompressible(ZSTD_CCtx *probe, const void *in, size_t size, void *out,
-                              size_t out_size)
-{
-    size_t length = ZSTD_compressCCtx(probe, out, out_size, in, size, 1);
-    return ZSTD_isError(length) || length >= size;
-}
-
 /* --- As libsquashfs wants it -------------------------------------------------------------------- */
 
 static const struct {
@@ -221,15 +218,24 @@ static int read_options(sqfs_compressor_t *compressor, sqfs_file_t *file)
     return of(compressor)->inner->read_options(of(compressor)->inner, file);
 }
 
+static sqfs_s32 only_smaller(sqfs_s32 length, sqfs_u32 size)
+{
+    return length > 0 && (sqfs_u32)length >= size ? 0 : length;
+}
+
 static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 size, sqfs_u8 *out,
                          sqfs_u32 out_size)
 {
     const struct compressor *compressor = of(base);
-    if (compressor->probe && is_incompressible(compressor->probe, in, size, out, out_size))
-        return 0;
-    sqfs_s32 length = compressor->engine->compress(compressor->context, compressor->level, in, size,
-                                                   out, out_size);
-    return length > 0 && (sqfs_u32)length >= size ? 0 : length;
+    if (compressor->probe) {
+        sqfs_s32 length = only_smaller(
+            zstd_result(ZSTD_compressCCtx(compressor->probe, out, out_size, in, size, 1)), size);
+        if (length <= 0)
+            return length;
+    }
+    return only_smaller(compressor->engine->compress(compressor->context, compressor->level, in,
+                                                     size, out, out_size),
+                        size);
 }
 
 static sqfs_object_t *copy(const sqfs_object_t *object);

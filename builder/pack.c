@@ -94,6 +94,14 @@ static void stop(struct packer *packer, int code)
     pthread_mutex_unlock(&packer->lock);
 }
 
+static bool has_failed(struct packer *packer)
+{
+    pthread_mutex_lock(&packer->lock);
+    bool failed = packer->has_failed;
+    pthread_mutex_unlock(&packer->lock);
+    return failed;
+}
+
 /* Waits for a buffer. The last one is kept for the block that is next, which the others wait for.
  * Null: something has failed meanwhile. */
 static uint8_t *take_buffer(struct packer *packer, size_t index)
@@ -216,6 +224,8 @@ static bool pack_block(void *context, unsigned number, size_t index, struct erro
     const struct block *block = &plan->blocks[index];
     struct worker *worker = &packer->workers[number];
     struct parcel parcel = { .is_ready = true };
+    if (has_failed(packer))
+        return true; /* which is told where it happened */
     if (!read_block(packer, block, worker, error)) {
         stop(packer, 0);
         return false;
@@ -224,7 +234,7 @@ static bool pack_block(void *context, unsigned number, size_t index, struct erro
     if (!is_hole && !find_old(packer, worker, block->size_bytes, &parcel)) {
         parcel.bytes = take_buffer(packer, index);
         if (!parcel.bytes)
-            return true; /* what failed elsewhere is told there */
+            return true;
         int code = compress(packer, worker, block->size_bytes, &parcel);
         if (code < 0) {
             stop(packer, code);

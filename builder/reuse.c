@@ -302,5 +302,6 @@ bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void
                 struct error *error)
 {
     return image_file_read(&reuse->image.file, block->block.start, bytes, block->block.packed_bytes,
-                           error);
+                           error) ||
+           error_in(error, "%s", reuse->image.name);
 }

@@ -1,7 +1,6 @@
 /* merge.c — what an existing database says of a list's paths: see merge.h. */
 #include "regd/merge.h"
 
-#include "schema/base/order.h"
 #include "schema/base/own.h"
 
 #include <stdlib.h>
@@ -127,7 +126,7 @@ static int compare_references(const void *left, const void *right)
     const struct reference_row *a = left, *b = right;
     if (a->referrer != b->referrer)
         return a->referrer < b->referrer ? -1 : 1;
-    return order_numbers(a->reference, b->reference);
+    return (a->reference > b->reference) - (a->reference < b->reference);
 }
 
 static void add_new_references(struct merge *merge, uint32_t path)

@@ -46,6 +46,7 @@ unmount() {
     fi
 }
 trap 'unmount; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
+trap 'exit 1' HUP INT TERM
 
 # mount_image FILE: what a live system mounts, with the same database.
 mount_image() {
