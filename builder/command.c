@@ -1,18 +1,18 @@
 /* command.c — the commands: which steps, in which order. */
 #include "builder/command.h"
 
-#include "builder/image.h"
-#include "builder/output.h"
-#include "builder/ramdisk_archive.h"
-#include "builder/report.h"
-#include "builder/script.h"
-#include "builder/split.h"
-#include "builder/tarball.h"
-#include "builder/tree.h"
+#include "builder/image/image.h"
+#include "builder/image/split.h"
+#include "builder/output/output.h"
+#include "builder/output/report.h"
+#include "builder/output/tarball.h"
+#include "builder/ramdisk/ramdisk_archive.h"
+#include "builder/tree/script.h"
+#include "builder/tree/tree.h"
 #include "schema/base/own.h"
-#include "schema/manifest.h"
-#include "schema/store_link.h"
-#include "schema/store_path.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/store_link.h"
+#include "schema/nix/store_path.h"
 
 #include <time.h>
 

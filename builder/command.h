@@ -2,11 +2,11 @@
  */
 #pragma once
 
-#include "builder/closure.h"
-#include "builder/ramdisk_compressor.h"
-#include "builder/ramdisk_files.h"
-#include "builder/squashfs.h"
-#include "schema/boot_spec.h"
+#include "builder/closure/closure.h"
+#include "builder/image/squashfs.h"
+#include "builder/ramdisk/ramdisk_compressor.h"
+#include "builder/ramdisk/ramdisk_files.h"
+#include "schema/boot/boot_spec.h"
 
 struct settings {
     const char *root, *store_dir, *state_dir;

@@ -1,8 +1,8 @@
 /* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
+#include "builder/check/verify.h"
 #include "builder/command.h"
-#include "builder/inspect.h"
-#include "builder/tarball.h"
-#include "builder/verify.h"
+#include "builder/inspect/inspect.h"
+#include "builder/output/tarball.h"
 
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"

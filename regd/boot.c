@@ -5,8 +5,8 @@
 #include "regd/state.h"
 #include "regd/tell.h"
 
-#include "schema/store_link.h"
-#include "schema/store_path.h"
+#include "schema/nix/store_link.h"
+#include "schema/nix/store_path.h"
 
 #include <string.h>
 

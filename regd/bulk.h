@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "schema/store_db.h"
+#include "schema/database/store_db.h"
 
 struct bulk_rows {
     size_t count;

@@ -2,8 +2,8 @@
 #include "regd/command.h"
 #include "regd/valid_paths.h"
 
-#include "schema/manifest.h"
-#include "schema/path_info_json.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/path_info_json.h"
 
 bool command_dump(struct command *command, struct error *error)
 {

@@ -3,7 +3,7 @@
 #include "regd/profile.h"
 #include "regd/tell.h"
 
-#include "schema/store_link.h"
+#include "schema/nix/store_link.h"
 
 #include <time.h>
 

@@ -4,7 +4,7 @@
 
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
-#include "schema/store_link.h"
+#include "schema/nix/store_link.h"
 
 #include <stddef.h>
 #include <stdlib.h>

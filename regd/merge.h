@@ -3,8 +3,8 @@
 #pragma once
 
 #include "regd/registry.h"
-#include "schema/store_db.h"
-#include "schema/store_rows.h"
+#include "schema/database/store_db.h"
+#include "schema/database/store_rows.h"
 
 struct merge {
     const struct store *store;

@@ -2,7 +2,7 @@
 
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/store_path.h"
+#include "schema/nix/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>

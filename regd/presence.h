@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "schema/path_info.h"
-#include "schema/store.h"
+#include "schema/nix/path_info.h"
+#include "schema/nix/store.h"
 
 /* Sets ret_present[i] for the paths of a normalised list that are there.
  * A store directory that does not exist holds nothing. */

@@ -4,11 +4,11 @@
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/digest.h"
-#include "schema/nix32.h"
-#include "schema/store_db.h"
-#include "schema/store_link.h"
-#include "schema/store_path.h"
+#include "schema/database/store_db.h"
+#include "schema/nix/digest.h"
+#include "schema/nix/nix32.h"
+#include "schema/nix/store_link.h"
+#include "schema/nix/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "schema/store.h"
+#include "schema/nix/store.h"
 
 struct generation {
     uint64_t number;

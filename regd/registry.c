@@ -8,10 +8,10 @@
 #include "regd/rows.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/derivation_check.h"
-#include "schema/path_order.h"
-#include "schema/store_file.h"
-#include "schema/store_path.h"
+#include "schema/database/store_file.h"
+#include "schema/nix/derivation_check.h"
+#include "schema/nix/path_order.h"
+#include "schema/nix/store_path.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
  */
 #pragma once
 
-#include "schema/path_info.h"
-#include "schema/store.h"
+#include "schema/nix/path_info.h"
+#include "schema/nix/store.h"
 
 /* What to do about paths that are not in the store directory. */
 enum registry_missing {

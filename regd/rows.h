@@ -2,8 +2,8 @@
  */
 #pragma once
 
-#include "schema/store_db.h"
-#include "schema/store_rows.h"
+#include "schema/database/store_db.h"
+#include "schema/database/store_rows.h"
 
 /* Inserts them all, with one statement a table. */
 must_check bool rows_insert(const struct store_rows *rows, const struct store_db *db,

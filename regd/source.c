@@ -4,8 +4,8 @@
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/manifest.h"
-#include "schema/path_info_json.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/path_info_json.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,8 +11,8 @@
 #pragma once
 
 #include "schema/base/options.h"
-#include "schema/path_info.h"
-#include "schema/store.h"
+#include "schema/nix/path_info.h"
+#include "schema/nix/store.h"
 
 /* Names of the manifests that regd finds by itself; an empty list if there are none. */
 must_check bool source_find(const struct store *store, struct arena *arena,

@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "schema/store.h"
+#include "schema/nix/store.h"
 
 /* Makes the directories of STATE_DIR that Nix makes when it opens a store, and the link
  * gcroots/profiles, so that a later unprivileged Nix finds them. */

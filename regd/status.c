@@ -6,7 +6,7 @@
 
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/store_read.h"
+#include "schema/database/store_read.h"
 
 #include <fcntl.h>
 

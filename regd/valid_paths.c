@@ -1,8 +1,8 @@
 #include "regd/valid_paths.h"
 
 #include "schema/base/own.h"
-#include "schema/store_link.h"
-#include "schema/store_read.h"
+#include "schema/database/store_read.h"
+#include "schema/nix/store_link.h"
 
 static bool read_named(const struct command *command, const struct store_reader *reader,
                        struct path_list *list, struct error *error)

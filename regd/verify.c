@@ -12,8 +12,8 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
-#include "schema/nar.h"
-#include "schema/store_path.h"
+#include "schema/nix/nar.h"
+#include "schema/nix/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,9 +8,9 @@
  * Prints   as measure does: a name, median and least wall time, median and least CPU time in milliseconds, and in
  *          place of the memory the bytes that come out.
  */
-#include "builder/compressor.h"
-#include "builder/image_reader.h"
-#include "builder/sqfs_parts.h"
+#include "builder/codec/compressor.h"
+#include "builder/codec/sqfs_parts.h"
+#include "builder/reader/image_reader.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 

@@ -7,9 +7,9 @@
  * refers to others that were "built" before it, REFERENCES on the average (10), many of them to
  * few, as every package refers to glibc; four in ten to themselves, half have a deriver.
  */
-#include "schema/manifest.h"
-#include "schema/nix32.h"
-#include "schema/store.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/nix32.h"
+#include "schema/nix/store.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* A system's boot.json; the first line of the input is the specialisation that is asked for. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/boot_spec_json.h"
+#include "schema/boot/boot_spec_json.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Derivations: what is read has its parts in order, and each is found by its name. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/derivation.h"
+#include "schema/nix/derivation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

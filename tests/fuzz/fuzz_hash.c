@@ -1,9 +1,9 @@
 /* Hashes in every spelling, store paths and content addresses, a line each. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/content_address.h"
-#include "schema/hash.h"
-#include "schema/store_path.h"
+#include "schema/nix/content_address.h"
+#include "schema/nix/hash.h"
+#include "schema/nix/store_path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

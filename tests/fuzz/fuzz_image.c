@@ -3,8 +3,8 @@
  * Reads what libFuzzer makes up as verify and --reuse do: tables, manifest, files, NARs, layout.
  * tests/fuzz/fuzz_image.sh makes the images to start from.
  */
-#include "builder/image_check.h"
-#include "builder/image_nar.h"
+#include "builder/check/image_check.h"
+#include "builder/reader/image_nar.h"
 #include "schema/base/own.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* Manifests: what is read can be written, and reads the same again; and dependencies have an order. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/manifest.h"
-#include "schema/path_order.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/path_order.h"
 
 static void write_list(FILE *stream, const void *value)
 {

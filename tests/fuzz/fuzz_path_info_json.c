@@ -1,7 +1,7 @@
 /* Nix's JSON of store paths: what is read can be written, and reads the same again. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/path_info_json.h"
+#include "schema/nix/path_info_json.h"
 
 struct written {
     const struct path_list *list;

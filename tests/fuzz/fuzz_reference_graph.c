@@ -1,7 +1,7 @@
 /* Graphs that Nix gives to a build, text or JSON. */
 #include "tests/fuzz/fuzz.h"
 
-#include "schema/reference_graph.h"
+#include "schema/nix/reference_graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

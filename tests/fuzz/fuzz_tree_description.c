@@ -1,5 +1,5 @@
 /* A tree's boot.json: what is read can be written, and reads the same again. */
-#include "builder/tree_description.h"
+#include "builder/tree/tree_description.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -17,7 +17,7 @@ set -u
 export LC_ALL=C
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
-template=$here/../../builder/kexec-boot.sh
+template=$here/../../builder/tree/kexec-boot.sh
 finished=${1-}
 
 # --- the private host -------------------------------------------------------

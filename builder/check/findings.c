@@ -1,0 +1,138 @@
+#include "builder/check/findings.h"
+
+#include "builder/output/report.h"
+
+#include <stdlib.h>
+
+static const char *const kind_names[FINDING_KIND_COUNT] = {
+    [FINDING_MISMATCHED] = "mismatched",
+    [FINDING_WRONG_SIZE] = "wrong size",
+    [FINDING_MISSING] = "missing",
+    [FINDING_UNREADABLE] = "unreadable",
+    [FINDING_STRAY] = "stray",
+    [FINDING_NOT_CLOSED] = "not closed",
+    [FINDING_DISAGREEING] = "disagreeing",
+    [FINDING_METADATA] = "metadata",
+    [FINDING_LAYOUT] = "layout",
+};
+
+static struct finding *add(struct findings *findings, enum finding_kind kind, struct str subject,
+                           struct str text)
+{
+    findings->items = arena_grow(findings->arena, findings->items, findings->count,
+                                 &findings->capacity, sizeof *findings->items);
+    struct finding *finding = &findings->items[findings->count++];
+    *finding = (struct finding){ .kind = kind, .subject = subject, .text = text };
+    findings->counts[kind]++;
+    return finding;
+}
+
+void findings_add(struct findings *findings, enum finding_kind kind, struct str subject,
+                  struct str text)
+{
+    add(findings, kind, subject, text);
+}
+
+void findings_add_hash(struct findings *findings, struct str subject, const struct hash *expected,
+                       const struct hash *found)
+{
+    struct str text = arena_format(findings->arena, "expected sha256:%s, found sha256:%s",
+                                   hash_to_hex(expected).text, hash_to_hex(found).text);
+    struct finding *finding = add(findings, FINDING_MISMATCHED, subject, text);
+    finding->expected = *expected;
+    finding->found = *found;
+}
+
+void findings_add_size(struct findings *findings, struct str subject, uint64_t expected_bytes,
+                       uint64_t found_bytes)
+{
+    struct str text =
+        arena_format(findings->arena, "expected %llu bytes, found %llu",
+                     (unsigned long long)expected_bytes, (unsigned long long)found_bytes);
+    struct finding *finding = add(findings, FINDING_WRONG_SIZE, subject, text);
+    finding->expected_bytes = expected_bytes;
+    finding->found_bytes = found_bytes;
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct finding *a = left, *b = right;
+    int order = (a->kind == FINDING_LAYOUT) - (b->kind == FINDING_LAYOUT);
+    order = order ? order : str_compare(a->subject, b->subject);
+    order = order ? order : (int)a->kind - (int)b->kind;
+    return order ? order : str_compare(a->text, b->text);
+}
+
+void findings_sort(struct findings *findings)
+{
+    if (findings->count)
+        qsort(findings->items, findings->count, sizeof *findings->items, compare);
+}
+
+void findings_print(const struct findings *findings)
+{
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct finding *finding = &findings->items[i];
+        struct error line; /* printed as one, so that no name can break it */
+        error_set(&line, "%.*s: %.*s", STR_SHOWN(finding->subject), STR_SHOWN(finding->text));
+        error_print(stdout, kind_names[finding->kind], &line);
+    }
+}
+
+static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
+{
+    struct str text = arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text);
+    report_json_text(object, key, text, scratch);
+}
+
+static void add_one(cJSON *array, const struct finding *finding, struct arena scratch)
+{
+    if (finding->kind == FINDING_MISSING || finding->kind == FINDING_STRAY) {
+        report_json_text(array, NULL, finding->subject, scratch);
+        return;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddItemToArray(array, object);
+    report_json_text(object, finding->kind == FINDING_LAYOUT ? "part" : "path", finding->subject,
+                     scratch);
+    if (finding->kind == FINDING_MISMATCHED) {
+        add_hash(object, "expected", &finding->expected, scratch);
+        add_hash(object, "found", &finding->found, scratch);
+    } else if (finding->kind == FINDING_WRONG_SIZE) {
+        cJSON_AddNumberToObject(object, "expected", (double)finding->expected_bytes);
+        cJSON_AddNumberToObject(object, "found", (double)finding->found_bytes);
+    } else {
+        report_json_text(object, finding->kind == FINDING_NOT_CLOSED ? "reference" : "reason",
+                         finding->text, scratch);
+    }
+}
+
+void findings_add_json(const struct findings *findings, cJSON *object)
+{
+    static const char *const keys[FINDING_KIND_COUNT] = {
+        [FINDING_MISMATCHED] = "mismatched",
+        [FINDING_WRONG_SIZE] = "wrongSize",
+        [FINDING_MISSING] = "missing",
+        [FINDING_UNREADABLE] = "unreadable",
+        [FINDING_STRAY] = "strays",
+        [FINDING_NOT_CLOSED] = "notClosed",
+        [FINDING_DISAGREEING] = "disagreeing",
+        [FINDING_METADATA] = "metadata",
+        [FINDING_LAYOUT] = "layout",
+    };
+    cJSON *arrays[FINDING_KIND_COUNT];
+    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
+        arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
+    for (size_t i = 0; i < findings->count; i++)
+        add_one(arrays[findings->items[i].kind], &findings->items[i], *findings->arena);
+}
+
+struct str findings_summary(const struct findings *findings, struct arena *arena)
+{
+    struct str text = STR("");
+    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
+        if (findings->counts[kind])
+            text = arena_format(arena, "%.*s%s%zu %s", STR_ARG(text), text.len ? ", " : "",
+                                findings->counts[kind], kind_names[kind]);
+    return text;
+}

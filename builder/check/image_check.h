@@ -1,0 +1,36 @@
+/* image_check.h — is an image made as squashfs.h says, and does each of its bytes belong to something?
+ *
+ * What reading refuses (image_reader.h) and hashing finds (verify.c) is not repeated here. This is
+ * about what readers ignore: modes, owners, times, numbers, counts of links, flags, fields without
+ * use, the table for NFS, where things stand, what lies between them and behind the end.
+ *
+ * Rules    Everything stands in the order of the format, without a gap: super block, compressor
+ *          options, data, inodes, directories, fragments, exports, owners, zeros up to 4 KiB.
+ *          Of the data each block belongs to a file, or is a fragment block; of a fragment block
+ *          each byte belongs to a file. Listings stand in the order of their inodes. Inodes are
+ *          numbered from 1, each number is there once, and the export table leads to them.
+ *          Owner 0:0, times 1, no extended attributes, modes 0444, 0555 and 0777.
+ */
+#pragma once
+
+#include "builder/reader/image_reader.h"
+
+struct image_finding {
+    bool is_of_file;    /* else of the image */
+    struct str subject; /* path below the root; or a part of the image */
+    struct str text;
+};
+
+struct image_findings {
+    struct image_finding *items;
+    size_t count, capacity;
+};
+
+/* What the checksum at the end should be, see squashfs.h. The scratch gives 1 MiB. */
+must_check bool image_checksum(const struct image *image, struct arena scratch,
+                               uint32_t *ret_checksum, struct error *error);
+
+/* Adds what is not as it should be; `checksum` is the image's. To be called once all files were
+ * read. */
+must_check bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
+                            struct image_findings *findings, struct error *error);

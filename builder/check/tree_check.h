@@ -1,0 +1,48 @@
+/* tree_check.h — a tree while it is verified, for verify_tree.c, tree_check_files.c and
+ * tree_check_images.c alone.
+ *
+ * Order    The files; boot.json and the scripts, which are read by then; the images.
+ */
+#pragma once
+
+#include "builder/check/verify.h"
+#include "builder/tree/tree.h"
+
+/* A line of SHA256SUMS, and what is there. */
+struct listed_file {
+    const char *name;
+    struct hash expected;
+    struct tree_file found;
+    struct str reason; /* why it could not be read */
+    bool is_there;
+};
+
+struct tree_check {
+    const struct command *command;
+    const char *name;
+    int directory;
+    struct arena *arena;
+    struct listed_file *files;
+    size_t file_count;
+    struct arena *scratches; /* one for each worker */
+    struct tree_description description;
+    int *fds; /* one for each image; owned */
+    struct image *images;
+    struct findings findings;
+    struct verify_result result;
+};
+
+void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
+                    const char *text);
+
+/* The descriptor of a file of the tree, or -1 and errno. */
+int tree_check_open(const struct tree_check *check, const char *name);
+
+/* What SHA256SUMS lists under the name, or null. */
+const struct listed_file *tree_check_find(const struct tree_check *check, const char *name);
+
+/* Reads SHA256SUMS and all that it lists; what else there is, is stray. */
+must_check bool tree_check_files(struct tree_check *check, struct error *error);
+
+/* Verifies each image, and looks for the system and its init in them. */
+must_check bool tree_check_images(struct tree_check *check, struct error *error);

@@ -1,0 +1,135 @@
+#include "builder/check/tree_check.h"
+
+#include "builder/tree/script.h"
+#include "schema/base/own.h"
+#include "schema/nix/digest.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void tree_check_release(const struct tree_check *check)
+{
+    for (size_t i = 0; check->fds && i < check->description.image_count; i++) {
+        image_close(&check->images[i]);
+        own_close(&check->fds[i]);
+    }
+}
+
+void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
+                    const char *text)
+{
+    findings_add(&check->findings, kind, arena_copy(check->arena, str_from(subject)),
+                 arena_copy(check->arena, str_from(text)));
+}
+
+int tree_check_open(const struct tree_check *check, const char *name)
+{
+    return openat(check->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+/* --- boot.json and the scripts ------------------------------------------------------------------ */
+
+static void compare_file(struct tree_check *check, const struct tree_file *file)
+{
+    const struct listed_file *listed = tree_check_find(check, file->name);
+    if (!listed)
+        tree_check_add(check, FINDING_DISAGREEING, file->name,
+                       "it is in " TREE_BOOT_JSON_NAME ", and not in " OUTPUT_SUMS_NAME);
+    else if (listed->is_there && !listed->reason.data &&
+             (listed->found.size_bytes != file->size_bytes ||
+              !hash_equal(&listed->found.hash, &file->hash)))
+        tree_check_add(check, FINDING_DISAGREEING, file->name,
+                       TREE_BOOT_JSON_NAME " says another size or SHA-256");
+}
+
+static bool read_description(struct tree_check *check, struct error *error)
+{
+    struct str text;
+    struct tree_description *description = &check->description;
+    if (!file_read(check->directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, check->arena,
+                   &text, error))
+        return error_in(error, "%s", check->name);
+    if (!tree_description_parse(text, check->arena, description, error))
+        return error_in(error, "%s/" TREE_BOOT_JSON_NAME, check->name);
+    compare_file(check, &description->kernel);
+    for (size_t i = 0; i < description->ramdisk_count; i++)
+        compare_file(check, &description->ramdisks[i]);
+    return true;
+}
+
+typedef bool script_writer(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                           struct error *error);
+
+static bool write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                        struct error *error)
+{
+    (void)error;
+    script_write_kexec(stream, tree, scratch);
+    return true;
+}
+
+static bool write_grub(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                       struct error *error)
+{
+    (void)scratch, (void)error;
+    script_write_grub(stream, tree);
+    return true;
+}
+
+/* The script that boot.json makes: the file's digest must be its. */
+static void check_script(struct tree_check *check, const char *name, script_writer *write)
+{
+    const struct listed_file *listed = tree_check_find(check, name);
+    struct error error;
+    char *text = NULL;
+    size_t length = 0;
+    if (!listed) {
+        tree_check_add(check, FINDING_MISSING, name, "it is not in the tree");
+        return;
+    }
+    FILE *stream = open_memstream(&text, &length);
+    bool written = stream && write(stream, &check->description, *check->arena, &error);
+    written = stream && fclose(stream) == 0 && written;
+    struct hash hash = digest_sha256((struct str){ text, length });
+    if (listed->is_there && !(written && hash_equal(&hash, &listed->found.hash)))
+        tree_check_add(check, FINDING_DISAGREEING, name,
+                       "it is not made of what " TREE_BOOT_JSON_NAME " says");
+    free(text);
+}
+
+static void check_scripts(struct tree_check *check)
+{
+    check_script(check, TREE_IPXE_NAME, script_write_ipxe);
+    check_script(check, TREE_KEXEC_NAME, write_kexec);
+    if (script_check_grub(str_from(check->description.command_line)))
+        check_script(check, TREE_GRUB_NAME, write_grub);
+    const struct tree_description *description = &check->description;
+    struct arena scratch = *check->arena;
+    struct str line = boot_spec_command_line(str_from(description->init),
+                                             str_from(description->params), &scratch);
+    if (!str_equal(line, str_from(description->command_line)))
+        tree_check_add(check, FINDING_DISAGREEING, TREE_BOOT_JSON_NAME,
+                       "commandLine is not made of init and kernelParams");
+}
+
+/* --- The whole ---------------------------------------------------------------------------------- */
+
+bool verify_tree(struct command *command, int directory, struct error *error)
+{
+    cleanup(tree_check_release) struct tree_check check = {
+        .command = command,
+        .name = command->arguments.items[0],
+        .directory = directory,
+        .arena = command->arena,
+        .findings.arena = command->arena,
+    };
+    if (command->settings.bases.count > 0)
+        return error_set(error, "%s is a tree, which needs no --base", check.name);
+    if (!tree_check_files(&check, error) || !read_description(&check, error))
+        return false;
+    check_scripts(&check);
+    if (!tree_check_images(&check, error))
+        return false;
+    return verify_report(command, check.name, &check.findings, &check.result, error);
+}

@@ -1,0 +1,27 @@
+/* closure.h — the store paths that an image has to hold: some roots and all they refer to.
+ */
+#pragma once
+
+#include "builder/closure/path_source.h"
+#include "schema/base/options.h"
+#include "schema/nix/store.h"
+
+/* Where path information comes from, and what is wanted of it. Without `roots`, all paths of a source
+ * that is a file are roots, and there must be some. */
+struct closure_request {
+    const struct store *store;
+    struct path_source source;
+    const struct option_list *roots; /* paths, or links to them; "-": one a line on stdin */
+    const struct option_list *added; /* more of them */
+    unsigned jobs;                   /* threads that hash paths */
+};
+
+struct closure {
+    struct path_list paths; /* normalised and closed */
+};
+
+/* Computes the closure. Refuses roots that are not valid, references to paths of which nothing is
+ * known, and an empty closure. Whether the paths are on disk is not looked at, but where the source
+ * tells no hashes: they are computed. */
+must_check bool closure_find(const struct closure_request *request, struct arena *arena,
+                             struct closure *ret_closure, struct error *error);

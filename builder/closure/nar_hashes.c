@@ -1,0 +1,54 @@
+#include "builder/closure/nar_hashes.h"
+
+#include "schema/base/own.h"
+#include "schema/base/parallel.h"
+#include "schema/base/root.h"
+#include "schema/nix/nar.h"
+
+struct work {
+    const struct store *store;
+    int directory;
+    struct path_info *items;
+    struct arena *arenas; /* per thread */
+};
+
+/* The names of one directory with a million of entries fit. */
+static const size_t worker_bytes = (size_t)1 << 30;
+
+static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
+{
+    const struct work *work = context;
+    const char *store_dir = work->store->store_dir.data;
+    struct path_info *info = &work->items[index];
+    struct error reason;
+    struct nar nar;
+    switch (nar_hash(work->directory, info->base, work->arenas[worker], &nar, &reason)) {
+    case NAR_ABSENT:
+        return error_set(error, "hash %s/%.*s: there is no such path", store_dir,
+                         STR_ARG(info->base));
+    case NAR_FAILED: /* the sentence begins with the base name */
+        return error_set(error, "hash %s/%s", store_dir, reason.sentence);
+    case NAR_DONE:
+        break;
+    }
+    info->nar_hash = nar.hash;
+    info->nar_size_bytes = nar.size_bytes;
+    return true;
+}
+
+bool nar_hashes_compute(const struct store *store, struct path_list *list, unsigned jobs,
+                        struct arena scratch, struct error *error)
+{
+    cleanup(own_close) int directory =
+        root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0)
+        return error_errno(error, -directory, "open the store %s", store->store_dir.data);
+    if (jobs > list->count)
+        jobs = list->count ? (unsigned)list->count : 1;
+    struct work work = { .store = store, .directory = directory, .items = list->items };
+    work.arenas = arena_new(&scratch, struct arena, jobs);
+    for (unsigned i = 0; i < jobs; i++)
+        if (!arena_reserve(&work.arenas[i], worker_bytes, error))
+            return false;
+    return parallel_run(jobs, list->count, hash_one, &work, error);
+}

@@ -1,0 +1,320 @@
+#include "builder/codec/compressor.h"
+
+#include "builder/codec/lzo.h"
+#include "builder/codec/sqfs_parts.h"
+
+#include <libdeflate.h>
+#include <lz4.h>
+#include <lz4hc.h>
+#include <lzma.h>
+#include <sqfs/block.h>
+#include <sqfs/error.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <stdlib.h>
+
+/* A library that compresses. A result of 0: the block does not fit in what there is room for; below
+ * that, one of libsquashfs' codes. */
+struct engine {
+    void *(*start)(int level, size_t block_bytes);
+    void (*end)(void *context);
+    sqfs_s32 (*compress)(void *context, int level, const void *in, size_t size, void *out,
+                         size_t out_size);
+};
+
+/* --- zstd -------------------------------------------------------------------------------------- */
+
+/* Level 19 is made for inputs far larger than a block. These parameters, found by trying, take less
+ * time and give nearly the same size on blocks of 1 MiB; the order of the files (plan.h) wins more. */
+static const struct {
+    ZSTD_cParameter parameter;
+    int value;
+} zstd_19[] = {
+    { ZSTD_c_windowLog, 20 },          { ZSTD_c_chainLog, 21 }, { ZSTD_c_hashLog, 17 },
+    { ZSTD_c_searchLog, 6 },           { ZSTD_c_minMatch, 3 },  { ZSTD_c_targetLength, 160 },
+    { ZSTD_c_strategy, ZSTD_btultra },
+};
+
+static void *zstd_start(int level, size_t block_bytes)
+{
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    (void)block_bytes;
+    if (!context)
+        return NULL;
+    size_t code = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level);
+    for (size_t i = 0; level == 19 && i < sizeof zstd_19 / sizeof *zstd_19; i++)
+        if (!ZSTD_isError(code))
+            code = ZSTD_CCtx_setParameter(context, zstd_19[i].parameter, zstd_19[i].value);
+    if (!ZSTD_isError(code))
+        return context;
+    ZSTD_freeCCtx(context);
+    return NULL;
+}
+
+static void zstd_end(void *context)
+{
+    ZSTD_freeCCtx(context);
+}
+
+static sqfs_s32 zstd_result(size_t length)
+{
+    if (!ZSTD_isError(length))
+        return (sqfs_s32)length;
+    return ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall ? 0 : SQFS_ERROR_COMPRESSOR;
+}
+
+static sqfs_s32 zstd_compress(void *context, int level, const void *in, size_t size, void *out,
+                              size_t out_size)
+{
+    (void)level; /* the context has it */
+    return zstd_result(ZSTD_compress2(context, out, out_size, in, size));
+}
+
+/* --- gzip -------------------------------------------------------------------------------------- */
+
+static void *gzip_start(int level, size_t block_bytes)
+{
+    (void)block_bytes;
+    return libdeflate_alloc_compressor(level);
+}
+
+static void gzip_end(void *context)
+{
+    libdeflate_free_compressor(context);
+}
+
+static sqfs_s32 gzip_compress(void *context, int level, const void *in, size_t size, void *out,
+                              size_t out_size)
+{
+    (void)level; /* the context has it */
+    return (sqfs_s32)libdeflate_zlib_compress(context, in, size, out, out_size);
+}
+
+/* --- lz4 --------------------------------------------------------------------------------------- */
+
+static void *lz4_start(int level, size_t block_bytes)
+{
+    (void)block_bytes;
+    return malloc((size_t)(level > 0 ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
+}
+
+static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t size, void *out,
+                             size_t out_size)
+{
+    int room = (int)(out_size < size ? out_size : size);
+    return level > 0 ? LZ4_compress_HC_extStateHC(context, in, out, (int)size, room, level)
+                     : LZ4_compress_fast_extState(context, in, out, (int)size, room, 1);
+}
+
+/* --- xz ---------------------------------------------------------------------------------------- */
+
+/* The stream keeps its memory from block to block, a dozen times as much as a block has. */
+struct xz {
+    lzma_stream stream;
+    size_t block_bytes;
+};
+
+static void *xz_start(int level, size_t block_bytes)
+{
+    (void)level;
+    struct xz *xz = malloc(sizeof *xz);
+    if (xz)
+        *xz = (struct xz){ .stream = LZMA_STREAM_INIT, .block_bytes = block_bytes };
+    return xz;
+}
+
+static void xz_end(void *context)
+{
+    struct xz *xz = context;
+    lzma_end(&xz->stream);
+    free(xz);
+}
+
+/* Readers have room for a dictionary of a block; those of metadata need no more than they hold. */
+static sqfs_s32 xz_compress(void *context, int level, const void *in, size_t size, void *out,
+                            size_t out_size)
+{
+    struct xz *xz = context;
+    lzma_stream *stream = &xz->stream;
+    lzma_options_lzma options;
+    const lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, NULL } };
+    if (lzma_lzma_preset(&options, (uint32_t)level))
+        return SQFS_ERROR_COMPRESSOR;
+    options.dict_size =
+        size > SQFS_META_BLOCK_SIZE ? (uint32_t)xz->block_bytes : SQFS_META_BLOCK_SIZE;
+    if (lzma_stream_encoder(stream, filters, LZMA_CHECK_CRC32) != LZMA_OK)
+        return SQFS_ERROR_COMPRESSOR;
+    stream->next_in = in;
+    stream->avail_in = size;
+    stream->next_out = out;
+    stream->avail_out = out_size;
+    lzma_ret code = lzma_code(stream, LZMA_FINISH);
+    if (code == LZMA_STREAM_END)
+        return (sqfs_s32)(out_size - stream->avail_out);
+    return code == LZMA_OK && stream->avail_out == 0 ? 0 : SQFS_ERROR_COMPRESSOR;
+}
+
+/* --- What cannot be compressed ------------------------------------------------------------------ */
+
+/* A slow compressor takes as long for data that is compressed already as for any other, so a fast one
+ * is asked first. */
+static bool is_slow(SQFS_COMPRESSOR id, int level)
+{
+    return id == SQFS_COMP_XZ || id == SQFS_COMP_LZO || (id == SQFS_COMP_ZSTD && level >= 10);
+}
+
+/* --- As libsquashfs wants it -------------------------------------------------------------------- */
+
+static const struct {
+    SQFS_COMPRESSOR id;
+    struct engine engine;
+} known[] = {
+    [COMPRESSION_GZIP] = { SQFS_COMP_GZIP, { gzip_start, gzip_end, gzip_compress } },
+    [COMPRESSION_LZ4] = { SQFS_COMP_LZ4, { lz4_start, free, lz4_compress } },
+    [COMPRESSION_LZO] = { SQFS_COMP_LZO, { lzo_start, lzo_end, lzo_compress } },
+    [COMPRESSION_XZ] = { SQFS_COMP_XZ, { xz_start, xz_end, xz_compress } },
+    [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
+};
+
+struct compressor {
+    sqfs_compressor_t base;
+    sqfs_compressor_t *inner; /* the library's; owned */
+    const struct engine *engine;
+    void *context;    /* of the engine; owned */
+    ZSTD_CCtx *probe; /* null: not needed; owned */
+    bool has_probe;
+    int level;
+    size_t block_bytes;
+};
+
+static struct compressor *of(const void *object)
+{
+    return (struct compressor *)object;
+}
+
+static void destroy(sqfs_object_t *object)
+{
+    struct compressor *compressor = of(object);
+    if (compressor->context)
+        compressor->engine->end(compressor->context);
+    ZSTD_freeCCtx(compressor->probe);
+    sqfs_part_destroy(compressor->inner);
+    free(compressor);
+}
+
+static void get_configuration(const sqfs_compressor_t *compressor, sqfs_compressor_config_t *config)
+{
+    of(compressor)->inner->get_configuration(of(compressor)->inner, config);
+}
+
+static int write_options(sqfs_compressor_t *compressor, sqfs_file_t *file)
+{
+    return of(compressor)->inner->write_options(of(compressor)->inner, file);
+}
+
+static int read_options(sqfs_compressor_t *compressor, sqfs_file_t *file)
+{
+    return of(compressor)->inner->read_options(of(compressor)->inner, file);
+}
+
+static sqfs_s32 only_smaller(sqfs_s32 length, sqfs_u32 size)
+{
+    return length > 0 && (sqfs_u32)length >= size ? 0 : length;
+}
+
+static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 size, sqfs_u8 *out,
+                         sqfs_u32 out_size)
+{
+    const struct compressor *compressor = of(base);
+    if (compressor->probe) {
+        sqfs_s32 length = only_smaller(
+            zstd_result(ZSTD_compressCCtx(compressor->probe, out, out_size, in, size, 1)), size);
+        if (length <= 0)
+            return length;
+    }
+    return only_smaller(compressor->engine->compress(compressor->context, compressor->level, in,
+                                                     size, out, out_size),
+                        size);
+}
+
+static sqfs_object_t *copy(const sqfs_object_t *object);
+
+/* Takes `inner` over, which may be null; null if there is no memory. */
+static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *engine, int level,
+                               size_t block_bytes, bool has_probe)
+{
+    struct compressor *compressor = calloc(1, sizeof *compressor);
+    if (!compressor || !inner) {
+        sqfs_part_destroy(inner);
+        free(compressor);
+        return NULL;
+    }
+    *compressor = (struct compressor){
+        .base = {
+            .base = { .destroy = destroy, .copy = copy },
+            .get_configuration = get_configuration,
+            .write_options = write_options,
+            .read_options = read_options,
+            .do_block = do_block,
+        },
+        .inner = inner,
+        .engine = engine,
+        .level = level,
+        .block_bytes = block_bytes,
+        .probe = has_probe ? ZSTD_createCCtx() : NULL,
+        .has_probe = has_probe,
+        .context = engine->start(level, block_bytes),
+    };
+    if (compressor->context && (!has_probe || compressor->probe))
+        return &compressor->base;
+    destroy(&compressor->base.base);
+    return NULL;
+}
+
+static sqfs_object_t *copy(const sqfs_object_t *object)
+{
+    const struct compressor *compressor = of(object);
+    sqfs_compressor_t *copied =
+        make(sqfs_copy(compressor->inner), compressor->engine, compressor->level,
+             compressor->block_bytes, compressor->has_probe);
+    return (sqfs_object_t *)copied;
+}
+
+SQFS_COMPRESSOR compressor_id(const struct compression *compression)
+{
+    return known[compression->kind].id;
+}
+
+/* The library's own compressor, and ours for what it does not know; null if there is none. */
+static sqfs_compressor_t *make_inner(const struct compression *compression, size_t block_bytes)
+{
+    sqfs_compressor_config_t config;
+    sqfs_compressor_t *inner = NULL;
+    if (compression->kind == COMPRESSION_LZO)
+        return lzo_make(compression->level);
+    if (sqfs_compressor_config_init(&config, compressor_id(compression), block_bytes, 0) < 0)
+        return NULL;
+    if (compression->kind == COMPRESSION_LZ4)
+        config.flags |= compression->level > 0 ? SQFS_COMP_FLAG_LZ4_HC : 0;
+    else if (compression->kind == COMPRESSION_GZIP && compression->level > SQFS_GZIP_MAX_LEVEL)
+        config.level = SQFS_GZIP_MAX_LEVEL; /* which says nothing to who reads it */
+    else
+        config.level = (sqfs_u32)compression->level;
+    return sqfs_compressor_create(&config, &inner) < 0 ? NULL : inner;
+}
+
+bool compressor_make(const struct compression *compression, size_t block_bytes,
+                     sqfs_compressor_t **ret_compressor, struct error *error)
+{
+    SQFS_COMPRESSOR id = compressor_id(compression);
+    if (compression->kind == COMPRESSION_LZO && !lzo_load(error))
+        return false;
+    sqfs_compressor_t *made =
+        make(make_inner(compression, block_bytes), &known[compression->kind].engine,
+             compression->level, block_bytes, is_slow(id, compression->level));
+    if (!made)
+        return error_set(error, "set the compressor up: out of memory, or libsquashfs has none");
+    *ret_compressor = made;
+    return true;
+}

@@ -1,0 +1,277 @@
+#include "builder/image/content.h"
+
+#include "builder/image/duplicates.h"
+
+#include "schema/base/order.h"
+#include "schema/base/own.h"
+#include "schema/base/parallel.h"
+#include "schema/nix/nar_stream.h"
+
+#include <libdeflate.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { BUFFER_BYTES = 256 << 10 };
+
+/* What a thread needs: buffers, and names of deep files. */
+static const size_t worker_bytes = (size_t)64 << 20;
+
+/* A store path: a node of the root's. */
+struct top {
+    uint32_t node;
+    const struct path_info *info;
+    uint64_t size_bytes; /* of its files */
+};
+
+struct work {
+    struct inventory *inventory;
+    struct duplicates duplicates;
+    bool check;
+    struct top *tops;
+    size_t top_count;
+    struct arena *arenas; /* per thread */
+    struct progress *progress;
+};
+
+/* --- Reading ----------------------------------------------------------------------------------- */
+
+/* Where the bytes of a file go. */
+struct sink {
+    struct nar_stream *nar; /* null: nowhere else */
+    uint32_t *checksum;     /* null: it cannot be there twice */
+    struct digest *digest;  /* null: not needed to tell it from others */
+    char *buffer;           /* of BUFFER_BYTES, where there is no NAR */
+};
+
+static void take_aside(const struct sink *sink, const char *at, size_t size_bytes)
+{
+    if (sink->checksum)
+        *sink->checksum = libdeflate_crc32(*sink->checksum, at, size_bytes);
+    if (sink->digest)
+        digest_add(sink->digest, at, size_bytes);
+}
+
+static bool feed(const struct inventory *inventory, uint32_t node, int fd, const struct sink *sink,
+                 struct progress *progress, struct arena scratch, struct error *error)
+{
+    uint64_t size = inventory->nodes[node].size_bytes;
+    for (uint64_t done = 0; done < size;) {
+        size_t room = BUFFER_BYTES;
+        char *at = sink->nar ? nar_stream_room(sink->nar, &room) : sink->buffer;
+        ssize_t got = read(fd, at, size - done < room ? (size_t)(size - done) : room);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(error, errno, "%s", inventory_path(inventory, node, &scratch).data);
+        if (got == 0)
+            break; /* which the check of the size finds */
+        take_aside(sink, at, (size_t)got);
+        if (sink->nar)
+            nar_stream_taken(sink->nar, (size_t)got);
+        done += (uint64_t)got;
+        progress_add(progress, (uint64_t)got);
+    }
+    return inventory_check(inventory, node, scratch, fd, error);
+}
+
+/* Passes a file's content on, from memory or from the disk. */
+static bool read_content(const struct work *work, uint32_t node, const struct sink *sink,
+                         struct arena scratch, struct error *error)
+{
+    const struct node *at = &work->inventory->nodes[node];
+    cleanup(own_close) int fd = -1;
+    if (at->content.data) {
+        take_aside(sink, at->content.data, at->content.len);
+        if (sink->nar)
+            nar_stream_content(sink->nar, at->content.data, at->content.len);
+        progress_add(work->progress, at->content.len);
+        return true;
+    }
+    return inventory_open(work->inventory, node, scratch, &fd, error) &&
+           feed(work->inventory, node, fd, sink, work->progress, scratch, error);
+}
+
+static bool read_file(struct work *work, uint32_t node, struct nar_stream *nar, char *buffer,
+                      struct arena scratch, struct error *error)
+{
+    const struct node *at = &work->inventory->nodes[node];
+    bool is_wanted = duplicates_want(&work->duplicates, node);
+    uint32_t checksum = 0;
+    struct sink sink = { .nar = nar, .checksum = is_wanted ? &checksum : NULL, .buffer = buffer };
+    if (!nar && !is_wanted)
+        return true;
+    if (nar)
+        nar_stream_file(nar, at->is_executable, at->size_bytes);
+    if (!read_content(work, node, &sink, scratch, error))
+        return false;
+    if (is_wanted)
+        duplicates_tell_checksum(&work->duplicates, node, checksum);
+    if (nar)
+        nar_stream_file_end(nar, at->size_bytes);
+    return true;
+}
+
+/* The next node of a path in the order of a NAR, which closes the directories that end before it;
+ * `top` itself: there is none. */
+static uint32_t next_node(const struct inventory *inventory, uint32_t node, uint32_t top,
+                          struct nar_stream *nar)
+{
+    const struct node *nodes = inventory->nodes;
+    if (nodes[node].kind == NODE_DIRECTORY) {
+        if (nodes[node].child_count > 0)
+            return nodes[node].first_child;
+        if (nar)
+            nar_stream_directory_end(nar);
+    }
+    while (node != top) {
+        const struct node *parent = &nodes[nodes[node].parent];
+        if (node + 1 < parent->first_child + parent->child_count)
+            return node + 1;
+        node = nodes[node].parent;
+        if (nar)
+            nar_stream_directory_end(nar);
+    }
+    return top;
+}
+
+/* Reads the files of a path and feeds its NAR, if it is wanted. */
+static bool read_path(struct work *work, uint32_t top, struct nar_stream *nar, char *buffer,
+                      struct arena scratch, struct error *error)
+{
+    const struct inventory *inventory = work->inventory;
+    uint32_t node = top;
+    do {
+        const struct node *at = &inventory->nodes[node];
+        if (nar && node != top)
+            nar_stream_entry(nar, at->name);
+        if (nar && at->kind == NODE_DIRECTORY)
+            nar_stream_directory(nar);
+        if (nar && at->kind == NODE_LINK)
+            nar_stream_link(nar, at->target);
+        if (at->kind == NODE_FILE && !read_file(work, node, nar, buffer, scratch, error))
+            return false;
+        node = next_node(inventory, node, top, nar);
+    } while (node != top);
+    return true;
+}
+
+/* The extra files, which are in no NAR, and in memory. */
+static bool read_extra(struct work *work, struct arena scratch, struct error *error)
+{
+    const struct node *root = &work->inventory->nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t node = root->first_child + i;
+        if (work->inventory->nodes[node].is_extra &&
+            !read_file(work, node, NULL, NULL, scratch, error))
+            return false;
+    }
+    return true;
+}
+
+static bool compare_nar(const struct top *top, const struct nar *nar, struct error *error)
+{
+    const struct path_info *info = top->info;
+    if (!hash_equal(&nar->hash, &info->nar_hash))
+        return error_set(error,
+                         "%.*s is not what was registered: its NAR hash is sha256:%s and should "
+                         "be sha256:%s",
+                         STR_ARG(info->base), hash_to_hex(&nar->hash).text,
+                         hash_to_hex(&info->nar_hash).text);
+    if (info->nar_size_bytes && nar->size_bytes != info->nar_size_bytes)
+        return error_set(error,
+                         "%.*s is not what was registered: its NAR has %llu bytes and should have "
+                         "%llu",
+                         STR_ARG(info->base), (unsigned long long)nar->size_bytes,
+                         (unsigned long long)info->nar_size_bytes);
+    return true;
+}
+
+/* Hashes what may be there twice. The candidates ascend by size; the largest come first. */
+static bool hash_candidate(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct work *work = context;
+    struct arena scratch = work->arenas[worker];
+    uint32_t node = work->duplicates.candidates[work->duplicates.count - 1 - index].node;
+    if (!duplicates_want(&work->duplicates, node))
+        return true;
+    cleanup(digest_release) struct digest digest = digest_start();
+    struct sink sink = { .digest = &digest, .buffer = arena_room(&scratch, BUFFER_BYTES) };
+    if (!read_content(work, node, &sink, scratch, error))
+        return false;
+    struct hash hash = digest_finish(&digest);
+    duplicates_tell_hash(&work->duplicates, node, &hash);
+    return true;
+}
+
+static bool read_top(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct work *work = context;
+    const struct top *top = &work->tops[index];
+    struct arena scratch = work->arenas[worker];
+    if (!work->check)
+        return read_path(work, top->node, NULL, arena_room(&scratch, BUFFER_BYTES), scratch, error);
+    cleanup(nar_stream_release) struct nar_stream nar = nar_stream_start(&scratch);
+    if (!read_path(work, top->node, &nar, NULL, scratch, error))
+        return false;
+    struct nar found = nar_stream_finish(&nar);
+    return compare_nar(top, &found, error);
+}
+
+/* --- The whole --------------------------------------------------------------------------------- */
+
+static int compare_tops(const void *left, const void *right)
+{
+    const struct top *a = left, *b = right;
+    int order = order_numbers(b->size_bytes, a->size_bytes);
+    return order ? order : order_numbers(a->node, b->node);
+}
+
+/* The store paths among the root's children; the others are the extra files. */
+static void list_tops(struct work *work, const struct path_list *paths, struct arena scratch)
+{
+    const struct inventory *inventory = work->inventory;
+    const struct node *root = &inventory->nodes[0];
+    uint64_t *sizes = arena_new(&scratch, uint64_t, inventory->count);
+    for (uint32_t node = (uint32_t)inventory->count; node-- > 1;) {
+        sizes[node] += inventory->nodes[node].size_bytes;
+        sizes[inventory->nodes[node].parent] += sizes[node];
+    }
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t node = root->first_child + i;
+        uint32_t path = path_list_find(paths, inventory->nodes[node].name);
+        if (!inventory->nodes[node].is_extra && path != NAME_NONE)
+            work->tops[work->top_count++] = (struct top){ node, &paths->items[path], sizes[node] };
+    }
+    if (work->top_count)
+        qsort(work->tops, work->top_count, sizeof *work->tops, compare_tops);
+}
+
+bool content_read(struct inventory *inventory, const struct path_list *paths,
+                  const struct content_options *options, struct arena scratch, struct error *error)
+{
+    struct work work = {
+        .inventory = inventory,
+        .check = options->check,
+        .progress = options->check ? options->progress : NULL,
+    };
+    work.duplicates = duplicates_list(inventory, &scratch);
+    work.tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count);
+    work.arenas = arena_new(&scratch, struct arena, options->jobs);
+    list_tops(&work, paths, scratch);
+    for (unsigned i = 0; i < options->jobs; i++)
+        if (!arena_reserve(&work.arenas[i], worker_bytes, error))
+            return false;
+    progress_start(work.progress, "reading", inventory->file_bytes);
+    bool done = read_extra(&work, scratch, error) &&
+                parallel_run(options->jobs, work.top_count, read_top, &work, error);
+    progress_end(work.progress);
+    if (!done)
+        return false;
+    work.progress = NULL;
+    duplicates_narrow(&work.duplicates);
+    if (!parallel_run(options->jobs, work.duplicates.count, hash_candidate, &work, error))
+        return false;
+    duplicates_resolve(&work.duplicates, inventory);
+    return true;
+}

@@ -1,0 +1,68 @@
+#include "builder/image/image.h"
+
+#include "builder/reader/base_images.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/path_info_json.h"
+
+#include <stdlib.h>
+
+void image_release(const struct image_source *source)
+{
+    inventory_release(&source->inventory);
+}
+
+/* The manifest, or the description beside it, as text in the arena. */
+static bool format(const struct path_list *paths, struct str store_dir, bool as_json,
+                   struct arena *arena, struct str *ret_text, struct error *error)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *stream = open_memstream(&text, &length);
+    if (!stream)
+        return error_set(error, "out of memory");
+    if (as_json)
+        path_info_json_write(stream, paths, store_dir, *arena);
+    else
+        manifest_write(stream, paths, store_dir);
+    bool written = !ferror(stream);
+    written = fclose(stream) == 0 && written;
+    if (written)
+        *ret_text = arena_copy(arena, (struct str){ text, length });
+    free(text);
+    return written || error_set(error, "out of memory");
+}
+
+bool image_prepare(const struct closure_request *request, const struct image_options *options,
+                   struct arena *arena, struct image_source *ret_source, struct error *error)
+{
+    struct image_source source = IMAGE_SOURCE_NONE;
+    const struct path_list *paths = &source.closure.paths;
+    struct str store_dir = request->store->store_dir;
+    struct extra_file files[] = { { .name = STR(MANIFEST_NAME) },
+                                  { .name = STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) } };
+    struct extra_files extra = { files, options->with_signatures ? 2 : 1 };
+    if (!closure_find(request, arena, &source.closure, error))
+        return false;
+    for (size_t i = 0; i < extra.count; i++)
+        if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
+            return false;
+    bool *held = arena_new(arena, bool, paths->count);
+    if (!base_images_find(options->bases, store_dir, paths, *arena, held, &source.held_count,
+                          error))
+        return false;
+    struct inventory_request walk = {
+        .store = request->store,
+        .paths = paths,
+        .left_out = held,
+        .extra = extra,
+        .jobs = options->content.jobs,
+    };
+    if (!inventory_take(&walk, arena, &source.inventory, error))
+        return false;
+    if (!content_read(&source.inventory, paths, &options->content, *arena, error)) {
+        image_release(&source);
+        return error_in(error, "%s", store_dir.data);
+    }
+    *ret_source = source;
+    return true;
+}

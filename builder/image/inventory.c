@@ -1,0 +1,239 @@
+#include "builder/image/inventory.h"
+
+#include "builder/image/inventory_walk.h"
+
+#include "schema/base/order.h"
+#include "schema/base/own.h"
+#include "schema/base/parallel.h"
+#include "schema/base/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a thread, twice: names, and nodes, of ten million files. */
+static const size_t worker_bytes = (size_t)4 << 30;
+
+/* Of contents that stay in memory. */
+static const size_t kept_bytes_max = (size_t)96 << 20;
+
+void inventory_release(const struct inventory *inventory)
+{
+    own_close(&inventory->store);
+}
+
+struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena)
+{
+    size_t length = 0;
+    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent)
+        length += inventory->nodes[at].name.len + 1;
+    char *path = arena_new(arena, char, length + 2);
+    if (length == 0) {
+        path[0] = '.';
+        return (struct str){ path, 1 };
+    }
+    size_t end = length;
+    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent) {
+        struct str name = inventory->nodes[at].name;
+        path[--end] = '/';
+        end -= name.len;
+        memcpy(path + end, name.data, name.len);
+    }
+    path[length - 1] = '\0';
+    return (struct str){ path, length - 1 };
+}
+
+static void add_extra(struct inventory *inventory, const struct extra_file *extra,
+                      struct arena *arena)
+{
+    uint32_t node = inventory_add(inventory, arena, extra->name, 0);
+    inventory->nodes[node].kind = NODE_FILE;
+    inventory->nodes[node].content = extra->content;
+    inventory->nodes[node].is_extra = true;
+    inventory->nodes[node].size_bytes = extra->content.len;
+    inventory->file_count++;
+    inventory->file_bytes += extra->content.len;
+}
+
+/* The root's children, ascending, the extra files in their places among them. */
+static bool add_tops(struct inventory *inventory, const struct inventory_request *request,
+                     struct arena *arena, struct error *error)
+{
+    const struct path_list *paths = request->paths;
+    const struct extra_files *extra = &request->extra;
+    size_t added = 0;
+    inventory_add(inventory, arena, (struct str){ 0 }, 0);
+    for (size_t i = 0; i < paths->count; i++) {
+        if (request->left_out[i])
+            continue;
+        struct str name = arena_copy(arena, paths->items[i].base);
+        while (added < extra->count && str_compare(extra->items[added].name, name) < 0)
+            add_extra(inventory, &extra->items[added++], arena);
+        if (!inventory_examine(inventory, inventory_add(inventory, arena, name, 0),
+                               inventory->store, arena, error))
+            return false;
+    }
+    while (added < extra->count)
+        add_extra(inventory, &extra->items[added++], arena);
+    inventory->nodes[0].kind = NODE_DIRECTORY;
+    inventory->nodes[0].first_child = 1;
+    inventory->nodes[0].child_count = (uint32_t)inventory->count - 1;
+    return true;
+}
+
+/* --- Several threads --------------------------------------------------------------------------- */
+
+/* Each store path is walked into an inventory of its own, whose root has this one child. */
+enum { PART_TOP = 1, PART_FIRST = 2 };
+
+struct walk {
+    const struct inventory *tops;
+    struct part_order *order;         /* in which they are walked */
+    struct inventory *parts;          /* per child of the root */
+    struct inventory_walker *walkers; /* per thread */
+};
+
+struct part_order {
+    uint64_t nar_size_bytes;
+    uint32_t part;
+};
+
+static int compare_parts(const void *left, const void *right)
+{
+    const struct part_order *a = left, *b = right;
+    int order = order_numbers(b->nar_size_bytes, a->nar_size_bytes);
+    return order ? order : order_numbers(a->part, b->part);
+}
+
+/* The largest paths first, so that none of them is what one thread is left with at the end. */
+static void order_parts(struct walk *walk, const struct path_list *paths)
+{
+    const struct node *root = &walk->tops->nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t path = path_list_find(paths, walk->tops->nodes[root->first_child + i].name);
+        walk->order[i].part = i;
+        if (path != NAME_NONE)
+            walk->order[i].nar_size_bytes = paths->items[path].nar_size_bytes;
+    }
+    if (root->child_count)
+        qsort(walk->order, root->child_count, sizeof *walk->order, compare_parts);
+}
+
+static bool walk_part(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct walk *walk = context;
+    struct inventory_walker *walker = &walk->walkers[worker];
+    struct inventory part = { .store = walk->tops->store };
+    uint32_t number = walk->order[index].part;
+    const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
+    inventory_add(&part, &walker->nodes, (struct str){ 0 }, 0);
+    inventory_add(&part, &walker->nodes, top->name, 0);
+    part.nodes[PART_TOP].kind = top->kind;
+    if (!inventory_walk(&part, PART_TOP, walker, error))
+        return false;
+    walk->parts[number] = part;
+    return true;
+}
+
+/* Adds what is in a part; there is room for it. */
+static void append_part(struct inventory *inventory, uint32_t top, const struct inventory *part)
+{
+    uint32_t shift = (uint32_t)inventory->count - PART_FIRST;
+    for (uint32_t i = PART_FIRST; i < part->count; i++) {
+        struct node node = part->nodes[i];
+        node.parent = node.parent == PART_TOP ? top : node.parent + shift;
+        node.first_child += node.child_count > 0 ? shift : 0;
+        node.same_as = i + shift;
+        inventory->nodes[inventory->count++] = node;
+    }
+    const struct node *walked = &part->nodes[PART_TOP];
+    inventory->nodes[top].first_child = walked->first_child + shift;
+    inventory->nodes[top].child_count = walked->child_count;
+    inventory->file_count += part->file_count;
+    inventory->file_bytes += part->file_bytes;
+}
+
+static bool join_parts(struct inventory *inventory, const struct inventory *parts,
+                       struct arena *arena, struct error *error)
+{
+    uint32_t first = inventory->nodes[0].first_child, count = inventory->nodes[0].child_count;
+    size_t total = inventory->count;
+    for (uint32_t i = 0; i < count; i++)
+        total += parts[i].count - PART_FIRST;
+    if (total > NODE_COUNT_MAX)
+        return error_set(error, "too many files");
+    struct node *nodes = arena_room(arena, total * sizeof *nodes);
+    memcpy(nodes, inventory->nodes, inventory->count * sizeof *nodes);
+    inventory->nodes = nodes;
+    inventory->capacity = total;
+    for (uint32_t i = 0; i < count; i++)
+        append_part(inventory, first + i, &parts[i]);
+    return true;
+}
+
+bool inventory_take(const struct inventory_request *request, struct arena *arena,
+                    struct inventory *ret_inventory, struct error *error)
+{
+    const struct store *store = request->store;
+    cleanup(inventory_release) struct inventory inventory = { .store = -1 };
+    inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
+    if (inventory.store < 0)
+        return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
+    if (!add_tops(&inventory, request, arena, error))
+        return error_in(error, "%s", store->store_dir.data);
+    struct walk walk = {
+        .tops = &inventory,
+        .order = arena_new(arena, struct part_order, inventory.nodes[0].child_count),
+        .parts = arena_new(arena, struct inventory, inventory.nodes[0].child_count),
+        .walkers = arena_new(arena, struct inventory_walker, request->jobs),
+    };
+    order_parts(&walk, request->paths);
+    atomic_size_t kept_left = kept_bytes_max;
+    for (unsigned i = 0; i < request->jobs; i++) {
+        struct inventory_walker *walker = &walk.walkers[i];
+        walker->kept_left = &kept_left;
+        if (!arena_reserve(&walker->texts, worker_bytes, error) ||
+            !arena_reserve(&walker->nodes, worker_bytes, error))
+            return false;
+    }
+    if (!parallel_run(request->jobs, inventory.nodes[0].child_count, walk_part, &walk, error) ||
+        !join_parts(&inventory, walk.parts, arena, error))
+        return error_in(error, "%s", store->store_dir.data);
+    *ret_inventory = inventory;
+    inventory.store = -1;
+    return true;
+}
+
+/* Nodes keep their order, so that children stand together and behind their parents. */
+struct inventory inventory_select(const struct inventory *inventory, const bool *chosen,
+                                  struct arena *arena)
+{
+    const struct node *root = &inventory->nodes[0];
+    struct inventory part = { .store = inventory->store };
+    part.nodes = arena_room(arena, inventory->count * sizeof *part.nodes);
+    uint32_t *new_index = arena_new(arena, uint32_t, inventory->count); /* plus one; 0: left out */
+    uint32_t *first =
+        arena_new(arena, uint32_t, inventory->count); /* with that content, plus one */
+    for (uint32_t node = 0; node < inventory->count; node++) {
+        struct node copy = inventory->nodes[node];
+        bool kept = node == 0 || (copy.parent == 0 ? chosen[node - root->first_child]
+                                                   : new_index[copy.parent] > 0);
+        if (!kept)
+            continue;
+        uint32_t at = (uint32_t)part.count++;
+        new_index[node] = at + 1;
+        copy.parent = node == 0 ? 0 : new_index[copy.parent] - 1;
+        copy.child_count = 0;
+        if (node != 0 && part.nodes[copy.parent].child_count++ == 0)
+            part.nodes[copy.parent].first_child = at;
+        if (first[copy.same_as] == 0)
+            first[copy.same_as] = at + 1;
+        copy.same_as = first[copy.same_as] - 1;
+        part.file_count += copy.kind == NODE_FILE;
+        part.file_bytes += copy.kind == NODE_FILE ? copy.size_bytes : 0;
+        part.nodes[at] = copy;
+    }
+    part.nodes[0].first_child = 1;
+    return part;
+}

@@ -1,0 +1,225 @@
+#include "builder/image/inventory_walk.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What part of the room that is left for contents one file may take: 12 KiB at first. So the smallest
+ * find a place in a large store, too. */
+enum { KEPT_PART = 8192 };
+
+enum { OPEN_FLAGS = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW };
+
+/* Opens a node without following any link on the way. */
+static int open_node(const struct inventory *inventory, uint32_t node, int flags,
+                     struct arena scratch)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    struct str path = inventory_path(inventory, node, &scratch);
+    for (;;) {
+        long fd = syscall(SYS_openat2, inventory->store, path.data, &how, sizeof how);
+        if (fd >= 0)
+            return (int)fd;
+        if (errno != EINTR && errno != EAGAIN)
+            return -errno;
+    }
+}
+
+static bool refuse(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                   const char *reason, struct error *error)
+{
+    return error_set(error, "%s: %s", inventory_path(inventory, node, &scratch).data, reason);
+}
+
+static bool refuse_errno(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                         int code, struct error *error)
+{
+    return error_errno(error, code, "%s", inventory_path(inventory, node, &scratch).data);
+}
+
+bool inventory_open(const struct inventory *inventory, uint32_t node, struct arena scratch,
+                    int *ret_fd, struct error *error)
+{
+    int fd = open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
+    if (fd < 0)
+        return refuse_errno(inventory, node, scratch, -fd, error);
+    *ret_fd = fd;
+    return true;
+}
+
+bool inventory_check(const struct inventory *inventory, uint32_t node, struct arena scratch, int fd,
+                     struct error *error)
+{
+    struct stat status;
+    const struct node *at = &inventory->nodes[node];
+    if (fstat(fd, &status) < 0)
+        return refuse_errno(inventory, node, scratch, errno, error);
+    bool same = S_ISREG(status.st_mode) && (uint64_t)status.st_size == at->size_bytes &&
+                status.st_mtim.tv_sec == at->modified_seconds &&
+                status.st_mtim.tv_nsec == at->modified_nanoseconds;
+    return same || refuse(inventory, node, scratch, "it changed while it was read", error);
+}
+
+uint32_t inventory_add(struct inventory *inventory, struct arena *arena, struct str name,
+                       uint32_t parent)
+{
+    inventory->nodes = arena_grow(arena, inventory->nodes, inventory->count, &inventory->capacity,
+                                  sizeof *inventory->nodes);
+    uint32_t node = (uint32_t)inventory->count++;
+    inventory->nodes[node] = (struct node){ .name = name, .parent = parent, .same_as = node };
+    return node;
+}
+
+static bool read_target(struct inventory *inventory, uint32_t node, int directory,
+                        struct arena *arena, struct error *error)
+{
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(directory, inventory->nodes[node].name.data, target, sizeof target);
+    if (length < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if (length == 0 || (size_t)length >= sizeof target)
+        return refuse(inventory, node, *arena, "the link's target is empty or too long", error);
+    inventory->nodes[node].target = arena_copy(arena, (struct str){ target, (size_t)length });
+    return true;
+}
+
+bool inventory_examine(struct inventory *inventory, uint32_t node, int directory,
+                       struct arena *arena, struct error *error)
+{
+    struct stat status;
+    struct node *at = &inventory->nodes[node];
+    if (fstatat(directory, at->name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if (S_ISLNK(status.st_mode)) {
+        at->kind = NODE_LINK;
+        return read_target(inventory, node, directory, arena, error);
+    }
+    if (S_ISDIR(status.st_mode)) {
+        at->kind = NODE_DIRECTORY;
+        return true;
+    }
+    if (!S_ISREG(status.st_mode))
+        return refuse(inventory, node, *arena, "a store cannot hold a device, socket or pipe",
+                      error);
+    if (status.st_mode & (S_ISUID | S_ISGID))
+        return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
+                      error);
+    at->kind = NODE_FILE;
+    at->is_executable = status.st_mode & S_IXUSR;
+    at->size_bytes = (uint64_t)status.st_size;
+    at->device = status.st_dev;
+    at->inode = status.st_ino;
+    at->modified_seconds = status.st_mtim.tv_sec;
+    at->modified_nanoseconds = status.st_mtim.tv_nsec;
+    inventory->file_count++;
+    inventory->file_bytes += at->size_bytes;
+    return true;
+}
+
+/* Is the file to stay in memory? Then its bytes are taken off what is left for such. */
+static bool is_kept(const struct node *node, atomic_size_t *kept_left)
+{
+    if (node->kind != NODE_FILE || node->size_bytes == 0 ||
+        node->size_bytes > atomic_load(kept_left) / KEPT_PART)
+        return false;
+    atomic_fetch_sub(kept_left, (size_t)node->size_bytes);
+    return true;
+}
+
+/* Reads the content of a file, which is in an open directory. */
+static bool keep_content(struct inventory *inventory, uint32_t node, int directory,
+                         struct arena *arena, struct error *error)
+{
+    struct node *at = &inventory->nodes[node];
+    size_t size = (size_t)at->size_bytes;
+    char *content = arena_room(arena, size);
+    cleanup(own_close) int fd = openat(directory, at->name.data, OPEN_FLAGS);
+    ssize_t got = fd < 0 ? -1 : file_pread(fd, content, size, 0);
+    if (got < 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if ((size_t)got < size)
+        return refuse(inventory, node, *arena, "it changed while it was read", error);
+    at->content = (struct str){ content, size };
+    return inventory_check(inventory, node, *arena, fd, error);
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return str_compare(*(const struct str *)left, *(const struct str *)right);
+}
+
+/* Reads the names in an open directory, ascending. The kernel's order is as good as random and must
+ * not show in the image. */
+static bool list_directory(const struct inventory *inventory, uint32_t node, DIR *directory,
+                           struct arena *arena, struct str **ret_names, size_t *ret_count,
+                           struct error *error)
+{
+    struct str *names = NULL;
+    size_t count = 0, capacity = 0;
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory))) {
+        names = arena_grow(arena, names, count, &capacity, sizeof *names);
+        names[count++] = arena_copy(arena, str_from(entry->d_name));
+    }
+    if (errno != 0)
+        return refuse_errno(inventory, node, *arena, errno, error);
+    if (count)
+        qsort(names, count, sizeof *names, compare_names);
+    *ret_names = names;
+    *ret_count = count;
+    return true;
+}
+
+static bool walk_directory(struct inventory *inventory, uint32_t node,
+                           struct inventory_walker *walker, struct error *error)
+{
+    struct str *names = NULL;
+    size_t count = 0;
+    struct arena *arena = &walker->texts;
+    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
+    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!directory)
+        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
+    own_take(&fd);
+    if (!list_directory(inventory, node, directory, arena, &names, &count, error))
+        return false;
+    inventory->nodes[node].first_child = (uint32_t)inventory->count;
+    inventory->nodes[node].child_count = (uint32_t)count;
+    if (count > NODE_COUNT_MAX - inventory->count)
+        return refuse(inventory, node, *arena, "too many files", error);
+    for (size_t i = 0; i < count; i++)
+        inventory_add(inventory, &walker->nodes, names[i], node);
+    for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
+        if (!inventory_examine(inventory, child, dirfd(directory), arena, error) ||
+            (is_kept(&inventory->nodes[child], walker->kept_left) &&
+             !keep_content(inventory, child, dirfd(directory), arena, error)))
+            return false;
+    return true;
+}
+
+/* Breadth first: the array of nodes is its own queue. */
+bool inventory_walk(struct inventory *inventory, uint32_t top, struct inventory_walker *walker,
+                    struct error *error)
+{
+    if (inventory->nodes[top].kind != NODE_DIRECTORY)
+        return true;
+    uint32_t next = (uint32_t)inventory->count;
+    if (!walk_directory(inventory, top, walker, error))
+        return false;
+    for (; next < inventory->count; next++)
+        if (inventory->nodes[next].kind == NODE_DIRECTORY &&
+            !walk_directory(inventory, next, walker, error))
+            return false;
+    return true;
+}

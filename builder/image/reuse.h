@@ -1,0 +1,53 @@
+/* reuse.h — taking compressed blocks over from an older image.
+ *
+ * Every block of the old image is unpacked and hashed (SHA-256). A block that is about to be
+ * compressed and whose hash is known is copied instead. So the new image is the same, bit by bit, as
+ * if all had been compressed: what counts is what a block holds, not which path it is said to
+ * belong to, and damage is not copied, since damaged blocks do not unpack to what is looked for.
+ *
+ * The old image has to have the same compression and block size. That its blocks come out of this
+ * program's libraries and parameters is tried on some: they are compressed again and compared.
+ */
+#pragma once
+
+#include "builder/codec/compression.h"
+#include "builder/reader/image_reader.h"
+
+struct reuse_request {
+    const char *path; /* an image, or a tree, in whose ramdisk there is one */
+    const struct compression *compression;
+    struct str store_dir;
+    unsigned jobs;
+};
+
+struct reuse_block {
+    struct hash hash; /* of the unpacked bytes */
+    uint32_t unpacked_bytes;
+    struct image_block block;
+};
+
+struct reuse {
+    int fd; /* owned */
+    struct image image;
+    struct reuse_block *blocks; /* ascending by hash */
+    size_t count;
+    size_t damaged; /* blocks that could not be unpacked */
+};
+
+#define REUSE_NONE ((struct reuse){ .fd = -1 })
+
+/* Opens an image for reuse; block_bytes is the size that the new one's blocks have. Refuses what
+ * cannot be reused: then everything is compressed, and the sentence is worth telling. */
+must_check bool reuse_open(const struct reuse_request *request, uint32_t block_bytes,
+                           struct arena *arena, struct reuse *ret_reuse, struct error *error);
+
+/* For `cleanup`. */
+void reuse_close(const struct reuse *reuse);
+
+/* The old block that holds these bytes, or null. For any number of threads. */
+const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data,
+                                     size_t size_bytes);
+
+/* Reads a block as it is stored, block.packed_bytes. */
+must_check bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void *bytes,
+                           struct error *error);

@@ -1,0 +1,202 @@
+#include "builder/image/split.h"
+
+#include "schema/base/own.h"
+
+#include <string.h>
+
+/* How much smaller the next try is where a layer came out too large. */
+enum { TRIES = 20, PERCENT_LESS = 4 };
+
+struct split {
+    const struct split_request *request;
+    struct arena *arena;
+    struct squashfs_options options;
+    uint64_t *sizes;  /* per child of the root: bytes in an image, estimated */
+    uint64_t fixed;   /* bytes of what every layer has */
+    uint32_t *layers; /* per child of the root */
+    size_t count;
+    struct draft *drafts; /* per layer; owned */
+    struct squashfs_result *results;
+};
+
+static bool is_extra(const struct inventory *inventory, uint32_t node)
+{
+    return inventory->nodes[node].is_extra;
+}
+
+static const char *layer_name(struct arena *arena, const char *name, size_t layer)
+{
+    struct str stem = str_from(name);
+    bool has_suffix = str_ends(stem, STR(".squashfs"));
+    if (layer == 0)
+        return name;
+    if (has_suffix)
+        stem.len -= STR(".squashfs").len;
+    return arena_format(arena, "%.*s.%zu%s", STR_ARG(stem), layer, has_suffix ? ".squashfs" : "")
+        .data;
+}
+
+/* A path's blocks, as they were packed, and its part of the tables. */
+static void estimate(struct split *split, const struct squashfs_result *whole)
+{
+    const struct inventory *inventory = split->request->inventory;
+    const struct node *root = &inventory->nodes[0];
+    uint64_t tables = whole->size_bytes, *nodes;
+    struct arena scratch = *split->arena;
+    nodes = arena_new(&scratch, uint64_t, inventory->count);
+    for (uint32_t node = (uint32_t)inventory->count; node-- > 1;) {
+        nodes[node]++;
+        nodes[inventory->nodes[node].parent] += nodes[node];
+    }
+    for (uint32_t i = 0; i < root->child_count; i++)
+        tables -= split->sizes[i] < tables ? split->sizes[i] : tables;
+    split->fixed = 2 * SQUASHFS_ALIGN_BYTES;
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        split->sizes[i] += tables * nodes[root->first_child + i] / inventory->count;
+        if (is_extra(inventory, root->first_child + i))
+            split->fixed += split->sizes[i];
+    }
+}
+
+/* Deals the paths out, so that no layer is estimated at more than `room`. */
+static bool deal(struct split *split, uint64_t room, struct error *error)
+{
+    const struct inventory *inventory = split->request->inventory;
+    const struct node *root = &inventory->nodes[0];
+    uint64_t used = split->fixed;
+    size_t in_layer = 0;
+    split->count = 1;
+    for (uint32_t i = 0; i < root->child_count; i++) {
+        uint32_t node = root->first_child + i;
+        if (is_extra(inventory, node))
+            continue;
+        if (in_layer > 0 && used + split->sizes[i] > room) {
+            split->count++;
+            used = split->fixed;
+            in_layer = 0;
+        }
+        if (used + split->sizes[i] > split->request->limit_bytes)
+            return error_set(error,
+                             "%.*s takes %llu bytes in an image alone, more than the %llu that an "
+                             "image may have",
+                             STR_ARG(inventory->nodes[node].name),
+                             (unsigned long long)(used + split->sizes[i]),
+                             (unsigned long long)split->request->limit_bytes);
+        used += split->sizes[i];
+        in_layer++;
+        split->layers[i] = (uint32_t)split->count - 1;
+    }
+    return split->count <= SPLIT_LAYERS_MAX ||
+           error_set(error, "more than %d images would be needed", SPLIT_LAYERS_MAX);
+}
+
+static bool write_layer(struct split *split, size_t layer, struct error *error)
+{
+    const struct split_request *request = split->request;
+    const struct node *root = &request->inventory->nodes[0];
+    struct arena scratch = *split->arena;
+    bool *chosen = arena_new(&scratch, bool, root->child_count);
+    for (uint32_t i = 0; i < root->child_count; i++)
+        chosen[i] =
+            is_extra(request->inventory, root->first_child + i) || split->layers[i] == layer;
+    struct inventory part = inventory_select(request->inventory, chosen, &scratch);
+    return squashfs_write(&part, &split->options, split->drafts[layer].fd, 0, scratch,
+                          &split->results[layer], error);
+}
+
+static void release_drafts(struct split *split)
+{
+    for (size_t i = 0; split->drafts && i < split->count; i++)
+        draft_release(&split->drafts[i]);
+    split->drafts = NULL;
+}
+
+/* Writes the drafts of all layers; *ret_fits is false if one is too large. */
+static bool write_layers(struct split *split, bool *ret_fits, struct error *error)
+{
+    const struct output *output = split->request->output;
+    *ret_fits = true;
+    split->drafts = arena_new(split->arena, struct draft, split->count);
+    split->results = arena_new(split->arena, struct squashfs_result, split->count);
+    for (size_t i = 0; i < split->count; i++)
+        split->drafts[i].fd = -1;
+    for (size_t i = 0; i < split->count && *ret_fits; i++) {
+        const char *name = layer_name(split->arena, output->name, i);
+        if (!draft_open(output->directory, name, &split->drafts[i], error) ||
+            !write_layer(split, i, error))
+            return false;
+        *ret_fits = split->results[i].size_bytes <= split->request->limit_bytes;
+    }
+    return true;
+}
+
+static bool publish(struct split *split, struct option_list *names, struct squashfs_result *result,
+                    struct error *error)
+{
+    *result = (struct squashfs_result){ 0 };
+    for (size_t i = split->count; i-- > 0;) {
+        if (!draft_publish(&split->drafts[i], 0644, error))
+            return false;
+        result->size_bytes += split->results[i].size_bytes;
+        result->data_bytes += split->results[i].data_bytes;
+        result->reused_bytes += split->results[i].reused_bytes;
+    }
+    for (size_t i = 0; i < split->count; i++)
+        option_list_add(names, layer_name(split->arena, split->request->output->name, i),
+                        split->arena);
+    return true;
+}
+
+/* Tries until all layers fit: how well a path compresses depends on its neighbours. */
+static bool write_fitting(struct split *split, struct error *error)
+{
+    uint64_t room = split->request->limit_bytes / 100 * (100 - PERCENT_LESS);
+    for (int tries = 0; tries < TRIES; tries++, room = room / 100 * (100 - PERCENT_LESS)) {
+        bool fits;
+        if (!deal(split, room, error) || !write_layers(split, &fits, error))
+            return false;
+        if (fits)
+            return true;
+        release_drafts(split);
+    }
+    return error_set(error, "no way was found to make images of at most %llu bytes",
+                     (unsigned long long)split->request->limit_bytes);
+}
+
+bool split_write(const struct split_request *request, struct arena *arena,
+                 struct option_list *ret_names, struct squashfs_result *ret_result,
+                 struct error *error)
+{
+    uint32_t tops = request->inventory->nodes[0].child_count;
+    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    cleanup(release_drafts) struct split split = {
+        .request = request,
+        .arena = arena,
+        .options = *request->squashfs,
+        .sizes = arena_new(arena, uint64_t, tops),
+        .layers = arena_new(arena, uint32_t, tops),
+    };
+    struct squashfs_result whole;
+    const char *whole_name = arena_format(arena, "%s.whole", request->output->name).data;
+    split.options.path_bytes = split.sizes;
+    if (!draft_open(request->output->directory, whole_name, &draft, error) ||
+        !squashfs_write(request->inventory, &split.options, draft.fd, 0, *arena, &whole, error))
+        return false;
+    split.options.path_bytes = NULL;
+    split.options.reuse = NULL;
+    estimate(&split, &whole);
+    struct reuse_request old = {
+        .path = arena_format(arena, "/proc/self/fd/%d", draft.fd).data,
+        .compression = &split.options.compression,
+        .store_dir = request->store_dir,
+        .jobs = split.options.jobs,
+    };
+    struct error unused; /* then everything is compressed again */
+    if (reuse_open(&old, SQUASHFS_BLOCK_BYTES, arena, &reuse, &unused))
+        split.options.reuse = &reuse;
+    if (!write_fitting(&split, error) || !publish(&split, ret_names, ret_result, error))
+        return false;
+    ret_result->reused_bytes = whole.reused_bytes;
+    return true;
+}

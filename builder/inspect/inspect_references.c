@@ -1,0 +1,165 @@
+/* inspect_references.c — which path needs which: see inspection.h. */
+#include "builder/inspect/inspection.h"
+
+#include "schema/base/order.h"
+#include "schema/nix/store_path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Names ------------------------------------------------------------------------------------ */
+
+static bool contains(struct str text, struct str part)
+{
+    return memmem(text.data, text.len, part.data, part.len);
+}
+
+/* The only item that has the part in its name. */
+static bool find_part(const struct path_list *list, struct str part, uint32_t *ret_item,
+                      struct error *error)
+{
+    size_t count = 0;
+    uint32_t first = 0, second = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (contains(list->items[i].base, part) && count++ < 2)
+            *(count == 1 ? &first : &second) = i;
+    if (count == 0)
+        return error_set(error, "no path of the image is called '%.*s'", STR_SHOWN(part));
+    if (count > 1)
+        return error_set(error, "'%.*s' can be %zu paths, %.*s and %.*s among them",
+                         STR_SHOWN(part), count, STR_SHOWN(list->items[first].base),
+                         STR_SHOWN(list->items[second].base));
+    *ret_item = first;
+    return true;
+}
+
+static bool find_item(const struct inspection *inspection, const char *given, uint32_t *ret_item,
+                      struct error *error)
+{
+    struct str base, text = str_from(given);
+    struct error ignored;
+    const struct path_list *list = &inspection->image.listed;
+    if (!store_path_parse(text, inspection->command->store.store_dir, &base, &ignored))
+        base = text;
+    uint32_t item = path_list_find(list, base);
+    if (item == NAME_NONE)
+        return find_part(list, base, ret_item, error);
+    *ret_item = item;
+    return true;
+}
+
+/* --- References ------------------------------------------------------------------------------- */
+
+/* Walks breadth first from an item. `from` tells for each item that was reached from which one,
+ * `order` the items in the order in which they were reached. References to what is not listed lead
+ * nowhere. */
+static size_t walk(const struct path_list *list, uint32_t start, uint32_t *from, uint32_t *order)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        from[i] = NAME_NONE;
+    from[start] = start;
+    order[count++] = start;
+    for (size_t at = 0; at < count; at++) {
+        const struct path_info *info = &list->items[order[at]];
+        for (size_t i = 0; i < info->reference_count; i++) {
+            uint32_t to = info->references[i];
+            if (to >= list->count || from[to] != NAME_NONE)
+                continue;
+            from[to] = order[at];
+            order[count++] = to;
+        }
+    }
+    return count;
+}
+
+static void print_path(const struct inspection *inspection, uint32_t item)
+{
+    struct arena scratch = *inspection->command->arena;
+    printf("%s\n", inspection_path(inspection, item, &scratch).data);
+}
+
+/* The chain stands with its end first. */
+static bool print_chain_json(const struct inspection *inspection, const uint32_t *chain,
+                             size_t length, struct error *error)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = length; i-- > 0;) {
+        struct arena scratch = *inspection->command->arena;
+        struct str path = inspection_path(inspection, chain[i], &scratch);
+        report_json_text(array, NULL, path, scratch);
+    }
+    return report_json(array, error);
+}
+
+bool inspection_explain(const struct inspection *inspection, struct error *error)
+{
+    uint32_t start, end;
+    const struct command *command = inspection->command;
+    const struct path_list *list = &inspection->image.listed;
+    if (!find_item(inspection, command->settings.why, &start, error) ||
+        !find_item(inspection, command->arguments.items[1], &end, error))
+        return false;
+    uint32_t *from = arena_new(command->arena, uint32_t, list->count);
+    uint32_t *chain = arena_new(command->arena, uint32_t, list->count);
+    walk(list, start, from, chain);
+    if (from[end] == NAME_NONE)
+        return error_set(error, "%.*s does not need %.*s", STR_SHOWN(list->items[start].base),
+                         STR_SHOWN(list->items[end].base));
+    size_t length = 0;
+    chain[length++] = end;
+    while (chain[length - 1] != start) {
+        chain[length] = from[chain[length - 1]];
+        length++;
+    }
+    if (command->settings.json)
+        return print_chain_json(inspection, chain, length, error);
+    for (size_t i = length; i-- > 0;)
+        print_path(inspection, chain[i]);
+    return true;
+}
+
+static void print_closure(const struct inspection *inspection, const uint32_t *items, size_t count,
+                          const struct image_size *total)
+{
+    for (size_t i = 0; i < count; i++)
+        print_path(inspection, items[i]);
+    report_note(inspection->command,
+                "%zu paths, %.1f MiB, which take %.1f MiB of the image (%.0f %%)", count,
+                report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
+                report_percent(total->packed_bytes, total->size_bytes));
+}
+
+static bool print_closure_json(const struct inspection *inspection, const uint32_t *items,
+                               size_t count, const struct image_size *total, struct error *error)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "size", (double)total->size_bytes);
+    cJSON_AddNumberToObject(object, "packed", (double)total->packed_bytes);
+    cJSON *array = cJSON_AddArrayToObject(object, "paths");
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(array, inspection_item_json(inspection, items[i]));
+    return report_json(object, error);
+}
+
+bool inspection_show_closure(const struct inspection *inspection, struct error *error)
+{
+    uint32_t start;
+    struct image_size total = { .size_bytes = 0 };
+    const struct path_list *list = &inspection->image.listed;
+    struct arena *arena = inspection->command->arena;
+    if (!find_item(inspection, inspection->command->settings.closure, &start, error))
+        return false;
+    uint32_t *from = arena_new(arena, uint32_t, list->count);
+    uint32_t *items = arena_new(arena, uint32_t, list->count);
+    size_t count = walk(list, start, from, items);
+    qsort(items, count, sizeof *items, order_uint32);
+    for (size_t i = 0; i < count; i++) {
+        total.size_bytes += inspection_size(inspection, items[i])->size_bytes;
+        total.packed_bytes += inspection_size(inspection, items[i])->packed_bytes;
+    }
+    if (inspection->command->settings.json)
+        return print_closure_json(inspection, items, count, &total, error);
+    print_closure(inspection, items, count, &total);
+    return true;
+}

@@ -1,0 +1,210 @@
+#include "builder/output/output.h"
+
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+void output_release(const struct output *output)
+{
+    own_close(&output->directory);
+}
+
+bool output_open(const char *path, struct arena *arena, struct output *ret_output,
+                 struct error *error)
+{
+    struct str plain = str_from(path);
+    while (plain.len > 1 && plain.data[plain.len - 1] == '/')
+        plain.len--;
+    struct cut cut = str_cut_last(plain, '/');
+    struct str name = cut.found ? cut.tail : plain;
+    if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
+        return error_set(error, "'%s' cannot be written: name the file or directory itself", path);
+    const char *parent = !cut.found ? "." : cut.head.len ? arena_copy(arena, cut.head).data : "/";
+    int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(error, errno, "open the directory %s", parent);
+    *ret_output = (struct output){ directory, arena_copy(arena, name).data };
+    return true;
+}
+
+/* Calls `visit` for each name in the directory but "." and ".."; stops when it returns false. */
+static bool each_name(int fd, bool (*visit)(int fd, const char *name, void *context), void *context,
+                      struct error *error)
+{
+    cleanup(own_close) int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup(own_close_directory) DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!directory)
+        return error_errno(error, errno, "read the directory");
+    own_take(&copy);
+    const struct dirent *entry;
+    while ((entry = own_next_entry(directory)))
+        if (!visit(fd, entry->d_name, context))
+            return false;
+    return errno == 0 || error_errno(error, errno, "read the directory");
+}
+
+static bool remove_one(int fd, const char *name, void *context)
+{
+    struct error *error = context;
+    return unlinkat(fd, name, 0) == 0 || error_errno(error, errno, "remove %s", name);
+}
+
+/* Removes a directory of plain files. */
+static bool remove_tree(int parent, const char *name, struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || error_errno(error, errno, "remove %s", name);
+    if (!each_name(fd, remove_one, error, error))
+        return error_in(error, "remove %s", name);
+    return unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
+           error_errno(error, errno, "remove %s", name);
+}
+
+struct sums {
+    struct str text;
+    bool is_ours; /* it lists the mark */
+    const char *directory;
+    struct error *error;
+};
+
+/* Does a line of the sums end in "  NAME"? */
+static bool is_listed(struct str sums, const char *name)
+{
+    for (struct cut line = { .tail = sums, .found = true }; line.found;) {
+        line = str_cut(line.tail, '\n');
+        if (line.head.len > 66 && str_equal(str_skip(line.head, 66), str_from(name)))
+            return true;
+    }
+    return false;
+}
+
+static bool check_one(int fd, const char *name, void *context)
+{
+    (void)fd;
+    const struct sums *sums = context;
+    if (sums->is_ours && (strcmp(name, OUTPUT_SUMS_NAME) == 0 || is_listed(sums->text, name)))
+        return true;
+    return error_set(sums->error,
+                     "%s holds '%s', which was not made by an earlier run: not replacing it",
+                     sums->directory, name);
+}
+
+/* May the directory of that name be replaced? */
+static bool check_replaceable(const struct output *output, const char *mark, struct arena scratch,
+                              struct error *error)
+{
+    struct sums sums = { .directory = output->name, .error = error };
+    cleanup(own_close) int fd =
+        openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
+    if (faccessat(fd, OUTPUT_SUMS_NAME, F_OK, 0) == 0 &&
+        !file_read(fd, OUTPUT_SUMS_NAME, 1 << 20, &scratch, &sums.text, error))
+        return false;
+    sums.is_ours = is_listed(sums.text, mark);
+    return each_name(fd, check_one, &sums, error);
+}
+
+bool output_tree_open(const struct output *output, const char *mark, struct arena scratch,
+                      struct output_tree *ret_tree, struct error *error)
+{
+    struct output_tree tree = { .fd = -1, .output = output };
+    int length =
+        snprintf(tree.temporary_name, sizeof tree.temporary_name, ".%s.draft", output->name);
+    if (length < 0 || (size_t)length >= sizeof tree.temporary_name)
+        return error_set(error, "the name '%s' is too long", output->name);
+    if (!check_replaceable(output, mark, scratch, error))
+        return false;
+    if (mkdirat(output->directory, tree.temporary_name, 0700) < 0 && errno != EEXIST)
+        return error_errno(error, errno, "create %s", output->name);
+    cleanup(own_close) int fd = openat(output->directory, tree.temporary_name,
+                                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "create %s", output->name);
+    bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK) {
+        int code = errno;
+        unlinkat(output->directory, tree.temporary_name, AT_REMOVEDIR);
+        return error_errno(error, code, "lock the draft of %s", output->name);
+    }
+    if (!locked || !file_is_named(fd, output->directory, tree.temporary_name))
+        return error_set(error, "create %s: another process is writing it", output->name);
+    if (!each_name(fd, remove_one, error, error))
+        return error_in(error, "create %s", output->name);
+    tree.fd = own_take(&fd);
+    *ret_tree = tree;
+    return true;
+}
+
+/* Swaps old and new in one step; where the file system cannot, in two. */
+static bool swap(const struct output_tree *tree, struct error *error)
+{
+    int directory = tree->output->directory;
+    const char *name = tree->output->name;
+    char aside[300];
+    if (renameat2(directory, tree->temporary_name, directory, name, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno == EEXIST) {
+        if (renameat2(directory, tree->temporary_name, directory, name, RENAME_EXCHANGE) == 0)
+            return true;
+    }
+    if (errno != EINVAL && errno != ENOSYS)
+        return error_errno(error, errno, "publish %s", name);
+    snprintf(aside, sizeof aside, "%s.old", tree->temporary_name);
+    if (!remove_tree(directory, aside, error))
+        return false;
+    if (renameat(directory, name, directory, aside) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "publish %s", name);
+    if (renameat(directory, tree->temporary_name, directory, name) < 0) {
+        int code = errno;
+        if (renameat(directory, aside, directory, name) < 0)
+            return error_errno(error, code, "publish %s (the former one is now %s)", name, aside);
+        return error_errno(error, code, "publish %s", name);
+    }
+    return remove_tree(directory, aside, error);
+}
+
+/* Locks the former tree, if there is one: what is removed under the draft's name must not be taken
+ * by another run for a draft that was left behind. */
+static bool lock_former(const struct output *output, int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_errno(error, errno, "lock the former %s", output->name);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+bool output_tree_publish(struct output_tree *tree, struct error *error)
+{
+    cleanup(own_close) int former = -1;
+    if (fchmod(tree->fd, 0755) < 0)
+        return error_errno(error, errno, "set the mode of %s", tree->output->name);
+    if (!directory_sync(tree->fd, error) || !lock_former(tree->output, &former, error) ||
+        !swap(tree, error))
+        return false;
+    own_close(&tree->fd);
+    tree->fd = -1;
+    /* After an exchange the former tree has the temporary name. */
+    return remove_tree(tree->output->directory, tree->temporary_name, error) &&
+           directory_sync(tree->output->directory, error);
+}
+
+void output_tree_release(struct output_tree *tree)
+{
+    struct error ignored;
+    if (tree->fd < 0)
+        return;
+    bool removed = remove_tree(tree->output->directory, tree->temporary_name, &ignored);
+    (void)removed;
+    own_close(&tree->fd);
+    tree->fd = -1;
+}

@@ -1,0 +1,189 @@
+#include "builder/output/tarball.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct filter {
+    const char *suffix;
+    int (*add)(struct archive *archive);
+    const char *name, *level;
+};
+
+static const struct filter filters[] = {
+    { ".tar", archive_write_add_filter_none, NULL, NULL },
+    { ".tar.gz", archive_write_add_filter_gzip, "gzip", "1" },
+    { ".tar.xz", archive_write_add_filter_xz, "xz", "0" },
+    { ".tar.zst", archive_write_add_filter_zstd, "zstd", "3" },
+};
+
+static const struct filter *find_filter(const char *name)
+{
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        if (str_ends(str_from(name), str_from(filters[i].suffix)))
+            return &filters[i];
+    return NULL;
+}
+
+bool tarball_check_name(const char *name, struct error *error)
+{
+    return find_filter(name) ||
+           error_set(error, "a tarball is called .tar, .tar.gz, .tar.xz or .tar.zst, not '%s'",
+                     name);
+}
+
+static void free_archive(struct archive **archive)
+{
+    if (*archive)
+        archive_write_free(*archive);
+}
+
+static void free_entry(struct archive_entry **entry)
+{
+    if (*entry)
+        archive_entry_free(*entry);
+}
+
+static bool failed(struct archive *archive, const char *doing, struct error *error)
+{
+    const char *cause = archive_error_string(archive);
+    int code = archive_errno(archive);
+    if (code > 0)
+        return error_errno(error, code, "%s", doing);
+    return error_set(error, "%s: %s", doing, cause ? cause : "libarchive cannot");
+}
+
+static bool open_archive(struct archive *archive, const struct filter *filter, int fd,
+                         struct error *error)
+{
+    bool is_gzip = filter->name && strcmp(filter->name, "gzip") == 0;
+    if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
+        filter->add(archive) != ARCHIVE_OK ||
+        (filter->name && archive_write_set_filter_option(archive, filter->name, "compression-level",
+                                                         filter->level) != ARCHIVE_OK) ||
+        (is_gzip &&
+         archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) != ARCHIVE_OK) ||
+        archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
+        archive_write_open_fd(archive, fd) != ARCHIVE_OK)
+        return failed(archive, "start the tarball", error);
+    return true;
+}
+
+static bool copy_data(struct archive *archive, int fd, const char *name, uint64_t size_bytes,
+                      struct error *error)
+{
+    static char buffer[1 << 18];
+    uint64_t done = 0;
+    for (size_t got = sizeof buffer; got == sizeof buffer; done += got) {
+        if (!file_read_at(fd, name, buffer, sizeof buffer, done, &got, error))
+            return false;
+        if (got > size_bytes - done)
+            return error_set(error, "%s changes while it is read", name);
+        if (archive_write_data(archive, buffer, got) != (ssize_t)got)
+            return failed(archive, "write the tarball", error);
+    }
+    return done == size_bytes || error_set(error, "%s changes while it is read", name);
+}
+
+/* Another name of the file among those that are written already, or null. */
+static const char *find_link(int directory, const char *const *files, size_t index,
+                             const struct stat *status)
+{
+    struct stat other;
+    for (size_t i = 0; i < index && status->st_nlink > 1; i++)
+        if (fstatat(directory, files[i], &other, AT_SYMLINK_NOFOLLOW) == 0 &&
+            other.st_ino == status->st_ino && other.st_dev == status->st_dev)
+            return files[i];
+    return NULL;
+}
+
+static bool add_file(struct archive *archive, int directory, const char *const *files, size_t index,
+                     struct error *error)
+{
+    const char *name = files[index];
+    struct stat status;
+    cleanup(free_entry) struct archive_entry *entry = archive_entry_new();
+    cleanup(own_close) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (!entry)
+        return error_set(error, "out of memory");
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", name);
+    const char *link = find_link(directory, files, index, &status);
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, status.st_mode & S_IXUSR ? 0755 : 0644);
+    archive_entry_set_mtime(entry, 1, 0);
+    archive_entry_set_size(entry, link ? 0 : status.st_size);
+    if (link)
+        archive_entry_set_hardlink(entry, link);
+    if (archive_write_header(archive, entry) != ARCHIVE_OK)
+        return failed(archive, "write the tarball", error);
+    return link || copy_data(archive, fd, name, (uint64_t)status.st_size, error);
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+bool tarball_write(const struct tarball *tarball, int directory, const struct option_list *names,
+                   struct error *error)
+{
+    if (tarball->draft.fd < 0)
+        return true;
+    const struct filter *filter = find_filter(tarball->output.name);
+    cleanup(free_archive) struct archive *archive = archive_write_new();
+    if (!archive)
+        return error_set(error, "out of memory");
+    if (names->count > 0)
+        qsort(names->items, names->count, sizeof *names->items, compare_names);
+    if (!open_archive(archive, filter, tarball->draft.fd, error))
+        return false;
+    for (size_t i = 0; i < names->count; i++)
+        if (!add_file(archive, directory, names->items, i, error))
+            return false;
+    return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "end the tarball", error);
+}
+
+/* --- Its place ---------------------------------------------------------------------------------- */
+
+static bool check_place(const struct output *tarball, const struct output *tree,
+                        struct error *error)
+{
+    struct stat place, parent, former;
+    bool apart = fstat(tarball->directory, &place) == 0 && fstat(tree->directory, &parent) == 0;
+    if (apart && place.st_ino == parent.st_ino && place.st_dev == parent.st_dev)
+        apart = strcmp(tarball->name, tree->name) != 0;
+    if (apart && fstatat(tree->directory, tree->name, &former, AT_SYMLINK_NOFOLLOW) == 0)
+        apart = place.st_ino != former.st_ino || place.st_dev != former.st_dev;
+    return apart || error_set(error, "the tarball %s cannot be in the tree", tarball->name);
+}
+
+bool tarball_open(const char *path, const struct output *tree, struct arena *arena,
+                  struct tarball *ret_tarball, struct error *error)
+{
+    return output_open(path, arena, &ret_tarball->output, error) &&
+           check_place(&ret_tarball->output, tree, error) &&
+           draft_open(ret_tarball->output.directory, ret_tarball->output.name, &ret_tarball->draft,
+                      error);
+}
+
+bool tarball_publish(struct tarball *tarball, struct error *error)
+{
+    return tarball->draft.fd < 0 || draft_publish(&tarball->draft, 0644, error);
+}
+
+void tarball_release(struct tarball *tarball)
+{
+    draft_release(&tarball->draft);
+    output_release(&tarball->output);
+}

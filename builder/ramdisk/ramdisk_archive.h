@@ -1,0 +1,26 @@
+/* ramdisk_archive.h — a ramdisk's archive, written as it is or compressed, and read back.
+ */
+#pragma once
+
+#include "builder/ramdisk/ramdisk_compressor.h"
+#include "builder/tree/tree_description.h"
+
+struct ramdisk_archive {
+    const struct ramdisk_compression *compression;
+    unsigned jobs;
+    int directory; /* for a file without a name, which a compressed one is made from */
+    bool (*fill)(void *context, struct ramdisk *ramdisk, struct error *error);
+    void *context;
+    struct arena *arena; /* where `fill` may keep things */
+};
+
+/* Adds to the ramdisk what `fill` writes; *ret_offset is where a compressed archive starts. */
+must_check bool ramdisk_archive_write(const struct ramdisk_archive *archive,
+                                      struct ramdisk *ramdisk, uint64_t *ret_offset,
+                                      struct error *error);
+
+/* Unpacks an image of a tree whose file is `fd` into a file without a name in the directory of
+ * temporary files (TMPDIR, /tmp). `fd` is left open.
+ * Refuses, before it is unpacked, a member of another size than the tree says. */
+must_check bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
+                                       struct error *error);

@@ -1,0 +1,151 @@
+#include "builder/ramdisk/ramdisk_files.h"
+
+#include "builder/ramdisk/newc.h"
+
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ramdisk_files_release(const struct ramdisk_files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        own_close(&files->items[i].fd);
+}
+
+/* What stands in the root under the name of an image keeps the image from being unpacked, and the
+ * trailer's ends the archive for whoever reads it. */
+static bool check_top(struct str top, struct error *error)
+{
+    if (str_starts(top, STR("nix-store.")) && str_ends(top, STR(".squashfs")))
+        return error_set(error, "that is the name of a store image");
+    return !str_equal(top, STR(NEWC_TRAILER_NAME)) || error_set(error, "that name ends an archive");
+}
+
+/* The kernel unpacks what it is given, wherever it leads, and leaves out what it cannot create. */
+static bool check_target(struct str target, struct error *error)
+{
+    for (size_t i = 0; i < target.len; i++)
+        if ((unsigned char)target.data[i] < 0x20 || target.data[i] == 0x7f)
+            return error_set(error, "it has a control character");
+    if (target.len >= NEWC_NAME_MAX)
+        return error_set(error, "it is longer than a path can be");
+    if (!str_is_plain_path(target))
+        return error_set(error, "it is no plain path");
+    for (struct cut cut = { .tail = target, .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, '/');
+        if (cut.head.len > NAME_MAX)
+            return error_set(error, "a name in it is longer than %d bytes", NAME_MAX);
+    }
+    return check_top(str_cut(target, '/').head, error);
+}
+
+static bool parse_one(const char *option, struct arena *arena, struct ramdisk_file *file,
+                      struct error *error)
+{
+    struct cut cut = str_cut_last(str_from(option), ':');
+    if (!cut.found || cut.head.len == 0)
+        return error_set(error, "--file wants SRC:DST, not '%s'", option);
+    file->source = arena_copy(arena, cut.head).data;
+    while (str_starts(cut.tail, STR("/")))
+        cut.tail = str_skip(cut.tail, 1);
+    file->target = arena_copy(arena, cut.tail);
+    return check_target(file->target, error) ||
+           error_in(error, "--file %s: the place '%.*s'", file->source, STR_SHOWN(file->target));
+}
+
+static bool open_one(struct ramdisk_file *file, struct error *error)
+{
+    struct stat status;
+    file->fd = open(file->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (file->fd < 0 || fstat(file->fd, &status) < 0)
+        return error_errno(error, errno, "open %s", file->source);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, "%s is not a file", file->source);
+    file->is_executable = status.st_mode & S_IXUSR;
+    return newc_check_size(file->source, (uint64_t)status.st_size, error);
+}
+
+static int compare_targets(const void *left, const void *right)
+{
+    const struct ramdisk_file *a = left, *b = right;
+    return str_compare(a->target, b->target);
+}
+
+/* Is one of two places that follow each other the other, or on its way? Between a place and those
+ * below it others may stand ("a", "a.b", "a/b"), so all are compared with all. */
+static bool check_places(const struct ramdisk_files *files, struct error *error)
+{
+    for (size_t i = 0; i < files->count; i++)
+        for (size_t j = i + 1; j < files->count; j++) {
+            struct str upper = files->items[i].target, lower = files->items[j].target;
+            if (str_starts(lower, upper) &&
+                (lower.len == upper.len || lower.data[upper.len] == '/'))
+                return error_set(error, "--file: '%s' and '%s' cannot both be in the ramdisk",
+                                 upper.data, lower.data);
+        }
+    return true;
+}
+
+bool ramdisk_files_parse(const struct option_list *options, struct arena *arena,
+                         struct ramdisk_files *files, struct error *error)
+{
+    files->items = arena_new(arena, struct ramdisk_file, options->count);
+    for (size_t i = 0; i < options->count; i++) {
+        struct ramdisk_file *file = &files->items[files->count++];
+        file->fd = -1;
+        if (!parse_one(options->items[i], arena, file, error))
+            return false;
+    }
+    if (files->count > 0)
+        qsort(files->items, files->count, sizeof *files->items, compare_targets);
+    return check_places(files, error);
+}
+
+bool ramdisk_files_open(const struct ramdisk_files *files, struct error *error)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (!open_one(&files->items[i], error))
+            return false;
+    return true;
+}
+
+/* The directories on the way to a place that were not on the way to the one before. */
+static bool write_directories(struct str target, struct str before, struct ramdisk *ramdisk,
+                              struct arena scratch, struct error *error)
+{
+    for (size_t i = 0; i < target.len; i++) {
+        struct str path = { target.data, i };
+        if (target.data[i] != '/' ||
+            (str_starts(before, path) && before.len > i && before.data[i] == '/'))
+            continue;
+        if (!ramdisk_add_directory(ramdisk, arena_copy(&scratch, path).data, error))
+            return false;
+    }
+    return true;
+}
+
+bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramdisk,
+                         struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+{
+    struct str before = STR("");
+    *ret_size_bytes = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        const struct ramdisk_file *file = &files->items[i];
+        struct ramdisk_member member = {
+            .name = file->target.data,
+            .mode = S_IFREG | (file->is_executable ? 0755 : 0644),
+            .align_bytes = NEWC_ALIGN_BYTES,
+        };
+        uint64_t size;
+        if (!write_directories(file->target, before, ramdisk, scratch, error) ||
+            !ramdisk_add(ramdisk, &member, file->fd, file->source, scratch, &size, error))
+            return false;
+        *ret_size_bytes += size;
+        before = file->target;
+    }
+    return true;
+}

@@ -1,0 +1,308 @@
+#include "builder/reader/image_reader.h"
+
+#include "builder/reader/image_cache.h"
+
+#include "schema/base/own.h"
+#include "schema/nix/manifest.h"
+#include "schema/nix/path_info_json.h"
+
+#include <string.h>
+
+enum { FRAGMENT_BYTES = 16, ID_BYTES = 4, REFERENCE_BYTES = 8, STORED_BIT = 1 << 24 };
+
+/* --- Tables ----------------------------------------------------------------------------------- */
+
+static void add_range(struct image *image, struct image_range range)
+{
+    if (range.end > range.start)
+        image->ranges[image->range_count++] = range;
+}
+
+/* Reads the compressor's options, of which only the place matters for reading. */
+static bool find_options(struct image *image, struct error *error)
+{
+    unsigned char word[2];
+    struct image_range range = { IMAGE_SUPER_BYTES, IMAGE_SUPER_BYTES, "compressor options" };
+    add_range(image, (struct image_range){ 0, IMAGE_SUPER_BYTES, "super block" });
+    if (!(image->file.super.flags & IMAGE_COMPRESSOR_OPTIONS))
+        return true;
+    if (!image_file_read(&image->file, range.start, word, sizeof word, error))
+        return false;
+    range.end += sizeof word + (image_u16(word) & 0x7fff);
+    add_range(image, range);
+    return range.end <= image->file.super.inode_table ||
+           error_set(error, "damaged compressor options: they go beyond the data");
+}
+
+/* A table of `count` things of `size_bytes`, and its index. */
+static bool read_table(struct image *image, struct image_decoder *decoder, const char *what,
+                       uint64_t start, enum image_table_name table, uint64_t size_bytes,
+                       struct arena *arena, struct error *error)
+{
+    struct image_range index = { .start = start, .what = what };
+    if (!image_table_read_indexed(&image->file, decoder, &index, size_bytes, arena,
+                                  &image->tables[table], error))
+        return false;
+    add_range(image, image->tables[table].range);
+    add_range(image, index);
+    return true;
+}
+
+static bool read_tables(struct image *image, struct image_decoder *decoder, struct arena *arena,
+                        struct error *error)
+{
+    const struct image_super *super = &image->file.super;
+    if (super->id_count == 0)
+        return error_set(error, "damaged super block: there are no owners");
+    if (super->fragment_count > 0 && super->fragment_table == IMAGE_NO_TABLE)
+        return error_set(error, "damaged super block: there is no fragment table");
+    return (super->fragment_count == 0 ||
+            read_table(image, decoder, "fragment table", super->fragment_table, IMAGE_FRAGMENTS,
+                       (uint64_t)super->fragment_count * FRAGMENT_BYTES, arena, error)) &&
+           (super->export_table == IMAGE_NO_TABLE ||
+            read_table(image, decoder, "export table", super->export_table, IMAGE_EXPORTS,
+                       (uint64_t)super->inode_count * REFERENCE_BYTES, arena, error)) &&
+           read_table(image, decoder, "id table", super->id_table, IMAGE_IDS,
+                      (uint64_t)super->id_count * ID_BYTES, arena, error);
+}
+
+/* Where the table starts that follows the directories. */
+static uint64_t directories_end(const struct image *image)
+{
+    for (int i = 0; i < IMAGE_TABLE_COUNT; i++)
+        if (image->tables[i].bytes)
+            return image->tables[i].range.start;
+    return image->file.super.used_bytes;
+}
+
+static bool read_tree(struct image *image, struct image_decoder *decoder, struct arena *arena,
+                      struct error *error)
+{
+    const struct image_super *super = &image->file.super;
+    struct image_range inodes = { super->inode_table, super->directory_table, "inode table" };
+    struct image_range directories = { super->directory_table, directories_end(image),
+                                       "directory table" };
+    add_range(image, inodes);
+    add_range(image, directories);
+    return image_table_read(&image->file, decoder, inodes, arena, &image->tree.inode_table,
+                            error) &&
+           image_table_read(&image->file, decoder, directories, arena, &image->tree.directory_table,
+                            error) &&
+           image_tree_read(&image->file, &image->tables[IMAGE_IDS], arena, &image->tree, error);
+}
+
+static bool read_fragments(struct image *image, struct arena *arena, struct error *error)
+{
+    const struct image_super *super = &image->file.super;
+    image->fragments = arena_new(arena, struct image_fragment, super->fragment_count);
+    for (uint32_t i = 0; i < super->fragment_count; i++) {
+        const unsigned char *fields =
+            image->tables[IMAGE_FRAGMENTS].bytes + (size_t)i * FRAGMENT_BYTES;
+        uint32_t word = image_u32(fields + 8);
+        struct image_fragment *fragment = &image->fragments[i];
+        fragment->block.start = image_u64(fields);
+        fragment->block.packed_bytes = word & (STORED_BIT - 1);
+        fragment->block.is_stored = word & STORED_BIT;
+        fragment->unused = image_u32(fields + 12);
+        if (word >> 25 || fragment->block.packed_bytes == 0 ||
+            fragment->block.packed_bytes > super->block_bytes ||
+            fragment->block.start < IMAGE_SUPER_BYTES ||
+            fragment->block.start > super->inode_table ||
+            fragment->block.packed_bytes > super->inode_table - fragment->block.start)
+            return error_set(error, "damaged fragment table: block %u cannot be there", i);
+    }
+    image->fragment_count = super->fragment_count;
+    return true;
+}
+
+/* How often the files are going to ask for each fragment block, if each name is read once. */
+static uint32_t *count_reads(const struct image *image, struct arena *arena)
+{
+    uint32_t *reads = arena_new(arena, uint32_t, image->fragment_count);
+    for (size_t i = 0; i < image->tree.inode_count; i++) {
+        const struct image_inode *inode = &image->tree.inodes[i];
+        if (image_tree_tail_bytes(&image->file, inode) > 0)
+            reads[inode->fragment] += inode->name_count;
+    }
+    return reads;
+}
+
+static bool make_cache(struct image *image, unsigned jobs, struct arena *arena, struct error *error)
+{
+    size_t slots = IMAGE_FRAGMENTS_KEPT + jobs;
+    if (slots > image->fragment_count)
+        slots = image->fragment_count;
+    return image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
+                            &image->cache, error);
+}
+
+/* --- The manifest ----------------------------------------------------------------------------- */
+
+uint32_t image_find_child(const struct image *image, uint32_t parent, struct str name)
+{
+    const struct image_node *nodes = image->tree.nodes;
+    uint32_t low = nodes[parent].first_child, end = low + nodes[parent].child_count, high = end;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (str_compare(nodes[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < end && str_equal(nodes[low].name, name) ? low : 0;
+}
+
+uint32_t image_find(const struct image *image, struct str name)
+{
+    return image_find_child(image, 0, name);
+}
+
+const struct image_inode *image_inode_of(const struct image *image, uint32_t node)
+{
+    return &image->tree.inodes[image->tree.nodes[node].inode];
+}
+
+static bool read_manifest(struct image *image, struct str store_dir, struct arena *arena,
+                          struct error *error)
+{
+    struct str text;
+    image->manifest = image_find(image, STR(MANIFEST_NAME));
+    image->description = image_find(image, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX));
+    if (image->manifest == 0 || image_inode_of(image, image->manifest)->kind != IMAGE_REGULAR)
+        return error_set(error, "there is no " MANIFEST_NAME " in it");
+    if (!image_read_text(image, image_inode_of(image, image->manifest), manifest_bytes_max, arena,
+                         &text, error) ||
+        !manifest_parse(text, store_dir, arena, &image->listed, error))
+        return error_in(error, MANIFEST_NAME);
+    path_list_normalise(&image->listed, *arena);
+    return true;
+}
+
+bool image_open(const struct image_place *place, struct str store_dir, unsigned jobs,
+                struct arena *arena, struct image *ret_image, struct error *error)
+{
+    cleanup(image_close) struct image image = { .name = place->name };
+    cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
+    if (!image_file_open(place->fd, place->offset, place->size_bytes, &image.file, error) ||
+        !image_decoder_make(&image.file, arena, &decoder, error) || !find_options(&image, error) ||
+        !read_tables(&image, &decoder, arena, error) ||
+        !read_tree(&image, &decoder, arena, error) || !read_fragments(&image, arena, error) ||
+        !make_cache(&image, jobs, arena, error) || !read_manifest(&image, store_dir, arena, error))
+        return error_in(error, "%s", place->name);
+    *ret_image = image;
+    image.cache = NULL;
+    return true;
+}
+
+void image_close(const struct image *image)
+{
+    if (image->cache)
+        image_cache_release(image->cache);
+}
+
+/* --- Contents --------------------------------------------------------------------------------- */
+
+bool image_worker_make(const struct image *image, struct arena *arena,
+                       struct image_worker *ret_worker, struct error *error)
+{
+    struct image_worker worker = { .block = arena_room(arena, IMAGE_BLOCK_MAX) };
+    if (!image_decoder_make(&image->file, arena, &worker.decoder, error))
+        return error_in(error, "%s", image->name);
+    *ret_worker = worker;
+    return true;
+}
+
+void image_worker_release(const struct image_worker *worker)
+{
+    image_decoder_release(&worker->decoder);
+}
+
+uint32_t image_fragment_bytes(const struct image *image, size_t fragment)
+{
+    return __atomic_load_n(&image->fragments[fragment].unpacked_bytes, __ATOMIC_RELAXED);
+}
+
+/* The end of a file, which is a part of a fragment block. */
+static bool read_tail(const struct image *image, struct image_worker *worker,
+                      const struct image_inode *inode, image_sink *sink, void *context,
+                      struct error *error)
+{
+    uint32_t size_bytes = image_tree_tail_bytes(&image->file, inode);
+    struct image_fragment *fragment = &image->fragments[inode->fragment];
+    struct image_cache_source source = { &image->file, &worker->decoder, fragment->block };
+    const unsigned char *bytes;
+    size_t there = 0;
+    if (!image_cache_get(image->cache, inode->fragment, &source, &bytes, &there, error))
+        return false;
+    __atomic_store_n(&fragment->unpacked_bytes, (uint32_t)there, __ATOMIC_RELAXED);
+    bool fits = inode->fragment_offset <= there && size_bytes <= there - inode->fragment_offset;
+    if (fits)
+        sink(context, bytes + inode->fragment_offset, size_bytes);
+    image_cache_put(image->cache, inode->fragment);
+    return fits || error_set(error, "the block at byte %llu is too short",
+                             (unsigned long long)fragment->block.start);
+}
+
+/* A block of a file, or the hole in its place. */
+static bool read_block(const struct image *image, struct image_worker *worker,
+                       struct image_block block, size_t wanted, struct error *error)
+{
+    size_t there = 0;
+    if (block.packed_bytes == 0) {
+        memset(worker->block, 0, wanted);
+        return true;
+    }
+    if (!image_block_read(&image->file, &worker->decoder, block, worker->block, wanted, &there,
+                          error))
+        return false;
+    return there == wanted ||
+           error_set(error, "the block at byte %llu is too short", (unsigned long long)block.start);
+}
+
+bool image_read_file(const struct image *image, struct image_worker *worker,
+                     const struct image_inode *inode, image_sink *sink, void *context,
+                     struct error *error)
+{
+    uint64_t at = inode->first_block, left = inode->size_bytes;
+    for (uint32_t i = 0; i < inode->block_count; i++) {
+        struct image_block block = image_tree_block(inode, i, at);
+        uint32_t block_bytes = image->file.super.block_bytes;
+        size_t wanted = left < block_bytes ? (size_t)left : block_bytes;
+        if (!read_block(image, worker, block, wanted, error))
+            return false;
+        sink(context, worker->block, wanted);
+        at += block.packed_bytes;
+        left -= wanted;
+    }
+    return left == 0 || read_tail(image, worker, inode, sink, context, error);
+}
+
+/* Where a text is put together. */
+struct text {
+    char *end;
+};
+
+static void add_to_text(void *context, const void *data, size_t size_bytes)
+{
+    struct text *text = context;
+    memcpy(text->end, data, size_bytes);
+    text->end += size_bytes;
+}
+
+bool image_read_text(const struct image *image, const struct image_inode *inode, size_t limit_bytes,
+                     struct arena *arena, struct str *ret_text, struct error *error)
+{
+    cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
+    if (inode->size_bytes > limit_bytes)
+        return error_set(error, "larger than the limit of %zu bytes", limit_bytes);
+    size_t size_bytes = (size_t)inode->size_bytes;
+    char *start = arena_room(arena, size_bytes + 1);
+    struct text text = { start };
+    struct arena scratch = *arena;
+    if (!image_worker_make(image, &scratch, &worker, error) ||
+        !image_read_file(image, &worker, inode, add_to_text, &text, error))
+        return false;
+    *text.end = '\0';
+    *ret_text = (struct str){ start, size_bytes };
+    return true;
+}

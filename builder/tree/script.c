@@ -1,0 +1,258 @@
+#include "builder/tree/script.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char kexec_template[] =
+#include "kexec-boot.sh.inc"
+    ;
+
+/* A character that iPXE can only be given through a setting. */
+struct ipxe_setting {
+    const char *name;
+    char character;
+    bool used;
+};
+
+enum { HASH, BLANK, BAR, AMPERSAND, SEMICOLON, SETTING_COUNT };
+
+/* Does iPXE take the word for a comment or for the end of the command? Which setting then stands
+ * for its first character; SETTING_COUNT if it is a plain word. */
+static size_t syntax_of(struct str word)
+{
+    if (str_starts(word, STR("#")))
+        return HASH;
+    if (str_equal(word, STR("||")))
+        return BAR;
+    if (str_equal(word, STR("&&")))
+        return AMPERSAND;
+    if (str_equal(word, STR(";")))
+        return SEMICOLON;
+    return SETTING_COUNT;
+}
+
+static bool check_word(struct str word, struct error *error)
+{
+    const char *start = word.len ? memmem(word.data, word.len, "${", 2) : NULL;
+    if (!start || !memchr(start, '}', (size_t)(word.data + word.len - start)))
+        return true;
+    return error_set(error,
+                     "the kernel parameter '%.*s' cannot be given to iPXE, which expands ${…}",
+                     STR_ARG(word));
+}
+
+/* Writes the parameters as words of iPXE, or with a null stream only finds the settings they
+ * need. Of several blanks in a row (they count inside quotes) all but the first are settings in
+ * front of the next word; blanks at the end mean nothing and are dropped. */
+static bool write_words(FILE *stream, struct str params, struct ipxe_setting *settings,
+                        struct error *error)
+{
+    for (struct cut cut = { .tail = params, .found = true }; cut.found;) {
+        size_t blanks = 0;
+        do {
+            cut = str_cut(cut.tail, ' ');
+            blanks += cut.head.len == 0;
+        } while (cut.head.len == 0 && cut.found);
+        if (cut.head.len == 0)
+            break;
+        if (!check_word(cut.head, error))
+            return false;
+        size_t syntax = syntax_of(cut.head);
+        bool replaced = syntax != SETTING_COUNT;
+        if (blanks > 0)
+            settings[BLANK].used = true;
+        if (replaced)
+            settings[syntax].used = true;
+        if (!stream)
+            continue;
+        fputc(' ', stream);
+        for (; blanks > 0; blanks--)
+            fprintf(stream, "${%s:string}", settings[BLANK].name);
+        if (replaced)
+            fprintf(stream, "${%s:string}", settings[syntax].name);
+        struct str rest = str_skip(cut.head, replaced ? 1 : 0);
+        fwrite(rest.data, 1, rest.len, stream);
+    }
+    return true;
+}
+
+/* Beside the script, or where the tree is said to be. */
+static void write_place(FILE *stream, const struct tree_description *tree, const char *name)
+{
+    if (tree->base_url)
+        fprintf(stream, "%s/", tree->base_url);
+    fputs(name, stream);
+}
+
+/* What a file of the ramdisk is called on the command line: short, it counts there. */
+static const char *piece_name(size_t index, struct arena *scratch)
+{
+    return index == 0 ? "initrd" : arena_format(scratch, "%zu", index).data;
+}
+
+bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
+                       struct error *error)
+{
+    struct ipxe_setting settings[SETTING_COUNT] = { 0 };
+    struct str command_line = str_from(tree->command_line);
+    /* On UEFI the kernel's name stands in front: iPXE starts it like any program. */
+    size_t length = strlen(tree->kernel.name) + strlen(" ") + command_line.len, i = 0;
+    size_t length_max = boot_spec_command_line_max(str_from(tree->system));
+    do
+        length += strlen(" initrd=") + strlen(piece_name(i, &scratch));
+    while (++i < tree->ramdisk_count);
+    if (length > length_max)
+        return error_set(error,
+                         "the kernel's command line would have %zu bytes with iPXE's initrd=, and "
+                         "the kernel reads at most %zu",
+                         length, length_max);
+    return write_words(NULL, command_line, settings, error);
+}
+
+bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                       struct error *error)
+{
+    struct str command_line = str_from(tree->command_line);
+    struct ipxe_setting settings[SETTING_COUNT] = {
+        [HASH] = { "regd-hash", '#', false },      [BLANK] = { "regd-blank", ' ', false },
+        [BAR] = { "regd-bar", '|', false },        [AMPERSAND] = { "regd-and", '&', false },
+        [SEMICOLON] = { "regd-semi", ';', false },
+    };
+    if (!script_check_ipxe(tree, scratch, error) ||
+        !write_words(NULL, command_line, settings, error))
+        return false;
+    fputs("#!ipxe\n"
+          "# Set the variable cmdline before chaining to this script to add kernel parameters.\n"
+          "imgfree\n",
+          stream);
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (settings[i].used)
+            fprintf(stream, "set %s:hex %02x\n", settings[i].name, (unsigned)settings[i].character);
+    fputs("kernel ", stream);
+    write_place(stream, tree, tree->kernel.name);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, " initrd=%s", piece_name(i, &scratch));
+    if (!write_words(stream, command_line, settings, error))
+        return false;
+    fputs(" ${cmdline}\n", stream);
+    for (size_t i = 0; i < tree->ramdisk_count; i++) {
+        fprintf(stream, "initrd --name %s ", piece_name(i, &scratch));
+        write_place(stream, tree, tree->ramdisks[i].name);
+        fputc('\n', stream);
+    }
+    fputs("boot\n", stream);
+    return true;
+}
+
+/* Writes one word of the shell. */
+static void write_shell_word(FILE *stream, struct str text)
+{
+    fputc('\'', stream);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\'')
+            fputs("'\\''", stream);
+        else
+            fputc(text.data[i], stream);
+    }
+    fputc('\'', stream);
+}
+
+/* --- GRUB --------------------------------------------------------------------------------------- */
+
+bool script_check_grub(struct str command_line)
+{
+    for (size_t i = 0; i < command_line.len; i++) {
+        char byte = command_line.data[i];
+        if (byte == '\\' || byte == '\'' || byte == '"')
+            return false;
+        if (byte == ' ' && i + 1 < command_line.len && command_line.data[i + 1] == ' ')
+            return false;
+    }
+    return true;
+}
+
+/* One line, and nothing that GRUB would take for an option. */
+static bool is_title(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+            return false;
+    return text.len > 0 && text.data[0] != '-';
+}
+
+void script_write_grub(FILE *stream, const struct tree_description *tree)
+{
+    struct str title = str_from(tree->label);
+    if (!is_title(title))
+        title = str_cut_last(str_from(tree->toplevel), '/').tail;
+    fputs("# Read this file with `source`, wherever the tree is.\n"
+          "menuentry ",
+          stream);
+    write_shell_word(stream, title);
+    fprintf(stream, " \"$config_directory\" {\n  linux \"$2/%s\"", tree->kernel.name);
+    for (struct cut cut = { .tail = str_from(tree->command_line), .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, ' ');
+        if (cut.head.len == 0)
+            continue;
+        fputc(' ', stream);
+        write_shell_word(stream, cut.head);
+    }
+    fputs("\n  initrd", stream);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, " \"$2/%s\"", tree->ramdisks[i].name);
+    fputs("\n}\n", stream);
+}
+
+/* --- kexec -------------------------------------------------------------------------------------- */
+
+static struct str ramdisk_names(const struct tree_description *tree, struct arena *arena)
+{
+    size_t room = 0, length = 0;
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        room += strlen(tree->ramdisks[i].name) + 1;
+    char *names = arena_room(arena, room);
+    for (size_t i = 0; i < tree->ramdisk_count; i++) {
+        struct str name = str_from(tree->ramdisks[i].name);
+        if (i > 0)
+            names[length++] = ' ';
+        memcpy(names + length, name.data, name.len);
+        length += name.len;
+    }
+    return (struct str){ names, length };
+}
+
+static struct str number_text(uint64_t number, struct arena *arena)
+{
+    return arena_format(arena, "%llu", (unsigned long long)number);
+}
+
+void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch)
+{
+    const struct {
+        struct str mark, value;
+        bool is_number;
+    } marks[] = {
+        { STR("@KERNEL@"), str_from(tree->kernel.name), false },
+        { STR("@INITRDS@"), ramdisk_names(tree, &scratch), false },
+        { STR("@COMMAND_LINE@"), str_from(tree->command_line), false },
+        { STR("@COMMAND_LINE_MAX@"),
+          number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },
+        { STR("@UNPACKED_KIB@"), number_text(tree->unpacked_bytes / 1024, &scratch), true },
+    };
+    struct str rest = { kexec_template, sizeof kexec_template - 1 };
+    while (rest.len > 0) {
+        size_t i = 0;
+        while (i < sizeof marks / sizeof *marks && !str_starts(rest, marks[i].mark))
+            i++;
+        if (i == sizeof marks / sizeof *marks) {
+            fputc(rest.data[0], stream);
+            rest = str_skip(rest, 1);
+            continue;
+        }
+        if (marks[i].is_number)
+            fwrite(marks[i].value.data, 1, marks[i].value.len, stream);
+        else
+            write_shell_word(stream, marks[i].value);
+        rest = str_skip(rest, marks[i].mark.len);
+    }
+}

@@ -1,0 +1,290 @@
+#include "builder/tree/tree_building.h"
+
+#include "builder/ramdisk/ramdisk.h"
+#include "builder/ramdisk/ramdisk_archive.h"
+#include "builder/tree/script.h"
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RAMDISK_OLD_NAME "initrd.gz"
+
+bool tree_create(const struct tree_building *building, const char *name, mode_t mode, int *ret_fd,
+                 struct error *error)
+{
+    cleanup(own_close) int fd =
+        openat(building->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0 || fchmod(fd, mode) < 0)
+        return error_errno(error, errno, "create %s", name);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+/* Syncs a complete file and takes its size and digest; *ret_file may be null. */
+static bool seal(struct tree_building *building, const char *name, int fd,
+                 struct tree_file *ret_file, struct error *error)
+{
+    struct tree_file *file = &building->files[building->file_count];
+    if (fsync(fd) < 0)
+        return error_errno(error, errno, "write %s to disk", name);
+    if (!tree_file_read(fd, name, *building->arena, file, error))
+        return false;
+    building->file_count++;
+    if (ret_file)
+        *ret_file = *file;
+    return true;
+}
+
+bool tree_seal_ramdisk(struct tree_building *building, const char *name, int fd,
+                       struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    struct tree_file *file = &description->ramdisks[description->ramdisk_count];
+    if (!seal(building, name, fd, file, error))
+        return false;
+    description->ramdisk_count++;
+    building->result.ramdisk_bytes += file->size_bytes;
+    return true;
+}
+
+static bool check_kernel_name(const char *name, struct error *error)
+{
+    static const char *const taken[] = { RAMDISK_NAME,    RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
+                                         TREE_GRUB_NAME,  TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
+                                         OUTPUT_SUMS_NAME };
+    bool is_taken = str_starts(str_from(name), STR("nix-store."));
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        is_taken = is_taken || strcmp(name, taken[i]) == 0;
+    return !is_taken || error_set(error, "the kernel cannot be called '%s' in a tree", name);
+}
+
+static bool write_kernel(struct tree_building *building, struct error *error)
+{
+    const struct boot_spec *spec = building->request->spec;
+    const char *name = spec->kernel_name.data;
+    cleanup(own_close) int fd = -1;
+    uint64_t size;
+    if (!check_kernel_name(name, error) || !tree_create(building, name, 0644, &fd, error))
+        return false;
+    return file_copy(spec->kernel, "the kernel", fd, name, 0, *building->arena, &size, error) &&
+           seal(building, name, fd, &building->result.description.kernel, error);
+}
+
+/* --- The ramdisk -------------------------------------------------------------------------------- */
+
+static bool write_prepends(struct tree_building *building, struct ramdisk *ramdisk,
+                           struct error *error)
+{
+    const struct tree_request *request = building->request;
+    const struct input_files *prepends = &request->prepends;
+    uint64_t size;
+    for (size_t i = 0; i < prepends->count; i++) {
+        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *building->arena, &size,
+                             error))
+            return false;
+        building->result.description.unpacked_bytes += size * TREE_UNPACK_FACTOR;
+    }
+    return true;
+}
+
+uint64_t tree_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes)
+{
+    uint64_t used = ramdisk_bytes + 2 * unpacked_bytes + TREE_WORKING_BYTES;
+    return used + used / (TREE_RECORDS_PART - 1);
+}
+
+/* Does the machine have the memory? The kernel unpacks a ramdisk while it is still there, into a
+ * tmpfs of half of what is left. */
+static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
+                         uint64_t unpacked_bytes, struct error *error)
+{
+    uint64_t target = building->request->target_bytes;
+    uint64_t needed = tree_memory_bytes(ramdisk_bytes, unpacked_bytes);
+    building->result.description.memory_bytes = needed;
+    if (target == 0 || needed <= target)
+        return true;
+    return error_set(
+        error,
+        "booting takes at least %llu MiB of memory (the ramdisk of %llu MiB, and twice "
+        "what it unpacks to), and the machine has %llu",
+        (unsigned long long)(needed >> 20), (unsigned long long)(ramdisk_bytes >> 20),
+        (unsigned long long)(target >> 20));
+}
+
+/* With what is known before the new image is made. */
+static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_bytes,
+                               struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    uint64_t base_bytes = 0;
+    for (size_t i = 0; i < bases->count; i++) {
+        struct stat status;
+        if (fstat(bases->fds[i], &status) == 0)
+            base_bytes += (uint64_t)status.st_size;
+    }
+    return check_memory(building, ramdisk_bytes + base_bytes,
+                        building->result.description.unpacked_bytes + base_bytes, error);
+}
+
+static bool count_memory(struct tree_building *building, struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    for (size_t i = 0; i < description->image_count; i++)
+        description->unpacked_bytes += description->images[i].size_bytes;
+    return check_memory(building, building->result.ramdisk_bytes, description->unpacked_bytes,
+                        error);
+}
+
+/* Extra files and images, or only the files where the images are separate. */
+static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *error)
+{
+    struct tree_building *building = context;
+    uint64_t size;
+    if (!ramdisk_files_write(building->request->extras, ramdisk, *building->arena, &size, error))
+        return false;
+    building->result.description.unpacked_bytes += size;
+    return (building->request->separate_store ? tree_write_images(building, error)
+                                              : tree_add_images(building, ramdisk, error)) &&
+           ramdisk_finish(ramdisk, error);
+}
+
+/* Behind the prepended ramdisks. */
+static bool write_archive(struct tree_building *building, struct ramdisk *ramdisk,
+                          struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct ramdisk_archive archive = {
+        .compression = &request->compression,
+        .jobs = request->squashfs->jobs,
+        .directory = building->directory,
+        .fill = fill_archive,
+        .context = building,
+        .arena = building->arena,
+    };
+    uint64_t offset;
+    if (!ramdisk_archive_write(&archive, ramdisk, &offset, error))
+        return false;
+    struct tree_description *description = &building->result.description;
+    for (size_t i = 0; i < description->image_count && request->compression.is_on; i++) {
+        description->images[i].offset = offset;
+        description->images[i].is_packed = true;
+    }
+    return true;
+}
+
+static bool write_ramdisk(struct tree_building *building, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    cleanup(own_close) int fd = -1;
+    if (!tree_create(building, RAMDISK_NAME, 0644, &fd, error))
+        return false;
+    struct ramdisk ramdisk = { .fd = fd };
+    return write_prepends(building, &ramdisk, error) &&
+           check_memory_early(building, ramdisk.size_bytes, error) &&
+           write_archive(building, &ramdisk, error) &&
+           tree_seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
+           (!request->separate_store || tree_seal_images(building, error)) &&
+           count_memory(building, error);
+}
+
+/* A second name for the ramdisk: a link to the same file, or where there are none a symbolic one.
+ */
+static bool link_ramdisk(struct tree_building *building, struct error *error)
+{
+    int directory = building->directory;
+    if (linkat(directory, RAMDISK_NAME, directory, RAMDISK_OLD_NAME, 0) < 0 &&
+        symlinkat(RAMDISK_NAME, directory, RAMDISK_OLD_NAME) < 0)
+        return error_errno(error, errno, "create " RAMDISK_OLD_NAME);
+    struct tree_file *file = &building->files[building->file_count++];
+    *file = building->result.description.ramdisks[0];
+    file->name = RAMDISK_OLD_NAME;
+    return true;
+}
+
+/* --- Texts -------------------------------------------------------------------------------------- */
+
+enum script { IPXE, KEXEC, GRUB };
+
+static bool write_script(struct tree_building *building, enum script which, struct error *error)
+{
+    static const char *const names[] = { TREE_IPXE_NAME, TREE_KEXEC_NAME, TREE_GRUB_NAME };
+    const struct tree_description *description = &building->result.description;
+    const char *name = names[which];
+    cleanup(own_close) int fd = -1;
+    if (!tree_create(building, name, which == KEXEC ? 0755 : 0644, &fd, error))
+        return false;
+    cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
+    if (!stream)
+        return error_errno(error, errno, "write %s", name);
+    if (which == KEXEC)
+        script_write_kexec(stream, description, *building->arena);
+    else if (which == GRUB)
+        script_write_grub(stream, description);
+    else if (!script_write_ipxe(stream, description, *building->arena, error))
+        return false;
+    if (fflush(stream) != 0 || ferror(stream))
+        return error_errno(error, errno, "write %s", name);
+    return seal(building, name, fd, NULL, error);
+}
+
+static bool write_text(const struct tree_building *building, const char *name, struct str text,
+                       int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    if (!tree_create(building, name, 0644, &fd, error) ||
+        !file_write(fd, name, text.data, text.len, error))
+        return false;
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+static bool write_boot_json(struct tree_building *building, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    struct str text;
+    if (!tree_description_format(&building->result.description, building->arena, &text, error))
+        return error_in(error, "write " TREE_BOOT_JSON_NAME);
+    return write_text(building, TREE_BOOT_JSON_NAME, text, &fd, error) &&
+           seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
+}
+
+static bool write_sums(struct tree_building *building, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    struct str text = { "", 0 };
+    for (size_t i = 0; i < building->file_count; i++) {
+        text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
+                            hash_to_hex(&building->files[i].hash).text, building->files[i].name);
+        option_list_add(&building->result.names, building->files[i].name, building->arena);
+    }
+    option_list_add(&building->result.names, OUTPUT_SUMS_NAME, building->arena);
+    if (!write_text(building, OUTPUT_SUMS_NAME, text, &fd, error))
+        return false;
+    return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");
+}
+
+bool tree_write(const struct tree_request *request, const struct output_tree *tree,
+                struct arena *arena, struct tree_result *ret_result, struct error *error)
+{
+    const struct boot_spec *spec = request->spec;
+    struct tree_building building = {
+        .request = request,
+        .directory = tree->fd,
+        .arena = arena,
+        .files = arena_new(arena, struct tree_file, TREE_FIXED_FILES),
+        .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
+        .result.has_grub = script_check_grub(spec->command_line),
+    };
+    if (!script_check_ipxe(&building.result.description, *arena, error) ||
+        !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
+        !link_ramdisk(&building, error) || !write_script(&building, IPXE, error) ||
+        !write_script(&building, KEXEC, error) ||
+        (building.result.has_grub && !write_script(&building, GRUB, error)) ||
+        !write_boot_json(&building, error) || !write_sums(&building, error))
+        return false;
+    *ret_result = building.result;
+    return true;
+}

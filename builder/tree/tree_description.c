@@ -1,0 +1,243 @@
+#include "builder/tree/tree_description.h"
+
+#include "schema/base/file.h"
+#include "schema/base/json.h"
+#include "schema/base/own.h"
+#include "schema/base/str.h"
+#include "schema/nix/digest.h"
+#include "schema/nix/store_path.h"
+
+#include <string.h>
+
+enum { VERSION = 1, RAMDISKS_MAX = 4096 };
+
+#define OFFSET        "offset"
+#define PACKED_OFFSET "archiveOffset"
+
+struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
+                                      const char *base_url, struct arena *arena)
+{
+    return (struct tree_description){
+        .toplevel = store_path_format(arena, store_dir, spec->toplevel).data,
+        .label = arena_copy(arena, spec->label).data,
+        .system = arena_copy(arena, spec->system).data,
+        .init = arena_copy(arena, spec->init).data,
+        .params = arena_copy(arena, spec->params).data,
+        .command_line = spec->command_line.data,
+        .base_url = base_url,
+        .kernel = { .name = spec->kernel_name.data },
+    };
+}
+
+bool tree_file_read(int fd, const char *name, struct arena scratch, struct tree_file *ret_file,
+                    struct error *error)
+{
+    enum { BUFFER_BYTES = 1 << 20 };
+    char *buffer = arena_room(&scratch, BUFFER_BYTES);
+    uint64_t size = 0;
+    cleanup(digest_release) struct digest digest = digest_start();
+    for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; size += got) {
+        if (!file_read_at(fd, name, buffer, BUFFER_BYTES, size, &got, error))
+            return false;
+        digest_add(&digest, buffer, got);
+    }
+    *ret_file = (struct tree_file){ name, digest_finish(&digest), size };
+    return true;
+}
+
+/* --- Writing ------------------------------------------------------------------------------------ */
+
+static cJSON *file_json(const struct tree_file *file)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", file->name);
+    cJSON_AddNumberToObject(object, "size", (double)file->size_bytes);
+    cJSON_AddStringToObject(object, "sha256", hash_to_hex(&file->hash).text);
+    return object;
+}
+
+static cJSON *image_json(const struct tree_image *image)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "name", image->name);
+    cJSON_AddStringToObject(object, "file", image->file);
+    cJSON_AddNumberToObject(object, image->is_packed ? PACKED_OFFSET : OFFSET,
+                            (double)image->offset);
+    cJSON_AddNumberToObject(object, "size", (double)image->size_bytes);
+    return object;
+}
+
+static cJSON *to_json(const struct tree_description *description)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "version", VERSION);
+    cJSON_AddStringToObject(object, "toplevel", description->toplevel);
+    cJSON_AddStringToObject(object, "label", description->label);
+    cJSON_AddStringToObject(object, "system", description->system);
+    cJSON_AddStringToObject(object, "init", description->init);
+    cJSON_AddStringToObject(object, "kernelParams", description->params);
+    cJSON_AddStringToObject(object, "commandLine", description->command_line);
+    if (description->base_url)
+        cJSON_AddStringToObject(object, "baseUrl", description->base_url);
+    cJSON_AddItemToObject(object, "kernel", file_json(&description->kernel));
+    cJSON *ramdisks = cJSON_AddArrayToObject(object, "initrd");
+    for (size_t i = 0; i < description->ramdisk_count; i++)
+        cJSON_AddItemToArray(ramdisks, file_json(&description->ramdisks[i]));
+    cJSON *images = cJSON_AddArrayToObject(object, "storeImages");
+    for (size_t i = 0; i < description->image_count; i++)
+        cJSON_AddItemToArray(images, image_json(&description->images[i]));
+    cJSON_AddNumberToObject(object, "unpackedSize", (double)description->unpacked_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)description->memory_bytes);
+    return object;
+}
+
+bool tree_description_format(const struct tree_description *description, struct arena *arena,
+                             struct str *ret_text, struct error *error)
+{
+    cJSON *object = to_json(description);
+    char *text = cJSON_Print(object);
+    cJSON_Delete(object);
+    if (!text)
+        return error_set(error, "out of memory");
+    *ret_text = arena_format(arena, "%s\n", text);
+    cJSON_free(text);
+    return true;
+}
+
+/* --- Reading ------------------------------------------------------------------------------------ */
+
+static bool read_number(const cJSON *object, const char *key, uint64_t *ret_number,
+                        struct error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (!(number >= 0 && number < 0x1p53 && (double)(uint64_t)number == number))
+        return json_wrong(key, "a number of bytes", error);
+    *ret_number = (uint64_t)number;
+    return true;
+}
+
+/* The name of a file beside boot.json. */
+static bool read_name(const cJSON *object, const char *key, struct arena *arena,
+                      const char **ret_name, struct error *error)
+{
+    if (!json_text(object, key, arena, ret_name, error))
+        return false;
+    return boot_spec_is_plain_name(str_from(*ret_name)) ||
+           json_wrong(key, "the name of a file of the tree", error);
+}
+
+/* A text that stands in scripts: one of several lines would be commands of its own. */
+static bool read_line(const cJSON *object, const char *key, struct arena *arena,
+                      const char **ret_line, struct error *error)
+{
+    if (!json_text(object, key, arena, ret_line, error))
+        return false;
+    for (const char *at = *ret_line; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return json_wrong(key, "a text without control characters", error);
+    return true;
+}
+
+static bool read_file(const cJSON *object, struct arena *arena, struct tree_file *file,
+                      struct error *error)
+{
+    const char *hash;
+    if (!read_name(object, "name", arena, &file->name, error) ||
+        !read_number(object, "size", &file->size_bytes, error) ||
+        !json_text(object, "sha256", arena, &hash, error))
+        return false;
+    return hash_parse(str_from(hash), &file->hash, error) || error_in(error, "sha256");
+}
+
+static bool read_image(const struct tree_description *description, const cJSON *object,
+                       struct arena *arena, struct tree_image *image, struct error *error)
+{
+    image->is_packed = cJSON_HasObjectItem(object, PACKED_OFFSET);
+    if (!read_name(object, "name", arena, &image->name, error) ||
+        !read_name(object, "file", arena, &image->file, error) ||
+        !read_number(object, image->is_packed ? PACKED_OFFSET : OFFSET, &image->offset, error) ||
+        !read_number(object, "size", &image->size_bytes, error))
+        return false;
+    for (size_t i = 0; i < description->ramdisk_count; i++)
+        if (strcmp(description->ramdisks[i].name, image->file) == 0)
+            return true;
+    return json_wrong("file", "a file of the ramdisk", error);
+}
+
+static bool read_list(const cJSON *object, const char *key, size_t *ret_count,
+                      const cJSON **ret_first, struct error *error)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, key);
+    int count = cJSON_GetArraySize(list);
+    if (!cJSON_IsArray(list) || count == 0 || count > RAMDISKS_MAX)
+        return json_wrong(key, "a list of files", error);
+    *ret_count = (size_t)count;
+    *ret_first = list->child;
+    return true;
+}
+
+static bool read_ramdisks(const cJSON *object, struct arena *arena,
+                          struct tree_description *description, struct error *error)
+{
+    const cJSON *item;
+    size_t count;
+    if (!read_list(object, "initrd", &count, &item, error))
+        return false;
+    description->ramdisks = arena_new(arena, struct tree_file, count);
+    for (; item; item = item->next) {
+        if (!read_file(item, arena, &description->ramdisks[description->ramdisk_count], error))
+            return error_in(error, "initrd");
+        description->ramdisk_count++;
+    }
+    return true;
+}
+
+static bool read_images(const cJSON *object, struct arena *arena,
+                        struct tree_description *description, struct error *error)
+{
+    const cJSON *item;
+    size_t count;
+    if (!read_list(object, "storeImages", &count, &item, error))
+        return false;
+    description->images = arena_new(arena, struct tree_image, count);
+    for (; item; item = item->next)
+        if (!read_image(description, item, arena, &description->images[description->image_count++],
+                        error))
+            return error_in(error, "storeImages");
+    return true;
+}
+
+bool tree_description_parse(struct str text, struct arena *arena,
+                            struct tree_description *ret_description, struct error *error)
+{
+    cleanup(json_free) cJSON *root = NULL;
+    struct tree_description description = { 0 };
+    uint64_t version;
+    if (!json_parse(text, &root, error))
+        return false;
+    if (!read_number(root, "version", &version, error))
+        return false;
+    if (version != VERSION)
+        return error_set(error, "it has version %llu, and this program reads %d",
+                         (unsigned long long)version, VERSION);
+    if (cJSON_HasObjectItem(root, "baseUrl") &&
+        !read_line(root, "baseUrl", arena, &description.base_url, error))
+        return false;
+    if (!read_line(root, "toplevel", arena, &description.toplevel, error) ||
+        !json_text(root, "label", arena, &description.label, error) ||
+        !json_text(root, "system", arena, &description.system, error) ||
+        !json_text(root, "init", arena, &description.init, error) ||
+        !json_text(root, "kernelParams", arena, &description.params, error) ||
+        !read_line(root, "commandLine", arena, &description.command_line, error) ||
+        !read_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
+        !read_number(root, "memoryAtBoot", &description.memory_bytes, error) ||
+        !read_ramdisks(root, arena, &description, error) ||
+        !read_images(root, arena, &description, error))
+        return false;
+    if (!read_file(cJSON_GetObjectItemCaseSensitive(root, "kernel"), arena, &description.kernel,
+                   error))
+        return error_in(error, "kernel");
+    *ret_description = description;
+    return true;
+}

@@ -1,0 +1,171 @@
+/* tree_images.c — the store images of a tree: see tree_building.h. */
+#include "builder/tree/tree_building.h"
+
+#include "builder/image/split.h"
+#include "builder/ramdisk/newc.h"
+#include "builder/ramdisk/ramdisk.h"
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Makes room for the images and for all files, once it is known how many there are. */
+static struct tree_image *add_images(struct tree_building *building, size_t new_count)
+{
+    struct tree_description *description = &building->result.description;
+    building->new_count = new_count;
+    description->image_count = new_count + building->request->bases.count;
+    description->images = arena_new(building->arena, struct tree_image, description->image_count);
+    for (size_t i = 0; i < description->image_count; i++)
+        description->images[i] =
+            (struct tree_image){ .name = ramdisk_store_name(building->arena, i),
+                                 .file = RAMDISK_NAME };
+    size_t piece_count = building->request->separate_store ? 2 * description->image_count : 0;
+    struct tree_file *files =
+        arena_new(building->arena, struct tree_file, TREE_FIXED_FILES + piece_count);
+    memcpy(files, building->files, building->file_count * sizeof *files);
+    building->files = files;
+    description->ramdisks = arena_new(building->arena, struct tree_file, 1 + piece_count);
+    return description->images;
+}
+
+static bool write_one_image(struct tree_building *building, int fd, uint64_t offset,
+                            struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct squashfs_options options = *request->squashfs;
+    options.limit_bytes = NEWC_MEMBER_MAX;
+    return squashfs_write(request->inventory, &options, fd, offset, *building->arena,
+                          &building->result.image, error) ||
+           error_in(error, "the store image (--max-size splits it)");
+}
+
+bool tree_write_images(struct tree_building *building, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    struct output output = { building->directory, RAMDISK_STORE_NAME };
+    uint64_t limit = request->max_size_bytes;
+    struct split_request split = {
+        .inventory = request->inventory,
+        .squashfs = request->squashfs,
+        .limit_bytes = limit < NEWC_MEMBER_MAX ? limit : NEWC_MEMBER_MAX,
+        .store_dir = request->store_dir,
+        .output = &output,
+    };
+    struct option_list names = { 0 };
+    if (limit) {
+        if (!split_write(&split, building->arena, &names, &building->result.image, error))
+            return false;
+        add_images(building, names.count);
+        return true;
+    }
+    cleanup(own_close) int fd = -1;
+    add_images(building, 1);
+    return tree_create(building, RAMDISK_STORE_NAME, 0644, &fd, error) &&
+           write_one_image(building, fd, 0, error);
+}
+
+/* Straight into its place. */
+static bool add_one_image(struct tree_building *building, struct ramdisk *ramdisk,
+                          struct error *error)
+{
+    struct tree_image *image = add_images(building, 1);
+    struct ramdisk_member member = ramdisk_image(image->name);
+    if (!ramdisk_begin(ramdisk, &member, &image->offset, error) ||
+        !write_one_image(building, ramdisk->fd, image->offset, error))
+        return false;
+    image->size_bytes = building->result.image.size_bytes;
+    return ramdisk_end(ramdisk, image->size_bytes, error);
+}
+
+static bool add_image(struct tree_building *building, struct ramdisk *ramdisk,
+                      struct tree_image *image, int fd, const char *name, struct error *error)
+{
+    if (!ramdisk_add_image(ramdisk, image->name, fd, name, *building->arena, &image->size_bytes,
+                           error))
+        return false;
+    image->offset = ramdisk->data_offset;
+    return true;
+}
+
+/* Several: how many there are and how large is known when they have been written. */
+static bool add_split_images(struct tree_building *building, struct ramdisk *ramdisk,
+                             struct error *error)
+{
+    if (!tree_write_images(building, error))
+        return false;
+    for (size_t i = 0; i < building->new_count; i++) {
+        struct tree_image *image = &building->result.description.images[i];
+        cleanup(own_close) int fd =
+            openat(building->directory, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 || unlinkat(building->directory, image->name, 0) < 0)
+            return error_errno(error, errno, "open %s", image->name);
+        if (!add_image(building, ramdisk, image, fd, image->name, error))
+            return false;
+    }
+    return true;
+}
+
+static bool add_bases(struct tree_building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    struct tree_image *images = building->result.description.images + building->new_count;
+    for (size_t i = 0; i < bases->count; i++)
+        if (!add_image(building, ramdisk, &images[i], bases->fds[i], bases->names[i], error))
+            return false;
+    return true;
+}
+
+static bool write_base_files(struct tree_building *building, struct error *error)
+{
+    const struct input_files *bases = &building->request->bases;
+    const struct tree_image *images = building->result.description.images + building->new_count;
+    for (size_t i = 0; i < bases->count; i++) {
+        cleanup(own_close) int fd = -1;
+        uint64_t size;
+        if (!tree_create(building, images[i].name, 0644, &fd, error) ||
+            !file_copy(bases->fds[i], bases->names[i], fd, images[i].name, 0, *building->arena,
+                       &size, error))
+            return false;
+    }
+    return true;
+}
+
+/* An image that is a file: its header, and what is known of it. */
+static bool seal_image(struct tree_building *building, size_t index, struct error *error)
+{
+    struct tree_description *description = &building->result.description;
+    struct tree_image *image = &description->images[index];
+    const char *header_name = ramdisk_header_name(building->arena, index);
+    struct stat status;
+    cleanup(own_close) int header = -1;
+    cleanup(own_close) int fd =
+        openat(building->directory, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", image->name);
+    image->file = image->name;
+    image->size_bytes = (uint64_t)status.st_size;
+    return tree_create(building, header_name, 0644, &header, error) &&
+           ramdisk_write_header(header, image->name, image->size_bytes, error) &&
+           tree_seal_ramdisk(building, header_name, header, error) &&
+           tree_seal_ramdisk(building, image->name, fd, error);
+}
+
+bool tree_seal_images(struct tree_building *building, struct error *error)
+{
+    if (!write_base_files(building, error))
+        return false;
+    for (size_t i = 0; i < building->result.description.image_count; i++)
+        if (!seal_image(building, i, error))
+            return false;
+    return true;
+}
+
+bool tree_add_images(struct tree_building *building, struct ramdisk *ramdisk, struct error *error)
+{
+    return (building->request->max_size_bytes ? add_split_images : add_one_image)(building, ramdisk,
+                                                                                  error) &&
+           add_bases(building, ramdisk, error);
+}

@@ -1,0 +1,293 @@
+#include "schema/boot/boot_spec.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/base/root.h"
+#include "schema/boot/boot_spec_json.h"
+#include "schema/nix/store_path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+enum { PARAMS_BYTES_MAX = 1 << 16, SYSTEM_BYTES_MAX = 256 };
+
+void boot_spec_release(const struct boot_spec *spec)
+{
+    own_close(&spec->kernel);
+    own_close(&spec->initrd);
+}
+
+size_t boot_spec_command_line_max(struct str system)
+{
+    static const struct {
+        const char *processor;
+        size_t bytes;
+    } others[] = {
+        { "armv5tel", 1024 },
+        { "armv6l", 1024 },
+        { "armv7l", 1024 },
+        { "riscv64", 1024 },
+    };
+    struct str processor = str_cut(system, '-').head;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (str_equal(processor, str_from(others[i].processor)))
+            return others[i].bytes - 1;
+    return 2048 - 1;
+}
+
+struct str boot_spec_command_line(struct str init, struct str params, struct arena *arena)
+{
+    return arena_format(arena, "init=%.*s%s%.*s", STR_ARG(init), params.len ? " " : "",
+                        STR_ARG(params));
+}
+
+/* --- What the system says of itself ------------------------------------------------------------- */
+
+static const char *part_path(const char *toplevel, const char *part, struct arena *arena)
+{
+    return arena_format(arena, "%s/%s", toplevel, part).data;
+}
+
+/* Reads a small file of the system; one that is not there is empty, and *ret_found false. */
+static bool read_part(const struct store *store, const char *path, size_t limit_bytes,
+                      struct arena *arena, struct str *ret_text, bool *ret_found,
+                      struct error *error)
+{
+    struct stat status;
+    cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    *ret_text = STR("");
+    *ret_found = fd != -ENOENT;
+    if (fd == -ENOENT)
+        return true;
+    if (fd < 0)
+        return error_errno(error, -fd, "open %s", path);
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return error_set(error, "%s is not a file", path);
+    return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+}
+
+/* From boot.json, of the system or of a specialisation. */
+static bool read_json(const struct store *store, const char *toplevel, const char *specialisation,
+                      struct arena *arena, struct boot_spec_json *ret_spec, bool *ret_found,
+                      struct error *error)
+{
+    struct str text;
+    bool is_there;
+    const char *path = part_path(toplevel, "boot.json", arena);
+    *ret_spec = (struct boot_spec_json){ .label = "" };
+    *ret_found = false;
+    if (!read_part(store, path, BOOT_SPEC_JSON_BYTES_MAX, arena, &text, &is_there, error))
+        return false;
+    return !is_there ||
+           boot_spec_json_parse(text, specialisation, arena, ret_spec, ret_found, error) ||
+           error_in(error, "%s", path);
+}
+
+/* From the plain files. */
+static bool read_files(const struct store *store, const char *toplevel,
+                       const struct boot_spec_override *override, struct arena *arena,
+                       struct boot_spec_json *ret_spec, struct error *error)
+{
+    const char *params_path = part_path(toplevel, "kernel-params", arena);
+    const char *system_path = part_path(toplevel, "system", arena);
+    struct boot_spec_json spec = {
+        .init = part_path(toplevel, "init", arena),
+        .kernel = part_path(toplevel, "kernel", arena),
+        .initrd = part_path(toplevel, "initrd", arena),
+        .label = "",
+    };
+    struct str system;
+    bool is_there;
+    if (!read_part(store, params_path, PARAMS_BYTES_MAX, arena, &spec.params, &is_there, error))
+        return false;
+    if (!is_there && !override->params)
+        return error_errno(error, ENOENT, "the system's kernel-params, %s", params_path);
+    if (!read_part(store, system_path, SYSTEM_BYTES_MAX, arena, &system, &is_there, error))
+        return false;
+    spec.system = arena_copy(arena, str_cut(system, '\n').head).data;
+    *ret_spec = spec;
+    return true;
+}
+
+static bool read_system(const struct store *store, const char *toplevel,
+                        const struct boot_spec_override *override, struct arena *arena,
+                        struct boot_spec_json *ret_spec, struct error *error)
+{
+    bool found;
+    if (!read_json(store, toplevel, NULL, arena, ret_spec, &found, error))
+        return false;
+    if (!found)
+        return read_files(store, toplevel, override, arena, ret_spec, error);
+    return strcmp(ret_spec->toplevel, toplevel) == 0 ||
+           error_set(error, "its boot.json is that of %s", ret_spec->toplevel);
+}
+
+static bool refuse_specialisation(const char *name, const struct option_list *names,
+                                  struct arena *arena, struct error *error)
+{
+    enum { SHOWN_BYTES = 300 };
+    struct str list = STR("");
+    for (size_t i = 0; i < names->count && list.len < SHOWN_BYTES; i++)
+        list = arena_format(arena, "%.*s%s%s", STR_ARG(list), i ? ", " : "", names->items[i]);
+    return error_set(error, "it has no specialisation '%s'; those of its boot.json: %s", name,
+                     names->count ? list.data : "none");
+}
+
+bool boot_spec_find_specialisation(const struct store *store, struct str toplevel, const char *name,
+                                   struct arena *arena, struct str *ret_base, struct error *error)
+{
+    const char *path = store_path_format(arena, store->store_dir, toplevel).data;
+    const char *link = arena_format(arena, "%s/specialisation/%s", path, name).data;
+    char target[PATH_MAX];
+    struct boot_spec_json spec;
+    bool found;
+    if (!read_json(store, path, name, arena, &spec, &found, error))
+        return false;
+    if (!found) {
+        cleanup(own_close) int fd =
+            strchr(name, '/') ? -1 : root_open(store->root, link, O_PATH | O_NOFOLLOW, 0);
+        ssize_t length = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof target - 1);
+        if (length < 0)
+            return refuse_specialisation(name, &spec.specialisations, arena, error) ||
+                   error_in(error, "%s", path);
+        target[length] = '\0';
+        spec.toplevel = target;
+    }
+    struct str base;
+    if (!store_path_parse(str_from(spec.toplevel), store->store_dir, &base, error))
+        return error_in(error, "%s: its specialisation '%s'", path, name);
+    *ret_base = arena_copy(arena, base);
+    return true;
+}
+
+/* --- Its parts ---------------------------------------------------------------------------------- */
+
+/* A part that is a file, given by option or below the root. */
+static bool open_part(int directory, const char *part, const char *path, int *ret_fd,
+                      struct error *error)
+{
+    struct stat status;
+    const int flags = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+    cleanup(own_close) int fd =
+        directory == AT_FDCWD ? open(path, flags) : root_open(directory, path, flags, 0);
+    if (fd < 0)
+        return error_errno(error, directory == AT_FDCWD ? errno : -fd, "the system's %s, %s", part,
+                           path);
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return error_set(error, "the system's %s is not a file: %s", part, path);
+    if (status.st_size == 0)
+        return error_set(error, "the system's %s is empty: %s", part, path);
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
+bool boot_spec_is_plain_name(struct str name)
+{
+    bool plain = name.len > 0 && name.data[0] != '-' && name.data[0] != '.';
+    for (size_t i = 0; i < name.len && plain; i++)
+        plain = strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+._-",
+                       name.data[i]);
+    return plain;
+}
+
+/* The last component of the file's own path, behind all links. */
+static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct error *error)
+{
+    char entry[64], path[PATH_MAX];
+    snprintf(entry, sizeof entry, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(entry, path, sizeof path);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return error_errno(error, length < 0 ? errno : ENAMETOOLONG,
+                           "find the kernel's name (is /proc mounted?)");
+    *ret_name = arena_copy(arena, str_cut_last((struct str){ path, (size_t)length }, '/').tail);
+    return boot_spec_is_plain_name(*ret_name) ||
+           error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(*ret_name));
+}
+
+static bool open_kernel(const struct store *store, const struct boot_spec_json *json,
+                        const char *given, struct arena *arena, struct boot_spec *spec,
+                        struct error *error)
+{
+    return open_part(given ? AT_FDCWD : store->root, "kernel", given ? given : json->kernel,
+                     &spec->kernel, error) &&
+           real_name(spec->kernel, arena, &spec->kernel_name, error);
+}
+
+static bool open_initrd(const struct store *store, const struct boot_spec_json *json,
+                        struct boot_spec *spec, struct error *error)
+{
+    return json->initrd ? open_part(store->root, "initrd", json->initrd, &spec->initrd, error)
+                        : error_set(error, "the system has no initrd");
+}
+
+/* A line feed would end the command in a script, and the kernel takes none of them for a blank. */
+static bool check_command_line(struct str line, struct str system, struct error *error)
+{
+    size_t length_max = boot_spec_command_line_max(system);
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char byte = (unsigned char)line.data[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return error_set(error, "the kernel's command line has a control character at byte %zu",
+                             i + 1);
+    }
+    return line.len <= length_max ||
+           error_set(error,
+                     "the kernel's command line would have %zu bytes, and the kernel reads "
+                     "at most %zu",
+                     line.len, length_max);
+}
+
+/* `init` may be a link, so it is only looked for below the root. */
+static bool check_init(const struct store *store, struct str init, struct error *error)
+{
+    struct stat status;
+    cleanup(own_close) int fd = root_open(store->root, init.data, O_PATH, 0);
+    if (fd < 0)
+        return error_errno(error, -fd, "the system's init, %s", init.data);
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_mode & S_IXUSR)
+        return true;
+    return error_set(error, "the system's init, %s, is not an executable file", init.data);
+}
+
+static bool join(struct arena *arena, struct boot_spec *spec, struct error *error)
+{
+    if (str_cut(spec->init, ' ').found || !str_starts(spec->init, STR("/")))
+        return error_set(error, "init '%s' is not an absolute path without blanks",
+                         spec->init.data);
+    spec->command_line = boot_spec_command_line(spec->init, spec->params, arena);
+    return check_command_line(spec->command_line, spec->system, error);
+}
+
+/* What was given by option, else what the system says. */
+static bool fill(const struct store *store, const struct boot_spec_json *json,
+                 const struct boot_spec_override *override, struct arena *arena,
+                 struct boot_spec *spec, struct error *error)
+{
+    spec->init = str_from(override->init ? override->init : json->init);
+    spec->params = override->params ? str_from(override->params) : json->params;
+    spec->label = str_from(json->label);
+    spec->system = str_from(json->system);
+    while (spec->params.len > 0 && spec->params.data[spec->params.len - 1] == '\n')
+        spec->params.len--;
+    return open_kernel(store, json, override->kernel, arena, spec, error) &&
+           (override->without_initrd || open_initrd(store, json, spec, error)) &&
+           join(arena, spec, error) && (override->init || check_init(store, spec->init, error));
+}
+
+bool boot_spec_read(const struct store *store, struct str toplevel,
+                    const struct boot_spec_override *override, struct arena *arena,
+                    struct boot_spec *ret_spec, struct error *error)
+{
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    const char *path = store_path_format(arena, store->store_dir, toplevel).data;
+    struct boot_spec_json json;
+    spec.toplevel = toplevel;
+    if (!read_system(store, path, override, arena, &json, error) ||
+        !fill(store, &json, override, arena, &spec, error))
+        return error_in(error, "%s", path);
+    *ret_spec = spec;
+    spec = BOOT_SPEC_NONE;
+    return true;
+}

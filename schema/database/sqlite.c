@@ -1,0 +1,24 @@
+#include "schema/database/sqlite.h"
+
+#include "schema/base/library.h"
+
+#define LIBSQLITE "libsqlite3.so.0"
+
+struct sqlite_functions sqlite;
+
+bool sqlite_load(struct error *error)
+{
+    struct sqlite_functions functions;
+    bool found = true;
+    if (sqlite.step)
+        return true;
+#define SQLITE_FIND(name)                                       \
+    functions.name = library_find(LIBSQLITE, "sqlite3_" #name); \
+    found = found && functions.name
+    SQLITE_FUNCTIONS(SQLITE_FIND);
+#undef SQLITE_FIND
+    if (!found)
+        return error_set(error, LIBSQLITE " could not be loaded");
+    sqlite = functions;
+    return true;
+}

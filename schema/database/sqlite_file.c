@@ -1,0 +1,196 @@
+#include "schema/database/sqlite_file.h"
+
+#include "schema/base/file.h"
+#include "schema/base/order.h"
+#include "schema/base/parallel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    FIRST_PAGE = 2, /* of the trees */
+    FILE_HEADER_BYTES = 100,
+    SCHEMA_HEADER_BYTES = FILE_HEADER_BYTES + 8,
+    TABLE_LEAF = 13,
+};
+
+/* Page 1 is made here: a leaf behind the file's header. */
+struct sqlite_file {
+    int fd;
+    struct arena *arena;
+    uint32_t page_count;
+    size_t schema_count, content_start;
+    uint8_t page[SQLITE_PAGE_BYTES];
+};
+
+/* The trees while they are written. */
+struct writing {
+    int fd;
+    const struct sqlite_contents *contents;
+    struct sqlite_tree **writers; /* one for each thread */
+    struct sqlite_tree_place places[SQLITE_TREES_MAX];
+    uint32_t first_pages[SQLITE_TREES_MAX];
+    uint32_t order[SQLITE_TREES_MAX]; /* the largest first */
+};
+
+struct sqlite_file *sqlite_file_start(int fd, struct arena *arena)
+{
+    struct sqlite_file *file = arena_new(arena, struct sqlite_file, 1);
+    file->fd = fd;
+    file->arena = arena;
+    file->page_count = 1;
+    file->content_start = SQLITE_PAGE_BYTES;
+    return file;
+}
+
+static bool write_tree(struct writing *writing, unsigned worker, size_t index, struct error *error)
+{
+    const struct sqlite_content *content = &writing->contents->trees[index];
+    struct sqlite_tree *tree = writing->writers[worker];
+    sqlite_tree_start(tree, content->is_table, writing->fd, writing->first_pages[index]);
+    content->fill(writing->contents->context, tree);
+    return sqlite_tree_end(tree, &writing->places[index], error);
+}
+
+static bool write_task(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct writing *writing = context;
+    return write_tree(writing, worker, writing->order[index], error);
+}
+
+/* Measures beyond the page that is never used, so that it does not count. */
+static bool measure_task(void *context, unsigned worker, size_t index, struct error *error)
+{
+    struct writing *writing = context;
+    const struct sqlite_content *content = &writing->contents->trees[index];
+    struct sqlite_tree *tree = writing->writers[worker];
+    if (content->prepare)
+        content->prepare(writing->contents->context);
+    sqlite_tree_start(tree, content->is_table, -1, SQLITE_LOCK_PAGE + 1);
+    content->fill(writing->contents->context, tree);
+    return sqlite_tree_end(tree, &writing->places[index], error);
+}
+
+static int compare_sizes(const void *left, const void *right, void *context)
+{
+    const struct sqlite_tree_place *places = context;
+    uint32_t a = places[*(const uint32_t *)left].next_page;
+    uint32_t b = places[*(const uint32_t *)right].next_page;
+    return order_numbers(b, a);
+}
+
+/* Where each tree begins, once all but the last are measured. That one is taken for the largest. */
+static void place_trees(struct writing *writing)
+{
+    size_t last = writing->contents->count - 1;
+    uint32_t next = FIRST_PAGE;
+    for (size_t i = 0; i < last; i++) {
+        uint32_t end = next + writing->places[i].next_page - (SQLITE_LOCK_PAGE + 1);
+        writing->first_pages[i] = next;
+        writing->order[i] = (uint32_t)i;
+        next = end + (next <= SQLITE_LOCK_PAGE && end > SQLITE_LOCK_PAGE);
+    }
+    writing->first_pages[last] = next;
+    writing->order[last] = (uint32_t)last;
+    writing->places[last].next_page = UINT32_MAX;
+    qsort_r(writing->order, last + 1, sizeof *writing->order, compare_sizes, writing->places);
+}
+
+/* One behind the other, where the one before ends. */
+static bool write_in_turn(struct writing *writing, struct error *error)
+{
+    const struct sqlite_contents *contents = writing->contents;
+    for (size_t i = 0; i < contents->count; i++) {
+        writing->first_pages[i] = i ? writing->places[i - 1].next_page : FIRST_PAGE;
+        if (contents->trees[i].prepare)
+            contents->trees[i].prepare(contents->context);
+        if (!write_tree(writing, 0, i, error))
+            return false;
+    }
+    return true;
+}
+
+static bool write_together(struct writing *writing, unsigned jobs, struct error *error)
+{
+    size_t last = writing->contents->count - 1;
+    if (!parallel_run(jobs, last, measure_task, writing, error))
+        return false;
+    place_trees(writing);
+    if (!parallel_run(jobs, last + 1, write_task, writing, error))
+        return false;
+    for (size_t i = 0; i < last; i++)
+        assert(writing->places[i].next_page == writing->first_pages[i + 1]);
+    return true;
+}
+
+bool sqlite_file_trees(struct sqlite_file *file, const struct sqlite_contents *contents,
+                       unsigned jobs, uint32_t *ret_roots, struct error *error)
+{
+    assert(contents->count <= SQLITE_TREES_MAX);
+    struct arena scratch = *file->arena;
+    struct writing writing = {
+        .fd = file->fd,
+        .contents = contents,
+        .writers = arena_room(&scratch, jobs * sizeof *writing.writers),
+    };
+    assert(contents->count > 0 && !contents->trees[contents->count - 1].prepare);
+    for (unsigned i = 0; i < jobs; i++)
+        writing.writers[i] = sqlite_tree_new(&scratch);
+    if (jobs == 1 ? !write_in_turn(&writing, error) : !write_together(&writing, jobs, error))
+        return false;
+    for (size_t i = 0; i < contents->count; i++)
+        ret_roots[i] = writing.places[i].root;
+    file->page_count = writing.places[contents->count - 1].next_page - 1;
+    return true;
+}
+
+/* The whole text. */
+static struct sqlite_value text_of(struct str text)
+{
+    return sqlite_text(text, (struct str){ 0 });
+}
+
+void sqlite_file_schema(struct sqlite_file *file, struct str type, struct str name,
+                        struct str table, uint32_t root, struct str sql)
+{
+    struct sqlite_value values[] = { text_of(type), text_of(name), text_of(table),
+                                     sqlite_number(root),
+                                     sql.data ? text_of(sql) : (struct sqlite_value){ 0 } };
+    struct sqlite_record record = sqlite_record_measure(values, 5);
+    uint64_t rowid = ++file->schema_count;
+    uint8_t *end = file->page + file->content_start;
+    uint8_t *at = sqlite_record_put(end, &record, values, 5);
+    at = sqlite_varint_put(sqlite_varint_put(at, rowid), record.length);
+    file->content_start = (size_t)(at - file->page);
+    sqlite_put_16(file->page + SCHEMA_HEADER_BYTES + 2 * (rowid - 1), file->content_start);
+    assert(file->content_start >= SCHEMA_HEADER_BYTES + 2 * rowid + SQLITE_RECORD_SPILL);
+}
+
+static void put_file_header(uint8_t *page, uint32_t page_count)
+{
+    memcpy(page, "SQLite format 3", 16);
+    sqlite_put_16(page + 16, SQLITE_PAGE_BYTES);
+    page[18] = page[19] = 2; /* written and read through a WAL */
+    page[21] = 64;           /* fixed fractions */
+    page[22] = page[23] = 32;
+    sqlite_put_32(page + 24, 1); /* change counter */
+    sqlite_put_32(page + 28, page_count);
+    sqlite_put_32(page + 40, 1);       /* schema cookie */
+    sqlite_put_32(page + 44, 4);       /* schema format */
+    sqlite_put_32(page + 56, 1);       /* UTF-8 */
+    sqlite_put_32(page + 92, 1);       /* the change counter for which page_count is valid */
+    sqlite_put_32(page + 96, 3040001); /* the SQLite version that writes the same */
+}
+
+/* What a number spilled before the cells is wiped. */
+bool sqlite_file_finish(struct sqlite_file *file, struct error *error)
+{
+    uint8_t *page = file->page;
+    size_t pointers_end = SCHEMA_HEADER_BYTES + 2 * file->schema_count;
+    memset(page + pointers_end, 0, file->content_start - pointers_end);
+    put_file_header(page, file->page_count);
+    page[FILE_HEADER_BYTES] = TABLE_LEAF;
+    sqlite_put_16(page + FILE_HEADER_BYTES + 3, file->schema_count);
+    sqlite_put_16(page + FILE_HEADER_BYTES + 5, file->content_start);
+    return file_write_at(file->fd, "the database", page, SQLITE_PAGE_BYTES, 0, error);
+}

@@ -1,0 +1,99 @@
+/* store_db.h — the database of a Nix store: STATE_DIR/db.
+ *
+ * Shape    db.sqlite  SQLite 3; the tables are in store.sql
+ *          schema     the version, "10", without '\n'; absent or "0": it is not finished
+ *          big-lock   flock'ed: shared by whoever uses the database, exclusively by whoever changes
+ *                     its schema or makes it
+ * Source   Nix, src/libstore/local-store.cc, LocalStore::LocalStore (2.8.0). The schema version has
+ *          been 10 since 2.0, and newer Nix says not to raise it.
+ * Refused  Versions other than 10, migrations that are not known, paths that are not full paths in
+ *          this store, files that SQLite cannot read: with a sentence that says what to run, and
+ *          the database is not touched.
+ */
+#pragma once
+
+#include "schema/base/file.h"
+#include "schema/database/sqlite.h"
+#include "schema/nix/store.h"
+
+#define STORE_SCHEMA_VERSION "10"
+
+#define STORE_DB_NAME        "db.sqlite"
+#define STORE_DB_SCHEMA_NAME "schema"
+
+/* How long to wait for locks that other processes hold. */
+enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
+
+struct store_db {
+    const struct store *store; /* borrowed */
+    int directory;             /* STATE_DIR/db; owned */
+    int lock; /* big-lock, held; owned; -1 where only reading and not allowed to open it */
+    sqlite3 *sqlite;
+    bool is_finished;    /* an existing one that has its schema file */
+    bool is_new;         /* open for writing, and nothing of it is visible yet */
+    struct draft draft;  /* of a new database */
+    struct draft schema; /* of its schema file */
+};
+
+#define STORE_DB_CLOSED \
+    ((struct store_db){ \
+        .directory = -1, .lock = -1, .draft = { .fd = -1 }, .schema = { .fd = -1 } })
+
+enum store_db_answer {
+    STORE_DB_FAILED, /* `error` is set */
+    STORE_DB_ABSENT, /* there is no database; or: there is no further row */
+    STORE_DB_FOUND,
+};
+
+/* Is there a database, finished or not? An empty file without `schema`, which a program leaves that
+ * was killed before its first write, is none. */
+enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
+                                   struct error *error);
+
+/* Opens an existing database to read one state of it, whatever others write meanwhile. Works for
+ * users who may not write and on a read-only disk: then from a copy in the arena, which has to
+ * outlive the database. Its rows are never changed. */
+enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
+                                        struct store_db *ret_db, struct error *error);
+
+/* Opens the database to change it.
+ *
+ * If there is none and nobody uses the big lock, a new one is started under a temporary name, with
+ * the big lock held exclusively: is_new, and the caller fills it, either as a file (draft.fd, by
+ * store_file.h) or after store_db_begin_new with SQL. Otherwise the existing one is opened (or made
+ * in place, as Nix does it) with the big lock held shared, and the write transaction is begun.
+ * Waits for others at most STORE_DB_WAIT_MS. */
+must_check bool store_db_open_write(const struct store *store, struct arena scratch,
+                                    struct store_db *ret_db, struct error *error);
+
+/* Opens a new database in SQLite: with its tables, without indexes, journal or syncing, in a
+ * transaction. */
+must_check bool store_db_begin_new(const struct store *store, struct store_db *db,
+                                   struct arena scratch, struct error *error);
+
+/* Commits. A new database (one begun with SQL gets its indexes first) becomes visible with its
+ * `schema`, and is closed; on failure there is neither. Where an existing one lacked `schema`, it is
+ * written last. */
+must_check bool store_db_commit(struct store_db *db, struct error *error);
+
+/* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */
+void store_db_close(struct store_db *db);
+
+/* The sentence for what SQLite refused; false. */
+bool store_db_refused(const struct store_db *db, const char *what, struct error *error);
+
+/* Runs SQL that returns nothing. */
+must_check bool store_db_run(const struct store_db *db, const char *sql, struct error *error);
+
+/* Prepares one statement. Finalise it with store_db_finalize, which is for `cleanup`. */
+must_check bool store_db_prepare(const struct store_db *db, const char *sql,
+                                 sqlite3_stmt **ret_statement, struct error *error);
+void store_db_finalize(sqlite3_stmt **statement);
+
+/* Steps a statement: FOUND, a row is there; ABSENT, it is done. */
+enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
+                                   struct error *error);
+
+/* A text column as a slice, valid until the statement is stepped or reset; null gives the empty
+ * slice. */
+struct str store_db_text(sqlite3_stmt *statement, int column);

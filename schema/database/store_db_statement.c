@@ -1,0 +1,56 @@
+/* store_db_statement.c — statements on an open store database: see store_db.h. */
+#include "schema/database/store_db.h"
+
+bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
+{
+    int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
+    const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return error_set(error,
+                         "%s: %s; restore it, or move it and its -wal and -shm files away and "
+                         "register again",
+                         what, reason);
+    if (code == SQLITE_BUSY)
+        return error_set(error, "%s: another process keeps the database locked", what);
+    return error_set(error, "%s: %s", what, reason);
+}
+
+bool store_db_run(const struct store_db *db, const char *sql, struct error *error)
+{
+    return sqlite.exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ||
+           store_db_refused(db, STORE_DB_NAME, error);
+}
+
+bool store_db_prepare(const struct store_db *db, const char *sql, sqlite3_stmt **ret_statement,
+                      struct error *error)
+{
+    return sqlite.prepare_v2(db->sqlite, sql, -1, ret_statement, NULL) == SQLITE_OK ||
+           store_db_refused(db, STORE_DB_NAME, error);
+}
+
+void store_db_finalize(sqlite3_stmt **statement)
+{
+    if (*statement)
+        sqlite.finalize(*statement);
+    *statement = NULL;
+}
+
+enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
+                                   struct error *error)
+{
+    switch (sqlite.step(statement)) {
+    case SQLITE_ROW:
+        return STORE_DB_FOUND;
+    case SQLITE_DONE:
+        return STORE_DB_ABSENT;
+    default:
+        store_db_refused(db, STORE_DB_NAME, error);
+        return STORE_DB_FAILED;
+    }
+}
+
+struct str store_db_text(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite.column_text(statement, column);
+    return (struct str){ text, text ? (size_t)sqlite.column_bytes(statement, column) : 0 };
+}

@@ -1,0 +1,98 @@
+#include "schema/nix/digest.h"
+
+#include "schema/base/library.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#define LIBCRYPTO "libcrypto.so.3"
+
+/* The functions that are used, once the library is open. */
+static struct {
+    __typeof__(&EVP_MD_CTX_new) make;
+    __typeof__(&EVP_MD_CTX_free) free;
+    __typeof__(&EVP_DigestInit_ex) init;
+    __typeof__(&EVP_DigestUpdate) update;
+    __typeof__(&EVP_DigestFinal_ex) final;
+    const EVP_MD *sha256, *sha1;
+} crypto;
+
+static void require(bool done, const char *sentence)
+{
+    if (done)
+        return;
+    fprintf(stderr, "%s\n", sentence);
+    exit(EXIT_FAILURE);
+}
+
+static void *find(const char *symbol)
+{
+    void *address = library_find(LIBCRYPTO, symbol);
+    require(address, LIBCRYPTO " could not be loaded");
+    return address;
+}
+
+static void load(void)
+{
+    __typeof__(&EVP_sha256) sha256 = find("EVP_sha256");
+    __typeof__(&EVP_sha1) sha1 = find("EVP_sha1");
+    crypto.free = find("EVP_MD_CTX_free");
+    crypto.init = find("EVP_DigestInit_ex");
+    crypto.update = find("EVP_DigestUpdate");
+    crypto.final = find("EVP_DigestFinal_ex");
+    crypto.sha256 = sha256();
+    crypto.sha1 = sha1();
+    crypto.make = find("EVP_MD_CTX_new");
+}
+
+static const char failed[] = "out of memory: libcrypto could not compute a digest";
+
+static struct digest start(bool is_sha1)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    EVP_MD_CTX *context = crypto.make();
+    require(context && crypto.init(context, is_sha1 ? crypto.sha1 : crypto.sha256, NULL), failed);
+    return (struct digest){ context };
+}
+
+struct digest digest_start(void)
+{
+    return start(false);
+}
+
+void digest_add(struct digest *digest, const void *data, size_t size_bytes)
+{
+    require(crypto.update(digest->context, data, size_bytes), failed);
+}
+
+struct hash digest_finish(struct digest *digest)
+{
+    struct hash hash;
+    require(crypto.final(digest->context, hash.bytes, NULL), failed);
+    digest_release(digest);
+    return hash;
+}
+
+void digest_release(struct digest *digest)
+{
+    if (digest->context)
+        crypto.free(digest->context);
+    digest->context = NULL;
+}
+
+struct hash digest_sha256(struct str text)
+{
+    struct digest digest = digest_start();
+    digest_add(&digest, text.data, text.len);
+    return digest_finish(&digest);
+}
+
+void digest_sha1(struct str text, uint8_t ret_bytes[static SHA1_BYTES])
+{
+    struct digest digest = start(true);
+    digest_add(&digest, text.data, text.len);
+    require(crypto.final(digest.context, ret_bytes, NULL), failed);
+    digest_release(&digest);
+}

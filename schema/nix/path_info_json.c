@@ -1,0 +1,330 @@
+#include "schema/nix/path_info_json.h"
+
+#include "schema/base/json.h"
+#include "schema/base/own.h"
+#include "schema/nix/content_address.h"
+#include "schema/nix/store_path.h"
+
+#include <string.h>
+
+/* How paths are spelled in a description. */
+struct reader {
+    struct str store_dir;
+    bool is_base; /* versions 2 and 3: base names */
+    struct arena *arena;
+    struct path_list *list;
+    struct error *error;
+};
+
+/* *ret_base is a slice of the text. */
+static bool read_path(const struct reader *reader, const char *text, struct str *ret_base)
+{
+    struct str base = str_from(text);
+    if (!reader->is_base)
+        return store_path_parse(base, reader->store_dir, ret_base, reader->error);
+    *ret_base = base;
+    return store_path_check(base, reader->error);
+}
+
+static bool read_name(const struct reader *reader, const char *text, uint32_t *ret_name)
+{
+    struct str base;
+    if (!read_path(reader, text, &base))
+        return false;
+    *ret_name = name_table_add(&reader->list->names, base, reader->arena);
+    return true;
+}
+
+static bool read_deriver(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const char *text;
+    struct str base;
+    if (!json_optional_text(entry, "deriver", &text, reader->error))
+        return false;
+    if (!text)
+        return true;
+    if (!read_path(reader, text, &base))
+        return false;
+    info->deriver = arena_copy(reader->arena, base);
+    return true;
+}
+
+static bool read_hash(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const char *text;
+    if (!json_text(entry, "narHash", reader->arena, &text, reader->error))
+        return false;
+    return hash_parse(str_from(text), &info->nar_hash, reader->error) ||
+           error_in(reader->error, "narHash");
+}
+
+static bool read_size(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const cJSON *size = cJSON_GetObjectItemCaseSensitive(entry, "narSize");
+    if (!size || cJSON_IsNull(size))
+        return true;
+    double number = cJSON_GetNumberValue(size);
+    if (!(number >= 0 && number < 0x1p63 && (double)(uint64_t)number == number))
+        return json_wrong("narSize", "a number of bytes", reader->error);
+    info->nar_size_bytes = (uint64_t)number;
+    return true;
+}
+
+static bool read_references(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const cJSON *references = cJSON_GetObjectItemCaseSensitive(entry, "references");
+    const cJSON *reference;
+    if (!cJSON_IsArray(references))
+        return json_wrong("references", "a list", reader->error);
+    size_t count = (size_t)cJSON_GetArraySize(references);
+    info->references = arena_new(reader->arena, uint32_t, count);
+    cJSON_ArrayForEach(reference, references)
+    {
+        const char *text = cJSON_GetStringValue(reference);
+        if (!text)
+            return json_wrong("references", "a list of texts", reader->error);
+        if (!read_name(reader, text, &info->references[info->reference_count++]))
+            return error_in(reader->error, "references");
+    }
+    return true;
+}
+
+/* In the database, signatures are separated by blanks. */
+static bool check_word(const struct reader *reader, const char *key, struct str word)
+{
+    bool plain = word.len > 0;
+    for (size_t i = 0; i < word.len && plain; i++)
+        plain = word.data[i] > ' ' && word.data[i] < 0x7f;
+    return plain ||
+           error_set(reader->error, "%s: '%.*s' is not a plain word", key, STR_SHOWN(word));
+}
+
+static bool read_signature(const struct reader *reader, const cJSON *signature,
+                           struct str *ret_text)
+{
+    const char *text = cJSON_GetStringValue(signature);
+    const char *key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "keyName"));
+    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "sig"));
+    if (!text && !(key && value))
+        return json_wrong("signatures", "a list of signatures", reader->error);
+    *ret_text = text ? str_from(text) : arena_format(reader->arena, "%s:%s", key, value);
+    return check_word(reader, "signatures", *ret_text);
+}
+
+static bool read_signatures(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    const cJSON *signatures = cJSON_GetObjectItemCaseSensitive(entry, "signatures");
+    const cJSON *signature;
+    if (!signatures || cJSON_IsNull(signatures))
+        return true;
+    if (!cJSON_IsArray(signatures))
+        return json_wrong("signatures", "a list", reader->error);
+    struct str all = { "", 0 };
+    cJSON_ArrayForEach(signature, signatures)
+    {
+        struct str text = { 0 };
+        if (!read_signature(reader, signature, &text))
+            return false;
+        all = arena_format(reader->arena, "%.*s%s%.*s", STR_ARG(all), all.len > 0 ? " " : "",
+                           STR_ARG(text));
+    }
+    info->signatures = arena_copy(reader->arena, all);
+    return true;
+}
+
+static bool read_content_address(const struct reader *reader, const cJSON *entry,
+                                 struct path_info *info)
+{
+    const cJSON *address = cJSON_GetObjectItemCaseSensitive(entry, "ca");
+    if (!address || cJSON_IsNull(address))
+        return true;
+    if (cJSON_IsString(address)) {
+        info->content_address = arena_copy(reader->arena, str_from(address->valuestring));
+        return check_word(reader, "ca", info->content_address);
+    }
+    const char *method = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "method"));
+    const char *hash = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "hash"));
+    if (!method || !hash)
+        return json_wrong("ca", "a text, or method and hash", reader->error);
+    return content_address_format(str_from(method), str_from(hash), reader->arena,
+                                  &info->content_address, reader->error) ||
+           error_in(reader->error, "ca");
+}
+
+static bool read_members(const struct reader *reader, const cJSON *entry, struct path_info *info)
+{
+    info->is_ultimate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "ultimate"));
+    return read_hash(reader, entry, info) && read_size(reader, entry, info) &&
+           read_references(reader, entry, info) && read_deriver(reader, entry, info) &&
+           read_signatures(reader, entry, info) && read_content_address(reader, entry, info);
+}
+
+/* `path` is null where the entry says it itself. */
+static bool read_entry(const struct reader *reader, const char *path, const cJSON *entry)
+{
+    struct path_info info = { 0 };
+    if (cJSON_IsNull(entry) || cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(entry, "valid")))
+        return true;
+    if (!cJSON_IsObject(entry))
+        return error_set(reader->error, "an entry is not an object");
+    if (!path && !json_optional_text(entry, "path", &path, reader->error))
+        return false;
+    if (!path)
+        return json_wrong("path", "a text", reader->error);
+    if (!read_name(reader, path, &info.name))
+        return false;
+    info.base = reader->list->names.names[info.name];
+    if (!read_members(reader, entry, &info))
+        return error_in(reader->error, "%.*s", STR_ARG(info.base));
+    *path_list_add(reader->list, reader->arena) = info;
+    return true;
+}
+
+/* Of a derivation's structured attributes the graph is the member that exportReferencesGraph names. */
+static bool find_graph(const struct reader *reader, const cJSON *root, const cJSON *graphs,
+                       const cJSON **ret_entries)
+{
+    int count = cJSON_GetArraySize(graphs);
+    if (count != 1)
+        return error_set(reader->error, "exportReferencesGraph has %d graphs; one is expected",
+                         count);
+    *ret_entries = cJSON_GetObjectItemCaseSensitive(root, graphs->child->string);
+    return cJSON_IsArray(*ret_entries) ||
+           json_wrong(graphs->child->string, "a list", reader->error);
+}
+
+/* Versions 2 and 3 say theirs, and have the entries one level deeper. */
+static bool find_entries(struct reader *reader, const cJSON *root, const cJSON **ret_entries)
+{
+    const cJSON *graphs = cJSON_GetObjectItemCaseSensitive(root, "exportReferencesGraph");
+    if (cJSON_IsObject(graphs))
+        return find_graph(reader, root, graphs, ret_entries);
+    const cJSON *version = cJSON_GetObjectItemCaseSensitive(root, "version");
+    const cJSON *info = cJSON_GetObjectItemCaseSensitive(root, "info");
+    *ret_entries = root;
+    if (!cJSON_IsNumber(version) || !cJSON_IsObject(info))
+        return cJSON_IsObject(root) || cJSON_IsArray(root) ||
+               error_set(reader->error, "it is neither a list nor an object");
+    if (version->valueint != 2 && version->valueint != 3)
+        return error_set(reader->error, "version %d of the format is not known", version->valueint);
+    const char *store_dir;
+    if (!json_optional_text(root, "storeDir", &store_dir, reader->error))
+        return false;
+    if (store_dir && !str_equal(str_from(store_dir), reader->store_dir))
+        return error_set(reader->error, "it describes the store '%s'", store_dir);
+    reader->is_base = true;
+    *ret_entries = info;
+    return true;
+}
+
+/* Of two descriptions of one path neither can be trusted. */
+static bool check_once(const struct path_list *list, struct arena scratch, struct error *error)
+{
+    bool *seen = arena_new(&scratch, bool, list->names.count);
+    for (size_t i = 0; i < list->count; i++) {
+        if (seen[list->items[i].name])
+            return error_set(error, "'%.*s' is there twice", STR_ARG(list->items[i].base));
+        seen[list->items[i].name] = true;
+    }
+    return true;
+}
+
+bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
+                          struct path_list *ret_list, struct error *error)
+{
+    struct path_list list = { 0 };
+    struct reader reader = {
+        .store_dir = store_dir, .arena = arena, .list = &list, .error = error
+    };
+    const cJSON *entries = NULL, *entry;
+    cleanup(json_free) cJSON *root = NULL;
+    if (!json_parse(text, &root, error))
+        return false;
+    if (!find_entries(&reader, root, &entries))
+        return false;
+    cJSON_ArrayForEach(entry, entries)
+    {
+        const char *path = cJSON_IsArray(entries) ? NULL : entry->string;
+        if (!read_entry(&reader, path, entry))
+            return false;
+    }
+    if (!check_once(&list, *arena, error))
+        return false;
+    path_list_normalise(&list, *arena);
+    *ret_list = list;
+    return true;
+}
+
+/* Empty is null. */
+static void add_text(cJSON *object, const char *key, struct str text, struct arena scratch)
+{
+    if (text.len > 0)
+        cJSON_AddStringToObject(object, key, arena_copy(&scratch, text).data);
+    else
+        cJSON_AddNullToObject(object, key);
+}
+
+static void add_path(cJSON *object, const char *key, struct str store_dir, struct str base,
+                     struct arena scratch)
+{
+    struct str path = { 0 };
+    if (base.len > 0)
+        path = store_path_format(&scratch, store_dir, base);
+    add_text(object, key, path, scratch);
+}
+
+static void add_references(cJSON *object, const struct path_list *list,
+                           const struct path_info *info, struct str store_dir, struct arena scratch)
+{
+    cJSON *references = cJSON_AddArrayToObject(object, "references");
+    for (size_t i = 0; i < info->reference_count; i++) {
+        struct arena rest = scratch;
+        struct str path =
+            store_path_format(&rest, store_dir, list->names.names[info->references[i]]);
+        cJSON_AddItemToArray(references, cJSON_CreateString(path.data));
+    }
+}
+
+static void add_signatures(cJSON *object, const struct path_info *info, struct arena scratch)
+{
+    cJSON *signatures = cJSON_AddArrayToObject(object, "signatures");
+    struct cut cut = { .tail = info->signatures, .found = info->signatures.len > 0 };
+    while (cut.found) {
+        struct arena rest = scratch;
+        cut = str_cut(cut.tail, ' ');
+        cJSON_AddItemToArray(signatures, cJSON_CreateString(arena_copy(&rest, cut.head).data));
+    }
+}
+
+static cJSON *entry_json(const struct path_list *list, const struct path_info *info,
+                         struct str store_dir, struct arena scratch)
+{
+    enum { PREFIX = sizeof "sha256-" - 1 };
+    char hash[PREFIX + HASH_BASE64_LENGTH + 1] = "sha256-";
+    cJSON *object = cJSON_CreateObject();
+    add_text(object, "ca", info->content_address, scratch);
+    add_path(object, "deriver", store_dir, info->deriver, scratch);
+    hash_format_base64(info->nar_hash.bytes, HASH_BYTES, hash + PREFIX);
+    cJSON_AddStringToObject(object, "narHash", hash);
+    cJSON_AddNumberToObject(object, "narSize", (double)info->nar_size_bytes);
+    add_references(object, list, info, store_dir, scratch);
+    add_signatures(object, info, scratch);
+    cJSON_AddBoolToObject(object, "ultimate", info->is_ultimate);
+    return object;
+}
+
+void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
+                          struct arena scratch)
+{
+    fputc('{', stream);
+    for (size_t i = 0; i < list->count; i++) {
+        cJSON *entry = entry_json(list, &list->items[i], store_dir, scratch);
+        char *text = cJSON_PrintUnformatted(entry);
+        cJSON_Delete(entry);
+        /* Nothing in a store path has to be escaped. */
+        fprintf(stream, "%s\n\"%.*s/%.*s\":%s", i ? "," : "", STR_ARG(store_dir),
+                STR_ARG(list->items[i].base), text ? text : "");
+        cJSON_free(text);
+    }
+    fputs(list->count ? "\n}\n" : "}\n", stream);
+}

@@ -1,0 +1,33 @@
+/* path_info_json.h — Nix's JSON description of store paths: what `nix path-info --json` prints.
+ *
+ * An image may carry it beside its manifest, as `nix-path-registration.json`, for what the manifest
+ * cannot say: signatures, content address, `ultimate`.
+ *
+ * Shape    Read, by version:
+ *            1  an array of objects with `path`, or an object with full paths as its keys; hashes in
+ *               any spelling; ca as text; signatures as texts
+ *            2  {version, storeDir, info: {BASE: {…}}}; base names everywhere; ca {method, hash}
+ *            3  as 2; signatures {keyName, sig}
+ *          A derivation's structured attributes, .attrs.json: the list, as in version 1, that
+ *          exportReferencesGraph names, if it names one.
+ *          Entries that say "valid": false, or are null, are left out.
+ *          Written: version 1 as Nix 2.19 and later print it, an object with full paths as its keys.
+ * Entry    narHash, narSize, references, deriver, signatures, ca, ultimate; others are ignored
+ * Source   Nix, src/libstore/path-info.cc and doc/manual/source/protocols/json/schema/
+ *          store-object-info-v3.yaml.
+ */
+#pragma once
+
+#include "schema/nix/path_info.h"
+
+#define PATH_INFO_JSON_SUFFIX ".json"
+
+/* Reads a whole description into a normalised list, whose strings are copied into the arena.
+ * Refuses what is not of one of the shapes, text behind it, paths outside the store, and a path that
+ * is there twice. */
+must_check bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
+                                     struct path_list *ret_list, struct error *error);
+
+/* Writes the items as they stand. Errors stick to the stream. */
+void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
+                          struct arena scratch);

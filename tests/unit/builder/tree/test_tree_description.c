@@ -1,0 +1,100 @@
+#include "builder/tree/tree_description.h"
+#include "tests/check.h"
+
+#include <string.h>
+
+static struct tree_file kernel = { "bzImage", { { 1, 2, 3 } }, 1000 };
+static struct tree_file ramdisks[] = { { "initrd", { { 4 } }, 20 }, { "image", { { 5 } }, 4096 } };
+static struct tree_image images[] = { { "nix-store.squashfs", "image", 0, 4096, false } };
+
+static struct tree_description whole(void)
+{
+    return (struct tree_description){
+        .toplevel = "/nix/store/x",
+        .label = "a \"label\"",
+        .system = "x86_64-linux",
+        .init = "/nix/store/x/init",
+        .params = "a=\"b c\" \\ é",
+        .command_line = "init=/nix/store/x/init a=\"b c\" \\ é",
+        .base_url = "http://host",
+        .kernel = kernel,
+        .ramdisks = ramdisks,
+        .images = images,
+        .ramdisk_count = 2,
+        .image_count = 1,
+        .unpacked_bytes = 1ull << 40,
+        .memory_bytes = 999999999999999,
+    };
+}
+
+static void a_description_survives_being_written_and_read(struct arena arena)
+{
+    struct tree_description description = whole(), read;
+    struct str text, again;
+    CHECK_DONE(tree_description_format(&description, &arena, &text, check_error));
+    CHECK_DONE(tree_description_parse(text, &arena, &read, check_error));
+    CHECK_DONE(tree_description_format(&read, &arena, &again, check_error));
+    CHECK_STR(again.data, text.data);
+    CHECK_STR(read.params, description.params);
+    CHECK_STR(read.images[0].file, "image");
+    CHECK(read.memory_bytes == description.memory_bytes);
+    CHECK(hash_equal(&read.ramdisks[1].hash, &ramdisks[1].hash));
+}
+
+/* The written form with `from` replaced. */
+static struct str changed(const char *from, const char *to, struct arena *arena)
+{
+    struct tree_description description = whole();
+    struct str text = STR("");
+    CHECK_DONE(tree_description_format(&description, arena, &text, check_error));
+    const char *at = strstr(text.data, from);
+    CHECK(at != NULL);
+    if (!at)
+        return text;
+    return arena_format(arena, "%.*s%s%s", (int)(at - text.data), text.data, to, at + strlen(from));
+}
+
+static void what_has_another_shape_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *from, *to, *sentence;
+    } cases[] = {
+        { "{", "[", "it is not JSON, from byte 13 on" },
+        { "\"version\":\t1", "\"version\":\t2", "it has version 2, and this program reads 1" },
+        { "\"version\"", "\"other\"", "version: a number of bytes expected" },
+        { "\"toplevel\"", "\"other\"", "toplevel: a text expected" },
+        { "\"http://host\"", "1", "baseUrl: a text expected" },
+        { "1099511627776", "1.5", "unpackedSize: a number of bytes expected" },
+        { "1099511627776", "-1", "unpackedSize: a number of bytes expected" },
+        { "1099511627776", "1e300", "unpackedSize: a number of bytes expected" },
+        { "\"bzImage\"", "\"../bzImage\"",
+          "kernel: name: the name of a file of the tree expected" },
+        { "\"bzImage\"", "\"a b\"", "kernel: name: the name of a file of the tree expected" },
+        { "\"bzImage\"", "\"a\\nb\"", "kernel: name: the name of a file of the tree expected" },
+        { "\"http://host\"", "\"x\\nboot\"",
+          "baseUrl: a text without control characters expected" },
+        { "\"commandLine\":\t\"", "\"commandLine\":\t\"\\n",
+          "commandLine: a text without control characters expected" },
+        { "\"bzImage\"", "\"\"", "kernel: name: the name of a file of the tree expected" },
+        { "\"file\":\t\"image\"", "\"file\":\t\"other\"",
+          "storeImages: file: a file of the ramdisk expected" },
+        { "\"initrd\":\t[", "\"initrd\":\t[],\"other\":[", "initrd: a list of files expected" },
+        { "\"storeImages\"", "\"other\"", "storeImages: a list of files expected" },
+        { "04000000", "0400000g",
+          "initrd: sha256: '0400000g00000000000000000000000000000000000000000000000000000000' is not a "
+          "SHA-256 hash" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tree_description description;
+        check_about("%s", cases[i].to);
+        CHECK_REFUSED(tree_description_parse(changed(cases[i].from, cases[i].to, &arena), &arena,
+                                             &description, check_error),
+                      cases[i].sentence);
+    }
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(a_description_survives_being_written_and_read),
+                     CASE(what_has_another_shape_is_refused));
+}

@@ -1,0 +1,183 @@
+#include "schema/nix/path_info_json.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define D     "0123456789abcdfghijklmnpqrsvwxyz"
+#define DRV   "abcdfghijklmnpqrsvwxyz0123456789-a.drv"
+#define ZEROS "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define STORE STR("/nix/store")
+#define ENTRY "\"narHash\":\"" ZEROS "\",\"narSize\":120,\"references\":[]"
+
+static void check_info(const struct path_list *list)
+{
+    const struct path_info *info = &list->items[0];
+    CHECK_STR(info->base, D "-a");
+    CHECK_NUMBER(info->nar_size_bytes, 120);
+    CHECK_NUMBER(info->nar_hash.bytes[31], 0);
+    CHECK_NUMBER(info->reference_count, 1);
+    CHECK_STR(list->names.names[info->references[0]], D "-b");
+    CHECK_STR(info->deriver, DRV);
+    CHECK_STR(info->signatures, "k1:AA== k2:BB==");
+    CHECK_STR(info->content_address,
+              "fixed:r:sha256:0000000000000000000000000000000000000000000000000000");
+    CHECK(info->is_ultimate);
+}
+
+static void every_version_says_the_same(struct arena arena)
+{
+    static const char *const texts[] = {
+        "[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS "\",\"narSize\":120,"
+        "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
+        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"valid\":true,"
+        "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
+        "{\"path\":\"/nix/store/" D "-c\",\"valid\":false}]",
+        "{\"/nix/store/" D "-a\":{\"narHash\":\"sha256:"
+        "0000000000000000000000000000000000000000000000000000\",\"narSize\":120,"
+        "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
+        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"version\":1,"
+        "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
+        "\"/nix/store/" D "-c\":null}",
+        "{\"version\":2,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
+        "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\","
+        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,"
+        "\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}},\"" D "-c\":null}}",
+        " {\"builder\":\"/bin/sh\",\"exportReferencesGraph\":{\"graph\":[\"/nix/store/" D
+        "-a\"]},\"graph\":[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS
+        "\",\"narSize\":120,\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV
+        "\",\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"ca\":\"fixed:r:sha256:"
+        "0000000000000000000000000000000000000000000000000000\"}]}\r\n",
+        "{\"version\":3,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
+        "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\",\"signatures\":"
+        "[{\"keyName\":\"k1\",\"sig\":\"AA==\"},{\"keyName\":\"k2\",\"sig\":\"BB==\"}],"
+        "\"ultimate\":true,\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}}}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct path_list list = { 0 };
+        check_about("text %zu", i);
+        if (CHECK_DONE(
+                path_info_json_parse(str_from(texts[i]), STORE, &arena, &list, check_error)) &&
+            CHECK_NUMBER(list.count, 1))
+            check_info(&list);
+    }
+}
+
+static void what_is_missing_or_null_is_nothing(struct arena arena)
+{
+    struct path_list list = { 0 };
+    struct str text = STR("{\"/nix/store/" D "-a\":{\"ca\":null,\"deriver\":null,"
+                          "\"narHash\":\"" ZEROS "\",\"references\":[],\"signatures\":null}}");
+    if (!CHECK_DONE(path_info_json_parse(text, STORE, &arena, &list, check_error)))
+        return;
+    const struct path_info *info = &list.items[0];
+    CHECK(info->nar_size_bytes == 0 && info->deriver.len == 0 && info->signatures.len == 0);
+    CHECK(info->content_address.len == 0 && !info->is_ultimate);
+}
+
+static void every_method_and_algorithm_is_spelled_as_nix_does(struct arena arena)
+{
+    static const struct {
+        const char *address, *want;
+    } rows[] = {
+        { "{\"method\":\"flat\",\"hash\":\"md5-1B2M2Y8AsgTpgAmY7PhCfg==\"}",
+          "fixed:md5:3y8bwfr609h3lh9ch0izcqq7fl" },
+        { "{\"method\":\"nar\",\"hash\":\"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=\"}",
+          "fixed:r:sha1:143xibwh31h9bvxzalr0sjvbbvpa6ffs" },
+        { "{\"method\":\"git\",\"hash\":\"sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=\"}",
+          "fixed:git:sha1:143xibwh31h9bvxzalr0sjvbbvpa6ffs" },
+        { "{\"method\":\"text\",\"hash\":\"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"}",
+          "text:sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct path_list list = { 0 };
+        struct str text =
+            arena_format(&arena, "{\"/nix/store/" D "-a\":{" ENTRY ",\"ca\":%s}}", rows[i].address);
+        check_about("%s", rows[i].address);
+        if (CHECK_DONE(path_info_json_parse(text, STORE, &arena, &list, check_error)))
+            CHECK_STR(list.items[0].content_address, rows[i].want);
+    }
+}
+
+static void what_is_malformed_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *text, *sentence;
+    } rows[] = {
+        { "", "it is not JSON, from byte 1 on" },
+        { "{\"a\":", "it is not JSON, from byte 5 on" },
+        { "[] x", "it is not JSON, from byte 4 on" },
+        { "[]\n[]", "it is not JSON, from byte 4 on" },
+        { "{\"exportReferencesGraph\":{\"a\":[],\"b\":[]},\"a\":[],\"b\":[]}",
+          "exportReferencesGraph has 2 graphs; one is expected" },
+        { "{\"exportReferencesGraph\":{}}", "exportReferencesGraph has 0 graphs; one is expected" },
+        { "{\"exportReferencesGraph\":{\"a\":[]}}", "a: a list expected" },
+        { "17", "it is neither a list nor an object" },
+        { "[17]", "an entry is not an object" },
+        { "[{\"narSize\":1}]", "path: a text expected" },
+        { "{\"/nix/x\":{}}", "'/nix/x' is not a path in the store '/nix/store'" },
+        { "{\"/nix/store/" D "-a\":{}}", D "-a: narHash: a text expected" },
+        { "{\"/nix/store/" D "-a\":{\"narHash\":\"x\"}}",
+          D "-a: narHash: 'x' is not a SHA-256 hash" },
+        { "{\"/nix/store/" D "-a\":{\"narHash\":\"" ZEROS "\",\"narSize\":-1}}",
+          D "-a: narSize: a number of bytes expected" },
+        { "{\"/nix/store/" D "-a\":{\"narHash\":\"" ZEROS "\",\"narSize\":1.5}}",
+          D "-a: narSize: a number of bytes expected" },
+        { "{\"/nix/store/" D "-a\":{\"narHash\":\"" ZEROS "\"}}",
+          D "-a: references: a list expected" },
+        { "{\"/nix/store/" D "-a\":{" ENTRY ",\"signatures\":[17]}}",
+          D "-a: signatures: a list of signatures expected" },
+        { "{\"/nix/store/" D "-a\":{" ENTRY ",\"signatures\":[\"a b\"]}}",
+          D "-a: signatures: 'a b' is not a plain word" },
+        { "{\"/nix/store/" D "-a\":{" ENTRY ",\"ca\":{\"method\":\"x\",\"hash\":\"" ZEROS "\"}}}",
+          D "-a: ca: 'x' is not a method of content addressing" },
+        { "{\"/nix/store/" D "-a\":{" ENTRY ",\"ca\":{\"method\":\"nar\",\"hash\":\"sha256-A\"}}}",
+          D "-a: ca: 'sha256-A' is not an SRI hash" },
+        { "{\"version\":4,\"info\":{}}", "version 4 of the format is not known" },
+        { "{\"version\":2,\"storeDir\":\"/x\",\"info\":{}}", "it describes the store '/x'" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct path_list list = { .count = 77 };
+        check_about("%s", rows[i].text);
+        CHECK_REFUSED(
+            path_info_json_parse(str_from(rows[i].text), STORE, &arena, &list, check_error),
+            rows[i].sentence);
+        CHECK_NUMBER(list.count, 77);
+    }
+}
+
+static void what_is_written_is_read_again(struct arena arena)
+{
+    char *text = NULL;
+    size_t length = 0;
+    struct path_list list = { 0 }, read = { 0 };
+    uint32_t reference = name_table_add(&list.names, STR(D "-b"), &arena);
+    *path_list_add(&list, &arena) = (struct path_info){
+        .base = STR(D "-a"),
+        .name = name_table_add(&list.names, STR(D "-a"), &arena),
+        .nar_size_bytes = 120,
+        .deriver = STR(DRV),
+        .references = &reference,
+        .reference_count = 1,
+        .signatures = STR("k1:AA== k2:BB=="),
+        .content_address = STR("fixed:r:sha256:00000000000000000000000000000"
+                               "00000000000000000000000"),
+        .is_ultimate = true,
+    };
+    FILE *stream = open_memstream(&text, &length);
+    path_info_json_write(stream, &list, STORE, arena);
+    CHECK(!ferror(stream));
+    fclose(stream);
+    if (CHECK_DONE(path_info_json_parse((struct str){ text, length }, STORE, &arena, &read,
+                                        check_error)) &&
+        CHECK_NUMBER(read.count, 1))
+        check_info(&read);
+    free(text);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(every_version_says_the_same), CASE(what_is_missing_or_null_is_nothing),
+                     CASE(every_method_and_algorithm_is_spelled_as_nix_does),
+                     CASE(what_is_malformed_is_refused), CASE(what_is_written_is_read_again));
+}
