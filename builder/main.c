@@ -81,7 +81,7 @@ static const struct option_spec options[] = {
     { "no-check", 0, OPTION_FLAG, NULL, "do not compare the files with their NAR hashes",
       offsetof(struct settings, no_check), WITH_IMAGE },
     { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
-      "gzip, lz4, lzo, xz or zstd\n(" COMPRESSION_DEFAULT ")",
+      "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")",
       offsetof(struct settings, compression), WITH_IMAGE },
     { "compressor", 0, OPTION_TEXT, "NAME[:LEVEL]",
       "compress the ramdisk's archive by gzip, xz or\nzstd too (none)",

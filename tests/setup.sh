@@ -6,7 +6,7 @@
 
 # What the build takes, and what the demo and the tests take besides.
 build_packages="gcc libc6-dev meson ninja-build pkg-config scdoc libsqlite3-dev libsystemd-dev
-    libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzo2-dev liblzma-dev zlib1g-dev
+    libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev zlib1g-dev
     libarchive-dev libcjson-dev libssl-dev"
 demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
 test_packages="clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck bash dash

@@ -66,12 +66,10 @@ static bool are_options_right(const struct image_super *super, const unsigned ch
 {
     enum {
         GZIP = 1,
-        LZO = 3,
         XZ = 4,
         LZ4 = 5,
         ZSTD = 6,
         WINDOW_BITS = 15,
-        LZO1X_999 = 4,
         LZ4_VERSION = 1,
         LEVEL_MOST = 22
     };
@@ -79,9 +77,6 @@ static bool are_options_right(const struct image_super *super, const unsigned ch
     case GZIP:
         return length == 8 && is_within(image_u32(options), 1, 9) &&
                image_u16(options + 4) == WINDOW_BITS && image_u16(options + 6) == 0;
-    case LZO:
-        return length == 8 && image_u32(options) == LZO1X_999 &&
-               is_within(image_u32(options + 4), 1, 9);
     case XZ:
         return length == 8 && is_within(image_u32(options), 1, super->block_bytes) &&
                (image_u32(options) & (image_u32(options) - 1)) == 0 && image_u32(options + 4) == 0;

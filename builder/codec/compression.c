@@ -8,8 +8,9 @@ bool compression_parse(struct str text, struct compression *ret_compression, str
         int level_default;
         uint64_t level_least, level_most;
     } known[] = {
-        { "gzip", COMPRESSION_GZIP, 9, 1, 12 },  { "lz4", COMPRESSION_LZ4, 0, 1, 12 },
-        { "lzo", COMPRESSION_LZO, 8, 1, 9 },     { "xz", COMPRESSION_XZ, 6, 0, 9 },
+        { "gzip", COMPRESSION_GZIP, 9, 1, 12 },
+        { "lz4", COMPRESSION_LZ4, 0, 1, 12 },
+        { "xz", COMPRESSION_XZ, 6, 0, 9 },
         { "zstd", COMPRESSION_ZSTD, 19, 1, 22 },
     };
     struct cut cut = str_cut(text, ':');
@@ -23,5 +24,5 @@ bool compression_parse(struct str text, struct compression *ret_compression, str
         *ret_compression = (struct compression){ known[i].kind, (int)level };
         return true;
     }
-    return error_set(error, "'%.*s': compression is gzip, lz4, lzo, xz or zstd", STR_ARG(text));
+    return error_set(error, "'%.*s': compression is gzip, lz4, xz or zstd", STR_ARG(text));
 }

@@ -4,13 +4,7 @@
 
 #include "schema/base/str.h"
 
-enum compression_kind {
-    COMPRESSION_GZIP,
-    COMPRESSION_LZ4,
-    COMPRESSION_LZO,
-    COMPRESSION_XZ,
-    COMPRESSION_ZSTD
-};
+enum compression_kind { COMPRESSION_GZIP, COMPRESSION_LZ4, COMPRESSION_XZ, COMPRESSION_ZSTD };
 
 struct compression {
     enum compression_kind kind;
@@ -19,6 +13,6 @@ struct compression {
 
 #define COMPRESSION_DEFAULT "zstd:19"
 
-/* Reads NAME[:LEVEL] with NAME one of gzip (1 to 12), lz4 (1 to 12), lzo (1 to 9), xz (0 to 9), zstd (1 to 22). */
+/* Reads NAME[:LEVEL] with NAME one of gzip (1 to 12), lz4 (1 to 12), xz (0 to 9), zstd (1 to 22). */
 must_check bool compression_parse(struct str text, struct compression *ret_compression,
                                   struct error *error);

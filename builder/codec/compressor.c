@@ -1,6 +1,5 @@
 #include "builder/codec/compressor.h"
 
-#include "builder/codec/lzo.h"
 #include "builder/codec/sqfs_parts.h"
 
 #include <libdeflate.h>
@@ -161,7 +160,7 @@ static sqfs_s32 xz_compress(void *context, int level, const void *in, size_t siz
  * is asked first. */
 static bool is_slow(SQFS_COMPRESSOR id, int level)
 {
-    return id == SQFS_COMP_XZ || id == SQFS_COMP_LZO || (id == SQFS_COMP_ZSTD && level >= 10);
+    return id == SQFS_COMP_XZ || (id == SQFS_COMP_ZSTD && level >= 10);
 }
 
 /* --- As libsquashfs wants it -------------------------------------------------------------------- */
@@ -172,7 +171,6 @@ static const struct {
 } known[] = {
     [COMPRESSION_GZIP] = { SQFS_COMP_GZIP, { gzip_start, gzip_end, gzip_compress } },
     [COMPRESSION_LZ4] = { SQFS_COMP_LZ4, { lz4_start, free, lz4_compress } },
-    [COMPRESSION_LZO] = { SQFS_COMP_LZO, { lzo_start, lzo_end, lzo_compress } },
     [COMPRESSION_XZ] = { SQFS_COMP_XZ, { xz_start, xz_end, xz_compress } },
     [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
 };
@@ -286,13 +284,11 @@ SQFS_COMPRESSOR compressor_id(const struct compression *compression)
     return known[compression->kind].id;
 }
 
-/* The library's own compressor, and ours for what it does not know; null if there is none. */
+/* The library's own compressor; null if there is none. */
 static sqfs_compressor_t *make_inner(const struct compression *compression, size_t block_bytes)
 {
     sqfs_compressor_config_t config;
     sqfs_compressor_t *inner = NULL;
-    if (compression->kind == COMPRESSION_LZO)
-        return lzo_make(compression->level);
     if (sqfs_compressor_config_init(&config, compressor_id(compression), block_bytes, 0) < 0)
         return NULL;
     if (compression->kind == COMPRESSION_LZ4)
@@ -308,8 +304,6 @@ bool compressor_make(const struct compression *compression, size_t block_bytes,
                      sqfs_compressor_t **ret_compressor, struct error *error)
 {
     SQFS_COMPRESSOR id = compressor_id(compression);
-    if (compression->kind == COMPRESSION_LZO && !lzo_load(error))
-        return false;
     sqfs_compressor_t *made =
         make(make_inner(compression, block_bytes), &known[compression->kind].engine,
              compression->level, block_bytes, is_slow(id, compression->level));

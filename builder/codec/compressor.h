@@ -2,7 +2,7 @@
  *
  * The library's own is asked for what stands in the image about the compressor. Blocks are compressed
  * by the field's libraries with contexts that are kept: libzstd, libdeflate (zlib's format, smaller
- * and faster than zlib makes it), liblz4, liblzma and liblzo2 (lzo.h).
+ * and faster than zlib makes it), liblz4 and liblzma.
  *
  * A result is never as long as what it is of: such a block is stored as it is.
  */

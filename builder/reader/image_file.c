@@ -1,7 +1,5 @@
 #include "builder/reader/image_file.h"
 
-#include "builder/codec/lzo.h"
-
 #include <libdeflate.h>
 #include <sqfs/compressor.h>
 #include <sqfs/error.h>
@@ -120,6 +118,19 @@ static bool check_tables(const struct image_file *file, struct error *error)
     return true;
 }
 
+/* lzo and lzma stand in the format, but hardly anybody makes images with them. */
+static bool check_compression(const struct image_file *file, struct error *error)
+{
+    uint16_t number = file->super.compression;
+    if (!file->compression_name)
+        return error_set(error, "damaged super block: there is no compression %u", number);
+    if (number == SQFS_COMP_LZO || number == SQFS_COMP_LZMA)
+        return error_set(
+            error, "it is compressed by %s, which is not read; known are gzip, lz4, xz and zstd",
+            file->compression_name);
+    return true;
+}
+
 bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes, struct image_file *ret_file,
                      struct error *error)
 {
@@ -143,32 +154,25 @@ bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes, struct image_
     if (!check_tables(&file, error))
         return false;
     file.compression_name = sqfs_compressor_name_from_id(file.super.compression);
-    if (!file.compression_name)
-        return error_set(error, "damaged super block: there is no compression %u",
-                         file.super.compression);
+    if (!check_compression(&file, error))
+        return false;
     *ret_file = file;
     return true;
 }
 
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
-/* libsquashfs', or that of lzo.h; null if there is none. */
 static bool make_compressor(const struct image_file *file, sqfs_compressor_t **ret_compressor,
                             struct error *error)
 {
     sqfs_compressor_config_t config;
     *ret_compressor = NULL;
-    if (file->super.compression == SQFS_COMP_LZO) {
-        if (!lzo_load(error))
-            return false;
-        *ret_compressor = lzo_make(0);
-    } else if (sqfs_compressor_config_init(&config, file->super.compression,
-                                           file->super.block_bytes,
-                                           SQFS_COMP_FLAG_UNCOMPRESS) == 0) {
+    if (sqfs_compressor_config_init(&config, file->super.compression, file->super.block_bytes,
+                                    SQFS_COMP_FLAG_UNCOMPRESS) == 0)
         sqfs_compressor_create(&config, ret_compressor);
-    }
     return *ret_compressor ||
-           error_set(error, "libsquashfs cannot decompress %s", file->compression_name);
+           error_set(error, "set the decompressor up: out of memory, or libsquashfs has no %s",
+                     file->compression_name);
 }
 
 bool image_decoder_make(const struct image_file *file, struct arena *arena,

@@ -56,7 +56,7 @@ struct image_decoder {
      * times as long as libdeflate. */
     void *zstd;
     void *deflate;
-    void *compressor; /* libsquashfs', or that of lzo.h */
+    void *compressor; /* libsquashfs' */
     unsigned char *packed;
 };
 

@@ -33,7 +33,7 @@ for at in "$store"/*; do
     printf '/nix/store/%s\n%s\n%s\n\n1\n/nix/store/%s-file\n' "${at##*/}" "$(sha256sum nar | cut -c 1-64)" \
         "$(wc -c <nar)" "$digest"
 done >manifest
-for compression in zstd:1 gzip:1 lz4 lzo:1 xz:0; do
+for compression in zstd:1 gzip:1 lz4 xz:0; do
     "$REGD_BUILD" squashfs --root root --registration manifest -q --signatures --compression "$compression" -o "corpus/$compression" ||
         bail "no image of $compression can be made"
 done

@@ -36,7 +36,6 @@ let
       let function = import file;
       in function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments);
 
-    lzo = library "lzo" "liblzo2.so.2";
     openssl = library "openssl" "libcrypto.so.3";
     sqlite = library "sqlite" "libsqlite3.so.0";
     systemd = library "systemd" "libsystemd.so.0";

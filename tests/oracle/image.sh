@@ -148,7 +148,7 @@ unpacks_equal() {
     unpack "$1" && equals_store "$SCRATCH/tree"
 }
 
-for compression in zstd:3 gzip:1 lz4 lzo:1 xz:0; do
+for compression in zstd:3 gzip:1 lz4 xz:0; do
     image=$SCRATCH/$compression.squashfs
     compressor=${compression%:*}
     claim "$compression: an image is made" squashfs "$image" --compression "$compression" "$toplevel"
@@ -164,26 +164,6 @@ for compression in zstd:3 gzip:1 lz4 lzo:1 xz:0; do
         claim "$text" in_mount "$image" equals_store
     fi
 done
-# lzo_size LEVEL: is it as mksquashfs makes one of the same store?
-lzo_size() {
-    squashfs "$SCRATCH/ours" --compression "lzo:$1" "$toplevel" && unpack "$SCRATCH/ours" && rm -f "$SCRATCH/theirs" &&
-        mksquashfs "$SCRATCH/tree" "$SCRATCH/theirs" -no-progress -quiet -no-hardlinks -b 1M -comp lzo -Xcompression-level "$1" >/dev/null &&
-        unsquashfs -s "$SCRATCH/ours" | sed -n '/^Compression/,/^Block/p' >"$SCRATCH/said" &&
-        unsquashfs -s "$SCRATCH/theirs" | sed -n '/^Compression/,/^Block/p' | diff - "$SCRATCH/said" &&
-        [ "$(stat -c %s "$SCRATCH/ours")" -le $(($(stat -c %s "$SCRATCH/theirs") * 101 / 100)) ]
-}
-for level in 2 8; do
-    text="lzo:$level says of itself what mksquashfs says, and is no larger"
-    have mksquashfs "$text" && claim "$text" lzo_size "$level"
-done
-without_lzo() {
-    mkdir -p "$SCRATCH/lib" && : >"$SCRATCH/lib/liblzo2.so.2" &&
-        ! LD_LIBRARY_PATH=$SCRATCH/lib squashfs "$SCRATCH/none" --compression lzo "$toplevel" 2>"$SCRATCH/said" &&
-        cat "$SCRATCH/said" && [ "$(cat "$SCRATCH/said")" = 'regd-build: lzo needs liblzo2.so.2, which could not be loaded' ] &&
-        [ ! -e "$SCRATCH/none" ]
-}
-claim 'lzo without liblzo2 is refused' without_lzo
-rm -f "$SCRATCH/ours" "$SCRATCH/theirs"
 
 image=$SCRATCH/zstd:3.squashfs
 [ -s "$image" ] || bail 'there is no image to look at'

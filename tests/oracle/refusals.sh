@@ -451,7 +451,7 @@ claim 'an option of another command: status 2' wrong --kernel squashfs -o out/ne
 for jobs in 0 -1 x 1025 99999999999999999999 '' ' 2' 2x; do
     claim "--jobs '$jobs': status 2" wrong --jobs squashfs -o out/new --jobs "$jobs" "$system"
 done
-for compression in zip zstd:0 zstd:23 zstd: zstd:x zstd:-1 gzip:0 gzip:13 lz4:13 lz4:0 lzo:0 lzo:10 xz:10 ZSTD '' :3 zstd:3:3; do
+for compression in zip zstd:0 zstd:23 zstd: zstd:x zstd:-1 gzip:0 gzip:13 lz4:13 lz4:0 lzo lzo:1 xz:10 ZSTD '' :3 zstd:3:3; do
     claim "--compression '$compression': status 2" wrong "'$compression'" squashfs -o out/new --compression "$compression" "$system"
 done
 
