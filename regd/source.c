@@ -150,15 +150,18 @@ static bool read_manifest(const struct store *store, const char *name, bool foun
            manifest_read(fd, name, store->store_dir, arena, list, error);
 }
 
-/* Reads the description beside a manifest. ABSENT: there is none. */
+/* Reads the description beside a manifest, which stays in an arena of its own: a bad one must not end
+ * the run. ABSENT: there is none. */
 enum details_answer { DETAILS_REFUSED, DETAILS_ABSENT, DETAILS_READ };
 
 static enum details_answer read_details(const struct store *store, const char *name, bool found,
-                                        struct arena *arena, struct path_list *ret_details,
+                                        struct arena scratch, struct path_list *ret_details,
                                         struct error *error)
 {
+    struct arena own;
     struct str text;
-    const char *path = arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX, name).data;
+    struct stat status;
+    const char *path = arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, name).data;
     if (!found && strcmp(name, "-") == 0)
         return DETAILS_ABSENT;
     cleanup(own_close) int there =
@@ -166,9 +169,14 @@ static enum details_answer read_details(const struct store *store, const char *n
     if (there < 0)
         return DETAILS_ABSENT;
     cleanup(own_close) int fd = -1;
-    bool read = open_source(store, path, found, &fd, error) &&
-                file_read_fd(fd, path, manifest_bytes_max, arena, &text, error) &&
-                path_info_json_parse(text, store->store_dir, arena, ret_details, error);
+    if (!open_source(store, path, found, &fd, error))
+        return DETAILS_REFUSED;
+    bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    if (!is_file)
+        error_set(error, "it is not a file");
+    bool read = is_file && path_info_json_reserve((uint64_t)status.st_size, &own, error) &&
+                file_read_fd(fd, path, (size_t)status.st_size, &own, &text, error) &&
+                path_info_json_parse(text, store->store_dir, &own, ret_details, error);
     return read ? DETAILS_READ : DETAILS_REFUSED;
 }
 
@@ -204,7 +212,7 @@ static void use_details(const struct store *store, const char *name, bool found,
 {
     struct error error;
     struct path_list details = { 0 };
-    enum details_answer answer = read_details(store, name, found, arena, &details, &error);
+    enum details_answer answer = read_details(store, name, found, *arena, &details, &error);
     if (answer == DETAILS_ABSENT ||
         (answer == DETAILS_READ && add_details(&details, list, first, &error)))
         return;

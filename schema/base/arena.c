@@ -26,7 +26,6 @@ enum { ARENA_GAP = 0 };
 #endif
 
 enum { ARENA_ALIGN = 16 };
-static const size_t arena_least_bytes = (size_t)16 << 20;
 static const size_t arena_sanitized_bytes = (size_t)256 << 20;
 
 bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
@@ -34,7 +33,7 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
     /* Poisoning takes time for every byte, so the sanitizers get a smaller range. */
     if (ARENA_GAP > 0 && size_bytes > arena_sanitized_bytes)
         size_bytes = arena_sanitized_bytes;
-    for (size_t size = size_bytes; size >= arena_least_bytes; size /= 2) {
+    for (size_t size = size_bytes; size >= ARENA_LEAST_BYTES; size /= 2) {
         char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (start == MAP_FAILED)
@@ -45,7 +44,7 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
         *ret_arena = (struct arena){ .next = start, .end = start + size };
         return true;
     }
-    return error_errno(error, ENOMEM, "reserve %zu bytes of memory", arena_least_bytes);
+    return error_errno(error, ENOMEM, "reserve %d bytes of memory", ARENA_LEAST_BYTES);
 }
 
 static _Noreturn void exhausted(void)
@@ -73,6 +72,11 @@ void *arena_room(struct arena *arena, size_t size_bytes)
     ASAN_POISON_MEMORY_REGION(block + size_bytes, ARENA_GAP);
     arena->next = block + size_bytes + ARENA_GAP;
     return block;
+}
+
+size_t arena_left(const struct arena *arena)
+{
+    return (size_t)(arena->end - arena->next);
 }
 
 void *arena_alloc(struct arena *arena, size_t count, size_t size)

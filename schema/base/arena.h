@@ -22,8 +22,10 @@ struct arena {
     char *end;
 };
 
+enum { ARENA_LEAST_BYTES = 16 << 20 };
+
 /* Reserves `size_bytes` of address space, or half of it, or a quarter... where the system's limits
- * allow no more; refuses below 16 MiB. The range is never given back. */
+ * allow no more; refuses below ARENA_LEAST_BYTES. The range is never given back. */
 must_check bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error);
 
 /* Room for `count` items of `size` bytes, all zero, aligned for any type. Never null. */
@@ -42,6 +44,9 @@ void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacit
 struct str arena_copy(struct arena *arena, struct str text);
 struct str arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* How much is left. Who can do without an input asks before, since exhaustion ends the program. */
+size_t arena_left(const struct arena *arena);
 
 /* Takes an arena of its own off the end, for another thread. */
 struct arena arena_split(struct arena *arena, size_t size_bytes);

@@ -1,5 +1,6 @@
 #include "schema/base/file.h"
 
+#include "schema/base/budget.h"
 #include "schema/base/own.h"
 
 #include <assert.h>
@@ -11,13 +12,22 @@
 /* How much to ask for where the size is not known beforehand. */
 enum { READ_STEP_BYTES = 64 << 10 };
 
-/* The file's size if it says one, else a guess. */
-static uint64_t expected_bytes(int fd)
+/* What file systems that compress make of text, and what they do not say of small files. */
+enum { SPARSE_FLOOR_BYTES = 64 << 20, SPARSE_FACTOR = 64 };
+
+/* The file's size if it says one, else a guess. Refuses one that is mostly holes. */
+static bool expect_bytes(int fd, const char *name, uint64_t *ret_bytes, struct error *error)
 {
     struct stat status;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0)
-        return (uint64_t)status.st_size;
-    return READ_STEP_BYTES;
+    struct budget budget = { .what = "its size",
+                             .floor_bytes = SPARSE_FLOOR_BYTES,
+                             .factor = SPARSE_FACTOR };
+    *ret_bytes = READ_STEP_BYTES;
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
+        return true;
+    *ret_bytes = (uint64_t)status.st_size;
+    budget_pay(&budget, budget_real_bytes(&status));
+    return budget_spend(&budget, *ret_bytes, error) || error_in(error, "read %s", name);
 }
 
 static bool too_large(const char *name, size_t limit_bytes, struct error *error)
@@ -28,7 +38,9 @@ static bool too_large(const char *name, size_t limit_bytes, struct error *error)
 bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
                   struct str *ret_text, struct error *error)
 {
-    uint64_t expected = expected_bytes(fd);
+    uint64_t expected;
+    if (!expect_bytes(fd, name, &expected, error))
+        return false;
     if (expected > limit_bytes && expected > READ_STEP_BYTES)
         return too_large(name, limit_bytes, error);
     size_t room = expected < limit_bytes ? (size_t)expected : limit_bytes;

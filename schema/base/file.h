@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 
 /* Reads everything that is left in fd into the arena, terminated. `name` is for the sentence.
- * Refuses more than limit_bytes. Works on pipes and on files of /proc. */
+ * Refuses more than limit_bytes, and a file that is hardly anything but holes: larger than 64 MiB and
+ * than 64 times what it takes on its disk. Works on pipes and on files of /proc. */
 must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
                              struct str *ret_text, struct error *error);
 

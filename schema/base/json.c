@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* What cJSON takes for a value is five times as much as the text that pays for it. Store paths,
+ * hashes and boot specifications have 30 bytes and more for each value. */
+enum { VALUES_FLOOR = 1 << 16, VALUE_TEXT_BYTES = 16 };
+
 void json_free(cJSON **root)
 {
     cJSON_Delete(*root);
@@ -36,9 +40,30 @@ static const char *find_nul(struct str text)
     return NULL;
 }
 
+/* At least as many as there are values, if it is JSON: a value follows each of these. */
+static size_t count_values(struct str text)
+{
+    size_t count = 1;
+    bool in_text = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.data[i];
+        if (byte == '"')
+            in_text = !in_text;
+        else if (in_text && byte == '\\')
+            i++;
+        else if (!in_text)
+            count += byte == ',' || byte == '[' || byte == '{';
+    }
+    return count;
+}
+
 bool json_parse(struct str text, cJSON **ret_root, struct error *error)
 {
     const char *end = NULL;
+    size_t most = VALUES_FLOOR + text.len / VALUE_TEXT_BYTES, count = count_values(text);
+    if (count > most)
+        return error_set(error, "%zu JSON values, and %zu bytes may have %zu", count, text.len,
+                         most);
     cleanup(json_free) cJSON *root = cJSON_ParseWithLengthOpts(text.data, text.len, &end, false);
     const char *wrong_from = wrong_byte(text, root, end);
     const char *nul = find_nul(text);

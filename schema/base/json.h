@@ -7,7 +7,8 @@
 #include <cjson/cJSON.h>
 
 /* Reads one value and nothing behind it. Free it with json_free, which is for `cleanup`.
- * Refuses, naming the byte, what is no JSON; and the character \u0000, at which cJSON ends a text. */
+ * Refuses, naming the byte, what is no JSON; the character \u0000, at which cJSON ends a text; and
+ * more than 65536 values and another for each 16 bytes, before cJSON takes 80 bytes for each. */
 must_check bool json_parse(struct str text, cJSON **ret_root, struct error *error);
 void json_free(cJSON **root);
 

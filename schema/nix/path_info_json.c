@@ -5,7 +5,13 @@
 #include "schema/nix/content_address.h"
 #include "schema/nix/store_path.h"
 
+#include <errno.h>
 #include <string.h>
+
+/* The most is taken by an entry that says no more than it must: 140 bytes of text, for which the list
+ * grows by an item and a name, and up to four times that while both are copied to twice the room. The
+ * fuzz target parses in an arena of just this size. */
+enum { ROOM_FLOOR_BYTES = 1 << 20, ROOM_FACTOR = 16 };
 
 /* How paths are spelled in a description. */
 struct reader {
@@ -99,36 +105,72 @@ static bool check_word(const struct reader *reader, const char *key, struct str 
            error_set(reader->error, "%s: '%.*s' is not a plain word", key, STR_SHOWN(word));
 }
 
-static bool read_signature(const struct reader *reader, const cJSON *signature,
-                           struct str *ret_text)
+/* A signature as its parts, of which the second is null where it is one text. */
+struct signature {
+    const char *key, *value;
+};
+
+static bool read_signature(const struct reader *reader, const cJSON *item,
+                           struct signature *ret_signature)
 {
-    const char *text = cJSON_GetStringValue(signature);
-    const char *key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "keyName"));
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(signature, "sig"));
-    if (!text && !(key && value))
-        return json_wrong("signatures", "a list of signatures", reader->error);
-    *ret_text = text ? str_from(text) : arena_format(reader->arena, "%s:%s", key, value);
-    return check_word(reader, "signatures", *ret_text);
+    const char *text = cJSON_GetStringValue(item);
+    struct signature signature = { .key = text };
+    if (!text) {
+        signature.key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "keyName"));
+        signature.value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "sig"));
+        if (!signature.key || !signature.value)
+            return json_wrong("signatures", "a list of signatures", reader->error);
+    }
+    *ret_signature = signature;
+    return true;
 }
 
+static size_t signature_bytes(const struct signature *signature)
+{
+    return strlen(signature->key) + (signature->value ? 1 + strlen(signature->value) : 0);
+}
+
+/* Adds a signature behind those that are there, which there is room for. */
+static bool add_signature(const struct reader *reader, const struct signature *signature,
+                          char *text, size_t *length)
+{
+    size_t bytes = signature_bytes(signature);
+    if (*length > 0)
+        text[(*length)++] = ' ';
+    char *word = text + *length;
+    snprintf(word, bytes + 1, "%s%s%s", signature->key, signature->value ? ":" : "",
+             signature->value ? signature->value : "");
+    *length += bytes;
+    return check_word(reader, "signatures", (struct str){ word, bytes });
+}
+
+/* Twice, for their lengths first: put one by one behind a copy of those before, they would take
+ * time and room that grow with the square. */
 static bool read_signatures(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
     const cJSON *signatures = cJSON_GetObjectItemCaseSensitive(entry, "signatures");
-    const cJSON *signature;
+    const cJSON *item;
+    struct signature signature;
+    size_t room = 1, length = 0;
     if (!signatures || cJSON_IsNull(signatures))
         return true;
     if (!cJSON_IsArray(signatures))
         return json_wrong("signatures", "a list", reader->error);
-    struct str all = { "", 0 };
-    cJSON_ArrayForEach(signature, signatures)
+    cJSON_ArrayForEach(item, signatures)
     {
-        struct str text = { 0 };
-        if (!read_signature(reader, signature, &text))
+        if (!read_signature(reader, item, &signature))
             return false;
-        all = arena_format(reader->arena, "%.*s%s%.*s", STR_ARG(all), all.len > 0 ? " " : "",
-                           STR_ARG(text));
+        room += signature_bytes(&signature) + 1;
     }
-    info->signatures = arena_copy(reader->arena, all);
+    char *text = arena_room(reader->arena, room);
+    cJSON_ArrayForEach(item, signatures)
+    {
+        if (!read_signature(reader, item, &signature) ||
+            !add_signature(reader, &signature, text, &length))
+            return false;
+    }
+    text[length] = '\0';
+    info->signatures = (struct str){ text, length };
     return true;
 }
 
@@ -252,6 +294,25 @@ bool path_info_json_parse(struct str text, struct str store_dir, struct arena *a
         return false;
     path_list_normalise(&list, *arena);
     *ret_list = list;
+    return true;
+}
+
+size_t path_info_json_room(size_t text_bytes)
+{
+    return ROOM_FLOOR_BYTES + ROOM_FACTOR * text_bytes;
+}
+
+bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena, struct error *error)
+{
+    if (text_bytes > path_info_json_bytes_max)
+        return error_set(error, "larger than the limit of %zu bytes", path_info_json_bytes_max);
+    size_t wanted = path_info_json_room((size_t)text_bytes) + (size_t)text_bytes + 1;
+    struct arena arena;
+    if (!arena_reserve(&arena, wanted > ARENA_LEAST_BYTES ? wanted : ARENA_LEAST_BYTES, error))
+        return false;
+    if (arena_left(&arena) < wanted)
+        return error_errno(error, ENOMEM, "reserve %zu bytes of memory", wanted);
+    *ret_arena = arena;
     return true;
 }
 

@@ -28,6 +28,18 @@
 must_check bool path_info_json_parse(struct str text, struct str store_dir, struct arena *arena,
                                      struct path_list *ret_list, struct error *error);
 
+/* The largest description that is read: a million paths take about 0.9 GiB. */
+static const size_t path_info_json_bytes_max = (size_t)1 << 30;
+
+/* What path_info_json_parse takes of its arena for a text of that size, at most. */
+size_t path_info_json_room(size_t text_bytes);
+
+/* Reserves an arena for a description that can be done without, its text included: whatever is in it,
+ * it cannot exhaust the arena of the run.
+ * Refuses more than path_info_json_bytes_max, and more than the system's limits leave. */
+must_check bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena,
+                                       struct error *error);
+
 /* Writes the items as they stand. Errors stick to the stream. */
 void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
                           struct arena scratch);

@@ -1,4 +1,5 @@
-/* Nix's JSON of store paths: what is read can be written, and reads the same again. */
+/* Nix's JSON of store paths: what is read can be written, and reads the same again. It is read in an
+ * arena of the size that is promised to be enough. */
 #include "tests/fuzz/fuzz.h"
 
 #include "schema/nix/path_info_json.h"
@@ -22,13 +23,15 @@ static struct str write_again(const struct path_list *list, struct arena *arena)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct arena arena = fuzz_arena();
+    struct arena whole = fuzz_arena();
+    struct arena arena = arena_split(&whole, path_info_json_room(size));
     struct path_list list, again;
     struct error error;
     if (!path_info_json_parse(fuzz_text(data, size), STR("/nix/store"), &arena, &list, &error)) {
         fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
         return 0;
     }
+    arena = whole;
     struct str text = write_again(&list, &arena);
     fuzz_must(path_info_json_parse(text, STR("/nix/store"), &arena, &again, &error),
               "what was written can be read");

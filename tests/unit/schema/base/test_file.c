@@ -75,6 +75,18 @@ static void the_limit_itself_is_allowed_and_one_byte_more_is_not(struct arena ar
     CHECK_STR(text, "");
 }
 
+static void a_file_of_holes_is_refused_before_it_is_read(struct arena arena)
+{
+    struct str text = { 0 };
+    make_file("f", "text");
+    cleanup(own_close) int fd = openat(check_directory(), "f", O_RDWR);
+    CHECK(ftruncate(fd, (off_t)64 << 20) == 0);
+    CHECK_DONE(file_read_fd(fd, "f", SIZE_MAX, &arena, &text, check_error));
+    CHECK(ftruncate(fd, (off_t)1 << 40) == 0);
+    CHECK(!file_read_fd(fd, "f", SIZE_MAX, &arena, &text, check_error));
+    CHECK(strstr(check_error->sentence, "read f: its size: more than 67"));
+}
+
 static void what_cannot_be_read_is_named(struct arena arena)
 {
     struct str text = STR("before");
@@ -401,8 +413,9 @@ int main(void)
     return CHECK_ALL(
         CASE(a_file_is_read_whole_and_terminated), CASE(only_what_is_left_is_read),
         CASE(the_limit_itself_is_allowed_and_one_byte_more_is_not),
-        CASE(what_cannot_be_read_is_named), CASE(files_of_proc_that_say_no_size_are_read),
-        CASE(a_pipe_is_read_to_its_end), CASE(a_pipe_is_not_read_beyond_the_limit),
+        CASE(a_file_of_holes_is_refused_before_it_is_read), CASE(what_cannot_be_read_is_named),
+        CASE(files_of_proc_that_say_no_size_are_read), CASE(a_pipe_is_read_to_its_end),
+        CASE(a_pipe_is_not_read_beyond_the_limit),
         CASE(bytes_are_written_at_the_position_or_at_an_offset),
         CASE(bytes_are_read_at_an_offset_and_the_position_stays),
         CASE(files_of_any_size_are_copied_behind_what_is_there),

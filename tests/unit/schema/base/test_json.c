@@ -43,6 +43,26 @@ static void a_nul_inside_is_no_json(void)
                   "it is not JSON, from byte 4 on");
 }
 
+/* 65536 values are free, others cost 16 bytes of text each. */
+static void values_are_paid_for_by_text(struct arena arena)
+{
+    enum { VALUES = 100000, DEAR = 16, CHEAP = 3 };
+    char *text = arena_room(&arena, VALUES * DEAR + 4), *at = stpcpy(text, "[");
+    cleanup(json_free) cJSON *dear = NULL;
+    cJSON *cheap = NULL;
+    for (size_t i = 0; i < VALUES; i++)
+        at = stpcpy(at, "[],");
+    stpcpy(at, "1]");
+    CHECK_REFUSED(json_parse(str_from(text), &cheap, check_error),
+                  "200002 JSON values, and 300003 bytes may have 84286");
+    at = stpcpy(text, "[");
+    for (size_t i = 0; i < VALUES; i++)
+        at = stpcpy(at, "\"\\\",[[[,{{,x12\",");
+    stpcpy(at, "1]");
+    CHECK_DONE(json_parse(str_from(text), &dear, check_error));
+    CHECK_NUMBER(cJSON_GetArraySize(dear), VALUES + 1);
+}
+
 static void members_are_texts_or_missing(struct arena arena)
 {
     cleanup(json_free) cJSON *root = NULL;
@@ -77,6 +97,6 @@ int main(void)
 {
     return CHECK_ALL(CASE(one_value_and_blanks_are_json),
                      CASE(what_is_no_json_is_refused_by_its_byte), CASE(a_nul_inside_is_no_json),
-                     CASE(members_are_texts_or_missing),
+                     CASE(values_are_paid_for_by_text), CASE(members_are_texts_or_missing),
                      CASE(a_text_outlives_the_object_it_was_in));
 }

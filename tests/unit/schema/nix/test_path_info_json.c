@@ -175,9 +175,41 @@ static void what_is_written_is_read_again(struct arena arena)
     free(text);
 }
 
+/* Joined one by one they took 800 MiB. */
+static void room_for_signatures_grows_with_their_number(struct arena arena)
+{
+    enum { COUNT = 20000, WORD = sizeof "\"a\"," - 1 };
+    static const char head[] = "{\"/nix/store/" D "-a\":{" ENTRY ",\"signatures\":[";
+    static const char tail[] = "\"b\"]}}";
+    struct path_list list = { 0 };
+    size_t length = sizeof head - 1 + (size_t)COUNT * WORD + sizeof tail - 1;
+    char *text = arena_room(&arena, length + 1), *at = stpcpy(text, head);
+    for (size_t i = 0; i < COUNT; i++)
+        at = stpcpy(at, "\"a\",");
+    stpcpy(at, tail);
+    struct arena exact = arena_split(&arena, path_info_json_room(length));
+    if (!CHECK_DONE(
+            path_info_json_parse((struct str){ text, length }, STORE, &exact, &list, check_error)))
+        return;
+    struct str signatures = list.items[0].signatures;
+    CHECK_NUMBER(signatures.len, 2 * COUNT + 1);
+    CHECK_STR(str_skip(signatures, signatures.len - 5), "a a b");
+}
+
+static void a_description_that_can_be_done_without_has_its_own_arena(void)
+{
+    struct arena own = { 0 };
+    CHECK_DONE(path_info_json_reserve(1000, &own, check_error));
+    CHECK(arena_left(&own) >= path_info_json_room(1000) + 1001);
+    CHECK_REFUSED(path_info_json_reserve((uint64_t)1 << 40, &own, check_error),
+                  "larger than the limit of 1073741824 bytes");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(every_version_says_the_same), CASE(what_is_missing_or_null_is_nothing),
                      CASE(every_method_and_algorithm_is_spelled_as_nix_does),
-                     CASE(what_is_malformed_is_refused), CASE(what_is_written_is_read_again));
+                     CASE(what_is_malformed_is_refused), CASE(what_is_written_is_read_again),
+                     CASE(room_for_signatures_grows_with_their_number),
+                     CASE(a_description_that_can_be_done_without_has_its_own_arena));
 }

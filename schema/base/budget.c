@@ -1,0 +1,44 @@
+#include "schema/base/budget.h"
+
+#include <assert.h>
+
+enum { STATUS_BLOCK_BYTES = 512 };
+
+uint64_t budget_real_bytes(const struct stat *status)
+{
+    uint64_t size_bytes = status->st_size > 0 ? (uint64_t)status->st_size : 0;
+    uint64_t blocks = status->st_blocks > 0 ? (uint64_t)status->st_blocks : 0;
+    return blocks < size_bytes / STATUS_BLOCK_BYTES ? blocks * STATUS_BLOCK_BYTES : size_bytes;
+}
+
+void budget_pay(struct budget *budget, uint64_t real_bytes)
+{
+    __atomic_add_fetch(&budget->real_bytes, real_bytes, __ATOMIC_RELAXED);
+}
+
+static uint64_t limit_of(const struct budget *budget)
+{
+    uint64_t limit, real_bytes = __atomic_load_n(&budget->real_bytes, __ATOMIC_RELAXED);
+    if (budget->limit_bytes)
+        return budget->limit_bytes;
+    if (__builtin_mul_overflow(real_bytes, budget->factor, &limit) ||
+        __builtin_add_overflow(limit, budget->floor_bytes, &limit))
+        return UINT64_MAX;
+    return limit;
+}
+
+bool budget_spend(struct budget *budget, uint64_t bytes, struct error *error)
+{
+    uint64_t wanted, limit = limit_of(budget);
+    uint64_t spent = __atomic_load_n(&budget->spent_bytes, __ATOMIC_RELAXED);
+    assert(budget->what);
+    do {
+        if (__builtin_add_overflow(spent, bytes, &wanted) || wanted > limit)
+            return error_set(
+                error, "%s: more than %llu bytes, the limit for %llu bytes of input%s%s",
+                budget->what, (unsigned long long)limit, (unsigned long long)budget->real_bytes,
+                budget->remedy ? "; " : "", budget->remedy ? budget->remedy : "");
+    } while (!__atomic_compare_exchange_n(&budget->spent_bytes, &spent, wanted, false,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return true;
+}
