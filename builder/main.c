@@ -4,6 +4,7 @@
 #include "builder/inspect/inspect.h"
 #include "builder/output/tarball.h"
 
+#include "schema/base/completion.h"
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
@@ -270,6 +271,9 @@ int main(int argc, char **argv)
         return finish(options_flush_output(&error), &error);
     case OPTIONS_VERSION:
         printf("regd-build " REGD_VERSION "\n");
+        return finish(options_flush_output(&error), &error);
+    case OPTIONS_COMPLETION:
+        completion_write(stdout, &program, result.shell);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_WRONG:
         break;

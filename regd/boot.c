@@ -153,7 +153,7 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
         return true;
     if (!profile_look(&command->store, command->profile, &state, error))
         return false;
-    if (state == PROFILE_VALID && !command->always_set_profile) {
+    if (state == PROFILE_VALID && command->settings.set_profile == SET_PROFILE_MISSING) {
         tell_event(command, MESSAGE_PROFILE_KEPT,
                    arena_format(command->arena, "REGD_PROFILE=%s", command->profile).data,
                    "%s is kept", command->profile);

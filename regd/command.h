@@ -8,9 +8,14 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *system, *profile, *tag;
-    const char *missing, *loader, *set_profile, *jobs;
+    int missing;     /* enum registry_missing; -1: the command's own */
+    int loader;      /* enum registry_loader */
+    int set_profile; /* enum set_profile */
+    unsigned jobs;   /* threads; 0: as many as CPUs */
     bool no_profile, no_tag, json, quiet, verbose;
 };
+
+enum set_profile { SET_PROFILE_MISSING, SET_PROFILE_ALWAYS };
 
 enum profile_verb { PROFILE_SET, PROFILE_LIST, PROFILE_ROLLBACK };
 
@@ -21,9 +26,7 @@ struct command {
     struct store store;
     const char *profile; /* settings.profile, or STATE_DIR/profiles/system */
     struct registry_options registry;
-    bool always_set_profile;
     enum profile_verb profile_verb;
-    unsigned jobs; /* threads; 0: as many as CPUs */
     struct arena *arena;
 };
 

@@ -2,8 +2,8 @@
 #include "regd/command.h"
 #include "regd/tell.h"
 
+#include "schema/base/completion.h"
 #include "schema/base/own.h"
-#include "schema/base/parallel.h"
 #include "schema/nix/store_link.h"
 
 #include <stddef.h>
@@ -41,10 +41,10 @@ static const struct option_spec options[] = {
       offsetof(struct settings, store_dir), ALL },
     { "state-dir", 0, OPTION_TEXT, "DIR", "Nix's state (" STATE_DIR_DEFAULT " or\nNIX_STATE_DIR)",
       offsetof(struct settings, state_dir), ALL },
-    { "missing", 0, OPTION_TEXT, "HOW",
-      "what to do about paths that are not in the store:\nrefuse, skip (boot) or accept",
+    { "missing", 0, OPTION_CHOICE, "refuse|skip|accept",
+      "what to do about paths that are not in the store\n(refuse; boot: skip)",
       offsetof(struct settings, missing), LOADING },
-    { "loader", 0, OPTION_TEXT, "HOW", "make a new database as a file (default) or by\nsql",
+    { "loader", 0, OPTION_CHOICE, "file|sql", "how to create a new database (file)",
       offsetof(struct settings, loader), LOADING },
     { "system", 0, OPTION_TEXT, "PATH",
       "the system to set (/run/current-system, else\nthe kernel's init=)",
@@ -53,14 +53,14 @@ static const struct option_spec options[] = {
       offsetof(struct settings, profile), WITH_PROFILE },
     { "tag", 0, OPTION_TEXT, "PATH", "the file that marks a NixOS system\n(/etc/NIXOS)",
       offsetof(struct settings, tag), 1 << BOOT | 1 << STATUS },
-    { "set-profile", 0, OPTION_TEXT, "WHEN",
-      "missing: only where it leads nowhere (default);\nalways",
+    { "set-profile", 0, OPTION_CHOICE, "missing|always",
+      "set the profile only if it leads nowhere\n(missing), or always",
       offsetof(struct settings, set_profile), 1 << BOOT },
     { "no-profile", 0, OPTION_FLAG, NULL, "leave the profile alone",
       offsetof(struct settings, no_profile), 1 << BOOT },
     { "no-tag", 0, OPTION_FLAG, NULL, "leave the tag alone", offsetof(struct settings, no_tag),
       1 << BOOT },
-    { "jobs", 'j', OPTION_TEXT, "N", "hashing threads (as many as CPUs)",
+    { "jobs", 'j', OPTION_JOBS, "N", "hashing threads (as many as CPUs)",
       offsetof(struct settings, jobs), 1 << VERIFY },
     { "json", 0, OPTION_FLAG, NULL, "print one JSON object on standard output",
       offsetof(struct settings, json), WITH_JSON },
@@ -96,38 +96,19 @@ static int find_word(const char *word, const char *const *words)
 /* Turns words of the command line into values; what it refuses is a wrong command line. */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
-    static const char *const missing[] = { "refuse", "skip", "accept", NULL };
-    static const char *const loaders[] = { "file", "sql", NULL };
-    static const char *const when[] = { "missing", "always", NULL };
     static const char *const profile[] = { "set", "list", "rollback", NULL };
     const struct settings *settings = &command->settings;
-    int policy = verb == BOOT ? REGISTRY_MISSING_SKIP : REGISTRY_MISSING_REFUSE;
-    if (settings->missing)
-        policy = find_word(settings->missing, missing);
-    if (policy < 0)
-        return error_set(error, "--missing wants refuse, skip or accept, not '%s'",
-                         settings->missing);
-    command->registry.missing = (enum registry_missing)policy;
-    int loader = settings->loader ? find_word(settings->loader, loaders) : 0;
-    if (loader < 0)
-        return error_set(error, "--loader wants file or sql, not '%s'", settings->loader);
-    command->registry.loader = (enum registry_loader)loader;
-    if (settings->set_profile && find_word(settings->set_profile, when) < 0)
-        return error_set(error, "--set-profile wants missing or always, not '%s'",
-                         settings->set_profile);
-    command->always_set_profile =
-        settings->set_profile && strcmp(settings->set_profile, "always") == 0;
-    uint64_t jobs = 0;
-    if (settings->jobs &&
-        (!str_to_number(str_from(settings->jobs), PARALLEL_JOBS_MAX, &jobs) || jobs == 0))
-        return error_set(error, "--jobs wants a number from 1 to %d, not '%s'", PARALLEL_JOBS_MAX,
-                         settings->jobs);
-    command->jobs = (unsigned)jobs;
+    int missing = settings->missing;
+    if (missing < 0)
+        missing = verb == BOOT ? REGISTRY_MISSING_SKIP : REGISTRY_MISSING_REFUSE;
+    command->registry.missing = (enum registry_missing)missing;
+    command->registry.loader = (enum registry_loader)settings->loader;
     if (verb != PROFILE)
         return true;
     int what = find_word(command->arguments.items[0], profile);
     if (what < 0 || command->arguments.count != (what == PROFILE_SET ? 2 : 1))
-        return error_set(error, "'profile' wants 'set PATH', 'list' or 'rollback'");
+        return error_set(error, "profile: unexpected '%s'; usage: regd profile %s",
+                         command->arguments.items[0], verbs[PROFILE].synopsis);
     command->profile_verb = (enum profile_verb)what;
     return true;
 }
@@ -165,7 +146,8 @@ int main(int argc, char **argv)
 {
     struct error error;
     struct arena arena;
-    struct command command = { .settings = { .tag = "/etc/NIXOS" }, .arena = &arena };
+    struct command command = { .settings = { .tag = "/etc/NIXOS", .missing = -1 },
+                               .arena = &arena };
     own_standard_streams();
     if (!arena_reserve(&arena, (size_t)16 << 30, &error))
         return finish(false, &error);
@@ -178,6 +160,9 @@ int main(int argc, char **argv)
         return finish(options_flush_output(&error), &error);
     case OPTIONS_VERSION:
         printf("regd " REGD_VERSION "\n");
+        return finish(options_flush_output(&error), &error);
+    case OPTIONS_COMPLETION:
+        completion_write(stdout, &program, result.shell);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_WRONG:
         break;

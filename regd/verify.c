@@ -138,7 +138,7 @@ static bool hash_paths(struct verification *verification, int store, struct erro
 {
     const struct command *command = verification->command;
     const struct path_list *list = &verification->list;
-    unsigned jobs = command->jobs ? command->jobs : cpu_count();
+    unsigned jobs = command->settings.jobs ? command->settings.jobs : cpu_count();
     if (jobs > list->count)
         jobs = list->count ? (unsigned)list->count : 1;
     verification->results = arena_new(command->arena, struct result, list->count);

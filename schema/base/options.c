@@ -1,5 +1,7 @@
 #include "schema/base/options.h"
 
+#include "schema/base/parallel.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -34,20 +36,83 @@ static const struct option_spec *find_letter(const struct program_spec *program,
     return NULL;
 }
 
-static void store_value(struct reader *reader, const struct option_spec *option, const char *value)
+/* "a|b|c" as a reader takes it: "a, b or c". */
+static const char *list_choices(const char *choices, struct arena *arena)
+{
+    struct str text = STR("");
+    for (struct cut cut = { .tail = str_from(choices), .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, '|');
+        const char *separator = text.len == 0 ? "" : cut.found ? ", " : " or ";
+        text = arena_format(arena, "%.*s%s%.*s", STR_ARG(text), separator, STR_ARG(cut.head));
+    }
+    return text.data;
+}
+
+static bool store_choice(struct reader *reader, const struct option_spec *option, const char *value)
+{
+    int *place = (void *)(reader->values + option->offset);
+    int index = 0;
+    for (struct cut cut = { .tail = str_from(option->argument), .found = true }; cut.found;
+         index++) {
+        cut = str_cut(cut.tail, '|');
+        if (!str_equal(cut.head, str_from(value)))
+            continue;
+        *place = index;
+        return true;
+    }
+    return error_set(reader->error, "option --%s expects %s, not '%s'", option->name,
+                     list_choices(option->argument, reader->arena), value);
+}
+
+static bool store_jobs(struct reader *reader, const struct option_spec *option, const char *value)
+{
+    unsigned *place = (void *)(reader->values + option->offset);
+    uint64_t jobs;
+    if (!str_to_number(str_from(value), PARALLEL_JOBS_MAX, &jobs) || jobs == 0)
+        return error_set(reader->error, "option --%s expects a number from 1 to %d, not '%s'",
+                         option->name, PARALLEL_JOBS_MAX, value);
+    *place = (unsigned)jobs;
+    return true;
+}
+
+static bool store_size(struct reader *reader, const struct option_spec *option, const char *value)
+{
+    static const char units[] = "KMG";
+    uint64_t *place = (void *)(reader->values + option->offset);
+    uint64_t count;
+    struct str digits = str_from(value);
+    const char *unit = digits.len > 0 ? strchr(units, digits.data[digits.len - 1]) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    digits.len -= unit != NULL;
+    if (!str_to_number(digits, UINT64_MAX >> shift, &count) || count == 0)
+        return error_set(reader->error,
+                         "option --%s expects a number of bytes, or of K, M or G, not '%s'",
+                         option->name, value);
+    *place = count << shift;
+    return true;
+}
+
+static bool store_value(struct reader *reader, const struct option_spec *option, const char *value)
 {
     void *place = reader->values + option->offset;
     switch (option->kind) {
     case OPTION_FLAG:
         *(bool *)place = true;
-        return;
+        return true;
     case OPTION_TEXT:
         *(const char **)place = value;
-        return;
+        return true;
     case OPTION_LIST:
         option_list_add(place, value, reader->arena);
-        return;
+        return true;
+    case OPTION_CHOICE:
+        return store_choice(reader, option, value);
+    case OPTION_JOBS:
+        return store_jobs(reader, option, value);
+    case OPTION_SIZE:
+        return store_size(reader, option, value);
     }
+    return false;
 }
 
 /* Handles one argument that starts with '-' (but is not "-" or "--"). */
@@ -59,23 +124,26 @@ static bool read_option(struct reader *reader, size_t verb)
                              : (struct cut){ .tail = str_from(text + 2), .found = text[2] };
     const struct option_spec *option =
         is_long ? find_long(reader->program, cut.head) : find_letter(reader->program, text[1]);
+    const char *verb_name = reader->program->verbs[verb].name;
     if (!option)
-        return error_set(reader->error, "unknown option '%s'", text);
+        return error_set(reader->error, "unknown option '%s'; try '%s %s --help'", text,
+                         reader->program->name, verb_name);
     if (!(option->verbs >> verb & 1))
-        return error_set(reader->error, "'%s' does not take the option --%s",
-                         reader->program->verbs[verb].name, option->name);
+        return error_set(reader->error, "'%s' does not take the option --%s", verb_name,
+                         option->name);
     if (option->kind == OPTION_FLAG && cut.found)
-        return error_set(reader->error, "the option --%s takes no value", option->name);
+        return error_set(reader->error, "option --%s takes no value", option->name);
     const char *value = cut.found ? cut.tail.data : NULL;
     if (option->kind != OPTION_FLAG && !cut.found) {
         value = *reader->arguments;
         if (!value)
-            return error_set(reader->error, "the option --%s wants %s", option->name,
-                             option->argument);
+            return error_set(reader->error, "option --%s expects %s", option->name,
+                             option->kind == OPTION_CHOICE
+                                 ? list_choices(option->argument, reader->arena)
+                                 : option->argument);
         reader->arguments++;
     }
-    store_value(reader, option, value);
-    return true;
+    return store_value(reader, option, value);
 }
 
 static size_t find_verb(const struct program_spec *program, const char *name)
@@ -112,10 +180,33 @@ static bool read_rest(struct reader *reader, struct options_result *result)
     }
     const struct verb_spec *verb = &reader->program->verbs[result->verb];
     if (result->arguments.count < verb->least)
-        return error_set(reader->error, "'%s' wants %s", verb->name, verb->synopsis);
+        return error_set(reader->error, "%s: missing argument; usage: %s %s %s", verb->name,
+                         reader->program->name, verb->name, verb->synopsis);
     if (result->arguments.count > verb->most)
-        return error_set(reader->error, "'%s' does not take the argument '%s'", verb->name,
-                         result->arguments.items[verb->most]);
+        return error_set(reader->error, "%s: unexpected argument '%s'; usage: %s %s%s%s",
+                         verb->name, result->arguments.items[verb->most], reader->program->name,
+                         verb->name, *verb->synopsis ? " " : "", verb->synopsis);
+    return true;
+}
+
+/* Handles what is asked of the program as a whole, without a command; false: that is not it. */
+static bool read_alone(char **argv, struct options_result *result, struct error *error)
+{
+    static const char *const shells[] = { "bash", "zsh", "fish" };
+    if (is_one_of(argv[1], "--help", "-h"))
+        result->answer = OPTIONS_HELP;
+    else if (is_one_of(argv[1], "--version", NULL))
+        result->answer = OPTIONS_VERSION;
+    else if (!is_one_of(argv[1], "--completion", NULL))
+        return false;
+    for (int i = 0; result->answer == OPTIONS_WRONG && i < 3; i++) {
+        if (!argv[2] || strcmp(argv[2], shells[i]) != 0)
+            continue;
+        result->shell = (enum completion_shell)i;
+        result->answer = OPTIONS_COMPLETION;
+    }
+    if (result->answer == OPTIONS_WRONG)
+        error_set(error, "option --completion expects bash, zsh or fish");
     return true;
 }
 
@@ -124,18 +215,14 @@ struct options_result options_parse(const struct program_spec *program, int argc
 {
     struct options_result result = { .answer = OPTIONS_WRONG, .verb = program->verb_count };
     if (argc < 2) {
-        error_set(error, "what is to be done? '%s --help' lists it", program->name);
+        error_set(error, "missing command; try '%s --help'", program->name);
         return result;
     }
-    if (is_one_of(argv[1], "--help", "-h"))
-        result.answer = OPTIONS_HELP;
-    else if (is_one_of(argv[1], "--version", NULL))
-        result.answer = OPTIONS_VERSION;
-    if (result.answer != OPTIONS_WRONG)
+    if (read_alone(argv, &result, error))
         return result;
     result.verb = find_verb(program, argv[1]);
     if (result.verb == program->verb_count) {
-        error_set(error, "unknown command '%s': '%s --help' lists them", argv[1], program->name);
+        error_set(error, "unknown command '%s'; try '%s --help'", argv[1], program->name);
         return result;
     }
     struct reader reader = { program, argv + 2, values, arena, error };
@@ -198,8 +285,10 @@ void options_print_help(FILE *stream, const struct program_spec *program, size_t
         if (verb == program->verb_count || (program->options[i].verbs >> verb & 1))
             print_option(stream, &program->options[i]);
     print_row(stream, "-h, --help", "print this, or a command's own help");
-    if (verb == program->verb_count)
+    if (verb == program->verb_count) {
         print_row(stream, "    --version", "print the version");
+        print_row(stream, "    --completion SHELL", "print completions for bash, zsh or fish");
+    }
     if (program->closing)
         fprintf(stream, "\n%s\n", program->closing);
 }

@@ -375,6 +375,6 @@ claim 'two files are a wrong command line' wrong 'exclude each other' manifest -
 claim 'so is standard input for two things' wrong 'standard input' manifest --graph - -
 claim 'so it is by --add' wrong 'standard input' tree --path-info - --add - -o new "$toplevel"
 claim 'no path and no file is a wrong command line' wrong "'manifest' wants" manifest
-claim 'tree wants its TOPLEVEL always' wrong "'tree' wants" tree --graph graph -o new
+claim 'tree wants its TOPLEVEL always' wrong 'usage: regd-build tree TOPLEVEL' tree --graph graph -o new
 
 finish

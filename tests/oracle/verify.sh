@@ -295,7 +295,7 @@ claim '--quiet says nothing when all is well' quiet
 wrong_jobs() {
     for jobs in 0 -1 1025 two ''; do
         "$REGD" verify --jobs="$jobs" 2>"$err"
-        [ $? -eq 2 ] && grep -q -- '--jobs wants a number from 1 to 1024' "$err" || return 1
+        [ $? -eq 2 ] && grep -q -- '--jobs expects a number from 1 to 1024' "$err" || return 1
     done
 }
 claim 'other numbers of --jobs are a wrong command line' wrong_jobs

@@ -10,6 +10,9 @@ struct values {
     bool quiet;
     const char *root, *output;
     struct option_list layers;
+    int when;
+    unsigned jobs;
+    uint64_t limit_bytes;
 };
 
 enum { GET, PUT, SHOW, VERB_COUNT };
@@ -28,6 +31,10 @@ static const struct option_spec options[] = {
     { "quiet", 'q', OPTION_FLAG, NULL, "say nothing", offsetof(struct values, quiet), 7 },
     { "layer", 'l', OPTION_LIST, "IMAGE", "one more layer;\ncan be given again",
       offsetof(struct values, layers), 1 << GET },
+    { "when", 0, OPTION_CHOICE, "never|later|now", "at what time", offsetof(struct values, when),
+      1 << PUT },
+    { "jobs", 'j', OPTION_JOBS, "N", "threads", offsetof(struct values, jobs), 1 << PUT },
+    { "limit", 0, OPTION_SIZE, "SIZE", "how much", offsetof(struct values, limit_bytes), 1 << PUT },
     { "a-name-that-leaves-no-room", 0, OPTION_FLAG, NULL,
       "fifty bytes of help, which is as much as there may", offsetof(struct values, quiet), 7 },
 };
@@ -177,30 +184,48 @@ static void a_wrong_line_is_answered_with_what_is_wrong(struct arena arena)
     static const struct {
         const char *line, *sentence;
     } rows[] = {
-        { "tool", "what is to be done? 'tool --help' lists it" },
-        { "tool nonsense", "unknown command 'nonsense': 'tool --help' lists them" },
-        { "tool ge", "unknown command 'ge': 'tool --help' lists them" },
-        { "tool --quiet get", "unknown command '--quiet': 'tool --help' lists them" },
-        { "tool get --nonsense", "unknown option '--nonsense'" },
-        { "tool get --roo x", "unknown option '--roo'" },
-        { "tool get --rooty x", "unknown option '--rooty'" },
-        { "tool get --=x", "unknown option '--=x'" },
-        { "tool get -z", "unknown option '-z'" },
-        { "tool get ---", "unknown option '---'" },
-        { "tool get --version", "unknown option '--version'" },
-        { "tool get --root", "the option --root wants DIR" },
-        { "tool get -o", "the option --output wants FILE" },
-        { "tool get a --layer", "the option --layer wants IMAGE" },
-        { "tool get --quiet=yes", "the option --quiet takes no value" },
-        { "tool get --quiet=", "the option --quiet takes no value" },
-        { "tool get -qx", "the option --quiet takes no value" },
+        { "tool", "missing command; try 'tool --help'" },
+        { "tool nonsense", "unknown command 'nonsense'; try 'tool --help'" },
+        { "tool ge", "unknown command 'ge'; try 'tool --help'" },
+        { "tool --quiet get", "unknown command '--quiet'; try 'tool --help'" },
+        { "tool get --nonsense", "unknown option '--nonsense'; try 'tool get --help'" },
+        { "tool get --roo x", "unknown option '--roo'; try 'tool get --help'" },
+        { "tool get --rooty x", "unknown option '--rooty'; try 'tool get --help'" },
+        { "tool get --=x", "unknown option '--=x'; try 'tool get --help'" },
+        { "tool get -z", "unknown option '-z'; try 'tool get --help'" },
+        { "tool get ---", "unknown option '---'; try 'tool get --help'" },
+        { "tool get --version", "unknown option '--version'; try 'tool get --help'" },
+        { "tool get --root", "option --root expects DIR" },
+        { "tool get -o", "option --output expects FILE" },
+        { "tool get a --layer", "option --layer expects IMAGE" },
+        { "tool get --quiet=yes", "option --quiet takes no value" },
+        { "tool get --quiet=", "option --quiet takes no value" },
+        { "tool get -qx", "option --quiet takes no value" },
         { "tool put --layer x y", "'put' does not take the option --layer" },
+        { "tool put x --when", "option --when expects never, later or now" },
+        { "tool put x --when soon", "option --when expects never, later or now, not 'soon'" },
+        { "tool put x --when=", "option --when expects never, later or now, not ''" },
+        { "tool put x --when never|later",
+          "option --when expects never, later or now, not 'never|later'" },
+        { "tool put x -j 0", "option --jobs expects a number from 1 to 1024, not '0'" },
+        { "tool put x -j1025", "option --jobs expects a number from 1 to 1024, not '1025'" },
+        { "tool put x --jobs=-1", "option --jobs expects a number from 1 to 1024, not '-1'" },
+        { "tool put x --limit 0",
+          "option --limit expects a number of bytes, or of K, M or G, not '0'" },
+        { "tool put x --limit G",
+          "option --limit expects a number of bytes, or of K, M or G, not 'G'" },
+        { "tool put x --limit 5T",
+          "option --limit expects a number of bytes, or of K, M or G, not '5T'" },
+        { "tool put x --limit 17179869184G",
+          "option --limit expects a number of bytes, or of K, M or G, not '17179869184G'" },
+        { "tool --completion", "option --completion expects bash, zsh or fish" },
+        { "tool --completion csh", "option --completion expects bash, zsh or fish" },
         { "tool show -o x", "'show' does not take the option --output" },
-        { "tool put", "'put' wants NAME" },
-        { "tool put -q", "'put' wants NAME" },
-        { "tool put a b", "'put' does not take the argument 'b'" },
-        { "tool show a", "'show' does not take the argument 'a'" },
-        { "tool show -- -q", "'show' does not take the argument '-q'" },
+        { "tool put", "put: missing argument; usage: tool put NAME" },
+        { "tool put -q", "put: missing argument; usage: tool put NAME" },
+        { "tool put a b", "put: unexpected argument 'b'; usage: tool put NAME" },
+        { "tool show a", "show: unexpected argument 'a'; usage: tool show" },
+        { "tool show -- -q", "show: unexpected argument '-q'; usage: tool show" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct values values = { 0 };
@@ -210,13 +235,59 @@ static void a_wrong_line_is_answered_with_what_is_wrong(struct arena arena)
     }
 }
 
+static void words_become_numbers(struct arena arena)
+{
+    static const struct {
+        const char *line;
+        int when;
+        unsigned jobs;
+        uint64_t limit_bytes;
+    } rows[] = {
+        { "tool put x", -1, 0, 7 },
+        { "tool put x --when never", 0, 0, 7 },
+        { "tool put x --when later", 1, 0, 7 },
+        { "tool put x --when=now", 2, 0, 7 },
+        { "tool put x --when now --when later", 1, 0, 7 },
+        { "tool put x -j 1", -1, 1, 7 },
+        { "tool put x --jobs 1024", -1, 1024, 7 },
+        { "tool put x --limit 1", -1, 0, 1 },
+        { "tool put x --limit 3K", -1, 0, 3 << 10 },
+        { "tool put x --limit 3M", -1, 0, 3 << 20 },
+        { "tool put x --limit 17179869183G", -1, 0, (uint64_t)17179869183 << 30 },
+        { "tool put x --limit 18446744073709551615", -1, 0, UINT64_MAX },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct values values = { .when = -1, .limit_bytes = 7 };
+        check_about("%s", rows[i].line);
+        CHECK_NUMBER(parse(rows[i].line, &values, &arena).answer, OPTIONS_RUN);
+        CHECK_NUMBER(values.when, rows[i].when);
+        CHECK_NUMBER(values.jobs, rows[i].jobs);
+        CHECK(values.limit_bytes == rows[i].limit_bytes);
+    }
+}
+
+static void completions_are_asked_for_by_shell(struct arena arena)
+{
+    static const char *const lines[] = {
+        [COMPLETION_BASH] = "tool --completion bash",
+        [COMPLETION_ZSH] = "tool --completion zsh",
+        [COMPLETION_FISH] = "tool --completion fish",
+    };
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct values values = { 0 };
+        struct options_result result = parse(lines[i], &values, &arena);
+        CHECK_NUMBER(result.answer, OPTIONS_COMPLETION);
+        CHECK_NUMBER(result.shell, i);
+    }
+}
+
 static void an_empty_command_line_is_wrong(struct arena arena)
 {
     char *argv[] = { NULL };
     struct values values = { 0 };
     CHECK_REFUSED(options_parse(&program, 0, argv, &values, &arena, check_error).answer !=
                       OPTIONS_WRONG,
-                  "what is to be done? 'tool --help' lists it");
+                  "missing command; try 'tool --help'");
 }
 
 /* The help as text of the arena. */
@@ -249,10 +320,15 @@ static void help_of_the_program_lists_everything(struct arena arena)
               "  -q, --quiet               say nothing\n"
               "  -l, --layer IMAGE         one more layer;\n"
               "                            can be given again\n"
+              "      --when never|later|now\n"
+              "                            at what time\n"
+              "  -j, --jobs N              threads\n"
+              "      --limit SIZE          how much\n"
               "      --a-name-that-leaves-no-room\n"
               "                            fifty bytes of help, which is as much as there may\n"
               "  -h, --help                print this, or a command's own help\n"
               "      --version             print the version\n"
+              "      --completion SHELL    print completions for bash, zsh or fish\n"
               "\n"
               "See also tool(1).\n");
 }
@@ -297,5 +373,6 @@ int main(void)
         CASE(arguments_and_options_may_be_mixed), CASE(a_list_takes_any_number),
         CASE(help_and_version_are_answers), CASE(a_wrong_line_is_answered_with_what_is_wrong),
         CASE(an_empty_command_line_is_wrong), CASE(help_of_the_program_lists_everything),
-        CASE(help_of_a_verb_lists_only_its_options), CASE(help_fits_eighty_columns));
+        CASE(help_of_a_verb_lists_only_its_options), CASE(help_fits_eighty_columns),
+        CASE(words_become_numbers), CASE(completions_are_asked_for_by_shell));
 }
