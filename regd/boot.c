@@ -136,7 +136,7 @@ static bool find_system(struct command *command, struct str *ret_base, struct er
         return true;
     if (!source_kernel_parameter(&command->store, "init", command->arena, &init, error))
         return false;
-    if (init && store_link_resolve(&command->store, init, command->arena, ret_base, error))
+    if (init && store_link_enclosing(&command->store, init, command->arena, ret_base, error))
         return true;
     return error_set(error,
                      "the booted system is not known: %s, and the kernel's init= does not lead "

@@ -45,7 +45,7 @@ static bool set(struct command *command, const char *target, struct error *error
 {
     struct str base;
     uint64_t number;
-    if (!store_link_resolve(&command->store, target, command->arena, &base, error) ||
+    if (!store_link_enclosing(&command->store, target, command->arena, &base, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile %s", command->profile);
     tell_note(command, "%s is now generation %llu, %.*s", command->profile,

@@ -54,40 +54,82 @@ bool store_link_is_inside(const struct store *store, struct str path)
            path.data[store->store_dir.len] == '/';
 }
 
-/* Follows the link that `path` is by one step. */
-static bool follow(const struct store *store, struct str *path, struct arena *arena,
-                   struct error *error)
+/* The component of a path in the store that names the store path. */
+static struct str top_of(const struct store *store, struct str path)
+{
+    return str_cut(str_skip(path, store->store_dir.len + 1), '/').head;
+}
+
+/* Puts the target of a link in place of the first `end` bytes of `path`, which are the link's name. */
+static bool replace(struct str *path, size_t end, int link, struct arena *arena,
+                    struct error *error)
 {
     char target[PATH_MAX];
-    cleanup(own_close) int fd = root_open(store->root, path->data, O_PATH | O_NOFOLLOW, 0);
-    if (fd < 0)
-        return error_errno(error, -fd, "open %s", path->data);
-    ssize_t length = readlinkat(fd, "", target, sizeof target);
-    if (length < 0 && (errno == EINVAL || errno == ENOENT))
-        return error_set(error, "'%s' is not in the store %s", path->data, store->store_dir.data);
+    struct str name = { path->data, end }, rest = str_skip(*path, end);
+    ssize_t length = readlinkat(link, "", target, sizeof target);
     if (length < 0 || (size_t)length >= sizeof target)
-        return error_errno(error, length < 0 ? errno : ENAMETOOLONG, "read the link %s",
-                           path->data);
-    struct str parent = str_cut_last(*path, '/').head;
-    if (target[0] == '/')
-        parent.len = 0;
-    *path = plain(arena_format(arena, "%.*s/%.*s", STR_ARG(parent), (int)length, target), arena);
+        return error_errno(error, length < 0 ? errno : ENAMETOOLONG, "read the link %.*s",
+                           STR_ARG(name));
+    struct str parent = target[0] == '/' ? STR("") : str_cut_last(name, '/').head;
+    *path = plain(
+        arena_format(arena, "%.*s/%.*s%.*s", STR_ARG(parent), (int)length, target, STR_ARG(rest)),
+        arena);
     return true;
 }
 
-bool store_link_resolve(const struct store *store, const char *path_text, struct arena *arena,
-                        struct str *ret_base, struct error *error)
+/* Follows the first link on the way of `path`. Where there is none, it ends where it does not lead to
+ * a store path. */
+static bool follow(const struct store *store, struct str *path, struct arena *arena,
+                   struct error *error)
+{
+    bool is_inside = store_link_is_inside(store, *path);
+    for (size_t end = is_inside ? store->store_dir.len + 1 : 1; end <= path->len; end++) {
+        if (end < path->len && path->data[end] != '/')
+            continue;
+        struct stat status;
+        const char *name = arena_copy(arena, (struct str){ path->data, end }).data;
+        cleanup(own_close) int fd = root_open(store->root, name, O_PATH | O_NOFOLLOW, 0);
+        if (fd < 0)
+            return error_errno(error, -fd, "open %s", name);
+        if (fstat(fd, &status) < 0)
+            return error_errno(error, errno, "look at %s", name);
+        if (S_ISLNK(status.st_mode))
+            return replace(path, end, fd, arena, error);
+    }
+    if (!is_inside)
+        return error_set(error, "'%s' is not in the store %s", path->data, store->store_dir.data);
+    return error_set(error, "'%s' is inside a store path and not one itself; name %s/%.*s",
+                     path->data, store->store_dir.data, STR_ARG(top_of(store, *path)));
+}
+
+/* Follows links until the path is one of the store, or with `whole` until it is a store path. */
+static bool resolve(const struct store *store, const char *path_text, bool whole,
+                    struct arena *arena, struct str *ret_base, struct error *error)
 {
     struct str path = store_link_absolute(store, path_text, arena);
-    for (int links = 0; !store_link_is_inside(store, path); links++) {
+    for (int links = 0; !store_link_is_inside(store, path) ||
+                        (whole && top_of(store, path).len < path.len - store->store_dir.len - 1);
+         links++) {
         if (links == LINKS_MAX)
             return error_errno(error, ELOOP, "follow %s", path_text);
         if (!follow(store, &path, arena, error))
             return false;
     }
-    struct str base = str_cut(str_skip(path, store->store_dir.len + 1), '/').head;
+    struct str base = top_of(store, path);
     if (!store_path_check(base, error))
         return false;
     *ret_base = base;
     return true;
+}
+
+bool store_link_resolve(const struct store *store, const char *path, struct arena *arena,
+                        struct str *ret_base, struct error *error)
+{
+    return resolve(store, path, true, arena, ret_base, error);
+}
+
+bool store_link_enclosing(const struct store *store, const char *path, struct arena *arena,
+                          struct str *ret_base, struct error *error)
+{
+    return resolve(store, path, false, arena, ret_base, error);
 }

@@ -256,4 +256,26 @@ unknown() {
 }
 claim 'an unknown one is refused, and those that there are are named' unknown
 
+# build OUTPUT PATH: a tree of what the path leads to.
+build() {
+    "$REGD_BUILD" tree --root root --registration manifest --no-check --compression zstd:1 -q -o "$1" "$2"
+}
+by_path() {
+    plain && mkdir -p "root$system/specialisation" root/run && ln -sfn "$special" "root$system/specialisation/net" &&
+        ln -sfn "$system" root/run/current-system && tree net --specialisation net &&
+        for path in "$system" /run/current-system; do
+            build followed "$path/specialisation/net" && is followed toplevel "$special" && diff -r net followed || return
+        done
+}
+claim 'the path of a specialisation is followed to its end, through a link or not' by_path
+not_one() {
+    for path in "$system/specialisation/missing" "$system/init" "$system/specialisation" /run/current-system/init; do
+        rm -rf wrong && ! build wrong "$path" 2>err && cat err && [ ! -e wrong ] && [ "$(wc -l <err)" -eq 1 ] || return
+        ! "$REGD_BUILD" squashfs --root root --registration manifest --no-check -o wrong "$path" 2>err &&
+            grep -qF "root $path: " err && [ ! -e wrong ] || return
+    done
+    grep -qF "is inside a store path and not one itself; name $system" err
+}
+claim 'a path that ends inside a store path, or nowhere, is refused' not_one
+
 finish
