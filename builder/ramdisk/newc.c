@@ -90,21 +90,27 @@ static uint64_t word_at(const char *header, size_t index)
     return word;
 }
 
-bool newc_ends_with_header(const char *bytes, size_t count, const char *name, uint64_t size_bytes)
+/* Is this one of `bytes` in all, the name and its padding included? */
+static bool is_header(const char *header, size_t bytes, const char *name, uint64_t size_bytes)
 {
     enum { FILE_SIZE = 6, NAME_SIZE = 11 };
     size_t length = strlen(name) + 1;
+    if (memcmp(header, "070701", 6) != 0)
+        return false;
+    uint64_t name_bytes = word_at(header, NAME_SIZE);
+    return name_bytes >= length && name_bytes <= NEWC_NAME_MAX &&
+           round_up(NEWC_HEADER_BYTES + (size_t)name_bytes, NEWC_ALIGN_BYTES) == bytes &&
+           memcmp(header + NEWC_HEADER_BYTES, name, length) == 0 &&
+           word_at(header, FILE_SIZE) == size_bytes;
+}
+
+bool newc_ends_with_header(const char *bytes, size_t count, const char *name, uint64_t size_bytes)
+{
+    size_t length = strlen(name) + 1;
     for (size_t bound = round_up(NEWC_HEADER_BYTES + length, NEWC_ALIGN_BYTES);
-         bound <= count && bound <= NEWC_PREFIX_MAX; bound += NEWC_ALIGN_BYTES) {
-        const char *header = bytes + count - bound;
-        if (memcmp(header, "070701", 6) != 0)
-            continue;
-        uint64_t name_bytes = word_at(header, NAME_SIZE);
-        return name_bytes >= length && name_bytes <= NEWC_NAME_MAX &&
-               round_up(NEWC_HEADER_BYTES + (size_t)name_bytes, NEWC_ALIGN_BYTES) == bound &&
-               memcmp(header + NEWC_HEADER_BYTES, name, length) == 0 &&
-               word_at(header, FILE_SIZE) == size_bytes;
-    }
+         bound <= count && bound <= NEWC_PREFIX_MAX; bound += NEWC_ALIGN_BYTES)
+        if (is_header(bytes + count - bound, bound, name, size_bytes))
+            return true;
     return false;
 }
 
