@@ -1,6 +1,8 @@
 #define ERROR_DEFINITIONS
 #include "schema/base/error.h"
 
+#include "schema/base/show.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>
@@ -47,13 +49,5 @@ bool error_in(struct error *error, const char *format, ...)
 
 void error_print(FILE *stream, const char *program, const struct error *error)
 {
-    fprintf(stream, "%s: ", program);
-    for (const char *at = error->sentence; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte < 0x20 || byte == 0x7f)
-            fprintf(stream, "\\x%02x", byte);
-        else
-            fputc(byte, stream);
-    }
-    fputc('\n', stream);
+    show_line(stream, "%s: %s", program, error->sentence);
 }

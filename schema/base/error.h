@@ -36,8 +36,7 @@ bool error_errno(struct error *error, int code, const char *format, ...)
 /* Puts context and ": " in front of the sentence that is already there. */
 bool error_in(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Writes "PROGRAM: SENTENCE\n". Bytes that a terminal would obey (control characters, which can
- * come from a manifest or a file name) are shown as \xNN. */
+/* Prints "PROGRAM: SENTENCE\n", shown (show.h): names and texts in it can be of any origin. */
 void error_print(FILE *stream, const char *program, const struct error *error);
 
 /* The analyzer looks at one file at a time and cannot know what these return. */

@@ -1,7 +1,11 @@
 #include "schema/base/json.h"
 
 #include "schema/base/own.h"
+#include "schema/base/show.h"
+#include "schema/base/utf8.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What cJSON takes for a value is five times as much as the text that pays for it. Store paths,
@@ -13,15 +17,23 @@ void json_free(cJSON **root)
     cJSON_Delete(*root);
 }
 
-/* Where a text is no JSON any more; null: it is one value and blanks. cJSON takes a NUL in a text,
- * which then ends there. */
+/* Where a text cannot be said in JSON as it is; its length: nowhere. */
+static size_t find_unsayable(struct str text)
+{
+    const char *nul = text.len ? memchr(text.data, '\0', text.len) : NULL;
+    size_t wrong = utf8_wrong_from(text), at = nul ? (size_t)(nul - text.data) : text.len;
+    return at < wrong ? at : wrong;
+}
+
+/* Where a text is no JSON any more; null: it is one value and blanks. cJSON takes bytes that are no
+ * UTF-8, and a NUL, at which a text then ends. */
 static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
 {
     if (!root)
         return end ? end : text.data;
-    const char *nul = memchr(text.data, '\0', text.len);
-    if (nul)
-        return nul;
+    size_t wrong = find_unsayable(text);
+    if (wrong < text.len)
+        return text.data + wrong;
     while (end < text.data + text.len && strchr(" \t\r\n", *end))
         end++;
     return end < text.data + text.len ? end : NULL;
@@ -96,4 +108,128 @@ bool json_text(const cJSON *object, const char *key, struct arena *arena, const 
         return json_wrong(key, "a text", error);
     *ret_text = arena_copy(arena, str_from(text)).data;
     return true;
+}
+
+/* --- Writing ------------------------------------------------------------------------------------ */
+
+bool json_can_say(struct str text)
+{
+    return find_unsayable(text) == text.len;
+}
+
+bool json_check(const char *what, struct str text, struct error *error)
+{
+    size_t at = find_unsayable(text);
+    return at == text.len ||
+           error_set(error,
+                     "%s: byte %zu is 0x%02x, which JSON cannot hold; only UTF-8 is possible", what,
+                     at + 1, (unsigned char)text.data[at]);
+}
+
+/* There is nothing a caller could do, as where an arena is exhausted. */
+static void *require_memory(void *memory)
+{
+    static const char sentence[] = "out of memory\n";
+    if (memory)
+        return memory;
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    _exit(EXIT_FAILURE);
+}
+
+static void add(cJSON *parent, const char *key, cJSON *value)
+{
+    if (key)
+        cJSON_AddItemToObject(parent, key, value);
+    else
+        cJSON_AddItemToArray(parent, value);
+}
+
+static bool is_hex_digit(char character)
+{
+    return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'f');
+}
+
+/* Does the text begin as a byte does that JSON cannot say? */
+static bool looks_like_byte(struct str text)
+{
+    return text.len >= 4 && text.data[0] == '\\' && text.data[1] == 'x' &&
+           is_hex_digit(text.data[2]) && is_hex_digit(text.data[3]);
+}
+
+void json_add_text(cJSON *parent, const char *key, struct str text)
+{
+    enum { SPELLED = 4 };
+    char *spelled = require_memory(cJSON_malloc(text.len * SPELLED + 1)), *end = spelled;
+    for (struct str rest = text; rest.len > 0;) {
+        uint32_t character = 0;
+        size_t length = utf8_first(rest, &character);
+        if (length == 0 || character == 0 || looks_like_byte(rest)) {
+            length = 1;
+            end += snprintf(end, SPELLED + 1, "\\x%02x", (unsigned char)rest.data[0]);
+        } else {
+            end = mempcpy(end, rest.data, length);
+        }
+        rest = str_skip(rest, length);
+    }
+    *end = '\0';
+    add(parent, key, require_memory(cJSON_CreateString(spelled)));
+    cJSON_free(spelled);
+}
+
+cJSON *json_exact(struct str text)
+{
+    assert(json_can_say(text));
+    char *copy = require_memory(cJSON_malloc(text.len + 1));
+    *(char *)mempcpy(copy, text.len ? text.data : "", text.len) = '\0';
+    cJSON *value = require_memory(cJSON_CreateString(copy));
+    cJSON_free(copy);
+    return value;
+}
+
+void json_add_exact(cJSON *parent, const char *key, struct str text)
+{
+    add(parent, key, json_exact(text));
+}
+
+/* Writes a character as JSON escapes it, above U+FFFF as two surrogates; returns what is behind. */
+static char *escape(char *at, uint32_t character)
+{
+    enum { ESCAPED = 6 };
+    uint32_t above = character - 0x10000;
+    if (character <= 0xffff)
+        return at + snprintf(at, ESCAPED + 1, "\\u%04x", character);
+    return at + snprintf(at, 2 * ESCAPED + 1, "\\u%04x\\u%04x", 0xd800 + (above >> 10),
+                         0xdc00 + (above & 0x3ff));
+}
+
+/* Outside of its texts, JSON is ASCII; cJSON has escaped what of that is a control character, but the
+ * last. */
+char *json_spell(const cJSON *value, enum json_form form)
+{
+    char *printed = (form == JSON_COMPACT ? cJSON_PrintUnformatted : cJSON_Print)(value);
+    struct str rest = str_from(printed);
+    char *spelled = printed ? cJSON_malloc(rest.len * 6 + 1) : NULL, *end = spelled;
+    while (spelled && rest.len > 0) {
+        uint32_t character = 0;
+        size_t length = utf8_first(rest, &character);
+        assert(length > 0);
+        if (show_is_printed(character) || character == '\n' || character == '\t')
+            end = mempcpy(end, rest.data, length);
+        else
+            end = escape(end, character);
+        rest = str_skip(rest, length);
+    }
+    if (spelled)
+        *end = '\0';
+    cJSON_free(printed);
+    return spelled;
+}
+
+bool json_print(cJSON *value, struct error *error)
+{
+    char *text = json_spell(value, JSON_INDENTED);
+    bool printed = text && printf("%s\n", text) >= 0 && fflush(stdout) == 0;
+    cJSON_free(text);
+    cJSON_Delete(value);
+    return printed || error_set(error, "standard output could not be written");
 }

@@ -238,7 +238,7 @@ strays() {
     done
     printf 'stray: /nix/store/%s\n' 11111111111111111111111111111111-not-valid \
         22222222222222222222222222222222-not-valid >"$SCRATCH/want"
-    printf 'stray: /nix/store/odd\\x0aname\377\nstray: /nix/store/stray\n' >>"$SCRATCH/want"
+    printf 'stray: /nix/store/odd\\x0aname\\xff\nstray: /nix/store/stray\n' >>"$SCRATCH/want"
     verify 0 && diff "$SCRATCH/want" "$out" && grep -q '4 strays' "$err" && verify 0 "$path" && [ ! -s "$out" ]
 }
 claim 'strays are told, are no failure, and are not looked for among named paths' strays
