@@ -5,10 +5,13 @@
 #include "regd/state.h"
 #include "regd/tell.h"
 
+#include "schema/base/json.h"
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
 
 #include <string.h>
+
+#define STORE_PATH_FIELD "REGD_STORE_PATH"
 
 static cJSON *result_json(const struct registry_result *result)
 {
@@ -19,41 +22,41 @@ static cJSON *result_json(const struct registry_result *result)
     cJSON_AddNumberToObject(object, "referencesAdded", (double)result->references_added);
     cJSON *rehashed = cJSON_AddArrayToObject(object, "hashChanged");
     for (size_t i = 0; i < result->rehashed_count; i++)
-        tell_json_text(rehashed, NULL, result->rehashed[i]);
+        json_add_text(rehashed, NULL, result->rehashed[i]);
     cJSON *missing = cJSON_AddArrayToObject(object, "missing");
     cJSON *dependent = cJSON_AddArrayToObject(object, "dependOnMissing");
     for (size_t i = 0; i < result->left_out_count; i++)
-        tell_json_text(i < result->missing_count ? missing : dependent, NULL, result->left_out[i]);
+        json_add_text(i < result->missing_count ? missing : dependent, NULL, result->left_out[i]);
     return object;
 }
 
-/* The journal's field for a store path. */
-static const char *path_field(const struct command *command, struct str base)
+/* A warning about a store path. */
+static void tell_path(const struct command *command, enum message message, struct str base,
+                      const char *what)
 {
-    return arena_format(command->arena, "REGD_STORE_PATH=%.*s/%.*s",
-                        STR_ARG(command->store.store_dir), STR_ARG(base))
-        .data;
+    struct arena scratch = *command->arena;
+    struct journal_entry fields = { .arena = &scratch };
+    journal_add(&fields, STORE_PATH_FIELD, "%s/%.*s", command->store.store_dir.data, STR_ARG(base));
+    tell_event(command, message, &fields, "%.*s %s", STR_ARG(base), what);
 }
 
 static void tell_result(const struct command *command, const struct registry_result *result)
 {
+    struct arena scratch = *command->arena;
+    struct journal_entry fields = { .arena = &scratch };
     for (size_t i = 0; i < result->rehashed_count; i++)
-        tell_event(command, MESSAGE_REHASHED, path_field(command, result->rehashed[i]),
-                   "%.*s was registered with another NAR hash; it takes the manifest's",
-                   STR_ARG(result->rehashed[i]));
+        tell_path(command, MESSAGE_REHASHED, result->rehashed[i],
+                  "was registered with another NAR hash; it takes the manifest's");
     for (size_t i = 0; i < result->left_out_count; i++)
-        tell_event(command, MESSAGE_LEFT_OUT, path_field(command, result->left_out[i]),
-                   "%.*s is left out: %s", STR_ARG(result->left_out[i]),
-                   i < result->missing_count ? "it is not in the store"
-                                             : "it depends on a path that is left out");
-    const char *fields =
-        arena_format(command->arena,
-                     "REGD_PATHS=%zu\nREGD_PATHS_ADDED=%zu\nREGD_PATHS_CHANGED=%zu\n"
-                     "REGD_PATHS_LEFT_OUT=%zu\nREGD_REFERENCES_ADDED=%zu",
-                     result->path_count, result->added, result->updated, result->left_out_count,
-                     result->references_added)
-            .data;
-    tell_event(command, MESSAGE_REGISTERED, fields,
+        tell_path(command, MESSAGE_LEFT_OUT, result->left_out[i],
+                  i < result->missing_count ? "is left out: it is not in the store"
+                                            : "is left out: it depends on a path that is left out");
+    journal_add(&fields, "REGD_PATHS", "%zu", result->path_count);
+    journal_add(&fields, "REGD_PATHS_ADDED", "%zu", result->added);
+    journal_add(&fields, "REGD_PATHS_CHANGED", "%zu", result->updated);
+    journal_add(&fields, "REGD_PATHS_LEFT_OUT", "%zu", result->left_out_count);
+    journal_add(&fields, "REGD_REFERENCES_ADDED", "%zu", result->references_added);
+    tell_event(command, MESSAGE_REGISTERED, &fields,
                "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
                result->path_count - result->left_out_count, result->path_count, result->added,
                result->updated, result->references_added);
@@ -70,7 +73,7 @@ static bool load(struct command *command, const struct option_list *names, bool 
     if (!source_read(&command->store, names, found, command->arena, &list, &warnings, error))
         return false;
     for (size_t i = 0; i < warnings.count; i++)
-        tell_event(command, MESSAGE_DETAILS_UNUSED, "", "%s", warnings.items[i]);
+        tell_event(command, MESSAGE_DETAILS_UNUSED, NULL, "%s", warnings.items[i]);
     tell_step(command, "registering %zu paths", list.count);
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
@@ -90,7 +93,7 @@ bool command_register(struct command *command, struct error *error)
         return error_set(error, "no manifest was named and none was found");
     if (!load(command, &names, found, &result, error))
         return false;
-    return !command->settings.json || tell_json(result_json(&result), error);
+    return !command->settings.json || json_print(result_json(&result), error);
 }
 
 /* Registers what is found; finding nothing is not an error here. */
@@ -101,7 +104,7 @@ static bool boot_register(struct command *command, cJSON *report, struct error *
     if (!source_find(&command->store, command->arena, &names, error))
         return false;
     if (names.count == 0) {
-        tell_event(command, MESSAGE_NO_MANIFEST, "", "there is no manifest to register");
+        tell_event(command, MESSAGE_NO_MANIFEST, NULL, "there is no manifest to register");
         return true;
     }
     if (!load(command, &names, true, &result, error))
@@ -118,7 +121,7 @@ static bool boot_tag(struct command *command, cJSON *report, struct error *error
     if (!state_tag(&command->store, command->settings.tag, *command->arena, &made, error))
         return error_in(error, "set the tag");
     if (made)
-        tell_event(command, MESSAGE_TAGGED, "", "%s made", command->settings.tag);
+        tell_event(command, MESSAGE_TAGGED, NULL, "%s made", command->settings.tag);
     cJSON_AddBoolToObject(report, "tagged", true);
     return true;
 }
@@ -149,28 +152,26 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     enum profile_state state;
     struct str base;
     uint64_t number;
+    struct journal_entry fields = { .arena = command->arena };
     if (command->settings.no_profile)
         return true;
+    journal_add(&fields, "REGD_PROFILE", "%s", command->profile);
     if (!profile_look(&command->store, command->profile, &state, error))
         return false;
     if (state == PROFILE_VALID && command->settings.set_profile == SET_PROFILE_MISSING) {
-        tell_event(command, MESSAGE_PROFILE_KEPT,
-                   arena_format(command->arena, "REGD_PROFILE=%s", command->profile).data,
-                   "%s is kept", command->profile);
+        tell_event(command, MESSAGE_PROFILE_KEPT, &fields, "%s is kept", command->profile);
         return true;
     }
     if (!state_make_directories(&command->store, *command->arena, error) ||
         !find_system(command, &base, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile");
-    const char *fields =
-        arena_format(command->arena, "REGD_PROFILE=%s\nREGD_GENERATION=%llu\n%s", command->profile,
-                     (unsigned long long)number, path_field(command, base))
-            .data;
-    tell_event(command, MESSAGE_PROFILE_SET, fields, "%s is now generation %llu, %.*s",
+    journal_add(&fields, "REGD_GENERATION", "%llu", (unsigned long long)number);
+    journal_add(&fields, STORE_PATH_FIELD, "%s/%.*s", command->store.store_dir.data, STR_ARG(base));
+    tell_event(command, MESSAGE_PROFILE_SET, &fields, "%s is now generation %llu, %.*s",
                command->profile, (unsigned long long)number, STR_ARG(base));
-    tell_json_text(report, "profile",
-                   store_path_format(command->arena, command->store.store_dir, base));
+    json_add_text(report, "profile",
+                  store_path_format(command->arena, command->store.store_dir, base));
     cJSON_AddNumberToObject(report, "generation", (double)number);
     return true;
 }
@@ -199,7 +200,7 @@ bool command_boot(struct command *command, struct error *error)
     if (done)
         tell_ready();
     if (done && command->settings.json)
-        return tell_json(report, error);
+        return json_print(report, error);
     cJSON_Delete(report);
     return done;
 }

@@ -3,6 +3,8 @@
 #include "regd/profile.h"
 #include "regd/tell.h"
 
+#include "schema/base/json.h"
+#include "schema/base/show.h"
 #include "schema/nix/store_link.h"
 
 #include <time.h>
@@ -15,10 +17,10 @@ static bool list_json(const struct generation_list *list, struct error *error)
         cJSON_AddNumberToObject(object, "generation", (double)list->items[i].number);
         cJSON_AddNumberToObject(object, "time", (double)list->items[i].made_seconds);
         cJSON_AddBoolToObject(object, "current", list->items[i].is_current);
-        tell_json_text(object, "path", list->items[i].target);
+        json_add_text(object, "path", list->items[i].target);
         cJSON_AddItemToArray(array, object);
     }
-    return tell_json(array, error);
+    return json_print(array, error);
 }
 
 /* As `nix-env --list-generations` prints them. */
@@ -35,8 +37,8 @@ static bool list_generations(struct command *command, struct error *error)
         time_t seconds = list.items[i].made_seconds;
         if (!localtime_r(&seconds, &time) || !strftime(text, sizeof text, "%F %T", &time))
             snprintf(text, sizeof text, "?");
-        printf("%4llu   %s   %s\n", (unsigned long long)list.items[i].number, text,
-               list.items[i].is_current ? "(current)" : "");
+        show_line(stdout, "%4llu   %s   %s", (unsigned long long)list.items[i].number, text,
+                  list.items[i].is_current ? "(current)" : "");
     }
     return true;
 }

@@ -4,6 +4,7 @@
 
 #include "schema/base/completion.h"
 #include "schema/base/own.h"
+#include "schema/base/show.h"
 #include "schema/nix/store_link.h"
 
 #include <stddef.h>
@@ -159,7 +160,7 @@ int main(int argc, char **argv)
         options_print_help(stdout, &program, result.verb);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_VERSION:
-        printf("regd " REGD_VERSION "\n");
+        show_line(stdout, "regd %s", REGD_VERSION);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_COMPLETION:
         completion_write(stdout, &program, result.shell);
@@ -171,7 +172,7 @@ int main(int argc, char **argv)
             break;
         if (run(&command, result.verb, &error))
             return EXIT_SUCCESS;
-        tell_failure(&error);
+        tell_failure(&command, &error);
         return EXIT_FAILURE;
     }
     error_print(stderr, program.name, &error);

@@ -4,8 +4,10 @@
 #include "regd/source.h"
 #include "regd/tell.h"
 
+#include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/base/show.h"
 #include "schema/database/store_read.h"
 
 #include <fcntl.h>
@@ -103,40 +105,42 @@ static bool print_json(const struct command *command, const struct status *statu
     cJSON_AddNumberToObject(object, "validPaths", (double)status->valid_count);
     cJSON *manifests = cJSON_AddArrayToObject(object, "manifests");
     for (size_t i = 0; i < status->manifests.count; i++)
-        tell_json_text(manifests, NULL, str_from(status->manifests.items[i]));
+        json_add_text(manifests, NULL, str_from(status->manifests.items[i]));
     cJSON_AddNumberToObject(object, "manifestPaths", (double)status->manifest_count);
     cJSON_AddNumberToObject(object, "manifestPathsRegistered", (double)status->registered_count);
     cJSON_AddBoolToObject(object, "tagged", status->is_tagged);
-    cJSON_AddStringToObject(object, "profile", command->profile);
+    json_add_text(object, "profile", str_from(command->profile));
     cJSON_AddNumberToObject(object, "generations", (double)status->generation_count);
     if (status->system.len > 0) {
         cJSON_AddNumberToObject(object, "generation", (double)status->generation);
-        tell_json_text(object, "system", status->system);
+        json_add_text(object, "system", status->system);
     }
-    return tell_json(object, error);
+    return json_print(object, error);
 }
 
 static void print_text(const struct command *command, const struct status *status)
 {
     if (status->has_database)
-        printf("database   %lld valid paths\n", (long long)status->valid_count);
+        show_line(stdout, "database   %lld valid paths", (long long)status->valid_count);
     else
-        printf("database   none\n");
+        show_line(stdout, "database   none");
     for (size_t i = 0; i < status->manifests.count; i++)
-        printf("manifest   %s\n", status->manifests.items[i]);
+        show_line(stdout, "manifest   %s", status->manifests.items[i]);
     if (status->manifests.count)
-        printf("           %zu of its %zu paths are registered%s\n", status->registered_count,
-               status->manifest_count,
-               status->registered_count == status->manifest_count ? "" : "; run 'regd register'");
+        show_line(stdout, "           %zu of its %zu paths are registered%s",
+                  status->registered_count, status->manifest_count,
+                  status->registered_count == status->manifest_count ? ""
+                                                                     : "; run 'regd register'");
     else
-        printf("manifest   none found\n");
-    printf("tag        %s%s\n", command->settings.tag, status->is_tagged ? "" : " is missing");
+        show_line(stdout, "manifest   none found");
+    show_line(stdout, "tag        %s%s", command->settings.tag,
+              status->is_tagged ? "" : " is missing");
     if (status->system.len > 0)
-        printf("profile    %s, generation %llu of %llu\n           %.*s\n", command->profile,
-               (unsigned long long)status->generation, (unsigned long long)status->generation_count,
-               STR_ARG(status->system));
+        show_line(stdout, "profile    %s, generation %llu of %llu\n           %.*s",
+                  command->profile, (unsigned long long)status->generation,
+                  (unsigned long long)status->generation_count, STR_ARG(status->system));
     else
-        printf("profile    %s is not set\n", command->profile);
+        show_line(stdout, "profile    %s is not set", command->profile);
 }
 
 bool command_status(struct command *command, struct error *error)

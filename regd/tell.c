@@ -1,12 +1,11 @@
 #include "regd/tell.h"
 
 #include "schema/base/library.h"
+#include "schema/base/show.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@
 #define LIBSYSTEMD "libsystemd.so.0"
 
 enum {
-    FIELDS_MAX = 16,
     /* How much longer a step may take than the service's timeout allows; renewed by each step and
      * by each second of waiting. */
     MORE_TIME_SECONDS = 60,
@@ -30,14 +28,12 @@ static void notify(const char *state)
         send(0, state);
 }
 
-static void notify_status(const char *status)
+/* Shown, the status is one line, as systemctl prints it. */
+static void notify_status(struct arena scratch, const char *status)
 {
-    char state[ERROR_SENTENCE_MAX + 128];
-    int length = snprintf(state, sizeof state,
-                          "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=", MORE_TIME_SECONDS * 1000000ULL);
-    size_t line = strcspn(status, "\n");
-    snprintf(state + length, sizeof state - (size_t)length, "%.*s", (int)line, status);
-    notify(state);
+    notify(arena_format(&scratch, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
+                        MORE_TIME_SECONDS * 1000000ULL, show_text(&scratch, str_from(status)).data)
+               .data);
 }
 
 /* Is standard error the journal's stream? systemd says which file that is. */
@@ -56,40 +52,33 @@ static bool is_journal(void)
     return *end == '\0' && device == status.st_dev && inode == status.st_ino;
 }
 
-/* Sends an entry with its fields. False if that is not possible: then it is printed. */
-static bool send_entry(enum message message, const char *fields, const char *sentence)
+/* Sends an entry. False if that is not possible: then it is printed. */
+static bool send_entry(enum message message, struct journal_entry *entry, const char *sentence)
 {
-    struct iovec parts[FIELDS_MAX];
-    char texts[3][ERROR_SENTENCE_MAX + 16];
-    int count = 0;
     if (!is_journal())
         return false;
     __typeof__(&sd_journal_sendv) send = library_find(LIBSYSTEMD, "sd_journal_sendv");
     if (!send)
         return false;
-    snprintf(texts[0], sizeof texts[0], "MESSAGE=%s", sentence);
-    snprintf(texts[1], sizeof texts[1], "MESSAGE_ID=%s", messages[message].id);
-    snprintf(texts[2], sizeof texts[2], "PRIORITY=%d", messages[message].priority);
-    for (; count < 3; count++)
-        parts[count] = (struct iovec){ texts[count], strlen(texts[count]) };
-    for (struct cut cut = { .tail = str_from(fields), .found = true };
-         cut.found && count < FIELDS_MAX;) {
-        cut = str_cut(cut.tail, '\n');
-        if (cut.head.len > 0)
-            parts[count++] = (struct iovec){ (void *)cut.head.data, cut.head.len };
-    }
-    return send(parts, count) == 0;
+    journal_add_message(entry, str_from(sentence));
+    journal_add(entry, "MESSAGE_ID", "%s", messages[message].id);
+    journal_add(entry, "PRIORITY", "%d", messages[message].priority);
+    return send(entry->fields, (int)entry->count) == 0;
 }
 
-/* Everything goes through a sentence, so that what a terminal would obey does not reach it. */
 static void format_sentence(struct error *sentence, const char *format, va_list arguments)
 {
     vsnprintf(sentence->sentence, sizeof sentence->sentence, format, arguments);
 }
 
-static void tell(enum message message, const char *fields, const struct error *sentence)
+/* Warnings say so where they are printed; the journal has priorities. */
+static void tell(enum message message, struct journal_entry *entry, const struct error *sentence)
 {
-    if (!send_entry(message, fields, sentence->sentence))
+    if (send_entry(message, entry, sentence->sentence))
+        return;
+    if (messages[message].priority == LOG_WARNING)
+        show_line(stderr, "regd: warning: %s", sentence->sentence);
+    else
         error_print(stderr, "regd", sentence);
 }
 
@@ -100,22 +89,27 @@ void tell_step(const struct command *command, const char *format, ...)
     va_start(arguments, format);
     format_sentence(&sentence, format, arguments);
     va_end(arguments);
-    notify_status(sentence.sentence);
+    notify_status(*command->arena, sentence.sentence);
     if (command->settings.verbose)
         error_print(stderr, "regd", &sentence);
 }
 
-void tell_event(const struct command *command, enum message message, const char *fields,
-                const char *format, ...)
+void tell_event(const struct command *command, enum message message,
+                const struct journal_entry *fields, const char *format, ...)
 {
     struct error sentence;
+    struct arena scratch = fields ? *fields->arena : *command->arena;
+    struct journal_entry entry = { 0 };
     if (command->settings.quiet && messages[message].priority > LOG_WARNING)
         return;
     va_list arguments;
     va_start(arguments, format);
     format_sentence(&sentence, format, arguments);
     va_end(arguments);
-    tell(message, fields, &sentence);
+    if (fields)
+        entry = *fields;
+    entry.arena = &scratch;
+    tell(message, &entry, &sentence);
 }
 
 void tell_note(const struct command *command, const char *format, ...)
@@ -133,42 +127,26 @@ void tell_note(const struct command *command, const char *format, ...)
 void tell_waiting(const void *context, const char *what, const char *holder, unsigned seconds)
 {
     const struct command *command = context;
-    char fields[128];
+    struct arena scratch = *command->arena;
+    struct journal_entry fields = { .arena = &scratch };
     char status[256];
-    snprintf(fields, sizeof fields, "REGD_HOLDER=%s", holder);
+    journal_add(&fields, "REGD_HOLDER", "%s", holder);
     snprintf(status, sizeof status, "waiting for %s, which %s uses (%u s)", what, holder, seconds);
-    notify_status(status);
+    notify_status(scratch, status);
     if (seconds == 1)
-        tell_event(command, MESSAGE_WAITING, fields, "waiting for %s, which %s uses", what, holder);
+        tell_event(command, MESSAGE_WAITING, &fields, "waiting for %s, which %s uses", what,
+                   holder);
 }
 
-void tell_failure(const struct error *error)
+void tell_failure(const struct command *command, const struct error *error)
 {
-    notify_status(error->sentence);
-    tell(MESSAGE_FAILED, "", error);
+    struct arena scratch = *command->arena;
+    struct journal_entry entry = { .arena = &scratch };
+    notify_status(scratch, error->sentence);
+    tell(MESSAGE_FAILED, &entry, error);
 }
 
 void tell_ready(void)
 {
     notify("READY=1");
-}
-
-void tell_json_text(cJSON *parent, const char *key, struct str text)
-{
-    char *copy = strndup(text.len ? text.data : "", text.len);
-    cJSON *value = cJSON_CreateString(copy ? copy : "");
-    free(copy);
-    if (key)
-        cJSON_AddItemToObject(parent, key, value);
-    else
-        cJSON_AddItemToArray(parent, value);
-}
-
-bool tell_json(cJSON *object, struct error *error)
-{
-    char *text = cJSON_Print(object);
-    bool printed = text && printf("%s\n", text) >= 0 && fflush(stdout) == 0;
-    cJSON_free(text);
-    cJSON_Delete(object);
-    return printed || error_set(error, "standard output could not be written");
 }

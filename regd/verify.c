@@ -8,6 +8,7 @@
 #include "regd/valid_paths.h"
 
 #include "schema/base/cpu.h"
+#include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
@@ -242,30 +243,14 @@ static void print_text(const struct verification *verification)
     }
 }
 
-/* STORE_DIR "/" BELOW for JSON, which has no way to say bytes that are not UTF-8: all that is not
- * ASCII is shown as \xNN. */
-static struct str show(const struct command *command, struct str below, struct arena *scratch)
+static struct str full_path(const struct command *command, struct str below, struct arena *scratch)
 {
-    struct str path =
-        arena_format(scratch, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
-    char *shown = arena_new(scratch, char, path.len * 4 + 1), *end = shown;
-    for (size_t i = 0; i < path.len; i++) {
-        unsigned char byte = (unsigned char)path.data[i];
-        if (byte >= 0x20 && byte < 0x7f) {
-            *end++ = (char)byte;
-            continue;
-        }
-        *end++ = '\\';
-        *end++ = 'x';
-        hash_format_hex(&byte, 1, end);
-        end += 2;
-    }
-    return (struct str){ shown, (size_t)(end - shown) };
+    return arena_format(scratch, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
 }
 
 static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
 {
-    tell_json_text(object, key, arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text));
+    json_add_text(object, key, arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text));
 }
 
 /* Adds a path to the list of those that share its finding. */
@@ -277,14 +262,14 @@ static void add_finding(const struct command *command, cJSON *const *lists,
     if (result->finding == MATCHED)
         return;
     if (result->finding == MISSING) {
-        tell_json_text(lists[MISSING], NULL, path);
+        json_add_text(lists[MISSING], NULL, path);
         return;
     }
     cJSON *object = cJSON_CreateObject();
     cJSON_AddItemToArray(lists[result->finding], object);
-    tell_json_text(object, "path", path);
+    json_add_text(object, "path", path);
     if (result->finding == UNREADABLE) {
-        tell_json_text(object, "reason", show(command, result->reason, &scratch));
+        json_add_text(object, "reason", full_path(command, result->reason, &scratch));
     } else if (result->finding == WRONG_SIZE) {
         cJSON_AddNumberToObject(object, "expected", (double)info->nar_size_bytes);
         cJSON_AddNumberToObject(object, "found", (double)result->found.size_bytes);
@@ -312,9 +297,9 @@ static bool print_json(const struct verification *verification, struct error *er
                     *command->arena);
     for (size_t i = 0; i < verification->stray_count; i++) {
         struct arena scratch = *command->arena;
-        tell_json_text(strays, NULL, show(command, verification->strays[i], &scratch));
+        json_add_text(strays, NULL, full_path(command, verification->strays[i], &scratch));
     }
-    return tell_json(object, error);
+    return json_print(object, error);
 }
 
 /* What was found in total: a note if all is well, else the sentence to fail with. */

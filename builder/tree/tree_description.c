@@ -50,17 +50,17 @@ bool tree_file_read(int fd, const char *name, struct arena scratch, struct tree_
 static cJSON *file_json(const struct tree_file *file)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", file->name);
+    json_add_exact(object, "name", str_from(file->name));
     cJSON_AddNumberToObject(object, "size", (double)file->size_bytes);
-    cJSON_AddStringToObject(object, "sha256", hash_to_hex(&file->hash).text);
+    json_add_exact(object, "sha256", str_from(hash_to_hex(&file->hash).text));
     return object;
 }
 
 static cJSON *image_json(const struct tree_image *image)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "name", image->name);
-    cJSON_AddStringToObject(object, "file", image->file);
+    json_add_exact(object, "name", str_from(image->name));
+    json_add_exact(object, "file", str_from(image->file));
     cJSON_AddNumberToObject(object, image->is_packed ? PACKED_OFFSET : OFFSET,
                             (double)image->offset);
     cJSON_AddNumberToObject(object, "size", (double)image->size_bytes);
@@ -71,14 +71,14 @@ static cJSON *to_json(const struct tree_description *description)
 {
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "version", VERSION);
-    cJSON_AddStringToObject(object, "toplevel", description->toplevel);
-    cJSON_AddStringToObject(object, "label", description->label);
-    cJSON_AddStringToObject(object, "system", description->system);
-    cJSON_AddStringToObject(object, "init", description->init);
-    cJSON_AddStringToObject(object, "kernelParams", description->params);
-    cJSON_AddStringToObject(object, "commandLine", description->command_line);
+    json_add_exact(object, "toplevel", str_from(description->toplevel));
+    json_add_exact(object, "label", str_from(description->label));
+    json_add_exact(object, "system", str_from(description->system));
+    json_add_exact(object, "init", str_from(description->init));
+    json_add_exact(object, "kernelParams", str_from(description->params));
+    json_add_exact(object, "commandLine", str_from(description->command_line));
     if (description->base_url)
-        cJSON_AddStringToObject(object, "baseUrl", description->base_url);
+        json_add_exact(object, "baseUrl", str_from(description->base_url));
     cJSON_AddItemToObject(object, "kernel", file_json(&description->kernel));
     cJSON *ramdisks = cJSON_AddArrayToObject(object, "initrd");
     for (size_t i = 0; i < description->ramdisk_count; i++)
@@ -95,7 +95,7 @@ bool tree_description_format(const struct tree_description *description, struct 
                              struct str *ret_text, struct error *error)
 {
     cJSON *object = to_json(description);
-    char *text = cJSON_Print(object);
+    char *text = json_spell(object, JSON_INDENTED);
     cJSON_Delete(object);
     if (!text)
         return error_set(error, "out of memory");

@@ -55,7 +55,7 @@ struct tree_description tree_describe(const struct boot_spec *spec, struct str s
 must_check bool tree_file_read(int fd, const char *name, struct arena scratch,
                                struct tree_file *ret_file, struct error *error);
 
-/* Formats boot.json. */
+/* Formats boot.json. Its texts are UTF-8, as those of a boot specification are. */
 must_check bool tree_description_format(const struct tree_description *description,
                                         struct arena *arena, struct str *ret_text,
                                         struct error *error);

@@ -1,6 +1,7 @@
 #include "schema/boot/boot_spec.h"
 
 #include "schema/base/file.h"
+#include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/boot/boot_spec_json.h"
@@ -222,6 +223,13 @@ static bool open_initrd(const struct store *store, const struct boot_spec_json *
                         : error_set(error, "the system has no initrd");
 }
 
+/* boot.json says all this, so it has to be UTF-8. */
+static bool check_texts(const struct boot_spec *spec, struct error *error)
+{
+    return json_check("the kernel's command line", spec->command_line, error) &&
+           json_check("the name of the platform", spec->system, error);
+}
+
 /* A line feed would end the command in a script, and the kernel takes none of them for a blank. */
 static bool check_command_line(struct str line, struct str system, struct error *error)
 {
@@ -273,7 +281,8 @@ static bool fill(const struct store *store, const struct boot_spec_json *json,
         spec->params.len--;
     return open_kernel(store, json, override->kernel, arena, spec, error) &&
            (override->without_initrd || open_initrd(store, json, spec, error)) &&
-           join(arena, spec, error) && (override->init || check_init(store, spec->init, error));
+           join(arena, spec, error) && check_texts(spec, error) &&
+           (override->init || check_init(store, spec->init, error));
 }
 
 bool boot_spec_read(const struct store *store, struct str toplevel,

@@ -50,7 +50,8 @@ struct boot_spec {
 
 /* Reads the boot specification of the store path `toplevel` (base name).
  * Refuses a system that lacks a part, an init that is not there, a boot.json of another system,
- * control characters in the parameters, and a command line that the kernel would cut. */
+ * control characters in the parameters, a command line or platform that is not UTF-8, and a command
+ * line that the kernel would cut. */
 must_check bool boot_spec_read(const struct store *store, struct str toplevel,
                                const struct boot_spec_override *override, struct arena *arena,
                                struct boot_spec *ret_spec, struct error *error);

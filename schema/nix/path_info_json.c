@@ -95,13 +95,18 @@ static bool read_references(const struct reader *reader, const cJSON *entry, str
     return true;
 }
 
-/* In the database, signatures are separated by blanks. */
+/* Signatures and content addresses are words: in the database, signatures are separated by blanks. */
+static bool is_word(struct str text)
+{
+    bool plain = text.len > 0;
+    for (size_t i = 0; i < text.len && plain; i++)
+        plain = text.data[i] > ' ' && text.data[i] < 0x7f;
+    return plain;
+}
+
 static bool check_word(const struct reader *reader, const char *key, struct str word)
 {
-    bool plain = word.len > 0;
-    for (size_t i = 0; i < word.len && plain; i++)
-        plain = word.data[i] > ' ' && word.data[i] < 0x7f;
-    return plain ||
+    return is_word(word) ||
            error_set(reader->error, "%s: '%.*s' is not a plain word", key, STR_SHOWN(word));
 }
 
@@ -317,10 +322,10 @@ bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena, struct
 }
 
 /* Empty is null. */
-static void add_text(cJSON *object, const char *key, struct str text, struct arena scratch)
+static void add_text(cJSON *object, const char *key, struct str text)
 {
     if (text.len > 0)
-        cJSON_AddStringToObject(object, key, arena_copy(&scratch, text).data);
+        json_add_exact(object, key, text);
     else
         cJSON_AddNullToObject(object, key);
 }
@@ -331,7 +336,7 @@ static void add_path(cJSON *object, const char *key, struct str store_dir, struc
     struct str path = { 0 };
     if (base.len > 0)
         path = store_path_format(&scratch, store_dir, base);
-    add_text(object, key, path, scratch);
+    add_text(object, key, path);
 }
 
 static void add_references(cJSON *object, const struct path_list *list,
@@ -342,18 +347,18 @@ static void add_references(cJSON *object, const struct path_list *list,
         struct arena rest = scratch;
         struct str path =
             store_path_format(&rest, store_dir, list->names.names[info->references[i]]);
-        cJSON_AddItemToArray(references, cJSON_CreateString(path.data));
+        json_add_exact(references, NULL, path);
     }
 }
 
-static void add_signatures(cJSON *object, const struct path_info *info, struct arena scratch)
+static void add_signatures(cJSON *object, const struct path_info *info)
 {
     cJSON *signatures = cJSON_AddArrayToObject(object, "signatures");
     struct cut cut = { .tail = info->signatures, .found = info->signatures.len > 0 };
     while (cut.found) {
-        struct arena rest = scratch;
         cut = str_cut(cut.tail, ' ');
-        cJSON_AddItemToArray(signatures, cJSON_CreateString(arena_copy(&rest, cut.head).data));
+        if (is_word(cut.head))
+            json_add_exact(signatures, NULL, cut.head);
     }
 }
 
@@ -362,16 +367,26 @@ static cJSON *entry_json(const struct path_list *list, const struct path_info *i
 {
     enum { PREFIX = sizeof "sha256-" - 1 };
     char hash[PREFIX + HASH_BASE64_LENGTH + 1] = "sha256-";
+    struct str address = info->content_address;
     cJSON *object = cJSON_CreateObject();
-    add_text(object, "ca", info->content_address, scratch);
+    add_text(object, "ca", is_word(address) ? address : STR(""));
     add_path(object, "deriver", store_dir, info->deriver, scratch);
     hash_format_base64(info->nar_hash.bytes, HASH_BYTES, hash + PREFIX);
-    cJSON_AddStringToObject(object, "narHash", hash);
+    json_add_exact(object, "narHash", str_from(hash));
     cJSON_AddNumberToObject(object, "narSize", (double)info->nar_size_bytes);
     add_references(object, list, info, store_dir, scratch);
-    add_signatures(object, info, scratch);
+    add_signatures(object, info);
     cJSON_AddBoolToObject(object, "ultimate", info->is_ultimate);
     return object;
+}
+
+/* A value, spelled and written. Freed here. */
+static void write_value(FILE *stream, cJSON *value)
+{
+    char *text = json_spell(value, JSON_COMPACT);
+    fputs(text ? text : "", stream);
+    cJSON_free(text);
+    cJSON_Delete(value);
 }
 
 void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
@@ -379,13 +394,12 @@ void path_info_json_write(FILE *stream, const struct path_list *list, struct str
 {
     fputc('{', stream);
     for (size_t i = 0; i < list->count; i++) {
-        cJSON *entry = entry_json(list, &list->items[i], store_dir, scratch);
-        char *text = cJSON_PrintUnformatted(entry);
-        cJSON_Delete(entry);
-        /* Nothing in a store path has to be escaped. */
-        fprintf(stream, "%s\n\"%.*s/%.*s\":%s", i ? "," : "", STR_ARG(store_dir),
-                STR_ARG(list->items[i].base), text ? text : "");
-        cJSON_free(text);
+        struct arena rest = scratch;
+        struct str path = store_path_format(&rest, store_dir, list->items[i].base);
+        fputs(i ? ",\n" : "\n", stream);
+        write_value(stream, json_exact(path));
+        fputc(':', stream);
+        write_value(stream, entry_json(list, &list->items[i], store_dir, scratch));
     }
     fputs(list->count ? "\n}\n" : "}\n", stream);
 }

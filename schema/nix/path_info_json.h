@@ -40,6 +40,7 @@ size_t path_info_json_room(size_t text_bytes);
 must_check bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena,
                                        struct error *error);
 
-/* Writes the items as they stand. Errors stick to the stream. */
+/* Writes the items as they stand. Errors stick to the stream. A signature or content address that is
+ * not one word of printable ASCII is left out: Nix makes none such, and no reader would take it. */
 void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
                           struct arena scratch);

@@ -1,6 +1,7 @@
 #include "schema/nix/store.h"
 
 #include "schema/base/own.h"
+#include "schema/base/utf8.h"
 #include "schema/nix/store_path.h"
 
 #include <errno.h>
@@ -25,11 +26,22 @@ static bool choose(const char *given, const char *variable, const char *standard
     return true;
 }
 
+/* It is part of every store path, and stands in manifests, a line each, and in JSON. */
+static bool check_store_dir(struct str path, struct error *error)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if ((unsigned char)path.data[i] < 0x20 || path.data[i] == 0x7f)
+            return error_set(error, "'%s' has a control character", path.data);
+    return utf8_wrong_from(path) == path.len || error_set(error, "'%s' is not UTF-8", path.data);
+}
+
 bool store_open(const char *root_path, const char *store_dir, const char *state_dir,
                 struct arena *arena, struct store *ret_store, struct error *error)
 {
     struct store store = { .root = -1 };
     if (!choose(store_dir, "NIX_STORE_DIR", STORE_DIR_DEFAULT, arena, &store.store_dir, error))
+        return error_in(error, "store directory");
+    if (!check_store_dir(store.store_dir, error))
         return error_in(error, "store directory");
     if (!choose(state_dir, "NIX_STATE_DIR", STATE_DIR_DEFAULT, arena, &store.state_dir, error))
         return error_in(error, "state directory");

@@ -23,6 +23,7 @@ struct store {
 
 /* `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR in the
  * environment, else the default; an empty one the default. Refuses a root that is not a directory
- * and a directory that is not absolute or has '.', '..' or empty components. */
+ * and a directory that is not absolute or has '.', '..' or empty components; a store directory that is
+ * not UTF-8 or has control characters. */
 must_check bool store_open(const char *root_path, const char *store_dir, const char *state_dir,
                            struct arena *arena, struct store *ret_store, struct error *error);
