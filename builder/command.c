@@ -9,6 +9,7 @@
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/tree/script.h"
 #include "builder/tree/tree.h"
+#include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/store_link.h"
@@ -24,10 +25,10 @@ static double seconds_since(const struct timespec *start)
 }
 
 /* iPXE on BIOS machines puts what it loads below 4 GiB, where devices leave it about half. */
-static void warn_if_large(const struct command *command, uint64_t ramdisk_bytes)
+static void warn_if_large(uint64_t ramdisk_bytes)
 {
     if (ramdisk_bytes >= (uint64_t)2 << 30)
-        report_note(command, "the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
+        report_warning("the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
 }
 
 /* The command line has one of the files at most. */
@@ -77,12 +78,12 @@ static const struct squashfs_options *open_reuse(struct command *command, struct
     if (!request.path)
         return &command->squashfs;
     if (!reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
-        report_note(command, "nothing is reused: %s", error.sentence);
+        report_warning("nothing is reused: %s", error.sentence);
         return &command->squashfs;
     }
     if (reuse->damaged > 0)
-        report_note(command, "%s is damaged: %zu of its blocks cannot be reused", request.path,
-                    reuse->damaged);
+        report_warning("%s is damaged: %zu of its blocks cannot be reused", request.path,
+                       reuse->damaged);
     command->squashfs.reuse = reuse;
     return &command->squashfs;
 }
@@ -92,7 +93,7 @@ static cJSON *summary_json(const struct command *command, const struct image_sou
                            const struct squashfs_result *image, double seconds)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "output", command->settings.output);
+    json_add_text(object, "output", str_from(command->settings.output));
     cJSON_AddNumberToObject(object, "paths", (double)source->closure.paths.count);
     cJSON_AddNumberToObject(object, "pathsBelow", (double)source->held_count);
     cJSON_AddNumberToObject(object, "files", (double)source->inventory.file_count);
@@ -219,8 +220,8 @@ bool command_squashfs(struct command *command, struct error *error)
     cJSON *object = summary_json(command, &source, &result, seconds_since(&start));
     cJSON *images = cJSON_AddArrayToObject(object, "images");
     for (size_t i = 0; i < names.count; i++)
-        cJSON_AddItemToArray(images, cJSON_CreateString(names.items[i]));
-    return report_json(object, error);
+        json_add_text(images, NULL, str_from(names.items[i]));
+    return json_print(object, error);
 }
 
 /* Prepended ramdisks, extra files, store images. */
@@ -303,7 +304,7 @@ bool command_ramdisk(struct command *command, struct error *error)
         !draft_publish(&draft, 0644, error))
         return false;
     report_note(command, "%s: %.1f MiB", path, report_mebibytes(ramdisk.size_bytes));
-    warn_if_large(command, ramdisk.size_bytes);
+    warn_if_large(ramdisk.size_bytes);
     return true;
 }
 
@@ -351,9 +352,9 @@ static void say_tree(const struct command *command, const struct image_source *s
         report_percent(result->image.size_bytes, source->inventory.file_bytes),
         report_mebibytes(source->inventory.file_bytes), source->closure.paths.count, seconds,
         report_mebibytes(result->description.memory_bytes));
-    warn_if_large(command, result->ramdisk_bytes);
+    warn_if_large(result->ramdisk_bytes);
     if (!result->has_grub)
-        report_note(command, "no grub.cfg: GRUB would change the kernel parameters");
+        report_warning("no grub.cfg: GRUB would change the kernel parameters");
     say_held(command, source);
     say_reused(command, &result->image);
 }
@@ -414,5 +415,5 @@ bool command_tree(struct command *command, struct error *error)
     cJSON *object = summary_json(command, &source, &result.image, seconds_since(&start));
     cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result.ramdisk_bytes);
     cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result.description.memory_bytes);
-    return report_json(object, error);
+    return json_print(object, error);
 }

@@ -8,6 +8,7 @@
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
+#include "schema/base/show.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -114,7 +115,7 @@ static const struct option_spec options[] = {
       1 << INSPECT },
     { "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct settings, json),
       READING | WITH_IMAGE },
-    { "quiet", 'q', OPTION_FLAG, NULL, "only say what is wrong", offsetof(struct settings, quiet),
+    { "quiet", 'q', OPTION_FLAG, NULL, "only print warnings and errors", offsetof(struct settings, quiet),
       ALL },
 };
 
@@ -270,7 +271,7 @@ int main(int argc, char **argv)
         options_print_help(stdout, &program, result.verb);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_VERSION:
-        printf("regd-build " REGD_VERSION "\n");
+        show_line(stdout, "regd-build %s", REGD_VERSION);
         return finish(options_flush_output(&error), &error);
     case OPTIONS_COMPLETION:
         completion_write(stdout, &program, result.shell);

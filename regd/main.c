@@ -65,8 +65,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, jobs), 1 << VERIFY },
     { "json", 0, OPTION_FLAG, NULL, "print one JSON object on standard output",
       offsetof(struct settings, json), WITH_JSON },
-    { "quiet", 'q', OPTION_FLAG, NULL, "only say what is wrong", offsetof(struct settings, quiet),
-      ALL },
+    { "quiet", 'q', OPTION_FLAG, NULL, "only print warnings and errors",
+      offsetof(struct settings, quiet), ALL },
     { "verbose", 'v', OPTION_FLAG, NULL, "say each step", offsetof(struct settings, verbose), ALL },
 };
 

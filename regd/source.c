@@ -31,8 +31,9 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     for (struct cut word = { .tail = line, .found = true }; word.found;) {
         word = str_cut(word.tail, ' ');
         struct cut cut = str_cut(word.head, '=');
-        if (cut.found && str_equal(cut.head, str_from(name)))
-            value = arena_copy(arena, cut.tail).data;
+        if (cut.found && str_equal(cut.head, str_from(name)) &&
+            !arena_name(arena, cut.tail, &value, error))
+            return error_in(error, "/proc/cmdline");
     }
     *ret_value = value;
     return true;

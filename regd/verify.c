@@ -13,6 +13,7 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
+#include "schema/nix/findings.h"
 #include "schema/nix/nar.h"
 #include "schema/nix/store_path.h"
 
@@ -22,21 +23,19 @@
 #include <string.h>
 #include <sys/file.h>
 
-enum finding { MATCHED, MISMATCHED, WRONG_SIZE, MISSING, UNREADABLE, FINDING_COUNT };
-
 struct result {
-    enum finding finding;
-    struct nar found;  /* where it could be read */
-    struct str reason; /* where it could not; begins with the base name */
+    bool is_ok;
+    enum finding_kind finding; /* where it is not */
+    struct nar found;          /* where it could be read */
+    struct str reason;         /* where it could not; begins with the base name */
 };
 
 struct verification {
     const struct command *command;
     struct path_list list;
     struct result *results; /* one for each path of the list */
-    size_t counts[FINDING_COUNT];
-    struct str *strays; /* names, ascending */
-    size_t stray_count;
+    size_t ok_count;
+    struct findings findings;
 };
 
 /* --- The database ----------------------------------------------------------------------------- */
@@ -72,20 +71,22 @@ static struct result examine(const struct work *work, const struct path_info *in
                              struct arena *arena)
 {
     struct error error;
-    struct result result = { .finding = MATCHED };
+    struct result result = { .is_ok = false };
     switch (nar_hash(work->store, info->base, *arena, &result.found, &error)) {
     case NAR_ABSENT:
-        result.finding = MISSING;
+        result.finding = FINDING_MISSING;
         break;
     case NAR_FAILED:
-        result.finding = UNREADABLE;
+        result.finding = FINDING_UNREADABLE;
         result.reason = arena_copy(arena, str_from(error.sentence));
         break;
     case NAR_DONE:
         if (!hash_equal(&result.found.hash, &info->nar_hash))
-            result.finding = MISMATCHED;
+            result.finding = FINDING_MISMATCHED;
         else if (info->nar_size_bytes && result.found.size_bytes != info->nar_size_bytes)
-            result.finding = WRONG_SIZE;
+            result.finding = FINDING_WRONG_SIZE;
+        else
+            result.is_ok = true;
         break;
     }
     return result;
@@ -148,9 +149,12 @@ static bool hash_paths(struct verification *verification, int store, struct erro
     tell_step(command, "verify %zu paths with %u threads", list->count, jobs);
     if (!run_workers(&work, jobs, command->arena, error))
         return false;
-    for (size_t i = 0; i < list->count; i++)
-        verification->counts[verification->results[i].finding]++;
     return true;
+}
+
+static struct str full_path(const struct command *command, struct str below)
+{
+    return arena_format(command->arena, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
 }
 
 /* --- Strays ----------------------------------------------------------------------------------- */
@@ -176,8 +180,6 @@ static bool is_housekeeping(struct str name)
 
 static bool find_strays(struct verification *verification, int store, struct error *error)
 {
-    size_t capacity = 0;
-    struct arena *arena = verification->command->arena;
     cleanup(own_close) int fd = openat(store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory)
@@ -188,141 +190,46 @@ static bool find_strays(struct verification *verification, int store, struct err
         struct str name = str_from(entry->d_name);
         if (is_housekeeping(name) || path_list_find(&verification->list, name) != NAME_NONE)
             continue;
-        verification->strays = arena_grow(arena, verification->strays, verification->stray_count,
-                                          &capacity, sizeof *verification->strays);
-        verification->strays[verification->stray_count++] = arena_copy(arena, name);
+        findings_add(&verification->findings, FINDING_STRAY, full_path(verification->command, name),
+                     STR(""));
     }
     if (errno != 0)
         return error_errno(error, errno, "read the store");
-    path_names_normalise(verification->strays, &verification->stray_count);
     return true;
 }
 
 /* --- The report ------------------------------------------------------------------------------- */
 
-static void print_finding(const char *store_dir, const struct path_info *info,
-                          const struct result *result)
+static void judge(struct verification *verification, const struct path_info *info,
+                  const struct result *result)
 {
-    struct error line; /* printed as one, so that no name can break it */
-    switch (result->finding) {
-    case MISMATCHED:
-        error_set(&line, "%s/%.*s: expected sha256:%s, found sha256:%s", store_dir,
-                  STR_ARG(info->base), hash_to_hex(&info->nar_hash).text,
-                  hash_to_hex(&result->found.hash).text);
-        error_print(stdout, "mismatched", &line);
-        break;
-    case WRONG_SIZE:
-        error_set(&line, "%s/%.*s: expected %llu bytes, found %llu", store_dir, STR_ARG(info->base),
-                  (unsigned long long)info->nar_size_bytes,
-                  (unsigned long long)result->found.size_bytes);
-        error_print(stdout, "wrong size", &line);
-        break;
-    case MISSING:
-        error_set(&line, "%s/%.*s", store_dir, STR_ARG(info->base));
-        error_print(stdout, "missing", &line);
-        break;
-    case UNREADABLE:
-        error_set(&line, "%s/%.*s", store_dir, STR_ARG(result->reason));
-        error_print(stdout, "unreadable", &line);
-        break;
-    case MATCHED:
-    case FINDING_COUNT:
-        break;
-    }
-}
-
-static void print_text(const struct verification *verification)
-{
-    const char *store_dir = verification->command->store.store_dir.data;
-    for (size_t i = 0; i < verification->list.count; i++)
-        print_finding(store_dir, &verification->list.items[i], &verification->results[i]);
-    for (size_t i = 0; i < verification->stray_count; i++) {
-        struct error line;
-        error_set(&line, "%s/%.*s", store_dir, STR_ARG(verification->strays[i]));
-        error_print(stdout, "stray", &line);
-    }
-}
-
-static struct str full_path(const struct command *command, struct str below, struct arena *scratch)
-{
-    return arena_format(scratch, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
-}
-
-static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
-{
-    json_add_text(object, key, arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text));
-}
-
-/* Adds a path to the list of those that share its finding. */
-static void add_finding(const struct command *command, cJSON *const *lists,
-                        const struct path_info *info, const struct result *result,
-                        struct arena scratch)
-{
-    struct str path = store_path_format(&scratch, command->store.store_dir, info->base);
-    if (result->finding == MATCHED)
-        return;
-    if (result->finding == MISSING) {
-        json_add_text(lists[MISSING], NULL, path);
-        return;
-    }
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddItemToArray(lists[result->finding], object);
-    json_add_text(object, "path", path);
-    if (result->finding == UNREADABLE) {
-        json_add_text(object, "reason", full_path(command, result->reason, &scratch));
-    } else if (result->finding == WRONG_SIZE) {
-        cJSON_AddNumberToObject(object, "expected", (double)info->nar_size_bytes);
-        cJSON_AddNumberToObject(object, "found", (double)result->found.size_bytes);
-    } else {
-        add_hash(object, "expected", &info->nar_hash, scratch);
-        add_hash(object, "found", &result->found.hash, scratch);
-    }
-}
-
-static bool print_json(const struct verification *verification, struct error *error)
-{
-    const struct command *command = verification->command;
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "paths", (double)verification->list.count);
-    cJSON_AddNumberToObject(object, "ok", (double)verification->counts[MATCHED]);
-    cJSON *const lists[FINDING_COUNT] = {
-        [MISMATCHED] = cJSON_AddArrayToObject(object, "mismatched"),
-        [WRONG_SIZE] = cJSON_AddArrayToObject(object, "wrongSize"),
-        [MISSING] = cJSON_AddArrayToObject(object, "missing"),
-        [UNREADABLE] = cJSON_AddArrayToObject(object, "unreadable"),
-    };
-    cJSON *strays = cJSON_AddArrayToObject(object, "strays");
-    for (size_t i = 0; i < verification->list.count; i++)
-        add_finding(command, lists, &verification->list.items[i], &verification->results[i],
-                    *command->arena);
-    for (size_t i = 0; i < verification->stray_count; i++) {
-        struct arena scratch = *command->arena;
-        json_add_text(strays, NULL, full_path(command, verification->strays[i], &scratch));
-    }
-    return json_print(object, error);
+    struct findings *findings = &verification->findings;
+    struct str path = full_path(verification->command, info->base);
+    if (result->is_ok)
+        verification->ok_count++;
+    else if (result->finding == FINDING_MISMATCHED)
+        findings_add_hash(findings, path, &info->nar_hash, &result->found.hash);
+    else if (result->finding == FINDING_WRONG_SIZE)
+        findings_add_size(findings, path, info->nar_size_bytes, result->found.size_bytes);
+    else if (result->finding == FINDING_UNREADABLE)
+        findings_add(findings, FINDING_UNREADABLE, path,
+                     full_path(verification->command, result->reason));
+    else
+        findings_add(findings, FINDING_MISSING, path, STR(""));
 }
 
 /* What was found in total: a note if all is well, else the sentence to fail with. */
 static bool summarise(const struct verification *verification, struct error *error)
 {
-    static const char *const words[FINDING_COUNT] = {
-        [MISMATCHED] = "mismatched",
-        [WRONG_SIZE] = "of the wrong size",
-        [MISSING] = "missing",
-        [UNREADABLE] = "unreadable",
-    };
+    const struct findings *findings = &verification->findings;
     struct arena scratch = *verification->command->arena;
-    size_t count = verification->list.count, ok = verification->counts[MATCHED];
-    struct str text = STR("");
-    for (int i = MISMATCHED; i < FINDING_COUNT; i++)
-        if (verification->counts[i])
-            text = arena_format(&scratch, "%.*s%s%zu %s", STR_ARG(text), text.len ? ", " : "",
-                                verification->counts[i], words[i]);
+    size_t count = verification->list.count, ok = verification->ok_count;
+    struct str text = findings_summary(findings, &scratch);
     if (ok < count)
         return error_set(error, "%zu of %zu paths are not as registered: %.*s", count - ok, count,
                          STR_ARG(text));
-    if (verification->stray_count)
-        text = arena_format(&scratch, "; not valid paths: %zu strays", verification->stray_count);
+    if (findings->count)
+        text = arena_format(&scratch, "; not valid paths: %zu strays", findings->count);
     tell_note(verification->command, "%zu paths verified, all as registered%.*s", count,
               STR_ARG(text));
     return true;
@@ -330,7 +237,8 @@ static bool summarise(const struct verification *verification, struct error *err
 
 bool command_verify(struct command *command, struct error *error)
 {
-    struct verification verification = { .command = command };
+    struct verification verification = { .command = command,
+                                         .findings = { .arena = command->arena } };
     const struct store *store = &command->store;
     cleanup(own_close) int collector = -1;
     hold_collector_off(command, &collector);
@@ -343,9 +251,14 @@ bool command_verify(struct command *command, struct error *error)
     if (!hash_paths(&verification, fd, error) ||
         (command->arguments.count == 0 && !find_strays(&verification, fd, error)))
         return false;
+    for (size_t i = 0; i < verification.list.count; i++)
+        judge(&verification, &verification.list.items[i], &verification.results[i]);
+    findings_sort(&verification.findings);
     if (!command->settings.json)
-        print_text(&verification);
-    else if (!print_json(&verification, error))
+        findings_print(&verification.findings);
+    else if (!json_print(findings_json(&verification.findings, verification.list.count,
+                                       verification.ok_count, FINDING_KINDS_OF_STORE),
+                         error))
         return false;
     return summarise(&verification, error);
 }

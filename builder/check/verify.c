@@ -3,12 +3,13 @@
  * place, so that what is reported does not depend on who was faster. */
 #include "builder/check/verify.h"
 
-#include "builder/check/findings.h"
 #include "builder/check/image_check.h"
 #include "builder/output/report.h"
 #include "builder/reader/base_images.h"
 #include "builder/reader/image_nar.h"
+#include "schema/nix/findings.h"
 
+#include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
@@ -313,11 +314,9 @@ bool verify_report(const struct command *command, const char *name, struct findi
     struct arena scratch = *command->arena;
     findings_sort(findings);
     if (command->settings.json) {
-        cJSON *object = cJSON_CreateObject();
-        cJSON_AddNumberToObject(object, "paths", (double)result->path_count);
-        cJSON_AddNumberToObject(object, "ok", (double)result->ok_count);
-        findings_add_json(findings, object);
-        if (!report_json(object, error))
+        cJSON *object =
+            findings_json(findings, result->path_count, result->ok_count, FINDING_KIND_COUNT);
+        if (!json_print(object, error))
             return false;
     } else {
         findings_print(findings);

@@ -26,9 +26,9 @@
  */
 #pragma once
 
-#include "builder/check/findings.h"
 #include "builder/command.h"
 #include "builder/reader/image_reader.h"
+#include "schema/nix/findings.h"
 
 struct verify_result {
     size_t path_count; /* in the manifest */

@@ -28,9 +28,13 @@ static bool add_roots_of_stdin(struct name_table *names, const struct store *sto
     if (!file_read_fd(STDIN_FILENO, "standard input", manifest_bytes_max, arena, &text, error))
         return false;
     for (struct cut line = { .tail = text, .found = true }; line.found;) {
+        const char *root;
         line = str_cut(line.tail, '\n');
-        if (line.head.len > 0 &&
-            !add_root(names, store, arena_copy(arena, line.head).data, arena, error))
+        if (line.head.len == 0)
+            continue;
+        if (!arena_name(arena, line.head, &root, error))
+            return error_in(error, "standard input");
+        if (!add_root(names, store, root, arena, error))
             return false;
     }
     return true;

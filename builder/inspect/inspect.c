@@ -5,8 +5,10 @@
 #include "builder/output/output.h"
 #include "builder/tree/tree.h"
 
+#include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
+#include "schema/base/show.h"
 #include "schema/nix/store_path.h"
 
 #include <errno.h>
@@ -47,7 +49,7 @@ cJSON *inspection_item_json(const struct inspection *inspection, uint32_t item)
     const struct image_size *size = inspection_size(inspection, item);
     struct str path = inspection_path(inspection, item, &scratch);
     cJSON *object = cJSON_CreateObject();
-    report_json_text(object, "path", path, scratch);
+    json_add_text(object, "path", path);
     cJSON_AddNumberToObject(object, "narSize",
                             (double)inspection->image.listed.items[item].nar_size_bytes);
     cJSON_AddBoolToObject(object, "inImage", size != &nothing);
@@ -156,15 +158,13 @@ static void print_largest(const struct inspection *inspection)
     struct image_size *order = arena_new(&scratch, struct image_size, sizes->count);
     memcpy(order, sizes->items, sizes->count * sizeof *order);
     qsort(order, sizes->count, sizeof *order, compare_sizes);
-    printf("\n%10s %10s %6s  the largest\n", "in image", "unpacked", "ratio");
+    show_line(stdout, "%s", "");
+    show_line(stdout, "%10s %10s %6s  the largest", "in image", "unpacked", "ratio");
     for (size_t i = 0; i < sizes->count && i < LARGEST_SHOWN; i++) {
-        struct error line; /* printed as one, so that no name can break it */
-        char columns[64];
-        snprintf(columns, sizeof columns, "%6.2f MiB %6.2f MiB %4.0f %%",
-                 report_mebibytes(order[i].packed_bytes), report_mebibytes(order[i].size_bytes),
-                 report_percent(order[i].packed_bytes, order[i].size_bytes));
-        error_set(&line, "%.*s", STR_SHOWN(order[i].name));
-        error_print(stdout, columns, &line);
+        show_line(stdout, "%6.2f MiB %6.2f MiB %4.0f %%: %.*s",
+                  report_mebibytes(order[i].packed_bytes), report_mebibytes(order[i].size_bytes),
+                  report_percent(order[i].packed_bytes, order[i].size_bytes),
+                  STR_SHOWN(order[i].name));
     }
 }
 
@@ -174,20 +174,24 @@ static void print_overview(const struct inspection *inspection)
     const struct image_sizes *sizes = &inspection->sizes;
     const struct image_size *total = &sizes->total;
     size_t missing = count_missing(inspection);
-    printf("image     %.1f MiB, %s, blocks of %u KiB\n", report_mebibytes(sizes->image_bytes),
-           image->file.compression_name, image->file.super.block_bytes >> 10);
-    printf("paths     %zu", image->listed.count);
+    show_line(stdout, "image     %.1f MiB, %s, blocks of %u KiB",
+              report_mebibytes(sizes->image_bytes), image->file.compression_name,
+              image->file.super.block_bytes >> 10);
     if (missing)
-        printf(", %zu of them not in this image", missing);
-    printf("\nfiles     %llu, and %llu directories, %llu links\n",
-           (unsigned long long)total->file_count, (unsigned long long)total->directory_count,
-           (unsigned long long)total->link_count);
-    printf("contents  %.1f MiB, in the image %.1f MiB (%.0f %%)\n",
-           report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
-           report_percent(total->packed_bytes, total->size_bytes));
-    printf("tables    %.1f MiB\n", report_mebibytes(sizes->table_bytes));
-    printf("memory    needs about %.0f MiB to boot, besides the system's own initial ramdisk\n",
-           report_mebibytes(memory_bytes(inspection)));
+        show_line(stdout, "paths     %zu, %zu of them not in this image", image->listed.count,
+                  missing);
+    else
+        show_line(stdout, "paths     %zu", image->listed.count);
+    show_line(stdout, "files     %llu, and %llu directories, %llu links",
+              (unsigned long long)total->file_count, (unsigned long long)total->directory_count,
+              (unsigned long long)total->link_count);
+    show_line(stdout, "contents  %.1f MiB, in the image %.1f MiB (%.0f %%)",
+              report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
+              report_percent(total->packed_bytes, total->size_bytes));
+    show_line(stdout, "tables    %.1f MiB", report_mebibytes(sizes->table_bytes));
+    show_line(stdout,
+              "memory    needs about %.0f MiB to boot, besides the system's own initial ramdisk",
+              report_mebibytes(memory_bytes(inspection)));
     print_largest(inspection);
 }
 
@@ -197,7 +201,7 @@ static bool print_overview_json(const struct inspection *inspection, struct erro
     const struct image_sizes *sizes = &inspection->sizes;
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "image", (double)sizes->image_bytes);
-    cJSON_AddStringToObject(object, "compressor", image->file.compression_name);
+    json_add_text(object, "compressor", str_from(image->file.compression_name));
     cJSON_AddNumberToObject(object, "blockSize", image->file.super.block_bytes);
     cJSON_AddNumberToObject(object, "files", (double)sizes->total.file_count);
     cJSON_AddNumberToObject(object, "directories", (double)sizes->total.directory_count);
@@ -209,7 +213,7 @@ static bool print_overview_json(const struct inspection *inspection, struct erro
     cJSON *paths = cJSON_AddArrayToObject(object, "paths");
     for (uint32_t i = 0; i < image->listed.count; i++)
         cJSON_AddItemToArray(paths, inspection_item_json(inspection, i));
-    return report_json(object, error);
+    return json_print(object, error);
 }
 
 static bool answer(const struct inspection *inspection, struct error *error)

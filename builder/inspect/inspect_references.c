@@ -1,7 +1,9 @@
 /* inspect_references.c — which path needs which: see inspection.h. */
 #include "builder/inspect/inspection.h"
 
+#include "schema/base/json.h"
 #include "schema/base/order.h"
+#include "schema/base/show.h"
 #include "schema/nix/store_path.h"
 
 #include <stdlib.h>
@@ -76,7 +78,7 @@ static size_t walk(const struct path_list *list, uint32_t start, uint32_t *from,
 static void print_path(const struct inspection *inspection, uint32_t item)
 {
     struct arena scratch = *inspection->command->arena;
-    printf("%s\n", inspection_path(inspection, item, &scratch).data);
+    show_line(stdout, "%s", inspection_path(inspection, item, &scratch).data);
 }
 
 /* The chain stands with its end first. */
@@ -87,9 +89,9 @@ static bool print_chain_json(const struct inspection *inspection, const uint32_t
     for (size_t i = length; i-- > 0;) {
         struct arena scratch = *inspection->command->arena;
         struct str path = inspection_path(inspection, chain[i], &scratch);
-        report_json_text(array, NULL, path, scratch);
+        json_add_text(array, NULL, path);
     }
-    return report_json(array, error);
+    return json_print(array, error);
 }
 
 bool inspection_explain(const struct inspection *inspection, struct error *error)
@@ -139,7 +141,7 @@ static bool print_closure_json(const struct inspection *inspection, const uint32
     cJSON *array = cJSON_AddArrayToObject(object, "paths");
     for (size_t i = 0; i < count; i++)
         cJSON_AddItemToArray(array, inspection_item_json(inspection, items[i]));
-    return report_json(object, error);
+    return json_print(object, error);
 }
 
 bool inspection_show_closure(const struct inspection *inspection, struct error *error)

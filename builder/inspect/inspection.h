@@ -6,6 +6,8 @@
 #include "builder/inspect/image_sizes.h"
 #include "builder/output/report.h"
 
+#include <cjson/cJSON.h>
+
 struct inspection {
     const struct command *command;
     struct image image;

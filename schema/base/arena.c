@@ -116,6 +116,14 @@ struct str arena_copy(struct arena *arena, struct str text)
     return (struct str){ copy, text.len };
 }
 
+bool arena_name(struct arena *arena, struct str text, const char **ret_name, struct error *error)
+{
+    if (text.len && memchr(text.data, '\0', text.len))
+        return error_set(error, "the name '%.*s' has a NUL behind that", STR_SHOWN(text));
+    *ret_name = arena_copy(arena, text).data;
+    return true;
+}
+
 struct str arena_format(struct arena *arena, const char *format, ...)
 {
     va_list arguments;

@@ -39,6 +39,10 @@ void *arena_room(struct arena *arena, size_t size_bytes);
  * nothing was allocated since, or a copy; twice as large, with *capacity updated. Start with a null array and capacity 0. */
 void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size);
 
+/* A terminated copy for the system, which ends a text at its first NUL. So refuses a NUL inside. */
+must_check bool arena_name(struct arena *arena, struct str text, const char **ret_name,
+                           struct error *error);
+
 /* Copies that are also terminated, so that `.data` can be handed to the system. A NUL inside is
  * the caller's to refuse. */
 struct str arena_copy(struct arena *arena, struct str text);

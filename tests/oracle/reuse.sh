@@ -21,7 +21,7 @@ build -q -o whole.squashfs "$toplevel" || bail 'no image can be built'
 
 # taken: MiB that were taken over, as the program says them; "no" if it says that nothing is.
 taken() {
-    sed -n 's/^regd-build: \([0-9.]*\) MiB of [0-9.]* MiB were taken over compressed$/\1/p; s/^regd-build: nothing is reused: .*/no/p' stderr
+    sed -n 's/^regd-build: \([0-9.]*\) MiB of [0-9.]* MiB were taken over compressed$/\1/p; s/^regd-build: warning: nothing is reused: .*/no/p' stderr
 }
 # makes IMAGE AT-LEAST ARGUMENT...: the same bytes, of which so many MiB come from the old image.
 makes() {

@@ -177,9 +177,20 @@ static void exhaustion_ends_the_program_with_one_sentence(struct arena arena)
     }
 }
 
+static void a_name_for_the_system_has_no_nul(struct arena arena)
+{
+    const char *name = NULL;
+    CHECK_DONE(arena_name(&arena, STR("/a b"), &name, check_error));
+    CHECK_STR(name, "/a b");
+    CHECK_REFUSED(arena_name(&arena, (struct str){ "/a\0b", 4 }, &name, check_error),
+                  "the name '/a' has a NUL behind that");
+    CHECK_STR(name, "/a b");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(blocks_are_zero_even_where_memory_is_used_again),
+    return CHECK_ALL(CASE(a_name_for_the_system_has_no_nul),
+                     CASE(blocks_are_zero_even_where_memory_is_used_again),
                      CASE(blocks_are_aligned_and_apart), CASE(a_growing_array_keeps_its_items),
                      CASE(a_part_is_taken_off_the_end), CASE(copies_are_terminated),
                      CASE(formatted_text_has_room_for_any_length),

@@ -1,7 +1,8 @@
-/* findings.h — what a verification found wrong, and how it is reported.
+/* findings.h — what a verification of a store or an image found wrong, and how it is reported.
  *
- * One line each on standard output, "kind: subject: text", or one JSON object with an array per
- * kind.
+ * Shape    One line each on standard output, "KIND: SUBJECT: TEXT"; a text that begins with the
+ *          subject stands alone. Or one JSON object: "paths" and "ok", how many were verified and how many of
+ *          them are as they should be, and an array for each kind that was looked for.
  */
 #pragma once
 
@@ -22,6 +23,9 @@ enum finding_kind {
     FINDING_LAYOUT,
     FINDING_KIND_COUNT
 };
+
+/* How many kinds there are in a store; in an image, all. */
+enum { FINDING_KINDS_OF_STORE = FINDING_STRAY + 1 };
 
 struct finding {
     enum finding_kind kind;
@@ -48,7 +52,10 @@ void findings_add_size(struct findings *findings, struct str subject, uint64_t e
 void findings_sort(struct findings *findings);
 
 void findings_print(const struct findings *findings);
-void findings_add_json(const struct findings *findings, cJSON *object);
+
+/* With an array for each of the first `kind_count` kinds. */
+cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
+                     int kind_count);
 
 /* "2 missing, 1 stray", or empty. */
 struct str findings_summary(const struct findings *findings, struct arena *arena);

@@ -1,6 +1,7 @@
-#include "builder/check/findings.h"
+#include "schema/nix/findings.h"
 
-#include "builder/output/report.h"
+#include "schema/base/json.h"
+#include "schema/base/show.h"
 
 #include <stdlib.h>
 
@@ -73,28 +74,29 @@ void findings_print(const struct findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {
         const struct finding *finding = &findings->items[i];
-        struct error line; /* printed as one, so that no name can break it */
-        error_set(&line, "%.*s: %.*s", STR_SHOWN(finding->subject), STR_SHOWN(finding->text));
-        error_print(stdout, kind_names[finding->kind], &line);
+        struct str subject = finding->subject, text = finding->text;
+        if (str_starts(text, subject))
+            subject = (struct str){ 0 };
+        show_line(stdout, "%s: %.*s%s%.*s", kind_names[finding->kind], STR_ARG(subject),
+                  subject.len && text.len ? ": " : "", STR_ARG(text));
     }
 }
 
 static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
 {
     struct str text = arena_format(&scratch, "sha256:%s", hash_to_hex(hash).text);
-    report_json_text(object, key, text, scratch);
+    json_add_text(object, key, text);
 }
 
 static void add_one(cJSON *array, const struct finding *finding, struct arena scratch)
 {
     if (finding->kind == FINDING_MISSING || finding->kind == FINDING_STRAY) {
-        report_json_text(array, NULL, finding->subject, scratch);
+        json_add_text(array, NULL, finding->subject);
         return;
     }
     cJSON *object = cJSON_CreateObject();
     cJSON_AddItemToArray(array, object);
-    report_json_text(object, finding->kind == FINDING_LAYOUT ? "part" : "path", finding->subject,
-                     scratch);
+    json_add_text(object, finding->kind == FINDING_LAYOUT ? "part" : "path", finding->subject);
     if (finding->kind == FINDING_MISMATCHED) {
         add_hash(object, "expected", &finding->expected, scratch);
         add_hash(object, "found", &finding->found, scratch);
@@ -102,12 +104,13 @@ static void add_one(cJSON *array, const struct finding *finding, struct arena sc
         cJSON_AddNumberToObject(object, "expected", (double)finding->expected_bytes);
         cJSON_AddNumberToObject(object, "found", (double)finding->found_bytes);
     } else {
-        report_json_text(object, finding->kind == FINDING_NOT_CLOSED ? "reference" : "reason",
-                         finding->text, scratch);
+        json_add_text(object, finding->kind == FINDING_NOT_CLOSED ? "reference" : "reason",
+                      finding->text);
     }
 }
 
-void findings_add_json(const struct findings *findings, cJSON *object)
+cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
+                     int kind_count)
 {
     static const char *const keys[FINDING_KIND_COUNT] = {
         [FINDING_MISMATCHED] = "mismatched",
@@ -120,11 +123,15 @@ void findings_add_json(const struct findings *findings, cJSON *object)
         [FINDING_METADATA] = "metadata",
         [FINDING_LAYOUT] = "layout",
     };
-    cJSON *arrays[FINDING_KIND_COUNT];
-    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
+    cJSON *arrays[FINDING_KIND_COUNT] = { 0 };
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddNumberToObject(object, "paths", (double)path_count);
+    cJSON_AddNumberToObject(object, "ok", (double)ok_count);
+    for (int kind = 0; kind < kind_count; kind++)
         arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
     for (size_t i = 0; i < findings->count; i++)
         add_one(arrays[findings->items[i].kind], &findings->items[i], *findings->arena);
+    return object;
 }
 
 struct str findings_summary(const struct findings *findings, struct arena *arena)

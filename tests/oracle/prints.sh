@@ -1,0 +1,134 @@
+#!/bin/sh
+# Nothing that is printed goes around schema/base/show.h, json.h and journal.h, and hostile bytes that reach
+# regd and regd-build come out as text and as JSON.
+set -u
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+
+# Who prints by other means, and why that is right: what is printed there has no foreign bytes, or is data for
+# programs with rules of its own.
+cat >"$SCRATCH/allowed" <<'END'
+schema/base/show.c              the function for a terminal
+schema/base/json.c              the function for JSON
+schema/base/completion.c        a script for a shell, made of the options' table
+schema/base/options.c           the help, made of the options' table
+schema/nix/digest.c             a sentence of ours, before the end
+schema/nix/manifest.c           data: the manifest, whose fields are checked
+schema/nix/path_info_json.c     data: keys and values spelled by json.c
+builder/tree/script.c           data: scripts, with their own quotes
+builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
+builder/output/progress.c       numbers, and the escapes that clear a line
+units/initrd_generator.c        the usage, and the priority of a line of the kernel's log
+regd/tell.c                     sends what journal.c has made
+END
+
+# bypasses DIRECTORY: the lines below it that print by other means.
+bypasses() {
+    (cd "$1" && grep -rnE --include='*.c' \
+        '(^|[^a-z_])(v?f?printf|v?dprintf|fputs|puts|f?putc|fputc|putchar|fwrite|perror|psignal|warnx?|errx?) ?\(|cJSON_(AddStringTo|CreateString|CreateRaw|AddRaw|Print)|sd_journal_|[^a-z_]syslog ?\(' \
+        schema regd builder units) |
+        while IFS=: read -r file line text; do
+            grep -q "^$file " "$SCRATCH/allowed" || echo "$file:$line:$text"
+        done
+}
+
+none() {
+    bypasses . >"$SCRATCH/found"
+    cat "$SCRATCH/found"
+    [ ! -s "$SCRATCH/found" ]
+}
+claim 'everything that is printed is shown, spelled or data' none
+
+# The claim above is worth something: a bypass of each kind is found.
+found() {
+    for line in 'printf("%s\n", name);' 'fputs(name, stderr);' 'puts(name);' 'fwrite(name, 1, 2, stdout);' \
+        'cJSON_AddStringToObject(object, "x", name);' 'cJSON_CreateString(name);' 'sd_journal_print(3, "%s", name);' \
+        'perror(name);' 'dprintf(2, "%s", name);'; do
+        rm -rf "$SCRATCH/tree"
+        mkdir -p "$SCRATCH/tree/schema" "$SCRATCH/tree/regd" "$SCRATCH/tree/builder" "$SCRATCH/tree/units"
+        printf '    %s\n' "$line" >"$SCRATCH/tree/regd/status.c"
+        bypasses "$SCRATCH/tree" | grep -q '^regd/status.c:1:' || { echo "not found: $line"; return 1; }
+    done
+}
+claim 'a print that goes around them is found' found
+
+all_allowed_exist() {
+    while read -r file reason; do
+        if [ ! -f "$file" ] || [ -z "$reason" ]; then
+            echo "$file"
+            return 1
+        fi
+    done <"$SCRATCH/allowed"
+}
+claim 'the table of those that may is true' all_allowed_exist
+
+# --- hostile bytes ----------------------------------------------------------------------------------------
+
+# Escapes, a forged line, C1 as a byte and as UTF-8, overlong, a surrogate, U+2028, a mark of direction.
+hostile=$(printf '/x\033]52;c;YQ==\007\nregd: forged\177\233\302\233\300\212\355\240\200\342\200\250\342\200\256\377')
+root=$SCRATCH/root
+mkdir -p "$root/nix/store" "$root/nix/var/nix/profiles" "$root/proc"
+ln -s "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x$hostile" "$root/nix/var/nix/profiles/system-1-link"
+ln -s system-1-link "$root/nix/var/nix/profiles/system"
+printf 'regInfo=/nothing\033[2J\302\233\377 x\n' >"$root/proc/cmdline"
+
+# Only lines of printable UTF-8.
+harmless() {
+    iconv -f UTF-8 -t UTF-32LE "$1" >/dev/null || return 1
+    ! LC_ALL=C grep -naP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]' "$1"
+}
+
+text() {
+    for verb in status 'profile list' 'profile rollback' dump verify register boot; do
+        # shellcheck disable=SC2086  # words
+        "$REGD" $verb --root "$root" --profile "/nix/var/nix/profiles/system" >"$SCRATCH/out" 2>&1 ||
+            "$REGD" $verb --root "$root" >"$SCRATCH/out" 2>&1
+        harmless "$SCRATCH/out" || { echo "regd $verb"; cat -v "$SCRATCH/out"; return 1; }
+        ! grep -q '^regd: forged' "$SCRATCH/out" || { echo "forged by $verb"; return 1; }
+    done
+}
+claim 'regd prints no byte that a terminal obeys' text
+
+json() {
+    "$REGD" profile list --json --root "$root" >"$SCRATCH/out" && harmless "$SCRATCH/out" &&
+        jq -e '.[0].path | endswith("\\xff") and contains("\u009b\\xc0\\x8a") and contains("\nregd: forged")' "$SCRATCH/out"
+}
+have jq 'profile list --json tells a link of any bytes' && claim 'profile list --json tells a link of any bytes' json
+
+# NULs in names that are read from standard input.
+nul() {
+    printf '/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x\0y\n' |
+        "$REGD_BUILD" manifest --root "$root" - >"$SCRATCH/out" 2>"$SCRATCH/err"
+    [ $? -eq 1 ] && [ ! -s "$SCRATCH/out" ] && grep -q 'standard input: .* NUL' "$SCRATCH/err"
+}
+claim 'a name with a NUL is refused, not cut' nul
+
+# Warnings are no notes.
+warned() {
+    : >"$SCRATCH/no-image"
+    mkdir -p "$root/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x"
+    printf '/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x\n\n0\n' >"$SCRATCH/graph"
+    "$REGD_BUILD" squashfs -q --root "$root" --graph "$SCRATCH/graph" --reuse "$SCRATCH/no-image" \
+        -o "$SCRATCH/image" 2>"$SCRATCH/err"
+    cat "$SCRATCH/err"
+    grep -q '^regd-build: warning: nothing is reused: ' "$SCRATCH/err" && [ "$(wc -l <"$SCRATCH/err")" -eq 1 ]
+}
+claim '--quiet silences notes, not warnings' warned
+
+squashfs_json() {
+    name=$SCRATCH/$(printf 'img\377\233\nx')
+    "$REGD_BUILD" squashfs -q --json --root "$root" --graph "$SCRATCH/graph" -o "$name" >"$SCRATCH/out" &&
+        harmless "$SCRATCH/out" && jq -e '.output | endswith("/img\\xff\\x9b\nx")' "$SCRATCH/out"
+}
+have jq 'squashfs --json tells a name of any bytes' && claim 'squashfs --json tells a name of any bytes' squashfs_json
+
+in_order() {
+    rm -r "${root:?}/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x"
+    printf '/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x\n%064d\n1\n\n0\n' 0 |
+        "$REGD" register -q --missing accept --root "$root" - || return 1
+    ! "$REGD" verify --root "$root" >"$SCRATCH/out" 2>&1 && cat "$SCRATCH/out" &&
+        [ "$(cut -d: -f1 "$SCRATCH/out" | tr '\n' ' ')" = 'missing regd ' ]
+}
+claim 'in a log of both outputs the summary is the last line' in_order
+
+finish
