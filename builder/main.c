@@ -115,8 +115,8 @@ static const struct option_spec options[] = {
       1 << INSPECT },
     { "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct settings, json),
       READING | WITH_IMAGE },
-    { "quiet", 'q', OPTION_FLAG, NULL, "only print warnings and errors", offsetof(struct settings, quiet),
-      ALL },
+    { "quiet", 'q', OPTION_FLAG, NULL, "only print warnings and errors",
+      offsetof(struct settings, quiet), ALL },
 };
 
 static const struct program_spec program = {
