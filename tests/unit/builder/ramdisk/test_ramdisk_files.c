@@ -1,0 +1,117 @@
+#include "builder/ramdisk/ramdisk_files.h"
+#include "schema/base/own.h"
+#include "tests/check.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+static bool parse(const char *const *options, size_t count, struct arena *arena,
+                  struct ramdisk_files *files, struct error *error)
+{
+    struct option_list list = { 0 };
+    for (size_t i = 0; i < count; i++)
+        option_list_add(&list, options[i], arena);
+    *files = RAMDISK_FILES_NONE;
+    return ramdisk_files_parse(&list, arena, files, error);
+}
+
+static void files_stand_in_the_order_of_their_places(struct arena arena)
+{
+    static const char *const options[] = { "src:b", "with:colon:/a/b", "x:///a.b" };
+    struct ramdisk_files files;
+    CHECK_DONE(parse(options, 3, &arena, &files, check_error));
+    CHECK_NUMBER(files.count, 3);
+    CHECK_STR(files.items[0].target, "a.b");
+    CHECK_STR(files.items[1].target, "a/b");
+    CHECK_STR(files.items[1].source, "with:colon");
+    CHECK_STR(files.items[2].target, "b");
+}
+
+static void places_that_cannot_be_are_refused(struct arena arena)
+{
+    static const char *const wrong[][2] = {
+        { "a", "--file wants SRC:DST, not 'a'" },
+        { ":a", "--file wants SRC:DST, not ':a'" },
+        { "s:", "--file s: the place '': it is no plain path" },
+        { "s:/", "--file s: the place '': it is no plain path" },
+        { "s:a//b", "--file s: the place 'a//b': it is no plain path" },
+        { "s:a/..", "--file s: the place 'a/..': it is no plain path" },
+        { "s:./a", "--file s: the place './a': it is no plain path" },
+        { "s:nix-store.squashfs",
+          "--file s: the place 'nix-store.squashfs': that is the name of a store image" },
+        { "s:nix-store.7.squashfs/x",
+          "--file s: the place 'nix-store.7.squashfs/x': that is the name of a store image" },
+        { "s:TRAILER!!!", "--file s: the place 'TRAILER!!!': that name ends an archive" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct ramdisk_files files;
+        check_about("%s", wrong[i][0]);
+        CHECK_REFUSED(parse(&wrong[i][0], 1, &arena, &files, check_error), wrong[i][1]);
+    }
+}
+
+static void names_that_are_too_long_are_refused(struct arena arena)
+{
+    struct ramdisk_files files;
+    char option[5000] = "s:";
+    memset(option + 2, 'a', 256);
+    const char *const options[] = { option };
+    CHECK(!parse(options, 1, &arena, &files, check_error));
+    CHECK(str_ends(str_from(check_error->sentence), STR("a name in it is longer than 255 bytes")));
+    memset(option + 2, 'a', 4096);
+    CHECK(!parse(options, 1, &arena, &files, check_error));
+    CHECK(str_ends(str_from(check_error->sentence), STR("it is longer than a path can be")));
+}
+
+static void one_place_cannot_hold_two(struct arena arena)
+{
+    static const char *const twice[] = { "s:a", "t:/a" }, *const below[] = { "s:a/b", "t:a.b",
+                                                                             "u:a" };
+    struct ramdisk_files files;
+    CHECK_REFUSED(parse(twice, 2, &arena, &files, check_error),
+                  "--file: 'a' and 'a' cannot both be in the ramdisk");
+    CHECK_REFUSED(parse(below, 3, &arena, &files, check_error),
+                  "--file: 'a' and 'a/b' cannot both be in the ramdisk");
+}
+
+static void directories_are_made_once(struct arena arena)
+{
+    int directory = check_directory();
+    cleanup(ramdisk_files_release) struct ramdisk_files files = RAMDISK_FILES_NONE;
+    cleanup(own_close) int target = memfd_create("ramdisk", MFD_CLOEXEC);
+    struct ramdisk ramdisk = { .fd = target };
+    uint64_t size = 0;
+    CHECK_DONE(file_publish(directory, "s", STR("12345"), 0755, check_error));
+    const char *source = arena_format(&arena, "%s/s", check_directory_path()).data;
+    const char *const options[] = { arena_format(&arena, "%s:etc/a", source).data,
+                                    arena_format(&arena, "%s:etc/ssh/b", source).data,
+                                    arena_format(&arena, "%s:etc/ssh/c", source).data };
+    CHECK_DONE(parse(options, 3, &arena, &files, check_error));
+    CHECK_DONE(ramdisk_files_open(&files, check_error));
+    CHECK(files.items[0].is_executable);
+    CHECK_DONE(ramdisk_files_write(&files, &ramdisk, arena, &size, check_error));
+    CHECK_NUMBER(size, 15);
+    CHECK_NUMBER(ramdisk.member_count, 5);
+}
+
+static void a_source_has_to_be_a_file(struct arena arena)
+{
+    const char *const missing[] = { "/nowhere/x:a" };
+    const char *const wrong[] = { arena_format(&arena, "%s:a", check_directory_path()).data };
+    cleanup(ramdisk_files_release) struct ramdisk_files first = RAMDISK_FILES_NONE;
+    cleanup(ramdisk_files_release) struct ramdisk_files second = RAMDISK_FILES_NONE;
+    CHECK_DONE(parse(missing, 1, &arena, &first, check_error));
+    CHECK_REFUSED(ramdisk_files_open(&first, check_error),
+                  "open /nowhere/x: No such file or directory");
+    CHECK_DONE(parse(wrong, 1, &arena, &second, check_error));
+    CHECK_REFUSED(ramdisk_files_open(&second, check_error),
+                  arena_format(&arena, "%s is not a file", check_directory_path()));
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(files_stand_in_the_order_of_their_places),
+                     CASE(places_that_cannot_be_are_refused),
+                     CASE(names_that_are_too_long_are_refused), CASE(one_place_cannot_hold_two),
+                     CASE(directories_are_made_once), CASE(a_source_has_to_be_a_file));
+}

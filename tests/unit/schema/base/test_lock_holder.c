@@ -1,0 +1,67 @@
+#include "schema/base/lock_holder.h"
+#include "schema/base/own.h"
+#include "tests/check.h"
+
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/* Another process that holds a lock on the file; it ends when it is told to. */
+static pid_t hold(int directory, const char *name)
+{
+    int ready[2];
+    char byte;
+    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        prctl(PR_SET_NAME, "lock holder");
+        if (fd < 0 || flock(fd, LOCK_EX) < 0 || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        pause();
+        _exit(0);
+    }
+    close(ready[1]);
+    CHECK(child > 0 && read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    return child;
+}
+
+static void the_holder_is_named_with_its_number(struct arena arena)
+{
+    int directory = check_directory();
+    char text[64];
+    pid_t child = hold(directory, "lock");
+    lock_holder_find(directory, "lock", text, sizeof text);
+    CHECK_STR(text, arena_format(&arena, "lock holder (%d)", (int)child));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+static void nobody_is_another_process(void)
+{
+    int directory = check_directory();
+    char text[64];
+    lock_holder_find(directory, "missing", text, sizeof text);
+    CHECK_STR(text, "another process");
+    cleanup(own_close) int fd = openat(directory, "free", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    lock_holder_find(directory, "free", text, sizeof text);
+    CHECK_STR(text, "another process");
+}
+
+static void ones_own_lock_is_not_waited_for(void)
+{
+    int directory = check_directory();
+    char text[64];
+    cleanup(own_close) int fd = openat(directory, "own", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && flock(fd, LOCK_EX) == 0);
+    lock_holder_find(directory, "own", text, sizeof text);
+    CHECK_STR(text, "another process");
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(the_holder_is_named_with_its_number), CASE(nobody_is_another_process),
+                     CASE(ones_own_lock_is_not_waited_for));
+}
