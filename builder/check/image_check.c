@@ -24,6 +24,16 @@ void image_found(const struct checking *checking, const char *what, struct str t
 
 /* --- The super block and the options ---------------------------------------------------------- */
 
+/* Is no fragment block compressed? There is a flag for that, which libsquashfs sets and mksquashfs
+ * does not. */
+static bool are_fragments_stored(const struct image *image)
+{
+    for (size_t i = 0; i < image->fragment_count; i++)
+        if (!image->fragments[i].block.is_stored)
+            return false;
+    return image->fragment_count > 0;
+}
+
 static void check_flags(const struct checking *checking)
 {
     const struct image *image = checking->image;
@@ -31,6 +41,8 @@ static void check_flags(const struct checking *checking)
     unsigned expected = IMAGE_DEDUPLICATED | IMAGE_EXPORTABLE | IMAGE_NO_EXTENDED_ATTRIBUTES;
     expected |= image->fragment_count == 0 ? IMAGE_NO_FRAGMENTS : IMAGE_ALWAYS_FRAGMENTS;
     expected |= flags & IMAGE_COMPRESSOR_OPTIONS;
+    if (are_fragments_stored(image))
+        expected |= flags & IMAGE_STORED_FRAGMENTS;
     if (flags != expected)
         image_found(
             checking, "super block",

@@ -380,7 +380,7 @@ stored() {
 plain_is_read() {
     fresh && find "$SCRATCH/work" -mindepth 1 -type d -exec chmod 555 {} + &&
         mksquash "$SCRATCH/work" "$SCRATCH/plain" -comp zstd -b 1M -noI -noD -noF -noId && verify 1 "$SCRATCH/plain" &&
-        found 'layout: super block: flags 0x02eb, expected 0x02e0'
+        found 'layout: super block: flags 0x02eb, expected 0x02e8'
 }
 claim 'an image that is not compressed has other flags, and nothing else' plain_is_read
 # Its flags are a finding; what is looked for is another line.
