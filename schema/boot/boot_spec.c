@@ -100,10 +100,11 @@ static bool read_files(const struct store *store, const char *toplevel,
         .label = "",
     };
     struct str system;
-    bool is_there;
-    if (!read_part(store, params_path, PARAMS_BYTES_MAX, arena, &spec.params, &is_there, error))
+    bool is_there = true;
+    if (!override->params &&
+        !read_part(store, params_path, PARAMS_BYTES_MAX, arena, &spec.params, &is_there, error))
         return false;
-    if (!is_there && !override->params)
+    if (!is_there)
         return error_errno(error, ENOENT, "the system's kernel-params, %s", params_path);
     if (!read_part(store, system_path, SYSTEM_BYTES_MAX, arena, &system, &is_there, error))
         return false;
@@ -207,10 +208,17 @@ static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct 
            error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(*ret_name));
 }
 
+static bool lacks(const char *part, const char *remedy, struct error *error)
+{
+    return error_set(error, "the system has no %s; give it by %s", part, remedy);
+}
+
 static bool open_kernel(const struct store *store, const struct boot_spec_json *json,
                         const char *given, struct arena *arena, struct boot_spec *spec,
                         struct error *error)
 {
+    if (!given && !json->kernel)
+        return lacks("kernel", "--kernel FILE", error);
     return open_part(given ? AT_FDCWD : store->root, "kernel", given ? given : json->kernel,
                      &spec->kernel, error) &&
            real_name(spec->kernel, arena, &spec->kernel_name, error);
@@ -220,7 +228,7 @@ static bool open_initrd(const struct store *store, const struct boot_spec_json *
                         struct boot_spec *spec, struct error *error)
 {
     return json->initrd ? open_part(store->root, "initrd", json->initrd, &spec->initrd, error)
-                        : error_set(error, "the system has no initrd");
+                        : lacks("initrd", "--prepend FILE", error);
 }
 
 /* boot.json says all this, so it has to be UTF-8. */
@@ -273,7 +281,12 @@ static bool fill(const struct store *store, const struct boot_spec_json *json,
                  const struct boot_spec_override *override, struct arena *arena,
                  struct boot_spec *spec, struct error *error)
 {
-    spec->init = str_from(override->init ? override->init : json->init);
+    const char *init = override->init ? override->init : json->init;
+    if (!init)
+        return lacks("init", "--init PATH", error);
+    if (!json->params.data && !override->params)
+        return lacks("kernelParams", "--params TEXT", error);
+    spec->init = str_from(init);
     spec->params = override->params ? str_from(override->params) : json->params;
     spec->label = str_from(json->label);
     spec->system = str_from(json->system);

@@ -15,11 +15,22 @@ static bool read_path(const cJSON *object, const char *key, struct arena *arena,
            (**ret_path == '/' || json_wrong(key, "an absolute path", error));
 }
 
+/* A member that a system may lack; null then. */
+static bool read_path_if_any(const cJSON *object, const char *key, struct arena *arena,
+                             const char **ret_path, struct error *error)
+{
+    const cJSON *member = cJSON_GetObjectItemCaseSensitive(object, key);
+    *ret_path = NULL;
+    return !member || cJSON_IsNull(member) || read_path(object, key, arena, ret_path, error);
+}
+
 static bool read_params(const cJSON *object, struct arena *arena, struct str *ret_params,
                         struct error *error)
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "kernelParams"), *item;
     size_t room = 1, length = 0;
+    if (!list || cJSON_IsNull(list))
+        return true;
     if (!cJSON_IsArray(list))
         return json_wrong("kernelParams", "a list", error);
     cJSON_ArrayForEach(item, list)
@@ -45,14 +56,12 @@ static bool read_params(const cJSON *object, struct arena *arena, struct str *re
 static bool read_system(const cJSON *object, struct arena *arena, struct boot_spec_json *spec,
                         struct error *error)
 {
-    const cJSON *initrd = cJSON_GetObjectItemCaseSensitive(object, "initrd");
-    return read_path(object, "init", arena, &spec->init, error) &&
-           read_path(object, "kernel", arena, &spec->kernel, error) &&
+    return read_path_if_any(object, "init", arena, &spec->init, error) &&
+           read_path_if_any(object, "kernel", arena, &spec->kernel, error) &&
+           read_path_if_any(object, "initrd", arena, &spec->initrd, error) &&
            read_path(object, "toplevel", arena, &spec->toplevel, error) &&
            json_text(object, "label", arena, &spec->label, error) &&
            json_text(object, "system", arena, &spec->system, error) &&
-           (!initrd || cJSON_IsNull(initrd) ||
-            read_path(object, "initrd", arena, &spec->initrd, error)) &&
            read_params(object, arena, &spec->params, error);
 }
 

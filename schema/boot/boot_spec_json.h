@@ -1,8 +1,8 @@
 /* boot_spec_json.h — a system's own description of how it is booted: Bootspec, version 1.
  *
  * Shape    boot.json of a NixOS system, an object:
- *            "org.nixos.bootspec.v1"        init, kernel, kernelParams (a list), label, system,
- *                                           toplevel; initrd and initrdSecrets where there are any
+ *            "org.nixos.bootspec.v1"        init, kernel, initrd, kernelParams (a list), which a
+ *                                           system may lack that others boot; label, system, toplevel
  *            "org.nixos.specialisation.v1"  of each specialisation, by name, the same object again
  *          Members under other names are extensions and not looked at.
  * Source   NixOS RFC 125, and nixos/modules/system/activation/bootspec.cue.
@@ -16,9 +16,9 @@ enum { BOOT_SPEC_JSON_BYTES_MAX = 1 << 20 };
 
 /* Absolute paths in the booted system. */
 struct boot_spec_json {
-    const char *init, *kernel, *toplevel;
-    const char *initrd;                 /* or null */
-    struct str params;                  /* joined by blanks */
+    const char *toplevel;
+    const char *init, *kernel, *initrd; /* or null */
+    struct str params;                  /* joined by blanks; null data: there are none */
     const char *label;                  /* for people */
     const char *system;                 /* as Nix names platforms: x86_64-linux */
     struct option_list specialisations; /* their names */

@@ -138,7 +138,8 @@ shapes() {
     done <<'END'
 "init":7|init: a text expected
 "init":"init"|init: an absolute path expected
-"kernel":null|kernel: a text expected
+"kernel":1|kernel: a text expected
+"init":"x"|init: an absolute path expected
 "kernel":""|kernel: an absolute path expected
 "initrd":["/x"]|initrd: a text expected
 "kernelParams":"a b"|kernelParams: a list expected
@@ -212,6 +213,72 @@ by_json_platform() {
         grep -q '^command_line_bytes_max=1023$' platform/kexec-boot
 }
 claim 'boot.json says the platform' by_json_platform
+
+# --- options ---------------------------------------------------------------------------------------------
+
+# Each part is there, or not, or given by option: by boot.json and by plain files, all combinations.
+lacking() {
+    case $1 in
+        json)
+            printf '{"org.nixos.bootspec.v1":{%s"toplevel":"%s","label":"x","system":"x86_64-linux"}}\n' "$(
+                for part in init kernel initrd; do
+                    case " $2 " in *" $part "*) ;; *) printf '"%s":"%s",' "$part" "$(readlink "bare/$part" || echo "$system/init")" ;; esac
+                done
+                case " $2 " in *" params "*) ;; *) printf '"kernelParams":["own=1"],' ;; esac
+            )" "$system" >"root$system/boot.json"
+            ;;
+        files)
+            plain
+            for part in $2; do
+                case $part in params) part=kernel-params ;; esac
+                rm -f "root$system/$part"
+            done
+            ;;
+    esac
+}
+# Puts back what `lacking` took.
+restore() {
+    plain && rm -rf "root$system" && cp -a bare "root$system"
+}
+overrides() {
+    cp -a "root$system" bare || return
+    tried=0
+    for kind in json files; do
+        for lacked in '' init kernel initrd params 'init kernel' 'kernel initrd params' 'init kernel initrd params'; do
+            for given in '' init kernel initrd params 'kernel initrd' 'init kernel params' 'init kernel initrd params'; do
+                restore && lacking "$kind" "$lacked" || return
+                set --
+                wanted=0
+                for part in init kernel initrd params; do
+                    case " $given " in
+                        *" $part "*)
+                            case $part in
+                                init) set -- "$@" --init "$system/other-init" ;;
+                                kernel) set -- "$@" --kernel "root$linux/vmlinux" ;;
+                                initrd) set -- "$@" --prepend "root$linux/other-initrd" ;;
+                                params) set -- "$@" --params given=1 ;;
+                            esac
+                            ;;
+                        *) case " $lacked " in *" $part "*) wanted=1 ;; esac ;;
+                    esac
+                done
+                tree over "$@" 2>err
+                status=$?
+                [ "$status" -eq "$wanted" ] || { echo "$kind lacks '$lacked', given '$given': $status" && cat err && return 1; }
+                tried=$((tried + 1))
+                if [ "$wanted" -eq 1 ]; then
+                    [ "$(wc -l <err)" -eq 1 ] && continue
+                    cat err && return 1
+                fi
+                case " $given " in *" kernel "*) [ -f over/vmlinux ] ;; *) [ -f over/bzImage ] ;; esac &&
+                    case " $given " in *" init "*) is over init "$system/other-init" ;; *) is over init "$system/init" ;; esac &&
+                    case " $given " in *" params "*) is over kernelParams given=1 ;; *) [ "$(value over kernelParams)" != given=1 ] ;; esac || return
+            done
+        done
+    done
+    restore && [ "$tried" -eq 128 ]
+}
+claim 'an option stands in for a part that the system lacks, and overrides one that it has' overrides
 
 # --- specialisations --------------------------------------------------------------------------------------
 
