@@ -46,6 +46,7 @@ static void nobody_is_another_process(void)
     lock_holder_find(directory, "missing", text, sizeof text);
     CHECK_STR(text, "another process");
     cleanup(own_close) int fd = openat(directory, "free", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0);
     lock_holder_find(directory, "free", text, sizeof text);
     CHECK_STR(text, "another process");
 }
