@@ -1,0 +1,150 @@
+#include "builder/reader/image_reader.h"
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+#include "schema/nix/digest.h"
+#include "tests/check.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define DIGEST "0123456789abcdfghijklmnpqrsvwxyz-"
+
+/* An image of the fuzzer's corpus, in memory, so that it can be damaged. */
+static int open_copy(const char *name, struct arena *arena)
+{
+    struct str bytes = STR("");
+    const char *path = check_data(arena, arena_format(arena, "../fuzz/corpus/image/%s", name).data);
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    CHECK_DONE(file_read(AT_FDCWD, path, 1 << 20, arena, &bytes, check_error));
+    CHECK(fd >= 0 && write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len);
+    return fd;
+}
+
+static bool open_image(int fd, struct arena *arena, struct image *ret_image, struct error *error)
+{
+    struct image_place place = { .fd = fd, .name = "image" };
+    return image_open(&place, STR("/nix/store"), 1, arena, ret_image, error);
+}
+
+static void append(void *context, const void *data, size_t size_bytes)
+{
+    digest_add(context, data, size_bytes);
+}
+
+static void each_compressor_tells_the_same_tree(struct arena arena)
+{
+    static const char *const names[] = { "gzip", "lz4", "xz", "zstd", "plain" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cleanup(own_close) int fd = open_copy(names[i], &arena);
+        cleanup(image_close) struct image image = { 0 };
+        cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
+        check_about("%s", names[i]);
+        if (!CHECK_DONE(open_image(fd, &arena, &image, check_error)))
+            return;
+        CHECK_DONE(image_worker_make(&image, &arena, &worker, check_error));
+        CHECK_NUMBER(image.listed.count, 3);
+        CHECK_NUMBER(image.tree.nodes[0].child_count, image.description ? 5 : 4);
+        uint32_t package = image_find(&image, STR(DIGEST "package"));
+        uint32_t file = image_find_child(&image, package, STR("text"));
+        CHECK(package != 0 && file != 0);
+        CHECK_STR(image_tree_path(&image.tree, file, &arena), DIGEST "package/text");
+        CHECK_NUMBER(image_find(&image, STR("missing")), 0);
+        CHECK_NUMBER(image_find_child(&image, package, STR("zzz")), 0);
+        struct str text = STR("");
+        const struct image_inode *inode = image_inode_of(&image, file);
+        CHECK_DONE(image_read_text(&image, inode, 1 << 20, &arena, &text, check_error));
+        CHECK(str_starts(text, STR("line 0 0\nline 1 1\nline 2 4\n")));
+        CHECK(str_ends(text, STR("line 899 808201\n")));
+        cleanup(digest_release) struct digest digest = digest_start();
+        CHECK_DONE(image_read_file(&image, &worker, inode, append, &digest, check_error));
+        struct hash got = digest_finish(&digest), want = digest_sha256(text);
+        CHECK(hash_equal(&got, &want));
+    }
+}
+
+static void holes_are_zeros(struct arena arena)
+{
+    cleanup(own_close) int fd = open_copy("plain", &arena);
+    cleanup(image_close) struct image image = { 0 };
+    struct str text = STR("");
+    if (!CHECK_DONE(open_image(fd, &arena, &image, check_error)))
+        return;
+    uint32_t hole =
+        image_find_child(&image, image_find(&image, STR(DIGEST "package")), STR("hole"));
+    CHECK_DONE(
+        image_read_text(&image, image_inode_of(&image, hole), 1 << 20, &arena, &text, check_error));
+    CHECK_NUMBER(text.len, 40003);
+    CHECK_STR(str_skip(text, 40000), "end");
+    for (size_t i = 0; i < 40000; i++)
+        if (!CHECK_NUMBER(text.data[i], 0))
+            return;
+    CHECK(
+        !image_read_text(&image, image_inode_of(&image, hole), 40002, &arena, &text, check_error));
+}
+
+/* Overwrites bytes, and says why the image is refused then. */
+static void check_damage(const char *name, size_t at, const char *bytes, size_t count,
+                         const char *sentence, struct arena arena)
+{
+    cleanup(own_close) int fd = open_copy(name, &arena);
+    cleanup(image_close) struct image image = { 0 };
+    check_about("%s, byte %zu", name, at);
+    CHECK(pwrite(fd, bytes, count, (off_t)at) == (ssize_t)count);
+    CHECK_REFUSED(open_image(fd, &arena, &image, check_error), sentence);
+}
+
+static void a_super_block_that_cannot_be_is_refused(struct arena arena)
+{
+    check_damage("plain", 0, "hsqt", 4, "image: it is not a squashfs image", arena);
+    check_damage("plain", 28, "\5\0", 2, "image: it is of squashfs version 5.0, and 4.0 is read",
+                 arena);
+    check_damage("plain", 22, "\13\0", 2,
+                 "image: damaged super block: blocks of 4096 bytes, which is not 2^11", arena);
+    check_damage("plain", 20, "\11\0", 2, "image: damaged super block: there is no compression 9",
+                 arena);
+    check_damage("plain", 40, "\377\377\377\0\0\0\0\0", 8,
+                 "image: it is cut off: it has 20480 bytes and should have 16777215", arena);
+    check_damage("plain", 64, "\377\377\0\0\0\0\0\0", 8,
+                 "image: damaged super block: a table at byte 65535", arena);
+    check_damage("plain", 4, "\377\377\377\377", 4,
+                 "image: damaged export table: its size cannot be right", arena);
+}
+
+static void what_is_too_short_is_refused(struct arena arena)
+{
+    cleanup(own_close) int fd = open_copy("zstd", &arena);
+    struct image image = { 0 };
+    CHECK(ftruncate(fd, 95) == 0);
+    CHECK_REFUSED(open_image(fd, &arena, &image, check_error),
+                  "image: it is not a squashfs image: it has only 95 bytes");
+    CHECK(ftruncate(fd, 4096) == 0);
+    CHECK(!open_image(fd, &arena, &image, check_error));
+}
+
+/* Whatever byte is flipped: a value, or a sentence that begins with the image's name. */
+static void each_flipped_byte_is_read_or_refused(struct arena arena)
+{
+    size_t refused = 0, opened = 0;
+    for (size_t at = 0; at < 8192; at += 7) {
+        struct arena scratch = arena;
+        cleanup(own_close) int fd = open_copy("gzip", &scratch);
+        cleanup(image_close) struct image image = { 0 };
+        unsigned char byte;
+        CHECK(pread(fd, &byte, 1, (off_t)at) == 1);
+        byte ^= 0xff;
+        CHECK(pwrite(fd, &byte, 1, (off_t)at) == 1);
+        if (open_image(fd, &scratch, &image, check_error))
+            opened++;
+        else if (CHECK(str_starts(str_from(check_error->sentence), STR("image: "))))
+            refused++;
+    }
+    CHECK(opened > 0 && refused > 0);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(each_compressor_tells_the_same_tree), CASE(holes_are_zeros),
+                     CASE(a_super_block_that_cannot_be_is_refused),
+                     CASE(what_is_too_short_is_refused),
+                     CASE(each_flipped_byte_is_read_or_refused));
+}

@@ -1,0 +1,170 @@
+#include "builder/tree/script.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct tree_file ramdisks[] = { { .name = "initrd" },
+                                       { .name = "image.newc" },
+                                       { .name = "image" } };
+
+static struct tree_description make_tree(const char *command_line)
+{
+    return (struct tree_description){
+        .toplevel = "/nix/store/x-system",
+        .label = "a label",
+        .system = "x86_64-linux",
+        .init = "/init",
+        .params = "",
+        .command_line = command_line,
+        .kernel = { .name = "bzImage" },
+        .ramdisks = ramdisks,
+        .ramdisk_count = 1,
+        .unpacked_bytes = 10 << 20,
+    };
+}
+
+enum script { IPXE, KEXEC, GRUB };
+
+static struct str write_script(enum script script, const struct tree_description *tree,
+                               struct arena *arena)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&bytes, &size);
+    struct arena scratch = arena_split(arena, 1 << 16);
+    if (script == IPXE)
+        CHECK_DONE(script_write_ipxe(stream, tree, scratch, check_error));
+    else if (script == KEXEC)
+        script_write_kexec(stream, tree, scratch);
+    else
+        script_write_grub(stream, tree);
+    fclose(stream);
+    struct str text = arena_copy(arena, (struct str){ bytes, size });
+    free(bytes);
+    return text;
+}
+
+#define IPXE_HEAD                                                                           \
+    "#!ipxe\n"                                                                              \
+    "# Set the variable cmdline before chaining to this script to add kernel parameters.\n" \
+    "imgfree\n"
+
+static void ipxe_loads_kernel_and_ramdisks(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init quiet");
+    CHECK_STR(write_script(IPXE, &tree, &arena),
+              IPXE_HEAD "kernel bzImage initrd=initrd init=/init quiet ${cmdline}\n"
+                        "initrd --name initrd initrd\nboot\n");
+    tree.base_url = "http://host/dir";
+    tree.ramdisk_count = 3;
+    CHECK_STR(write_script(IPXE, &tree, &arena),
+              IPXE_HEAD "kernel http://host/dir/bzImage initrd=initrd initrd=1 initrd=2 init=/init "
+                        "quiet ${cmdline}\n"
+                        "initrd --name initrd http://host/dir/initrd\n"
+                        "initrd --name 1 http://host/dir/image.newc\n"
+                        "initrd --name 2 http://host/dir/image\nboot\n");
+}
+
+static void ipxe_is_given_its_syntax_by_settings(struct arena arena)
+{
+    static const char *const lines[][2] = {
+        { "a #b", "a ${regd-hash:string}b" },
+        { "a || b", "a ${regd-bar:string}| b" },
+        { "a && b", "a ${regd-and:string}& b" },
+        { "a ; b", "a ${regd-semi:string} b" },
+        { "a  b", "a ${regd-blank:string}b" },
+        { "a   b", "a ${regd-blank:string}${regd-blank:string}b" },
+        { "a b  ", "a b" },
+        { "a#b ;c |", "a#b ;c |" },
+        { "${open", "${open" },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct tree_description tree = make_tree(lines[i][0]);
+        struct str text = write_script(IPXE, &tree, &arena);
+        check_about("%s", lines[i][0]);
+        CHECK(strstr(text.data,
+                     arena_format(&arena, "initrd=initrd %s ${cmdline}\n", lines[i][1]).data) !=
+              NULL);
+    }
+    struct tree_description tree = make_tree("#");
+    CHECK(strstr(write_script(IPXE, &tree, &arena).data, "set regd-hash:hex 23\n") != NULL);
+}
+
+static void what_ipxe_would_expand_is_refused(struct arena arena)
+{
+    struct tree_description tree = make_tree("a x${net0/mac}y");
+    CHECK_REFUSED(
+        script_check_ipxe(&tree, arena, check_error),
+        "the kernel parameter 'x${net0/mac}y' cannot be given to iPXE, which expands ${…}");
+    CHECK_REFUSED(
+        script_write_ipxe(stdout, &tree, arena, check_error),
+        "the kernel parameter 'x${net0/mac}y' cannot be given to iPXE, which expands ${…}");
+}
+
+static void a_line_that_the_kernel_would_cut_is_refused(struct arena arena)
+{
+    char line[2100] = "";
+    memset(line, 'a', 2047 - 8 - 14);
+    struct tree_description tree = make_tree(line);
+    CHECK_DONE(script_check_ipxe(&tree, arena, check_error));
+    strcat(line, "a");
+    CHECK(!script_check_ipxe(&tree, arena, check_error));
+    CHECK(strstr(check_error->sentence, "2048 bytes with iPXE's initrd=") != NULL);
+}
+
+static void grub_is_asked_whether_it_would_change_the_line(void)
+{
+    static const char *const same[] = { "", "a b", "a=b,c", "$x ; #" };
+    static const char *const changed[] = { "a\\b", "a='b'", "a=\"b\"", "a  b" };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        CHECK(script_check_grub(str_from(same[i])));
+    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
+        CHECK(!script_check_grub(str_from(changed[i])));
+}
+
+static void grub_has_words_in_quotes(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init $x ");
+    tree.ramdisk_count = 2;
+    tree.label = "it's";
+    CHECK_STR(write_script(GRUB, &tree, &arena),
+              "# Read this file with `source`, wherever the tree is.\n"
+              "menuentry 'it'\\''s' \"$config_directory\" {\n"
+              "  linux \"$2/bzImage\" 'init=/init' '$x'\n"
+              "  initrd \"$2/initrd\" \"$2/image.newc\"\n"
+              "}\n");
+}
+
+static void a_label_that_is_no_title_gives_way(struct arena arena)
+{
+    static const char *const labels[] = { "", "--id", "a\nb", "a\x7f" };
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        struct tree_description tree = make_tree("");
+        tree.label = labels[i];
+        CHECK(strstr(write_script(GRUB, &tree, &arena).data, "menuentry 'x-system' ") != NULL);
+    }
+}
+
+static void kexec_has_no_mark_left(struct arena arena)
+{
+    struct tree_description tree = make_tree("a='b' $HOME `x`");
+    tree.ramdisk_count = 3;
+    struct str text = write_script(KEXEC, &tree, &arena);
+    CHECK(str_starts(text, STR("#!/bin/sh")));
+    CHECK(strstr(text.data, "'a='\\''b'\\'' $HOME `x`'") != NULL);
+    CHECK(strstr(text.data, "'initrd image.newc image'") != NULL);
+    CHECK(strstr(text.data, "10240") != NULL);
+    CHECK(strstr(text.data, "2047") != NULL);
+    CHECK(!strstr(text.data, "@KERNEL@") && !strstr(text.data, "@INITRDS@") &&
+          !strstr(text.data, "@COMMAND_LINE"));
+}
+
+int main(void)
+{
+    return CHECK_ALL(
+        CASE(ipxe_loads_kernel_and_ramdisks), CASE(ipxe_is_given_its_syntax_by_settings),
+        CASE(what_ipxe_would_expand_is_refused), CASE(a_line_that_the_kernel_would_cut_is_refused),
+        CASE(grub_is_asked_whether_it_would_change_the_line), CASE(grub_has_words_in_quotes),
+        CASE(a_label_that_is_no_title_gives_way), CASE(kexec_has_no_mark_left));
+}
