@@ -171,8 +171,8 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
         return false;
     give_ids(merge, 0);
     if (loader == REGISTRY_LOADER_SQL || !store_file_fits(&merge->rows))
-        return store_db_begin_new(merge->store, db, *merge->arena, error) &&
-               merge_add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
+        return store_db_begin_new(db, error) && merge_add_references(merge, db, error) &&
+               rows_insert(&merge->rows, db, error);
     merge->result.references_added = merge_count_references(merge);
     return store_file_write(&merge->rows, db->draft.fd, *merge->arena, error);
 }

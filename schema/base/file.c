@@ -84,6 +84,49 @@ bool file_read(int directory, const char *path, size_t limit_bytes, struct arena
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 
+static const char *kind_of_file(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFLNK:
+        return "a symbolic link";
+    case S_IFDIR:
+        return "a directory";
+    case S_IFIFO:
+        return "a FIFO";
+    case S_IFSOCK:
+        return "a socket";
+    default:
+        return "a device";
+    }
+}
+
+static int refuse_kind(const char *name, mode_t mode, struct error *error)
+{
+    error_set(error, "open %s: it is %s, not a regular file; remove it", name, kind_of_file(mode));
+    return S_ISLNK(mode) ? -ELOOP : -ENXIO;
+}
+
+/* Looking first keeps a device from being opened, which can do something by itself; looking again
+ * shows what was opened. */
+int file_open_regular(int directory, const char *name, int flags, mode_t mode, struct error *error)
+{
+    struct stat status;
+    assert(!strchr(name, '/'));
+    bool is_there = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (is_there && !S_ISREG(status.st_mode))
+        return refuse_kind(name, status.st_mode, error);
+    cleanup(own_close) int fd =
+        openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        int code = errno;
+        error_errno(error, code, "open %s", name);
+        return -code;
+    }
+    if (!S_ISREG(status.st_mode))
+        return refuse_kind(name, status.st_mode, error);
+    return own_take(&fd);
+}
+
 ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset)
 {
     size_t done = 0;

@@ -24,6 +24,11 @@ must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struc
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 
+/* Opens a regular file of a directory; `name` is one component, O_CLOEXEC is added. Never follows a link,
+ * waits for a FIFO, or opens a device on purpose: what else has that name is refused by its kind. Returns
+ * the descriptor, or the negative errno value and a sentence. */
+int file_open_regular(int directory, const char *name, int flags, mode_t mode, struct error *error);
+
 /* Reads as many bytes from `offset` on; returns fewer only where the file ends, or -1 and errno. */
 ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset);
 

@@ -21,7 +21,6 @@
     FUNCTION(column_type);           \
     FUNCTION(create_module);         \
     FUNCTION(declare_vtab);          \
-    FUNCTION(deserialize);           \
     FUNCTION(errcode);               \
     FUNCTION(errmsg);                \
     FUNCTION(errstr);                \
@@ -36,7 +35,9 @@
     FUNCTION(result_int);            \
     FUNCTION(result_int64);          \
     FUNCTION(result_text);           \
-    FUNCTION(step)
+    FUNCTION(step);                  \
+    FUNCTION(vfs_register);          \
+    FUNCTION(vfs_unregister)
 
 struct sqlite_functions {
 #define SQLITE_MEMBER(name) __typeof__(&sqlite3_##name) name

@@ -35,9 +35,8 @@ static bool open_lock(const struct store *store, struct arena scratch, struct st
     db->directory = root_make_directory(store->root, path);
     if (db->directory < 0)
         return error_errno(error, -db->directory, "make the directory %s", path);
-    db->lock =
-        openat(db->directory, STORE_DB_LOCK_NAME, STORE_DB_PLAIN_FILE | O_RDWR | O_CREAT, 0600);
-    return db->lock >= 0 || error_errno(error, errno, "open %s/" STORE_DB_LOCK_NAME, path);
+    db->lock = file_open_regular(db->directory, STORE_DB_LOCK_NAME, O_RDWR | O_CREAT, 0600, error);
+    return db->lock >= 0;
 }
 
 /* Removes what a database that is gone has left: beside a new file it would be replayed. */
@@ -53,13 +52,10 @@ static bool remove_leftovers(const struct store_db *db, struct error *error)
 
 /* Nobody sees it before it is complete, so it needs neither journal nor syncing, and a failure
  * only means that the draft is dropped. */
-bool store_db_begin_new(const struct store *store, struct store_db *db, struct arena scratch,
-                        struct error *error)
+bool store_db_begin_new(struct store_db *db, struct error *error)
 {
-    const char *path;
     assert(db->is_new);
-    return store_db_real_path(store, db, db->draft.temporary_name, &scratch, &path, error) &&
-           store_db_open_sqlite(db, path, SQLITE_OPEN_READWRITE, error) &&
+    return store_db_open_sqlite(db, SQLITE_OPEN_READWRITE, false, error) &&
            store_db_run(db,
                         "pragma journal_mode = off; pragma synchronous = off; "
                         "pragma locking_mode = exclusive; begin;",
@@ -74,13 +70,11 @@ bool store_db_begin_new(const struct store *store, struct store_db *db, struct a
 static bool start_existing(const struct store *store, struct store_db *db, struct arena scratch,
                            struct error *error)
 {
-    const char *path;
     enum store_db_answer schema = store_db_check_schema(db, scratch, error);
     int create = schema == STORE_DB_ABSENT ? SQLITE_OPEN_CREATE : 0;
     db->is_finished = schema == STORE_DB_FOUND;
     if (schema == STORE_DB_FAILED ||
-        !store_db_real_path(store, db, STORE_DB_NAME, &scratch, &path, error) ||
-        !store_db_open_sqlite(db, path, SQLITE_OPEN_READWRITE | create, error) ||
+        !store_db_open_sqlite(db, SQLITE_OPEN_READWRITE | create, false, error) ||
         !store_db_run(db,
                       "pragma synchronous = normal; pragma cache_size = -512; "
                       "begin immediate;",
@@ -99,7 +93,7 @@ static bool lock_alone(const struct store *store, struct store_db *db, struct ar
     *ret_alone = flock(db->lock, LOCK_EX | LOCK_NB) == 0;
     if (!*ret_alone)
         return errno == EWOULDBLOCK || error_errno(error, errno, "lock " STORE_DB_LOCK_NAME);
-    enum store_db_answer there = store_db_find(store, scratch, error);
+    enum store_db_answer there = store_db_look(store, db, scratch, error);
     *ret_alone = there == STORE_DB_ABSENT;
     return there != STORE_DB_FAILED;
 }
@@ -112,7 +106,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     if (!open_lock(store, scratch, &db, error))
         return false;
     bool alone = false;
-    enum store_db_answer there = store_db_find(store, scratch, error);
+    enum store_db_answer there = store_db_look(store, &db, scratch, error);
     if (there == STORE_DB_FAILED ||
         (there == STORE_DB_ABSENT && !lock_alone(store, &db, scratch, &alone, error)))
         return false;

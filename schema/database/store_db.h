@@ -24,15 +24,18 @@
 /* How long to wait for locks that other processes hold. */
 enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
 
+struct sqlite_jail;
+
 struct store_db {
     const struct store *store; /* borrowed */
     int directory;             /* STATE_DIR/db; owned */
     int lock; /* big-lock, held; owned; -1 where only reading and not allowed to open it */
     sqlite3 *sqlite;
-    bool is_finished;    /* an existing one that has its schema file */
-    bool is_new;         /* open for writing, and nothing of it is visible yet */
-    struct draft draft;  /* of a new database */
-    struct draft schema; /* of its schema file */
+    struct sqlite_jail *jail; /* of `sqlite`; owned */
+    bool is_finished;         /* an existing one that has its schema file */
+    bool is_new;              /* open for writing, and nothing of it is visible yet */
+    struct draft draft;       /* of a new database */
+    struct draft schema;      /* of its schema file */
 };
 
 #define STORE_DB_CLOSED \
@@ -51,8 +54,8 @@ enum store_db_answer store_db_find(const struct store *store, struct arena scrat
                                    struct error *error);
 
 /* Opens an existing database to read one state of it, whatever others write meanwhile. Works for
- * users who may not write and on a read-only disk: then from a copy in the arena, which has to
- * outlive the database. Its rows are never changed. */
+ * users who may not write and on a read-only disk: there a statement fails if another changes the file
+ * meanwhile. Its rows are never changed. */
 enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
                                         struct store_db *ret_db, struct error *error);
 
@@ -68,8 +71,7 @@ must_check bool store_db_open_write(const struct store *store, struct arena scra
 
 /* Opens a new database in SQLite: with its tables, without indexes, journal or syncing, in a
  * transaction. */
-must_check bool store_db_begin_new(const struct store *store, struct store_db *db,
-                                   struct arena scratch, struct error *error);
+must_check bool store_db_begin_new(struct store_db *db, struct error *error);
 
 /* Commits. A new database (one begun with SQL gets its indexes first) becomes visible with its
  * `schema`, and is closed; on failure there is neither. Where an existing one lacked `schema`, it is

@@ -3,9 +3,9 @@
 #include "schema/base/lock_holder.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/database/sqlite_jail.h"
 
-#include <errno.h>
-#include <limits.h>
+#include <assert.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,13 +39,11 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
     for (int waited_ms = 0; text.len == 0 && waited_ms < SCHEMA_WAIT_MS;
          waited_ms += STORE_DB_WAIT_STEP_MS) {
         cleanup(own_close) int fd =
-            openat(db->directory, STORE_DB_SCHEMA_NAME, STORE_DB_PLAIN_FILE | O_RDONLY);
-        if (fd < 0 && errno == ENOENT)
+            file_open_regular(db->directory, STORE_DB_SCHEMA_NAME, O_RDONLY, 0, error);
+        if (fd == -ENOENT)
             return STORE_DB_ABSENT;
-        if (fd < 0) {
-            error_errno(error, errno, "open " STORE_DB_SCHEMA_NAME);
+        if (fd < 0)
             return STORE_DB_FAILED;
-        }
         if (!file_read_fd(fd, STORE_DB_SCHEMA_NAME, 64, &scratch, &text, error))
             return STORE_DB_FAILED;
         if (text.len == 0)
@@ -71,6 +69,40 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
     return STORE_DB_FAILED;
 }
 
+/* What has the database's name, without opening it; a size of -1 is nothing. */
+static bool look_at_file(const struct store_db *db, off_t *ret_size, struct error *error)
+{
+    struct stat status;
+    *ret_size = -1;
+    if (fstatat(db->directory, STORE_DB_NAME, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT || error_errno(error, errno, "look at " STORE_DB_NAME);
+    *ret_size = status.st_size;
+    if (S_ISREG(status.st_mode))
+        return true;
+    /* For the sentence. */
+    cleanup(own_close) int fd = file_open_regular(db->directory, STORE_DB_NAME, O_RDONLY, 0, error);
+    return fd >= 0;
+}
+
+enum store_db_answer store_db_look(const struct store *store, const struct store_db *db,
+                                   struct arena scratch, struct error *error)
+{
+    off_t size;
+    /* In this order: whoever makes a database makes `schema` last, so where it is, all is. */
+    enum store_db_answer schema = store_db_check_schema(db, scratch, error);
+    if (schema == STORE_DB_FAILED || !look_at_file(db, &size, error))
+        return STORE_DB_FAILED;
+    if (size > 0 || (size == 0 && schema == STORE_DB_FOUND))
+        return STORE_DB_FOUND;
+    if (schema == STORE_DB_ABSENT)
+        return STORE_DB_ABSENT;
+    error_set(error,
+              "%s says that there is a database, but " STORE_DB_NAME " is missing: restore it, or "
+              "remove " STORE_DB_SCHEMA_NAME " and register again",
+              store_db_path(store, &scratch, STORE_DB_SCHEMA_NAME));
+    return STORE_DB_FAILED;
+}
+
 enum store_db_answer store_db_open_directory(const struct store *store, struct arena scratch,
                                              struct store_db *db, struct error *error)
 {
@@ -82,27 +114,7 @@ enum store_db_answer store_db_open_directory(const struct store *store, struct a
         error_errno(error, -db->directory, "open %s", path);
         return STORE_DB_FAILED;
     }
-    struct stat status = { 0 };
-    /* In this order: whoever makes a database makes `schema` last, so where it is, all is. */
-    enum store_db_answer schema = store_db_check_schema(db, scratch, error);
-    if (schema == STORE_DB_FAILED)
-        return STORE_DB_FAILED;
-    cleanup(own_close) int file =
-        root_open(store->root, store_db_path(store, &scratch, STORE_DB_NAME), O_PATH, 0);
-    bool finished = schema == STORE_DB_FOUND;
-    if (file >= 0 && fstat(file, &status) == 0 && (status.st_size > 0 || finished))
-        return STORE_DB_FOUND;
-    if (file < 0 && file != -ENOENT)
-        error_errno(error, -file, "open %s", store_db_path(store, &scratch, STORE_DB_NAME));
-    else if (!finished)
-        return STORE_DB_ABSENT;
-    else
-        error_set(error,
-                  "%s says that there is a database, but " STORE_DB_NAME
-                  " is missing: restore it, or "
-                  "remove " STORE_DB_SCHEMA_NAME " and register again",
-                  store_db_path(store, &scratch, STORE_DB_SCHEMA_NAME));
-    return STORE_DB_FAILED;
+    return store_db_look(store, db, scratch, error);
 }
 
 enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
@@ -112,34 +124,16 @@ enum store_db_answer store_db_find(const struct store *store, struct arena scrat
     return store_db_open_directory(store, scratch, &db, error);
 }
 
-bool store_db_real_path(const struct store *store, const struct store_db *db, const char *name,
-                        struct arena *arena, const char **ret_path, struct error *error)
-{
-    char path[PATH_MAX];
-    cleanup(own_close) int file =
-        root_open(store->root, store_db_path(store, arena, name), O_PATH, 0);
-    int known = file >= 0 ? file : db->directory;
-    const char *entry = arena_format(arena, "/proc/self/fd/%d", known).data;
-    ssize_t length = readlink(entry, path, sizeof path);
-    if (length < 0)
-        return error_errno(error, errno, "read %s (is /proc mounted?)", entry);
-    if ((size_t)length >= sizeof path)
-        return error_errno(error, ENAMETOOLONG, "find %s", name);
-    *ret_path = arena_format(arena, "%.*s%s%s", (int)length, path, file >= 0 ? "" : "/",
-                             file >= 0 ? "" : name)
-                    .data;
-    return true;
-}
-
 /* Called by SQLite while the database is locked; 0 gives up. Writers lock the -shm file of a WAL. */
 static int wait_for_lock(void *context, int count)
 {
     const struct store_db *db = context;
     struct stat status;
     int waited_ms = count * STORE_DB_WAIT_STEP_MS;
-    const char *name = fstatat(db->directory, STORE_DB_NAME "-shm", &status, 0) == 0
-                           ? STORE_DB_NAME "-shm"
-                           : STORE_DB_NAME;
+    const char *name =
+        fstatat(db->directory, STORE_DB_NAME "-shm", &status, AT_SYMLINK_NOFOLLOW) == 0
+            ? STORE_DB_NAME "-shm"
+            : STORE_DB_NAME;
     if (waited_ms >= STORE_DB_WAIT_MS)
         return 0;
     store_db_tell_waiting(db->store, db->directory, name, waited_ms);
@@ -149,18 +143,28 @@ static int wait_for_lock(void *context, int count)
 
 void store_db_close_sqlite(struct store_db *db)
 {
-    if (db->sqlite)
-        sqlite.close(db->sqlite);
+    /* False only if a statement was not finalised, which would use the jail later. */
+    bool is_closed = !db->sqlite || sqlite.close(db->sqlite) == SQLITE_OK;
+    assert(is_closed);
+    if (is_closed && db->jail)
+        sqlite_jail_free(db->jail);
     db->sqlite = NULL;
+    db->jail = NULL;
 }
 
-bool store_db_open_sqlite(struct store_db *db, const char *path, int flags, struct error *error)
+bool store_db_open_sqlite(struct store_db *db, int flags, bool still, struct error *error)
 {
     if (!sqlite_load(error))
         return false;
-    int code = sqlite.open_v2(path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    struct sqlite_jail_place place = {
+        .directory = db->directory,
+        .name = db->is_new ? db->draft.temporary_name : STORE_DB_NAME,
+        .draft = db->is_new ? db->draft.fd : -1,
+        .is_still = still,
+    };
+    int code = sqlite_jail_open(&place, flags | SQLITE_OPEN_NOMUTEX, &db->jail, &db->sqlite);
     if (code != SQLITE_OK)
-        return store_db_refused(db, path, error);
+        return store_db_refused(db, STORE_DB_NAME, error);
     sqlite.busy_handler(db->sqlite, wait_for_lock, db);
     sqlite.extended_result_codes(db->sqlite, 0);
     return true;

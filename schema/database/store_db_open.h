@@ -9,9 +9,6 @@
 
 #define STORE_DB_LOCK_NAME "big-lock"
 
-/* Neither links nor what would block are followed: these files are ours and Nix's alone. */
-enum { STORE_DB_PLAIN_FILE = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
-
 /* What is waited for is looked at again after so long. */
 enum { STORE_DB_WAIT_STEP_MS = 20 };
 
@@ -29,17 +26,17 @@ const char *store_db_path(const struct store *store, struct arena *arena, const 
 enum store_db_answer store_db_check_schema(const struct store_db *db, struct arena scratch,
                                            struct error *error);
 
+/* Is there a database in db->directory? */
+enum store_db_answer store_db_look(const struct store *store, const struct store_db *db,
+                                   struct arena scratch, struct error *error);
+
 /* Opens STATE_DIR/db; STORE_DB_ABSENT if it or the database in it is not there. */
 enum store_db_answer store_db_open_directory(const struct store *store, struct arena scratch,
                                              struct store_db *db, struct error *error);
 
-/* The name by which SQLite has to open a file of the database's directory, which may have been
- * reached through links: its real path. */
-must_check bool store_db_real_path(const struct store *store, const struct store_db *db,
-                                   const char *name, struct arena *arena, const char **ret_path,
-                                   struct error *error);
-
-must_check bool store_db_open_sqlite(struct store_db *db, const char *path, int flags,
+/* Opens the database of db->directory in a jail, or its draft if it is new; `flags` are SQLite's. `still`
+ * is for reading where nothing may be written. */
+must_check bool store_db_open_sqlite(struct store_db *db, int flags, bool still,
                                      struct error *error);
 void store_db_close_sqlite(struct store_db *db);
 

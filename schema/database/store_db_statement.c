@@ -1,9 +1,16 @@
 /* store_db_statement.c — statements on an open store database: see store_db.h. */
 #include "schema/database/store_db.h"
 
+#include "schema/database/sqlite_jail.h"
+
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
 {
     int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
+    /* The jail knows more of files than SQLite tells. */
+    bool is_of_files = code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_IOERR ||
+                       code == SQLITE_READONLY || code == SQLITE_BUSY;
+    if (is_of_files && !sqlite_jail_check(db->jail, error))
+        return false;
     const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return error_set(error,

@@ -32,7 +32,7 @@ static bool open_place(struct place *place, const char *sql, struct arena *arena
     if (!CHECK_DONE(store_open(check_directory_path(), "/nix/store", "/state", arena, &place->store,
                                check_error)) ||
         !CHECK_DONE(store_db_open_write(&place->store, *arena, &new, check_error)) ||
-        !CHECK_DONE(store_db_begin_new(&place->store, &new, *arena, check_error)) ||
+        !CHECK_DONE(store_db_begin_new(&new, check_error)) ||
         !CHECK_DONE(store_db_run(&new, sql, check_error)) ||
         !CHECK_DONE(store_db_commit(&new, check_error)))
         return false;

@@ -1,0 +1,296 @@
+#include "schema/database/sqlite_jail_file.h"
+
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <time.h>
+
+#define JAIL_NAME "regd-jail"
+
+/* The whole name, or with the suffix of a journal or log, which a draft has not. */
+static bool is_ours(const struct sqlite_jail *jail, const char *name)
+{
+    size_t length = strlen(jail->name);
+    if (strncmp(name, jail->name, length) != 0)
+        return false;
+    const char *suffix = name + length;
+    return *suffix == '\0' || (jail->place.draft < 0 &&
+                               (strcmp(suffix, "-journal") == 0 || strcmp(suffix, "-wal") == 0));
+}
+
+static bool is_log(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 4 && strcmp(name + length - 4, "-wal") == 0;
+}
+
+/* Only a journal can hold a name that is not ours. */
+static int refuse_name(struct sqlite_jail *jail, const char *name)
+{
+    error_set(
+        &jail->refused,
+        "%s-journal: it belongs to a transaction that changed '%s' too, which Nix never "
+        "does; restore the database, or remove the journal if you trust the database as it is",
+        jail->name, name);
+    return SQLITE_PERM;
+}
+
+/* A file that has a second name, which may be outside the directory, would be changed there, too. */
+static bool has_one_name(int fd, const char *name, struct error *error)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return error_errno(error, errno, "look at %s", name);
+    return status.st_nlink <= 1 ||
+           error_set(error,
+                     "open %s: it has %llu names (hard links), so a change would reach "
+                     "beyond the database; replace it with a copy",
+                     name, (unsigned long long)status.st_nlink);
+}
+
+/* What is made gets the database's mode, and if we may give it away, its owner: who can use the
+ * database has to be able to use its log. */
+static int adopt(const struct sqlite_jail *jail, int fd)
+{
+    struct stat status;
+    const struct stat *database = &jail->database;
+    mode_t mode = database->st_mode & 0777;
+    if (mode == 0 || fstat(fd, &status) < 0 || status.st_size > 0)
+        return fd;
+    bool is_like_it = (status.st_mode & 0777) == mode && status.st_uid == database->st_uid &&
+                      status.st_gid == database->st_gid;
+    /* Who may not can do without, as with SQLite's own layer. */
+    if (!is_like_it && fchmod(fd, mode) == 0 && geteuid() == 0 &&
+        fchown(fd, database->st_uid, database->st_gid) < 0)
+        return fd;
+    return fd;
+}
+
+int jail_open_part(struct sqlite_jail *jail, const char *name, int flags)
+{
+    struct error error;
+    cleanup(own_close) int fd = file_open_regular(jail->place.directory, name, flags, 0644, &error);
+    if (fd < 0) {
+        jail->refused = error;
+        return fd;
+    }
+    if ((flags & O_ACCMODE) != O_RDONLY && !has_one_name(fd, name, &jail->refused))
+        return -EMLINK;
+    return flags & O_CREAT ? adopt(jail, own_take(&fd)) : own_take(&fd);
+}
+
+static int open_draft(const struct sqlite_jail *jail)
+{
+    int fd = fcntl(jail->place.draft, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_nameless(const struct sqlite_jail *jail)
+{
+    int fd = openat(jail->place.directory, ".", O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        fd = memfd_create("sqlite", MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static bool may_be_read_only(const struct sqlite_jail *jail, const char *name, int code)
+{
+    return code == -EACCES || code == -EROFS || code == -EPERM ||
+           (code == -EMLINK && strcmp(name, jail->name) == 0);
+}
+
+/* Opens for writing, or where that is not allowed, for reading; *ret_flags says which. */
+static int open_named(struct sqlite_jail *jail, const char *name, int flags, int *ret_flags)
+{
+    int create = flags & SQLITE_OPEN_CREATE ? O_CREAT : 0;
+    if (!(flags & SQLITE_OPEN_READWRITE))
+        return jail_open_part(jail, name, O_RDONLY);
+    int fd = jail_open_part(jail, name, O_RDWR | create);
+    if (fd >= 0 || !may_be_read_only(jail, name, fd))
+        return fd;
+    struct error refused = jail->refused;
+    int read_only = jail_open_part(jail, name, O_RDONLY);
+    jail->refused = refused;
+    if (read_only < 0)
+        return fd;
+    *ret_flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+    return read_only;
+}
+
+int jail_open_failed(int code)
+{
+    switch (code) {
+    case -ELOOP:
+    case -ENXIO:
+    case -EMLINK:
+        return SQLITE_PERM;
+    default:
+        return SQLITE_CANTOPEN;
+    }
+}
+
+static int jail_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,
+                     int *ret_flags)
+{
+    struct sqlite_jail *jail = vfs->pAppData;
+    struct jail_file *file = (struct jail_file *)base;
+    int opened = flags, fd;
+    base->pMethods = NULL;
+    if (name && !is_ours(jail, name))
+        return refuse_name(jail, name);
+    bool is_database = flags & SQLITE_OPEN_MAIN_DB;
+    if (!name)
+        fd = open_nameless(jail);
+    else if (is_database && jail->place.draft >= 0)
+        fd = open_draft(jail);
+    else
+        fd = open_named(jail, name, flags, &opened);
+    if (fd < 0)
+        return jail_open_failed(fd);
+    *file = (struct jail_file){
+        .base.pMethods = &jail_file_methods,
+        .jail = jail,
+        .fd = fd,
+        .is_new_name = name && !is_database && flags & SQLITE_OPEN_CREATE,
+        .index = { .fd = -1 },
+    };
+    if (is_database && fstat(fd, &jail->database) < 0)
+        memset(&jail->database, 0, sizeof jail->database);
+    if (ret_flags)
+        *ret_flags = opened;
+    return SQLITE_OK;
+}
+
+static int jail_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
+{
+    struct sqlite_jail *jail = vfs->pAppData;
+    if (!is_ours(jail, name) || strcmp(name, jail->name) == 0)
+        return refuse_name(jail, name);
+    if (unlinkat(jail->place.directory, name, 0) < 0) {
+        if (errno == ENOENT)
+            return SQLITE_IOERR_DELETE_NOENT;
+        error_errno(&jail->refused, errno, "remove %s", name);
+        return SQLITE_IOERR_DELETE;
+    }
+    return !sync_directory || directory_sync(jail->place.directory, &jail->refused)
+               ? SQLITE_OK
+               : SQLITE_IOERR_DIR_FSYNC;
+}
+
+/* SQLite asks only whether a journal or log is there; an empty one is not. */
+static int jail_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_is_there)
+{
+    struct sqlite_jail *jail = vfs->pAppData;
+    struct stat status;
+    (void)flags;
+    *ret_is_there = 0;
+    /* A draft is asked about what it has not. */
+    if (jail->place.draft >= 0)
+        return SQLITE_OK;
+    if (!is_ours(jail, name))
+        return refuse_name(jail, name);
+    if (fstatat(jail->place.directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? SQLITE_OK : SQLITE_IOERR_ACCESS;
+    if (!S_ISREG(status.st_mode)) {
+        cleanup(own_close) int none = jail_open_part(jail, name, O_RDONLY);
+        return none < 0 ? jail_open_failed(none) : SQLITE_IOERR_ACCESS;
+    }
+    *ret_is_there = status.st_size > 0;
+    if (!*ret_is_there || !jail->place.is_still || !is_log(name))
+        return SQLITE_OK;
+    error_set(&jail->refused,
+              "read %s: it holds changes that only who may write can read; run as the owner of the "
+              "database, or make its file system writable",
+              name);
+    return SQLITE_CANTOPEN;
+}
+
+static int jail_full_name(sqlite3_vfs *vfs, const char *name, int size, char *ret_name)
+{
+    const struct sqlite_jail *jail = vfs->pAppData;
+    if (strcmp(name, jail->name) != 0 || (size_t)size <= strlen(name))
+        return SQLITE_CANTOPEN;
+    memcpy(ret_name, name, strlen(name) + 1);
+    return SQLITE_OK;
+}
+
+static int jail_randomness(sqlite3_vfs *vfs, int size, char *ret_bytes)
+{
+    (void)vfs;
+    ssize_t got = getrandom(ret_bytes, (size_t)size, GRND_NONBLOCK);
+    return got < 0 ? 0 : (int)got;
+}
+
+static int jail_sleep(sqlite3_vfs *vfs, int time_us)
+{
+    (void)vfs;
+    nanosleep(&(struct timespec){ time_us / 1000000, time_us % 1000000 * 1000L }, NULL);
+    return time_us;
+}
+
+/* Milliseconds since noon of 24 November 4714 BC. */
+static int jail_time(sqlite3_vfs *vfs, sqlite3_int64 *ret_time)
+{
+    struct timespec now;
+    (void)vfs;
+    clock_gettime(CLOCK_REALTIME, &now);
+    *ret_time = 210866760000000 + now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return SQLITE_OK;
+}
+
+/* SQLite's own memory: the jail lives as long as the connection, not as an arena. */
+static struct sqlite_jail *make_jail(const struct sqlite_jail_place *place)
+{
+    struct sqlite_jail *jail = sqlite.malloc(sizeof *jail);
+    if (!jail)
+        return NULL;
+    *jail = (struct sqlite_jail){
+        .vfs = {
+            .iVersion = 2,
+            .szOsFile = sizeof(struct jail_file),
+            .mxPathname = sizeof jail->name,
+            .zName = JAIL_NAME,
+            .pAppData = jail,
+            .xOpen = jail_open,
+            .xDelete = jail_delete,
+            .xAccess = jail_access,
+            .xFullPathname = jail_full_name,
+            .xRandomness = jail_randomness,
+            .xSleep = jail_sleep,
+            .xCurrentTimeInt64 = jail_time,
+        },
+        .place = *place,
+    };
+    int length = snprintf(jail->name, sizeof jail->name, "%s", place->name);
+    assert(length > 0 && (size_t)length < sizeof jail->name);
+    jail->place.name = jail->name;
+    return jail;
+}
+
+int sqlite_jail_open(const struct sqlite_jail_place *place, int flags,
+                     struct sqlite_jail **ret_jail, sqlite3 **ret_database)
+{
+    struct sqlite_jail *jail = make_jail(place);
+    *ret_jail = jail;
+    *ret_database = NULL;
+    if (!jail || sqlite.vfs_register(&jail->vfs, 0) != SQLITE_OK)
+        return SQLITE_NOMEM;
+    int code = sqlite.open_v2(jail->name, ret_database, flags, JAIL_NAME);
+    sqlite.vfs_unregister(&jail->vfs);
+    return code;
+}
+
+void sqlite_jail_free(struct sqlite_jail *jail)
+{
+    sqlite.free(jail);
+}
+
+bool sqlite_jail_check(const struct sqlite_jail *jail, struct error *error)
+{
+    return !jail || *jail->refused.sentence == '\0' ||
+           error_set(error, "%s", jail->refused.sentence);
+}
