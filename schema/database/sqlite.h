@@ -28,6 +28,7 @@
     FUNCTION(extended_result_codes); \
     FUNCTION(finalize);              \
     FUNCTION(free);                  \
+    FUNCTION(limit);                 \
     FUNCTION(malloc);                \
     FUNCTION(open_v2);               \
     FUNCTION(prepare_v2);            \

@@ -281,6 +281,9 @@ int sqlite_jail_open(const struct sqlite_jail_place *place, int flags,
         return SQLITE_NOMEM;
     int code = sqlite.open_v2(jail->name, ret_database, flags, JAIL_NAME);
     sqlite.vfs_unregister(&jail->vfs);
+    /* A URI can name another layer. */
+    if (code == SQLITE_OK)
+        sqlite.limit(*ret_database, SQLITE_LIMIT_ATTACHED, 0);
     return code;
 }
 
