@@ -81,8 +81,8 @@ run() {
 
 # A database of another, which must neither be shown nor changed.
 outside=$SCRATCH/outside
-new_root "$outside" && sqlite3 "$outside/$state/db/db.sqlite" "update ValidPaths set path = replace(path,
-    'path', 'canary')" || bail 'the canary could not be made'
+new_root "$outside" || bail 'the canary could not be made'
+sqlite3 "$outside/$state/db/db.sqlite" "update ValidPaths set path = replace(path, 'path', 'canary')"
 printf '/nix/store/%032d-canary-99\n%064x\n120\n\n0\n' 99 99 >"$outside/manifest"
 cp "$outside/manifest" "$outside/nix/store/nix-path-registration"
 mkdir "$outside/empty"
