@@ -1,40 +1,40 @@
-/* command.h — the commands of regd-build, one function each.
+/* command.h — the commands of regd-build, one function and one file each, and what they share.
  */
 #pragma once
 
 #include "builder/closure/closure.h"
-#include "builder/image/squashfs.h"
-#include "builder/ramdisk/ramdisk_compressor.h"
-#include "builder/ramdisk/ramdisk_files.h"
+#include "builder/output/progress.h"
+#include "builder/settings.h"
+
 #include "schema/boot/boot_spec.h"
 
-struct settings {
-    const char *root, *store_dir, *state_dir;
-    const char *registration, *graph, *path_info;
-    const char *output, *compression, *compressor, *jobs, *reuse, *max_size, *tarball;
-    const char *specialisation, *kernel, *params, *init, *base_url, *target_ram;
-    const char *closure, *svg, *why;
-    struct option_list added, prepends, files, stores, bases;
-    bool signatures, no_check, separate_store, quiet, json;
-};
-
-/* What every command works on. */
+/* What every command works with. */
 struct command {
-    struct settings settings;
-    struct option_list arguments;
-    struct store store;
-    struct squashfs_options squashfs;
-    struct ramdisk_compression compressor; /* of a ramdisk's archive */
-    struct ramdisk_files files;            /* for a ramdisk */
-    struct progress progress;
-    uint64_t max_size_bytes; /* of an image; 0: no limit */
-    uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */
+    const struct settings *settings;
+    const struct store *store;
+    struct progress *progress;
+    unsigned jobs; /* threads */
     struct arena *arena;
 };
 
-must_check bool command_tree(struct command *command, struct error *error);
-must_check bool command_squashfs(struct command *command, struct error *error);
-must_check bool command_ramdisk(struct command *command, struct error *error);
-must_check bool command_ipxe(struct command *command, struct error *error);
-must_check bool command_kexec(struct command *command, struct error *error);
-must_check bool command_manifest(struct command *command, struct error *error);
+must_check bool command_tree(const struct command *command, struct error *error);
+must_check bool command_squashfs(const struct command *command, struct error *error);
+must_check bool command_ramdisk(const struct command *command, struct error *error);
+must_check bool command_ipxe(const struct command *command, struct error *error);
+must_check bool command_kexec(const struct command *command, struct error *error);
+must_check bool command_manifest(const struct command *command, struct error *error);
+must_check bool command_inspect(const struct command *command, struct error *error);
+must_check bool command_verify(const struct command *command, struct error *error);
+
+/* --- What several of them do ------------------------------------------------------------------- */
+
+/* The closure of some roots, of what --add names, or of all that a file lists. */
+struct closure_request command_closure(const struct command *command,
+                                       const struct option_list *roots);
+
+/* Reads the system that the argument names, or the specialisation of it. */
+must_check bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
+                                    struct error *error);
+
+/* Warns that a loader cannot take a ramdisk of this size. */
+void command_warn_large(uint64_t ramdisk_bytes);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "builder/check/verify.h"
+#include "builder/check/verify_image.h"
 #include "builder/tree/tree.h"
 
 /* A line of SHA256SUMS, and what is there. */
@@ -18,7 +18,7 @@ struct listed_file {
 };
 
 struct tree_check {
-    const struct command *command;
+    const struct verifier *verifier;
     const char *name;
     int directory;
     struct arena *arena;
@@ -28,7 +28,6 @@ struct tree_check {
     struct tree_description description;
     int *fds; /* one for each image; owned */
     struct image *images;
-    struct findings findings;
     struct verify_result result;
 };
 

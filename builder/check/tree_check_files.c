@@ -78,7 +78,7 @@ static void judge_files(struct tree_check *check)
         else if (file->reason.data)
             tree_check_add(check, FINDING_UNREADABLE, file->name, file->reason.data);
         else if (!hash_equal(&file->expected, &file->found.hash))
-            findings_add_hash(&check->findings, str_from(file->name), &file->expected,
+            findings_add_hash(check->verifier->findings, str_from(file->name), &file->expected,
                               &file->found.hash);
     }
 }
@@ -99,7 +99,7 @@ static bool find_strays(struct tree_check *check, struct error *error)
 
 bool tree_check_files(struct tree_check *check, struct error *error)
 {
-    unsigned jobs = check->command->squashfs.jobs;
+    unsigned jobs = check->verifier->jobs;
     check->scratches = arena_new(check->arena, struct arena, jobs);
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&check->scratches[i], WORKER_BYTES, error))

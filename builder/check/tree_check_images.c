@@ -86,8 +86,8 @@ static bool open_images(struct tree_check *check, struct error *error)
         struct image_place place;
         if (!open_place(check, &description->images[i], &check->fds[i], &place, error))
             return false;
-        if (!image_open(&place, check->command->store.store_dir, check->command->squashfs.jobs,
-                        check->arena, &check->images[i], error))
+        if (!image_open(&place, check->verifier->store_dir, check->verifier->jobs, check->arena,
+                        &check->images[i], error))
             return false;
     }
     return true;
@@ -103,7 +103,7 @@ static bool check_image(struct tree_check *check, size_t index, struct error *er
     for (size_t i = 0; i < check->description.image_count; i++)
         if (i != index && !base_images_mark(&check->images[i], &image->listed, held, error))
             return false;
-    if (!verify_image(check->command, image, held, &check->findings, &result, error))
+    if (!verify_image(check->verifier, image, held, &result, error))
         return false;
     check->result.path_count += result.path_count - result.held_count;
     check->result.ok_count += result.ok_count;
@@ -154,7 +154,7 @@ static struct str plain_path(struct str path, struct arena *arena)
 /* What is wrong with the init, or null. */
 static const char *judge_init(const struct tree_check *check, struct str path, struct arena scratch)
 {
-    struct str prefix = arena_format(&scratch, "%s/", check->command->store.store_dir.data);
+    struct str prefix = arena_format(&scratch, "%s/", check->verifier->store_dir.data);
     for (int links = 0; links < LINKS_MAX; links++) {
         struct str rest;
         path = plain_path(path, &scratch);
@@ -182,8 +182,8 @@ static void check_system(struct tree_check *check)
     struct error error;
     struct str base;
     const struct tree_description *description = &check->description;
-    bool is_listed = store_path_parse(str_from(description->toplevel),
-                                      check->command->store.store_dir, &base, &error) &&
+    bool is_listed = store_path_parse(str_from(description->toplevel), check->verifier->store_dir,
+                                      &base, &error) &&
                      path_list_find(&check->images[0].listed, base) != NAME_NONE;
     if (!is_listed)
         tree_check_add(check, FINDING_MISSING, description->toplevel,

@@ -1,3 +1,5 @@
+#include "builder/check/verify_tree.h"
+
 #include "builder/check/tree_check.h"
 
 #include "builder/tree/script.h"
@@ -19,7 +21,7 @@ static void tree_check_release(const struct tree_check *check)
 void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
                     const char *text)
 {
-    findings_add(&check->findings, kind, arena_copy(check->arena, str_from(subject)),
+    findings_add(check->verifier->findings, kind, arena_copy(check->arena, str_from(subject)),
                  arena_copy(check->arena, str_from(text)));
 }
 
@@ -115,21 +117,20 @@ static void check_scripts(struct tree_check *check)
 
 /* --- The whole ---------------------------------------------------------------------------------- */
 
-bool verify_tree(struct command *command, int directory, struct error *error)
+bool verify_tree(const struct verifier *verifier, int directory, const char *name,
+                 struct verify_result *ret_result, struct error *error)
 {
     cleanup(tree_check_release) struct tree_check check = {
-        .command = command,
-        .name = command->arguments.items[0],
+        .verifier = verifier,
+        .name = name,
         .directory = directory,
-        .arena = command->arena,
-        .findings.arena = command->arena,
+        .arena = verifier->arena,
     };
-    if (command->settings.bases.count > 0)
-        return error_set(error, "%s is a tree, which needs no --base", check.name);
     if (!tree_check_files(&check, error) || !read_description(&check, error))
         return false;
     check_scripts(&check);
     if (!tree_check_images(&check, error))
         return false;
-    return verify_report(command, check.name, &check.findings, &check.result, error);
+    *ret_result = check.result;
+    return true;
 }

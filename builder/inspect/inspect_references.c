@@ -1,7 +1,9 @@
-/* inspect_references.c — which path needs which: see inspection.h. */
-#include "builder/inspect/inspection.h"
+#include "builder/inspect/inspect_references.h"
+
+#include "builder/output/report.h"
 
 #include "schema/base/json.h"
+
 #include "schema/base/order.h"
 #include "schema/base/show.h"
 #include "schema/nix/store_path.h"
@@ -41,7 +43,7 @@ static bool find_item(const struct inspection *inspection, const char *given, ui
     struct str base, text = str_from(given);
     struct error ignored;
     const struct path_list *list = &inspection->image.listed;
-    if (!store_path_parse(text, inspection->command->store.store_dir, &base, &ignored))
+    if (!store_path_parse(text, inspection->store_dir, &base, &ignored))
         base = text;
     uint32_t item = path_list_find(list, base);
     if (item == NAME_NONE)
@@ -77,7 +79,7 @@ static size_t walk(const struct path_list *list, uint32_t start, uint32_t *from,
 
 static void print_path(const struct inspection *inspection, uint32_t item)
 {
-    struct arena scratch = *inspection->command->arena;
+    struct arena scratch = *inspection->arena;
     show_line(stdout, "%s", inspection_path(inspection, item, &scratch).data);
 }
 
@@ -87,23 +89,24 @@ static bool print_chain_json(const struct inspection *inspection, const uint32_t
 {
     cJSON *array = cJSON_CreateArray();
     for (size_t i = length; i-- > 0;) {
-        struct arena scratch = *inspection->command->arena;
+        struct arena scratch = *inspection->arena;
         struct str path = inspection_path(inspection, chain[i], &scratch);
         json_add_text(array, NULL, path);
     }
     return json_print(array, error);
 }
 
-bool inspection_explain(const struct inspection *inspection, struct error *error)
+bool inspect_explain(const struct inspection *inspection, const char *from_name,
+                     const char *to_name, struct error *error)
 {
     uint32_t start, end;
-    const struct command *command = inspection->command;
+    struct arena *arena = inspection->arena;
     const struct path_list *list = &inspection->image.listed;
-    if (!find_item(inspection, command->settings.why, &start, error) ||
-        !find_item(inspection, command->arguments.items[1], &end, error))
+    if (!find_item(inspection, from_name, &start, error) ||
+        !find_item(inspection, to_name, &end, error))
         return false;
-    uint32_t *from = arena_new(command->arena, uint32_t, list->count);
-    uint32_t *chain = arena_new(command->arena, uint32_t, list->count);
+    uint32_t *from = arena_new(arena, uint32_t, list->count);
+    uint32_t *chain = arena_new(arena, uint32_t, list->count);
     walk(list, start, from, chain);
     if (from[end] == NAME_NONE)
         return error_set(error, "%.*s does not need %.*s", STR_SHOWN(list->items[start].base),
@@ -114,7 +117,7 @@ bool inspection_explain(const struct inspection *inspection, struct error *error
         chain[length] = from[chain[length - 1]];
         length++;
     }
-    if (command->settings.json)
+    if (inspection->as_json)
         return print_chain_json(inspection, chain, length, error);
     for (size_t i = length; i-- > 0;)
         print_path(inspection, chain[i]);
@@ -126,7 +129,7 @@ static void print_closure(const struct inspection *inspection, const uint32_t *i
 {
     for (size_t i = 0; i < count; i++)
         print_path(inspection, items[i]);
-    report_note(inspection->command,
+    report_note(inspection->is_quiet,
                 "%zu paths, %.1f MiB, which take %.1f MiB of the image (%.0f %%)", count,
                 report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
                 report_percent(total->packed_bytes, total->size_bytes));
@@ -144,13 +147,14 @@ static bool print_closure_json(const struct inspection *inspection, const uint32
     return json_print(object, error);
 }
 
-bool inspection_show_closure(const struct inspection *inspection, struct error *error)
+bool inspect_print_closure(const struct inspection *inspection, const char *name,
+                           struct error *error)
 {
     uint32_t start;
     struct image_size total = { .size_bytes = 0 };
     const struct path_list *list = &inspection->image.listed;
-    struct arena *arena = inspection->command->arena;
-    if (!find_item(inspection, inspection->command->settings.closure, &start, error))
+    struct arena *arena = inspection->arena;
+    if (!find_item(inspection, name, &start, error))
         return false;
     uint32_t *from = arena_new(arena, uint32_t, list->count);
     uint32_t *items = arena_new(arena, uint32_t, list->count);
@@ -160,7 +164,7 @@ bool inspection_show_closure(const struct inspection *inspection, struct error *
         total.size_bytes += inspection_size(inspection, items[i])->size_bytes;
         total.packed_bytes += inspection_size(inspection, items[i])->packed_bytes;
     }
-    if (inspection->command->settings.json)
+    if (inspection->as_json)
         return print_closure_json(inspection, items, count, &total, error);
     print_closure(inspection, items, count, &total);
     return true;

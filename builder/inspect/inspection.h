@@ -1,18 +1,38 @@
-/* inspection.h — an image that is inspected, for inspect.c and inspect_references.c alone.
+/* inspection.h — an image that is inspected: what is in it, and why.
+ *
+ * Answers  by default    counts, sizes before and after compression, memory to boot, largest paths
+ *          --closure A   the paths that A needs, itself among them, and what they take
+ *          --why A B     a shortest chain of references from A to B
+ *          --svg FILE    besides, a picture of where the bytes go (treemap.h)
+ *          A and B are store paths, base names, or a part of a name that only one path has.
+ * Refused  What cannot be read (image_reader.h), and a name of no path or of several. The contents
+ *          of files are not looked at: `verify` does.
  */
 #pragma once
 
-#include "builder/command.h"
 #include "builder/inspect/image_sizes.h"
-#include "builder/output/report.h"
+
+#include <cjson/cJSON.h>
 
 #include <cjson/cJSON.h>
 
 struct inspection {
-    const struct command *command;
-    struct image image;
+    struct str store_dir;
+    bool as_json, is_quiet; /* how answers are printed */
+    struct arena *arena;
+    struct image image; /* owned */
     struct image_sizes sizes;
 };
+
+/* Opens an image, whose file stays the caller's. */
+must_check bool inspection_open(const struct image_place *place, struct inspection *inspection,
+                                struct error *error);
+
+/* For `cleanup`. */
+void inspection_release(const struct inspection *inspection);
+
+/* Is a path of the manifest in this image? A manifest lists those of images below, too. */
+bool inspection_has(const struct inspection *inspection, uint32_t item);
 
 /* What a path of the manifest takes in this image: nothing at all if it is not in it. */
 const struct image_size *inspection_size(const struct inspection *inspection, uint32_t item);
@@ -20,9 +40,3 @@ const struct image_size *inspection_size(const struct inspection *inspection, ui
 struct str inspection_path(const struct inspection *inspection, uint32_t item, struct arena *arena);
 
 cJSON *inspection_item_json(const struct inspection *inspection, uint32_t item);
-
-/* --why: prints a shortest chain of references. */
-must_check bool inspection_explain(const struct inspection *inspection, struct error *error);
-
-/* --closure: prints all that a path needs. */
-must_check bool inspection_show_closure(const struct inspection *inspection, struct error *error);

@@ -1,7 +1,5 @@
 #include "builder/output/input_files.h"
 
-#include "builder/ramdisk/newc.h"
-
 #include "schema/base/own.h"
 
 #include <errno.h>
@@ -29,18 +27,6 @@ bool input_files_open(const struct option_list *names, struct arena *arena,
             return error_errno(error, errno, "open %s", names->items[i]);
         if (!S_ISREG(status.st_mode))
             return error_set(error, "%s is not a file", names->items[i]);
-    }
-    return true;
-}
-
-bool input_files_check_members(const struct input_files *files, struct error *error)
-{
-    for (size_t i = 0; i < files->count; i++) {
-        struct stat status;
-        if (fstat(files->fds[i], &status) < 0)
-            return error_errno(error, errno, "open %s", files->names[i]);
-        if (!newc_check_size(files->names[i], (uint64_t)status.st_size, error))
-            return false;
     }
     return true;
 }

@@ -17,8 +17,5 @@ struct input_files {
 must_check bool input_files_open(const struct option_list *names, struct arena *arena,
                                  struct input_files *files, struct error *error);
 
-/* Refuses files that a ramdisk cannot hold, see newc.h. */
-must_check bool input_files_check_members(const struct input_files *files, struct error *error);
-
 /* For `cleanup`. */
 void input_files_release(const struct input_files *files);

@@ -1,13 +1,10 @@
 #include "builder/output/progress.h"
 
+#include "builder/output/clock.h"
+
 #include <stdio.h>
 
 static const double least_seconds = 0.1;
-
-static double seconds_between(const struct timespec *from, const struct timespec *to)
-{
-    return (double)(to->tv_sec - from->tv_sec) + (double)(to->tv_nsec - from->tv_nsec) / 1e9;
-}
 
 void progress_start(struct progress *progress, const char *what, uint64_t total_bytes)
 {
@@ -24,7 +21,7 @@ void progress_start(struct progress *progress, const char *what, uint64_t total_
 static void show(const struct progress *progress, const struct timespec *now)
 {
     double part = progress->total ? (double)progress->done / (double)progress->total : 1;
-    double left = seconds_between(&progress->start, now) * (1 - part) / part;
+    double left = clock_seconds_between(&progress->start, now) * (1 - part) / part;
     fprintf(stderr, "\r%s %.0f %% of %.0f MiB", progress->what, 100 * part,
             (double)progress->total / (1 << 20));
     if (part > 0.02)
@@ -40,7 +37,7 @@ void progress_add(struct progress *progress, uint64_t size_bytes)
     pthread_mutex_lock(&progress->lock);
     progress->done += size_bytes;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    if (progress->done > 0 && seconds_between(&progress->shown, &now) >= least_seconds) {
+    if (progress->done > 0 && clock_seconds_between(&progress->shown, &now) >= least_seconds) {
         progress->shown = now;
         show(progress, &now);
     }

@@ -4,10 +4,10 @@
 
 #include <stdarg.h>
 
-void report_note(const struct command *command, const char *format, ...)
+void report_note(bool is_quiet, const char *format, ...)
 {
     char sentence[ERROR_SENTENCE_MAX];
-    if (command->settings.quiet)
+    if (is_quiet)
         return;
     va_list arguments;
     va_start(arguments, format);

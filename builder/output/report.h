@@ -2,11 +2,12 @@
  */
 #pragma once
 
-#include "builder/command.h"
+#include "schema/base/error.h"
+
+#include <stdint.h>
 
 /* A line for the operator on standard error, unless --quiet. */
-void report_note(const struct command *command, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void report_note(bool is_quiet, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same for what is not as one wants it, which --quiet does not silence: "warning: ...". */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

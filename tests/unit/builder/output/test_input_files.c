@@ -24,7 +24,6 @@ static void files_are_open_in_the_order_of_their_names(struct arena arena)
         CHECK(pread(files.fds[i], &byte, 1, 0) == 1 && byte == "BA"[i]);
         CHECK_STR(files.names[i], names.items[i]);
     }
-    CHECK_DONE(input_files_check_members(&files, check_error));
 }
 
 static void no_names_are_no_files(struct arena arena)
@@ -52,25 +51,8 @@ static void what_is_no_file_is_refused(struct arena arena)
                   arena_format(&arena, "%s is not a file", check_directory_path()));
 }
 
-static void what_is_too_large_for_a_ramdisk_is_refused(struct arena arena)
-{
-    int directory = check_directory();
-    struct option_list names = { 0 };
-    cleanup(input_files_release) struct input_files files = INPUT_FILES_NONE;
-    cleanup(own_close) int fd = openat(directory, "large", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    CHECK(fd >= 0 && ftruncate(fd, (off_t)1 << 32) == 0);
-    option_list_add(&names, in_directory("large", &arena), &arena);
-    CHECK_DONE(input_files_open(&names, &arena, &files, check_error));
-    CHECK_REFUSED(
-        input_files_check_members(&files, check_error),
-        arena_format(&arena,
-                     "%s has 4294967296 bytes: a ramdisk cannot hold a file of 4 GiB or more",
-                     names.items[0]));
-}
-
 int main(void)
 {
     return CHECK_ALL(CASE(files_are_open_in_the_order_of_their_names), CASE(no_names_are_no_files),
-                     CASE(what_is_no_file_is_refused),
-                     CASE(what_is_too_large_for_a_ramdisk_is_refused));
+                     CASE(what_is_no_file_is_refused));
 }

@@ -1,5 +1,4 @@
-/* verify.h — is an image what its manifest says, a tree what its boot.json says, and were they
- * damaged?
+/* verify_image.h — is an image what its manifest says, and was it damaged?
  *
  * Found    mismatched   a path whose NAR hash is not the manifest's
  *          wrong size   its NAR has another size; its hash is not computed then
@@ -26,9 +25,16 @@
  */
 #pragma once
 
-#include "builder/command.h"
 #include "builder/reader/image_reader.h"
 #include "schema/nix/findings.h"
+
+/* What verifying works with. */
+struct verifier {
+    struct str store_dir; /* of the paths that manifests list */
+    unsigned jobs;        /* threads */
+    struct arena *arena;
+    struct findings *findings; /* takes what is wrong */
+};
 
 struct verify_result {
     size_t path_count; /* in the manifest */
@@ -36,20 +42,6 @@ struct verify_result {
     size_t held_count; /* in other images */
 };
 
-/* Verifies an image; `held` says which paths of its manifest are in others. What is wrong is added
- * to the findings. */
-must_check bool verify_image(const struct command *command, struct image *image, const bool *held,
-                             struct findings *findings, struct verify_result *ret_result,
-                             struct error *error);
-
-/* Verifies a tree: all its files, that its scripts are made of what its boot.json says, that the
- * images are where it says, behind a header that the kernel finds, that together they hold the
- * system and its init. */
-must_check bool verify_tree(struct command *command, int directory, struct error *error);
-
-/* Prints what was found. Refuses if it is anything. */
-must_check bool verify_report(const struct command *command, const char *name,
-                              struct findings *findings, const struct verify_result *result,
-                              struct error *error);
-
-must_check bool command_verify(struct command *command, struct error *error);
+/* Verifies an image; `held` says which paths of its manifest are in others. */
+must_check bool verify_image(const struct verifier *verifier, struct image *image, const bool *held,
+                             struct verify_result *ret_result, struct error *error);

@@ -1,4 +1,4 @@
-/* image.h — from the roots of a closure to the store image: the steps that every command shares.
+/* image_source.h — from the roots of a closure to the store image: the steps that every command shares.
  */
 #pragma once
 
@@ -22,9 +22,9 @@ struct image_options {
 };
 
 /* Finds the closure, formats its manifest, walks its paths and reads them. */
-must_check bool image_prepare(const struct closure_request *request,
-                              const struct image_options *options, struct arena *arena,
-                              struct image_source *ret_source, struct error *error);
+must_check bool image_source_take(const struct closure_request *request,
+                                  const struct image_options *options, struct arena *arena,
+                                  struct image_source *ret_source, struct error *error);
 
 /* For `cleanup`. */
-void image_release(const struct image_source *source);
+void image_source_release(const struct image_source *source);

@@ -1,4 +1,4 @@
-#include "builder/image/image.h"
+#include "builder/image/image_source.h"
 
 #include "builder/reader/base_images.h"
 #include "schema/nix/manifest.h"
@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-void image_release(const struct image_source *source)
+void image_source_release(const struct image_source *source)
 {
     inventory_release(&source->inventory);
 }
@@ -32,8 +32,8 @@ static bool format(const struct path_list *paths, struct str store_dir, bool as_
     return written || error_set(error, "out of memory");
 }
 
-bool image_prepare(const struct closure_request *request, const struct image_options *options,
-                   struct arena *arena, struct image_source *ret_source, struct error *error)
+bool image_source_take(const struct closure_request *request, const struct image_options *options,
+                       struct arena *arena, struct image_source *ret_source, struct error *error)
 {
     struct image_source source = IMAGE_SOURCE_NONE;
     const struct path_list *paths = &source.closure.paths;
@@ -60,7 +60,7 @@ bool image_prepare(const struct closure_request *request, const struct image_opt
     if (!inventory_take(&walk, arena, &source.inventory, error))
         return false;
     if (!content_read(&source.inventory, paths, &options->content, *arena, error)) {
-        image_release(&source);
+        image_source_release(&source);
         return error_in(error, "%s", store_dir.data);
     }
     *ret_source = source;

@@ -1,15 +1,12 @@
 /* Threads take the image's checksum, then the large paths, so that none is left alone with one in the
  * end, then the others in their order, in which neighbours share fragment blocks. Each result has its
  * place, so that what is reported does not depend on who was faster. */
-#include "builder/check/verify.h"
+#include "builder/check/verify_image.h"
 
 #include "builder/check/image_check.h"
-#include "builder/output/report.h"
-#include "builder/reader/base_images.h"
 #include "builder/reader/image_nar.h"
 #include "schema/nix/findings.h"
 
-#include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
@@ -36,7 +33,7 @@ struct turn {
 };
 
 struct verification {
-    const struct command *command;
+    const struct verifier *verifier;
     struct image *image;
     uint32_t checksum;      /* of the image */
     struct turn *turns;     /* one for each path of the manifest */
@@ -45,7 +42,6 @@ struct verification {
     uint64_t *nar_sizes;    /* one for each child of the root, by its node */
     struct image_worker *workers;
     struct arena *arenas; /* one for each worker */
-    struct findings *findings;
     size_t ok_count, held_count;
 };
 
@@ -114,23 +110,22 @@ static bool hash_one(void *context, unsigned worker, size_t index, struct error 
 
 static void release_workers(const struct verification *verification)
 {
-    for (unsigned i = 0; verification->workers && i < verification->command->squashfs.jobs; i++)
+    for (unsigned i = 0; verification->workers && i < verification->verifier->jobs; i++)
         image_worker_release(&verification->workers[i]);
 }
 
 static bool hash_paths(struct verification *verification, struct error *error)
 {
     enum { WORKER_BYTES = 1 << 30 };
-    struct arena *arena = verification->command->arena;
+    struct arena *arena = verification->verifier->arena;
     size_t count = verification->image->listed.count;
-    unsigned jobs = verification->command->squashfs.jobs;
+    unsigned jobs = verification->verifier->jobs;
     if (jobs > count + 1)
         jobs = (unsigned)count + 1;
     verification->turns = arena_new(arena, struct turn, count);
     verification->results = arena_new(arena, struct result, count);
     verification->arenas = arena_new(arena, struct arena, jobs);
-    verification->workers =
-        arena_new(arena, struct image_worker, verification->command->squashfs.jobs);
+    verification->workers = arena_new(arena, struct image_worker, verification->verifier->jobs);
     verification->nar_sizes = image_nar_sizes(verification->image, arena);
     take_turns(verification, jobs);
     for (unsigned i = 0; i < jobs; i++)
@@ -145,8 +140,8 @@ static bool hash_paths(struct verification *verification, struct error *error)
 
 static struct str full_path(const struct verification *verification, struct str below)
 {
-    const struct command *command = verification->command;
-    return arena_format(command->arena, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
+    const struct verifier *verifier = verification->verifier;
+    return arena_format(verifier->arena, "%s/%.*s", verifier->store_dir.data, STR_ARG(below));
 }
 
 static void judge_paths(struct verification *verification)
@@ -158,16 +153,16 @@ static void judge_paths(struct verification *verification)
         if (!is_here && verification->held[i])
             verification->held_count++;
         else if (!is_here)
-            findings_add(verification->findings, FINDING_MISSING,
+            findings_add(verification->verifier->findings, FINDING_MISSING,
                          full_path(verification, info->base), STR("it is not in this image"));
         else if (result->reason.data)
-            findings_add(verification->findings, FINDING_UNREADABLE,
+            findings_add(verification->verifier->findings, FINDING_UNREADABLE,
                          full_path(verification, info->base), result->reason);
         else if (!result->is_hashed)
-            findings_add_size(verification->findings, full_path(verification, info->base),
+            findings_add_size(verification->verifier->findings, full_path(verification, info->base),
                               info->nar_size_bytes, result->nar.size_bytes);
         else if (!hash_equal(&info->nar_hash, &result->nar.hash))
-            findings_add_hash(verification->findings, full_path(verification, info->base),
+            findings_add_hash(verification->verifier->findings, full_path(verification, info->base),
                               &info->nar_hash, &result->nar.hash);
         else
             verification->ok_count++;
@@ -183,8 +178,8 @@ static void find_strays(struct verification *verification)
         struct str name = image->tree.nodes[node].name;
         if (node != image->manifest && node != image->description &&
             path_list_find(&image->listed, name) == NAME_NONE)
-            findings_add(verification->findings, FINDING_STRAY, full_path(verification, name),
-                         STR("it is not in the manifest"));
+            findings_add(verification->verifier->findings, FINDING_STRAY,
+                         full_path(verification, name), STR("it is not in the manifest"));
     }
 }
 
@@ -195,7 +190,7 @@ static void find_unlisted(struct verification *verification)
         for (size_t j = 0; j < list->items[i].reference_count; j++)
             if (list->items[i].references[j] >= list->count)
                 findings_add(
-                    verification->findings, FINDING_NOT_CLOSED,
+                    verification->verifier->findings, FINDING_NOT_CLOSED,
                     full_path(verification, list->items[i].base),
                     full_path(verification, list->names.names[list->items[i].references[j]]));
 }
@@ -232,15 +227,14 @@ static bool compare_description(struct verification *verification, struct error 
     struct path_list described = { 0 };
     struct image *image = verification->image;
     const struct path_list *listed = &image->listed;
-    struct arena *arena = verification->command->arena;
+    struct arena *arena = verification->verifier->arena;
     if (image->description == 0)
         return true;
     if (image_inode_of(image, image->description)->kind != IMAGE_REGULAR)
         return error_set(error, "it is not a file");
     if (!image_read_text(image, image_inode_of(image, image->description), manifest_bytes_max,
                          arena, &text, error) ||
-        !path_info_json_parse(text, verification->command->store.store_dir, arena, &described,
-                              error))
+        !path_info_json_parse(text, verification->verifier->store_dir, arena, &described, error))
         return false;
     for (size_t i = 0; i < listed->count; i++) {
         uint32_t other = path_list_find(&described, listed->items[i].base);
@@ -248,13 +242,13 @@ static bool compare_description(struct verification *verification, struct error 
                                               : difference(listed, &listed->items[i], &described,
                                                            &described.items[other]);
         if (what)
-            findings_add(verification->findings, FINDING_DISAGREEING,
+            findings_add(verification->verifier->findings, FINDING_DISAGREEING,
                          full_path(verification, listed->items[i].base),
                          arena_format(arena, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
     }
     for (size_t i = 0; i < described.count; i++)
         if (path_list_find(listed, described.items[i].base) == NAME_NONE)
-            findings_add(verification->findings, FINDING_DISAGREEING,
+            findings_add(verification->verifier->findings, FINDING_DISAGREEING,
                          full_path(verification, described.items[i].base),
                          STR("only " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " lists it"));
     return true;
@@ -264,38 +258,38 @@ static void check_description(struct verification *verification)
 {
     struct error error;
     if (!compare_description(verification, &error))
-        findings_add(verification->findings, FINDING_UNREADABLE,
+        findings_add(verification->verifier->findings, FINDING_UNREADABLE,
                      full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX)),
-                     arena_copy(verification->command->arena, str_from(error.sentence)));
+                     arena_copy(verification->verifier->arena, str_from(error.sentence)));
 }
 
-/* --- The report ------------------------------------------------------------------------------- */
+/* --- The whole -------------------------------------------------------------------------------- */
 
 static bool check_image(struct verification *verification, struct error *error)
 {
     struct image_findings found = { 0 };
-    if (!image_check(verification->image, verification->checksum, verification->command->arena,
+    if (!image_check(verification->image, verification->checksum, verification->verifier->arena,
                      &found, error))
         return error_in(error, "%s", verification->image->name);
     for (size_t i = 0; i < found.count; i++) {
         const struct image_finding *item = &found.items[i];
         if (item->is_of_file)
-            findings_add(verification->findings, FINDING_METADATA,
+            findings_add(verification->verifier->findings, FINDING_METADATA,
                          full_path(verification, item->subject), item->text);
         else
-            findings_add(verification->findings, FINDING_LAYOUT, item->subject, item->text);
+            findings_add(verification->verifier->findings, FINDING_LAYOUT, item->subject,
+                         item->text);
     }
     return true;
 }
 
-bool verify_image(const struct command *command, struct image *image, const bool *held,
-                  struct findings *findings, struct verify_result *ret_result, struct error *error)
+bool verify_image(const struct verifier *verifier, struct image *image, const bool *held,
+                  struct verify_result *ret_result, struct error *error)
 {
     cleanup(release_workers) struct verification verification = {
-        .command = command,
+        .verifier = verifier,
         .image = image,
         .held = held,
-        .findings = findings,
     };
     if (!hash_paths(&verification, error))
         return false;
@@ -306,54 +300,4 @@ bool verify_image(const struct command *command, struct image *image, const bool
     *ret_result = (struct verify_result){ image->listed.count, verification.ok_count,
                                           verification.held_count };
     return check_image(&verification, error);
-}
-
-bool verify_report(const struct command *command, const char *name, struct findings *findings,
-                   const struct verify_result *result, struct error *error)
-{
-    struct arena scratch = *command->arena;
-    findings_sort(findings);
-    if (command->settings.json) {
-        cJSON *object =
-            findings_json(findings, result->path_count, result->ok_count, FINDING_KIND_COUNT);
-        if (!json_print(object, error))
-            return false;
-    } else {
-        findings_print(findings);
-    }
-    if (findings->count)
-        return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", name,
-                         result->ok_count, result->path_count,
-                         STR_ARG(findings_summary(findings, &scratch)));
-    report_note(command, "%s: %zu paths verified, all as listed%s", name, result->ok_count,
-                result->held_count ? "; the others are in images below" : "");
-    return true;
-}
-
-static bool verify_file(struct command *command, int fd, struct error *error)
-{
-    const char *name = command->arguments.items[0];
-    struct image_place place = { .fd = fd, .name = name };
-    struct findings findings = { .arena = command->arena };
-    struct verify_result result;
-    cleanup(image_close) struct image image = { 0 };
-    if (!image_open(&place, command->store.store_dir, command->squashfs.jobs, command->arena,
-                    &image, error))
-        return false;
-    size_t count;
-    bool *held = arena_new(command->arena, bool, image.listed.count);
-    return base_images_find(&command->settings.bases, command->store.store_dir, &image.listed,
-                            *command->arena, held, &count, error) &&
-           verify_image(command, &image, held, &findings, &result, error) &&
-           verify_report(command, name, &findings, &result, error);
-}
-
-bool command_verify(struct command *command, struct error *error)
-{
-    const char *name = command->arguments.items[0];
-    struct stat status;
-    cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return error_errno(error, errno, "open %s", name);
-    return (S_ISDIR(status.st_mode) ? verify_tree : verify_file)(command, fd, error);
 }

@@ -1,0 +1,76 @@
+#include "builder/command_image.h"
+
+#include "builder/output/report.h"
+
+#include "schema/base/json.h"
+
+struct image_options command_image_options(const struct command *command)
+{
+    const struct image_settings *settings = &command->settings->image;
+    return (struct image_options){
+        .content = { .check = !settings->no_check,
+                     .jobs = command->jobs,
+                     .progress = command->progress },
+        .with_signatures = settings->signatures,
+        .bases = &settings->bases,
+    };
+}
+
+struct squashfs_options command_squashfs_options(const struct command *command)
+{
+    return (struct squashfs_options){
+        .compression = command->settings->image.method,
+        .jobs = command->jobs,
+        .progress = command->progress,
+    };
+}
+
+void command_open_reuse(const struct command *command, struct reuse *reuse,
+                        struct squashfs_options *options)
+{
+    struct reuse_request request = {
+        .path = command->settings->image.reuse,
+        .compression = &options->compression,
+        .store_dir = command->store->store_dir,
+        .jobs = command->jobs,
+    };
+    struct error error;
+    if (!request.path)
+        return;
+    if (!reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
+        report_warning("nothing is reused: %s", error.sentence);
+        return;
+    }
+    if (reuse->damaged > 0)
+        report_warning("%s is damaged: %zu of its blocks cannot be reused", request.path,
+                       reuse->damaged);
+    options->reuse = reuse;
+}
+
+void command_note_image(const struct command *command, const struct image_summary *summary)
+{
+    const struct squashfs_result *image = summary->image;
+    if (command->settings->image.bases.count > 0)
+        report_note(command->settings->quiet, "%zu of %zu paths are in the images below",
+                    summary->source->held_count, summary->source->closure.paths.count);
+    if (summary->with_reuse)
+        report_note(command->settings->quiet, "%.1f MiB of %.1f MiB were taken over compressed",
+                    report_mebibytes(image->reused_bytes), report_mebibytes(image->data_bytes));
+}
+
+cJSON *command_image_json(const struct command *command, const struct image_summary *summary)
+{
+    const struct image_source *source = summary->source;
+    const struct squashfs_result *image = summary->image;
+    cJSON *object = cJSON_CreateObject();
+    json_add_text(object, "output", str_from(command->settings->output));
+    cJSON_AddNumberToObject(object, "paths", (double)source->closure.paths.count);
+    cJSON_AddNumberToObject(object, "pathsBelow", (double)source->held_count);
+    cJSON_AddNumberToObject(object, "files", (double)source->inventory.file_count);
+    cJSON_AddNumberToObject(object, "fileBytes", (double)source->inventory.file_bytes);
+    cJSON_AddNumberToObject(object, "storedBytes", (double)image->data_bytes);
+    cJSON_AddNumberToObject(object, "reusedBytes", (double)image->reused_bytes);
+    cJSON_AddNumberToObject(object, "imageBytes", (double)image->size_bytes);
+    cJSON_AddNumberToObject(object, "seconds", summary->seconds);
+    return object;
+}

@@ -1,0 +1,39 @@
+/* command_script.c — prints one of the scripts that boot a system, without making a tree. */
+#include "builder/command.h"
+
+#include "builder/ramdisk/ramdisk.h"
+#include "builder/tree/script.h"
+
+#include "schema/base/own.h"
+
+/* What a script is made of where there is no tree. */
+static bool describe(const struct command *command, struct tree_description *ret_description,
+                     struct error *error)
+{
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    if (!command_read_system(command, &spec, error))
+        return false;
+    *ret_description = tree_describe(&spec, command->store->store_dir,
+                                     command->settings->boot.base_url, command->arena);
+    ret_description->ramdisks = arena_new(command->arena, struct tree_file, 1);
+    ret_description->ramdisks[0].name = RAMDISK_NAME;
+    ret_description->ramdisk_count = 1;
+    return true;
+}
+
+bool command_ipxe(const struct command *command, struct error *error)
+{
+    struct tree_description description;
+    return describe(command, &description, error) &&
+           script_write_ipxe(stdout, &description, *command->arena, error);
+}
+
+bool command_kexec(const struct command *command, struct error *error)
+{
+    struct tree_description description;
+    if (!describe(command, &description, error))
+        return false;
+    /* Which ramdisk it will meet is not known here, so only its packed size can be checked. */
+    script_write_kexec(stdout, &description, *command->arena);
+    return true;
+}

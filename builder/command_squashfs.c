@@ -1,0 +1,100 @@
+/* command_squashfs.c — makes the store image of a closure, or several. */
+#include "builder/command_image.h"
+
+#include "builder/image/split.h"
+#include "builder/output/clock.h"
+#include "builder/output/output.h"
+#include "builder/output/report.h"
+
+#include "schema/base/json.h"
+
+#include "schema/base/own.h"
+
+/* What has been written. */
+struct images {
+    struct squashfs_result result;
+    struct option_list names;
+};
+
+/* Several images. */
+static bool write_split(const struct command *command, const struct output *output,
+                        const struct inventory *inventory, const struct squashfs_options *options,
+                        struct images *images, struct error *error)
+{
+    struct split_request request = {
+        .inventory = inventory,
+        .squashfs = options,
+        .limit_bytes = command->settings->image.max_size_bytes,
+        .store_dir = command->store->store_dir,
+        .output = output,
+    };
+    return split_write(&request, command->arena, &images->names, &images->result, error);
+}
+
+/* One. */
+static bool write_whole(const struct command *command, const struct output *output,
+                        const struct inventory *inventory, const struct squashfs_options *options,
+                        struct images *images, struct error *error)
+{
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    option_list_add(&images->names, output->name, command->arena);
+    return draft_open(output->directory, output->name, &draft, error) &&
+           squashfs_write(inventory, options, draft.fd, 0, *command->arena, &images->result,
+                          error) &&
+           draft_publish(&draft, 0644, error);
+}
+
+static void note(const struct command *command, const struct image_summary *summary,
+                 const struct option_list *names)
+{
+    bool is_quiet = command->settings->quiet;
+    const struct image_source *source = summary->source;
+    uint64_t size = summary->image->size_bytes;
+    report_note(is_quiet, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s",
+                command->settings->output, report_mebibytes(size),
+                report_percent(size, source->inventory.file_bytes),
+                report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
+                summary->seconds);
+    if (names->count > 1)
+        report_note(is_quiet, "in %zu images, from %s up to %s", names->count,
+                    names->items[names->count - 1], names->items[0]);
+    command_note_image(command, summary);
+}
+
+static bool print_json(const struct command *command, const struct image_summary *summary,
+                       const struct option_list *names, struct error *error)
+{
+    cJSON *object = command_image_json(command, summary);
+    cJSON *images = cJSON_AddArrayToObject(object, "images");
+    for (size_t i = 0; i < names->count; i++)
+        json_add_text(images, NULL, str_from(names->items[i]));
+    return json_print(object, error);
+}
+
+bool command_squashfs(const struct command *command, struct error *error)
+{
+    const struct settings *settings = command->settings;
+    struct timespec start = clock_start();
+    struct closure_request request = command_closure(command, &settings->arguments);
+    struct image_options options = command_image_options(command);
+    struct squashfs_options squashfs = command_squashfs_options(command);
+    struct images images = { .names = { 0 } };
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
+    if (!output_open(settings->output, command->arena, &output, error) ||
+        !image_source_take(&request, &options, command->arena, &source, error))
+        return false;
+    command_open_reuse(command, &reuse, &squashfs);
+    if (!(settings->image.max_size_bytes ? write_split : write_whole)(
+            command, &output, &source.inventory, &squashfs, &images, error))
+        return false;
+    struct image_summary summary = {
+        .source = &source,
+        .image = &images.result,
+        .seconds = clock_seconds_since(&start),
+        .with_reuse = squashfs.reuse,
+    };
+    note(command, &summary, &images.names);
+    return !settings->json || print_json(command, &summary, &images.names, error);
+}

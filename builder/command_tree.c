@@ -1,0 +1,133 @@
+/* command_tree.c — makes all that a machine boots from. */
+#include "builder/command_image.h"
+
+#include "builder/output/clock.h"
+#include "builder/output/output.h"
+#include "builder/output/report.h"
+#include "builder/output/tarball.h"
+#include "builder/ramdisk/ramdisk_inputs.h"
+#include "builder/tree/tree.h"
+
+#include "schema/base/json.h"
+
+#include "schema/base/own.h"
+#include "schema/nix/store_path.h"
+
+/* Where the results go. */
+struct places {
+    struct output output;
+    struct output_tree tree;
+    struct tarball tarball;
+};
+
+static void places_release(struct places *places)
+{
+    tarball_release(&places->tarball);
+    output_tree_release(&places->tree);
+    output_release(&places->output);
+}
+
+static bool places_open(const struct command *command, struct places *places, struct error *error)
+{
+    const char *tarball = command->settings->tree.tarball;
+    struct arena *arena = command->arena;
+    return output_open(command->settings->output, arena, &places->output, error) &&
+           output_tree_open(&places->output, TREE_BOOT_JSON_NAME, *arena, &places->tree, error) &&
+           (!tarball || tarball_open(tarball, &places->output, arena, &places->tarball, error));
+}
+
+/* The tree is published first: a tarball of it is then there too, or the former one is. */
+static bool publish(const struct tree_result *result, struct places *places, struct error *error)
+{
+    return tarball_write(&places->tarball, places->tree.fd, &result->names, error) &&
+           output_tree_publish(&places->tree, error) && tarball_publish(&places->tarball, error);
+}
+
+/* The closure of the system, wherever the argument led. */
+static bool find_source(const struct command *command, struct str toplevel,
+                        struct image_source *ret_source, struct error *error)
+{
+    struct option_list roots = { 0 };
+    struct str path = store_path_format(command->arena, command->store->store_dir, toplevel);
+    option_list_add(&roots, path.data, command->arena);
+    struct closure_request request = command_closure(command, &roots);
+    struct image_options options = command_image_options(command);
+    return image_source_take(&request, &options, command->arena, ret_source, error);
+}
+
+static void note(const struct command *command, const struct image_summary *summary,
+                 const struct tree_result *result)
+{
+    const struct image_source *source = summary->source;
+    report_note(
+        command->settings->quiet,
+        "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %zu paths), "
+        "%.1f s; needs about %.0f MiB of memory to boot",
+        command->settings->output, report_mebibytes(result->ramdisk_bytes),
+        report_mebibytes(result->image.size_bytes),
+        report_percent(result->image.size_bytes, source->inventory.file_bytes),
+        report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
+        summary->seconds, report_mebibytes(result->description.memory_bytes));
+    command_warn_large(result->ramdisk_bytes);
+    if (!result->has_grub)
+        report_warning("no grub.cfg: GRUB would change the kernel parameters");
+    command_note_image(command, summary);
+}
+
+static bool print_json(const struct command *command, const struct image_summary *summary,
+                       const struct tree_result *result, struct error *error)
+{
+    cJSON *object = command_image_json(command, summary);
+    cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result->ramdisk_bytes);
+    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result->description.memory_bytes);
+    return json_print(object, error);
+}
+
+bool command_tree(const struct command *command, struct error *error)
+{
+    static const char *const own_initrd[] = { "the system's initrd" };
+    const struct settings *settings = command->settings;
+    const struct ramdisk_settings *given = &settings->ramdisk;
+    struct timespec start = clock_start();
+    struct squashfs_options squashfs = command_squashfs_options(command);
+    struct tree_result result;
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    cleanup(ramdisk_inputs_release) struct ramdisk_inputs inputs = { .extras = given->extras };
+    cleanup(
+        places_release) struct places places = { { .directory = -1 }, { .fd = -1 }, TARBALL_NONE };
+    cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
+    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    if (!command_read_system(command, &spec, error) ||
+        !ramdisk_inputs_open(&given->prepends, &settings->image.bases, command->arena, &inputs,
+                             error) ||
+        !places_open(command, &places, error) ||
+        !find_source(command, spec.toplevel, &source, error))
+        return false;
+    command_open_reuse(command, &reuse, &squashfs);
+    struct tree_request request = {
+        .spec = &spec,
+        .inventory = &source.inventory,
+        .squashfs = &squashfs,
+        .store_dir = command->store->store_dir,
+        .prepends = inputs.prepends.count ? inputs.prepends
+                                          : (struct input_files){ own_initrd, &spec.initrd, 1 },
+        .bases = inputs.images,
+        .extras = &inputs.extras,
+        .base_url = settings->boot.base_url,
+        .max_size_bytes = settings->image.max_size_bytes,
+        .target_bytes = settings->tree.target_bytes,
+        .compression = given->method,
+        .separate_store = settings->tree.separate_store,
+    };
+    if (!tree_write(&request, &places.tree, command->arena, &result, error) ||
+        !publish(&result, &places, error))
+        return false;
+    struct image_summary summary = {
+        .source = &source,
+        .image = &result.image,
+        .seconds = clock_seconds_since(&start),
+        .with_reuse = squashfs.reuse,
+    };
+    note(command, &summary, &result);
+    return !settings->json || print_json(command, &summary, &result, error);
+}

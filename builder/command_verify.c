@@ -1,0 +1,82 @@
+/* command_verify.c — tells whether an image or a tree is what it says it is. */
+#include "builder/command.h"
+
+#include "builder/check/verify_image.h"
+#include "builder/check/verify_tree.h"
+#include "builder/output/report.h"
+#include "builder/reader/base_images.h"
+
+#include "schema/base/json.h"
+
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* Prints what was found. Refuses if it is anything. */
+static bool report(const struct command *command, struct findings *findings,
+                   const struct verify_result *result, struct error *error)
+{
+    const char *name = command->settings->arguments.items[0];
+    struct arena scratch = *command->arena;
+    findings_sort(findings);
+    if (!command->settings->json)
+        findings_print(findings);
+    else if (!json_print(
+                 findings_json(findings, result->path_count, result->ok_count, FINDING_KIND_COUNT),
+                 error))
+        return false;
+    if (findings->count)
+        return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", name,
+                         result->ok_count, result->path_count,
+                         STR_ARG(findings_summary(findings, &scratch)));
+    report_note(command->settings->quiet, "%s: %zu paths verified, all as listed%s", name,
+                result->ok_count, result->held_count ? "; the others are in images below" : "");
+    return true;
+}
+
+static bool verify_file(const struct command *command, const struct verifier *verifier, int fd,
+                        struct verify_result *ret_result, struct error *error)
+{
+    const struct settings *settings = command->settings;
+    struct image_place place = { .fd = fd, .name = settings->arguments.items[0] };
+    struct str store_dir = verifier->store_dir;
+    cleanup(image_close) struct image image = { 0 };
+    size_t count;
+    if (!image_open(&place, store_dir, verifier->jobs, verifier->arena, &image, error))
+        return false;
+    bool *held = arena_new(verifier->arena, bool, image.listed.count);
+    return base_images_find(&settings->image.bases, store_dir, &image.listed, *verifier->arena,
+                            held, &count, error) &&
+           verify_image(verifier, &image, held, ret_result, error);
+}
+
+static bool verify_directory(const struct command *command, const struct verifier *verifier, int fd,
+                             struct verify_result *ret_result, struct error *error)
+{
+    const char *name = command->settings->arguments.items[0];
+    if (command->settings->image.bases.count > 0)
+        return error_set(error, "%s is a tree, which needs no --base", name);
+    return verify_tree(verifier, fd, name, ret_result, error);
+}
+
+bool command_verify(const struct command *command, struct error *error)
+{
+    const char *name = command->settings->arguments.items[0];
+    struct findings findings = { .arena = command->arena };
+    struct verifier verifier = {
+        .store_dir = command->store->store_dir,
+        .jobs = command->jobs,
+        .arena = command->arena,
+        .findings = &findings,
+    };
+    struct verify_result result;
+    struct stat status;
+    cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", name);
+    return (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,
+                                                                      &result, error) &&
+           report(command, &findings, &result, error);
+}

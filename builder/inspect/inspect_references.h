@@ -1,0 +1,15 @@
+/* inspect_references.h — which path of an image needs which.
+ *
+ * A name is a store path, a base name, or a part of a name that only one path has.
+ */
+#pragma once
+
+#include "builder/inspect/inspection.h"
+
+/* Prints a shortest chain of references from one path to the other. */
+must_check bool inspect_explain(const struct inspection *inspection, const char *from_name,
+                                const char *to_name, struct error *error);
+
+/* Prints all that a path needs, itself among it, and what that takes. */
+must_check bool inspect_print_closure(const struct inspection *inspection, const char *name,
+                                      struct error *error);

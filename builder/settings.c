@@ -1,0 +1,219 @@
+/* settings.c — the commands and options of regd-build, and what their words mean. */
+#include "builder/settings.h"
+
+#include "builder/output/tarball.h"
+
+#include "schema/nix/store.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum {
+    ALL = (1 << COMMAND_COUNT) - 1,
+    WITH_CLOSURE = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS | 1 << COMMAND_MANIFEST,
+    READING = 1 << COMMAND_INSPECT | 1 << COMMAND_VERIFY,
+    WITH_STORE = ALL & ~(1 << COMMAND_RAMDISK | READING),
+    WITH_IMAGE = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS,
+    WITH_OUTPUT = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS | 1 << COMMAND_RAMDISK,
+    WITH_SPEC = 1 << COMMAND_TREE | 1 << COMMAND_IPXE | 1 << COMMAND_KEXEC,
+};
+
+static const struct verb_spec commands[COMMAND_COUNT] = {
+    [COMMAND_TREE] = { "tree", "TOPLEVEL -o DIR",
+                       "everything that serves to netboot or kexec\ninto a system", 1, 1 },
+    [COMMAND_SQUASHFS] = { "squashfs", "[PATH...] -o FILE",
+                           "the store image of the closure of PATHs\n('-': one a line on standard input)",
+                           0, SIZE_MAX },
+    [COMMAND_RAMDISK] = { "ramdisk", "-o FILE", "an initial ramdisk from others and store\nimages",
+                          0, 0 },
+    [COMMAND_IPXE] = { "ipxe", "TOPLEVEL", "print the script for iPXE", 1, 1 },
+    [COMMAND_KEXEC] = { "kexec", "TOPLEVEL", "print the script for kexec", 1, 1 },
+    [COMMAND_MANIFEST] = { "manifest", "[PATH...]", "print the manifest of the closure", 0,
+                           SIZE_MAX },
+    [COMMAND_INSPECT] = { "inspect", "IMAGE", "what is in a store image, and why", 1, 2 },
+    [COMMAND_VERIFY] = { "verify", "IMAGE|DIR",
+                         "check an image against its manifest, a tree\nagainst its boot.json", 1,
+                         1 },
+};
+
+static const struct option_spec options[] = {
+    { "output", 'o', OPTION_TEXT, "PATH", "the file or directory to make",
+      offsetof(struct settings, output), WITH_OUTPUT },
+    { "root", 0, OPTION_TEXT, "DIR", "look for the store below DIR",
+      offsetof(struct settings, root), WITH_STORE },
+    { "store-dir", 0, OPTION_TEXT, "DIR", "the store (" STORE_DIR_DEFAULT " or NIX_STORE_DIR)",
+      offsetof(struct settings, store_dir), WITH_STORE | READING },
+    { "state-dir", 0, OPTION_TEXT, "DIR", "Nix's state (" STATE_DIR_DEFAULT " or\nNIX_STATE_DIR)",
+      offsetof(struct settings, state_dir), WITH_STORE },
+    { "registration", 0, OPTION_TEXT, "FILE",
+      "a manifest to take the closure from instead\nof the store's database ('-': standard input);\n"
+      "all of it where no PATH is given",
+      offsetof(struct settings, closure.registration), WITH_CLOSURE },
+    { "graph", 0, OPTION_TEXT, "FILE", "likewise what exportReferencesGraph makes,\ntext or JSON",
+      offsetof(struct settings, closure.graph), WITH_CLOSURE },
+    { "path-info", 0, OPTION_TEXT, "FILE", "likewise what `nix path-info --json -r` prints",
+      offsetof(struct settings, closure.path_info), WITH_CLOSURE },
+    { "add", 0, OPTION_LIST, "PATH", "one more root; may be repeated",
+      offsetof(struct settings, closure.added), WITH_CLOSURE },
+    { "signatures", 0, OPTION_FLAG, NULL,
+      "carry what the source says of signatures,\ncontent addresses and `ultimate` too",
+      offsetof(struct settings, image.signatures), WITH_IMAGE },
+    { "base", 0, OPTION_LIST, "IMAGE",
+      "an image that will lie below: what it holds\nis left out; may be repeated",
+      offsetof(struct settings, image.bases), WITH_IMAGE | 1 << COMMAND_VERIFY },
+    { "max-size", 0, OPTION_SIZE, "SIZE",
+      "split into several images of at most that many\nbytes (or K, M, G)",
+      offsetof(struct settings, image.max_size_bytes), WITH_IMAGE },
+    { "separate-store", 0, OPTION_FLAG, NULL, "store images beside the ramdisk, not in it",
+      offsetof(struct settings, tree.separate_store), 1 << COMMAND_TREE },
+    { "tarball", 0, OPTION_TEXT, "FILE",
+      "the tree as one file besides: .tar, .tar.gz,\n.tar.xz or .tar.zst",
+      offsetof(struct settings, tree.tarball), 1 << COMMAND_TREE },
+    { "target-ram", 0, OPTION_SIZE, "SIZE", "refuse what does not boot in that much memory",
+      offsetof(struct settings, tree.target_bytes), 1 << COMMAND_TREE },
+    { "reuse", 0, OPTION_TEXT, "OLD",
+      "take blocks over from an older image or tree;\nthe result is the same",
+      offsetof(struct settings, image.reuse), WITH_IMAGE },
+    { "no-check", 0, OPTION_FLAG, NULL, "do not compare the files with their NAR hashes",
+      offsetof(struct settings, image.no_check), WITH_IMAGE },
+    { "compression", 0, OPTION_TEXT, "NAME[:LEVEL]",
+      "gzip, lz4, xz or zstd\n(" COMPRESSION_DEFAULT ")",
+      offsetof(struct settings, image.compression), WITH_IMAGE },
+    { "compressor", 0, OPTION_TEXT, "NAME[:LEVEL]",
+      "compress the ramdisk's archive by gzip, xz or\nzstd too (none)",
+      offsetof(struct settings, ramdisk.compressor), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
+    { "jobs", 'j', OPTION_JOBS, "N", "compressing and hashing threads (as many as\nCPUs)",
+      offsetof(struct settings, jobs), WITH_CLOSURE | 1 << COMMAND_RAMDISK | 1 << COMMAND_VERIFY },
+    { "prepend", 0, OPTION_LIST, "FILE",
+      "an initial ramdisk to start with (the\nsystem's initrd); may be repeated",
+      offsetof(struct settings, ramdisk.prepends), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
+    { "file", 0, OPTION_LIST, "SRC:DST", "a file for the ramdisk; may be repeated",
+      offsetof(struct settings, ramdisk.files), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
+    { "store", 0, OPTION_LIST, "FILE", "a store image; may be repeated, the upper\nlayer first",
+      offsetof(struct settings, ramdisk.stores), 1 << COMMAND_RAMDISK },
+    { "specialisation", 0, OPTION_TEXT, "NAME", "instead of TOPLEVEL the system it calls so",
+      offsetof(struct settings, boot.specialisation), WITH_SPEC },
+    { "kernel", 0, OPTION_TEXT, "FILE", "the kernel (the one of TOPLEVEL)",
+      offsetof(struct settings, boot.kernel), WITH_SPEC },
+    { "params", 0, OPTION_TEXT, "TEXT", "the kernel parameters (those of TOPLEVEL)",
+      offsetof(struct settings, boot.params), WITH_SPEC },
+    { "init", 0, OPTION_TEXT, "PATH", "what stage 1 starts (TOPLEVEL/init)",
+      offsetof(struct settings, boot.init), WITH_SPEC },
+    { "base-url", 0, OPTION_TEXT, "URL", "where netboot.ipxe loads from (beside itself)",
+      offsetof(struct settings, boot.base_url), 1 << COMMAND_TREE | 1 << COMMAND_IPXE },
+    { "why", 0, OPTION_TEXT, "A B", "a shortest chain of references from A to B",
+      offsetof(struct settings, inspect.why), 1 << COMMAND_INSPECT },
+    { "closure", 0, OPTION_TEXT, "PATH", "the closure of a path, with its size",
+      offsetof(struct settings, inspect.closure), 1 << COMMAND_INSPECT },
+    { "svg", 0, OPTION_TEXT, "FILE", "draw where the bytes go",
+      offsetof(struct settings, inspect.svg), 1 << COMMAND_INSPECT },
+    { "json", 0, OPTION_FLAG, NULL, "print JSON", offsetof(struct settings, json),
+      READING | WITH_IMAGE },
+    { "quiet", 'q', OPTION_FLAG, NULL, "only print warnings and errors",
+      offsetof(struct settings, quiet), ALL },
+};
+
+const struct program_spec settings_program = {
+    .name = "regd-build",
+    .summary = "Makes netboot and kexec artefacts from the closure of a Nix store path.",
+    .closing = "See regd-build(1).",
+    .verbs = commands,
+    .verb_count = COMMAND_COUNT,
+    .options = options,
+    .option_count = sizeof options / sizeof *options,
+};
+
+static size_t count_dashes(const struct option_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += strcmp(list->items[i], "-") == 0;
+    return count;
+}
+
+/* A word of iPXE that needs no quoting, with a scheme and without '/' at the end. */
+static bool check_base_url(const char *url, struct error *error)
+{
+    static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "-._~:/?[]@!&()*+,;=%";
+    struct str text = str_from(url);
+    if (!url || (strspn(url, plain) == text.len && strstr(url, "://") && !str_ends(text, STR("/"))))
+        return true;
+    return error_set(
+        error,
+        "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, "
+        "not '%s'",
+        url);
+}
+
+/* Is there one thing to take the closure from, and one on standard input at most? */
+static bool check_sources(const struct settings *settings, struct error *error)
+{
+    const struct closure_settings *closure = &settings->closure;
+    const char *const files[] = { closure->registration, closure->graph, closure->path_info };
+    size_t given = 0;
+    size_t dashes = count_dashes(&settings->arguments) + count_dashes(&closure->added);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        given += files[i] != NULL;
+        dashes += files[i] && strcmp(files[i], "-") == 0;
+    }
+    if (given > 1)
+        return error_set(error, "--registration, --graph and --path-info exclude each other");
+    if (dashes > 1)
+        return error_set(error, "standard input can be given only once as '-'");
+    if ((WITH_CLOSURE >> settings->command & 1) && given == 0 && settings->arguments.count == 0)
+        return error_set(error, "'%s' wants a PATH, or a file to take all paths of",
+                         commands[settings->command].name);
+    return true;
+}
+
+/* Is there what the command cannot do without? */
+static bool check_needs(const struct settings *settings, struct error *error)
+{
+    const struct ramdisk_settings *ramdisk = &settings->ramdisk;
+    enum command_name command = settings->command;
+    if ((WITH_OUTPUT >> command & 1) && !settings->output)
+        return error_set(error, "'%s' wants -o PATH", commands[command].name);
+    if (command == COMMAND_RAMDISK &&
+        ramdisk->prepends.count + ramdisk->stores.count + ramdisk->files.count == 0)
+        return error_set(error, "'ramdisk' wants --prepend FILE, --file SRC:DST or --store FILE");
+    if (command == COMMAND_INSPECT && !settings->inspect.why != (settings->arguments.count == 1))
+        return error_set(error, "'inspect' wants one IMAGE, and --why two paths: IMAGE --why A B");
+    return true;
+}
+
+/* Turns words into values. */
+static bool read_values(struct settings *settings, struct arena *arena, struct error *error)
+{
+    struct image_settings *image = &settings->image;
+    struct ramdisk_settings *ramdisk = &settings->ramdisk;
+    struct tree_settings *tree = &settings->tree;
+    if (!check_base_url(settings->boot.base_url, error) ||
+        (tree->tarball && !tarball_check_name(tree->tarball, error)) ||
+        !ramdisk_files_parse(&ramdisk->files, arena, &ramdisk->extras, error) ||
+        !ramdisk_compression_parse(str_from(ramdisk->compressor), &ramdisk->method, error))
+        return false;
+    if (ramdisk->method.is_on && tree->separate_store)
+        return error_set(error, "--compressor and --separate-store exclude each other");
+    return compression_parse(str_from(image->compression), &image->method, error);
+}
+
+enum options_answer settings_read(int argc, char **argv, struct arena *arena,
+                                  struct settings *ret_settings, struct error *error)
+{
+    struct settings settings = {
+        .image.compression = COMPRESSION_DEFAULT,
+        .ramdisk.compressor = "none",
+    };
+    struct options_result result =
+        options_parse(&settings_program, argc, argv, &settings, arena, error);
+    settings.command = (enum command_name)result.verb;
+    settings.arguments = result.arguments;
+    settings.shell = result.shell;
+    if (result.answer == OPTIONS_RUN &&
+        !(check_sources(&settings, error) && check_needs(&settings, error) &&
+          read_values(&settings, arena, error)))
+        return OPTIONS_WRONG;
+    *ret_settings = settings;
+    return result.answer;
+}
