@@ -136,6 +136,19 @@ static void *require_memory(void *memory)
     _exit(EXIT_FAILURE);
 }
 
+static void *allocate(size_t size_bytes)
+{
+    return require_memory(malloc(size_bytes));
+}
+
+/* cJSON leaves out what it has no memory for, and says so only where a value is made, not where it is
+ * added: a number or a member would be missing from what is printed. So it never sees that there is no
+ * memory. */
+__attribute__((constructor)) static void set_allocator(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){ .malloc_fn = allocate, .free_fn = free });
+}
+
 static void add(cJSON *parent, const char *key, cJSON *value)
 {
     if (key)
