@@ -114,5 +114,10 @@ bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows
         return true;
     if (sqlite.create_module(db->sqlite, "bulk", &bulk_module, (void *)rows) != SQLITE_OK)
         return error_set(error, "SQLite: %s", sqlite.errmsg(db->sqlite));
-    return store_db_run(db, sql, error);
+    if (!store_db_run(db, sql, error))
+        return false;
+    long long added = sqlite.changes64(db->sqlite);
+    return added == (long long)rows->count ||
+           error_set(error, STORE_DB_NAME ": SQLite has added %lld of %zu rows; nothing is changed",
+                     added, rows->count);
 }

@@ -3,9 +3,10 @@
  * Stepping a prepared INSERT once a row spends most of its time on starting and ending the
  * statement. Here the rows are a virtual table, "bulk", with columns c0, c1, … so that one
  *
- *     insert into T (a, b) select c0, c1 from bulk
+ *     insert into main.T (a, b) select c0, c1 from temp.bulk
  *
- * inserts them all. Rows that ascend by the table's keys are the fastest.
+ * inserts them all. Rows that ascend by the table's keys are the fastest. "temp." because a table in
+ * the database may be named "bulk", too, and would be taken instead.
  */
 #pragma once
 
@@ -18,6 +19,7 @@ struct bulk_rows {
     void (*cell)(const void *context, size_t row, int column, sqlite3_context *result);
 };
 
-/* Runs the statement, which selects from "bulk". No rows: does nothing. */
+/* Runs the statement, which inserts what it selects from "temp.bulk". Refuses if SQLite has not added
+ * as many rows: the transaction is to be given up then. No rows: does nothing. */
 must_check bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
                          struct error *error);

@@ -123,7 +123,8 @@ static bool run(struct command *command, size_t verb, struct error *error)
                     &command->store, error))
         return false;
     command->store.waiting = tell_waiting;
-    command->store.waiting_context = command;
+    command->store.warning = tell_odd_database;
+    command->store.context = command;
     const char *profile = settings->profile;
     if (!profile)
         profile =

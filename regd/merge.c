@@ -15,6 +15,9 @@ static bool find_id(const struct merge *merge, const struct store_db *db, sqlite
     sqlite.bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
     enum store_db_answer answer = store_db_step(db, find, error);
     *ret_id = answer == STORE_DB_FOUND ? sqlite.column_int64(find, 0) : 0;
+    if (answer == STORE_DB_FOUND && *ret_id == 0)
+        return error_set(error, "the database row of %.*s has the number 0, which Nix never gives",
+                         STR_ARG(base));
     return answer != STORE_DB_FAILED;
 }
 
@@ -58,9 +61,9 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
     cleanup(store_db_finalize) sqlite3_stmt *update = NULL;
     const char *sql =
         known.same_hash
-            ? "update ValidPaths set narSize = nullif(?1, 0), ultimate = ifnull(ultimate, ?4), "
+            ? "update or rollback main.ValidPaths set narSize = nullif(?1, 0), ultimate = ifnull(ultimate, ?4), "
               "sigs = ifnull(nullif(sigs, ''), ?5), ca = ifnull(nullif(ca, ''), ?6) where id = ?2"
-            : "update ValidPaths set narSize = nullif(?1, 0), hash = ?3, ultimate = ?4, sigs = ?5, "
+            : "update or rollback main.ValidPaths set narSize = nullif(?1, 0), hash = ?3, ultimate = ?4, sigs = ?5, "
               "ca = ?6 where id = ?2";
     if (!store_db_prepare(db, sql, &update, error))
         return false;
@@ -77,14 +80,18 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
     merge->result.updated++;
     if (!known.same_hash)
         merge->result.rehashed[merge->result.rehashed_count++] = info->base;
-    return store_db_step(db, update, error) == STORE_DB_ABSENT;
+    if (store_db_step(db, update, error) != STORE_DB_ABSENT)
+        return false;
+    return sqlite.changes64(db->sqlite) == 1 ||
+           error_set(error, "the database row of %.*s cannot be changed; nothing is changed",
+                     STR_ARG(info->base));
 }
 
 bool merge_find_paths(struct merge *merge, const struct store_db *db, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *find = NULL;
     if (!store_db_prepare(db,
-                          "select id, hash, narSize, ultimate, sigs, ca from ValidPaths "
+                          "select id, hash, narSize, ultimate, sigs, ca from main.ValidPaths "
                           "where path = ?",
                           &find, error))
         return false;
@@ -109,8 +116,9 @@ bool merge_find_last_id(const struct store_db *db, int64_t *ret_id, struct error
 {
     cleanup(store_db_finalize) sqlite3_stmt *last = NULL;
     if (!store_db_prepare(db,
-                          "select max(ifnull((select seq from sqlite_sequence where name = "
-                          "'ValidPaths'), 0), ifnull((select max(id) from ValidPaths), 0))",
+                          "select max(ifnull((select max(seq) from main.sqlite_sequence where "
+                          "name = 'ValidPaths' and typeof(seq) = 'integer'), 0), "
+                          "ifnull((select max(id) from main.ValidPaths), 0))",
                           &last, error))
         return false;
     enum store_db_answer answer = store_db_step(db, last, error);
@@ -190,7 +198,8 @@ bool merge_add_references(struct merge *merge, const struct store_db *db, struct
     merge->rows.references =
         arena_room(merge->arena, merge_count_references(merge) * sizeof *merge->rows.references);
     cleanup(store_db_finalize) sqlite3_stmt *known = NULL;
-    if (!store_db_prepare(db, "select reference from Refs where referrer = ? order by reference",
+    if (!store_db_prepare(db,
+                          "select reference from main.Refs where referrer = ? order by reference",
                           &known, error))
         return false;
     for (uint32_t path = 0; path < merge->list->count; path++)

@@ -181,6 +181,7 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
 static bool merge_into(struct merge *merge, const struct store_db *db, struct error *error)
 {
     int64_t last_id = 0;
+    store_db_allow(db, merge->list->names.count + merge_count_references(merge));
     if (!merge_find_paths(merge, db, error) || !check_outside(merge, error) ||
         !check_derivations(merge, error) || !merge_find_last_id(db, &last_id, error))
         return false;

@@ -80,17 +80,19 @@ bool rows_insert(const struct store_rows *rows, const struct store_db *db, struc
     struct bulk_rows paths = { rows->new_count, rows, path_cell };
     struct bulk_rows references = { rows->reference_count, rows, reference_cell };
     struct bulk_rows outputs = { rows->output_count, rows, output_cell };
+    store_db_allow(db, rows->new_count + rows->reference_count + rows->output_count);
     return store_db_run(db, "pragma cache_size = -2048", error) &&
            bulk_run(db,
-                    "insert or rollback into ValidPaths (id, path, hash, registrationTime, "
+                    "insert or rollback into main.ValidPaths (id, path, hash, registrationTime, "
                     "deriver, narSize, ultimate, sigs, ca) "
-                    "select c0, c1, c2, c3, c4, c5, c6, c7, c8 from bulk",
+                    "select c0, c1, c2, c3, c4, c5, c6, c7, c8 from temp.bulk",
                     &paths, error) &&
+           bulk_run(
+               db,
+               "insert or rollback into main.Refs (referrer, reference) select c0, c1 from temp.bulk",
+               &references, error) &&
            bulk_run(db,
-                    "insert or rollback into Refs (referrer, reference) select c0, c1 from bulk",
-                    &references, error) &&
-           bulk_run(db,
-                    "insert or replace into DerivationOutputs (drv, id, path) "
-                    "select c0, c1, c2 from bulk",
+                    "insert or replace into main.DerivationOutputs (drv, id, path) "
+                    "select c0, c1, c2 from temp.bulk",
                     &outputs, error);
 }

@@ -23,11 +23,18 @@ struct status {
     uint64_t generation, generation_count;
 };
 
+/* Walks along an index: SQLite's own way of counting cannot be stopped. */
 static bool count_valid(const struct store_db *db, int64_t *ret_count, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *count = NULL;
-    if (!store_db_prepare(db, "select count(*) from ValidPaths", &count, error) ||
-        store_db_step(db, count, error) != STORE_DB_FOUND)
+    if (!store_db_prepare(db,
+                          "select count(*) from main.ValidPaths "
+                          "where path >= ?1 || '/' and path < ?1 || '0'",
+                          &count, error))
+        return false;
+    sqlite.bind_text(count, 1, db->store->store_dir.data, (int)db->store->store_dir.len,
+                     SQLITE_STATIC);
+    if (store_db_step(db, count, error) != STORE_DB_FOUND)
         return false;
     *ret_count = sqlite.column_int64(count, 0);
     return true;
@@ -40,6 +47,7 @@ static bool count_registered(const struct command *command, const struct store_d
     size_t count = 0;
     if (!store_reader_open(&command->store, db, &reader, error))
         return false;
+    store_db_allow(db, list->count);
     for (size_t i = 0; i < list->count; i++) {
         struct path_info info;
         struct name_table names = { 0 };

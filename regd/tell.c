@@ -138,6 +138,11 @@ void tell_waiting(const void *context, const char *what, const char *holder, uns
                    holder);
 }
 
+void tell_odd_database(const void *context, const char *sentence)
+{
+    tell_event(context, MESSAGE_DATABASE_ODD, NULL, "%s", sentence);
+}
+
 void tell_failure(const struct command *command, const struct error *error)
 {
     struct arena scratch = *command->arena;

@@ -26,8 +26,10 @@ void tell_event(const struct command *command, enum message message,
 void tell_note(const struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Tells that another process is waited for; for `struct store`, whose context is the command. */
+/* For `struct store`, whose context is the command: another process is waited for; the database has
+ * something odd that is worked around. */
 void tell_waiting(const void *command, const char *what, const char *holder, unsigned seconds);
+void tell_odd_database(const void *command, const char *sentence);
 
 /* Tells why the command failed. */
 void tell_failure(const struct command *command, const struct error *error);

@@ -14,12 +14,15 @@
     FUNCTION(bind_int64);            \
     FUNCTION(bind_text);             \
     FUNCTION(busy_handler);          \
+    FUNCTION(changes64);             \
     FUNCTION(close);                 \
     FUNCTION(column_bytes);          \
     FUNCTION(column_int64);          \
     FUNCTION(column_text);           \
     FUNCTION(column_type);           \
     FUNCTION(create_module);         \
+    FUNCTION(db_config);             \
+    FUNCTION(db_status);             \
     FUNCTION(declare_vtab);          \
     FUNCTION(errcode);               \
     FUNCTION(errmsg);                \
@@ -28,15 +31,19 @@
     FUNCTION(extended_result_codes); \
     FUNCTION(finalize);              \
     FUNCTION(free);                  \
+    FUNCTION(hard_heap_limit64);     \
     FUNCTION(limit);                 \
     FUNCTION(malloc);                \
     FUNCTION(open_v2);               \
     FUNCTION(prepare_v2);            \
+    FUNCTION(prepare_v3);            \
+    FUNCTION(progress_handler);      \
     FUNCTION(reset);                 \
     FUNCTION(result_int);            \
     FUNCTION(result_int64);          \
     FUNCTION(result_text);           \
     FUNCTION(step);                  \
+    FUNCTION(table_column_metadata); \
     FUNCTION(vfs_register);          \
     FUNCTION(vfs_unregister)
 

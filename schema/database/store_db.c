@@ -3,6 +3,7 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/database/store_db_check.h"
+#include "schema/database/store_db_guard.h"
 #include "schema/database/store_sql.h"
 
 #include <assert.h>
@@ -60,8 +61,8 @@ bool store_db_begin_new(struct store_db *db, struct error *error)
                         "pragma journal_mode = off; pragma synchronous = off; "
                         "pragma locking_mode = exclusive; begin;",
                         error) &&
-           store_db_run(db, store_sql, error) &&
-           store_db_run(db, "insert into SchemaMigrations values ('" STORE_SQL_MIGRATION "')",
+           store_db_measure(db, error) && store_db_run(db, store_sql, error) &&
+           store_db_run(db, "insert into main.SchemaMigrations values ('" STORE_SQL_MIGRATION "')",
                         error);
 }
 
@@ -78,10 +79,11 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
         !store_db_run(db,
                       "pragma synchronous = normal; pragma cache_size = -512; "
                       "begin immediate;",
-                      error))
+                      error) ||
+        !store_db_measure(db, error))
         return false;
-    if (create && (!store_db_check_migrations(db, error) || !store_db_run(db, store_sql, error) ||
-                   !store_db_run(db, store_index_sql, error)))
+    if (create &&
+        (!store_db_run(db, store_sql, error) || !store_db_run(db, store_index_sql, error)))
         return false;
     return store_db_check(db, store, error);
 }
@@ -103,6 +105,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
 {
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     db.store = store;
+    db.is_writable = true;
     if (!open_lock(store, scratch, &db, error))
         return false;
     bool alone = false;
@@ -164,7 +167,8 @@ static bool close_new(struct store_db *db, struct error *error)
         return false;
     if (sqlite.close(db->sqlite) != SQLITE_OK)
         return store_db_refused(db, "close " STORE_DB_NAME, error);
-    db->sqlite = NULL;
+    db->sqlite = NULL; /* closed: what is left is let go of */
+    store_db_close_sqlite(db);
     return true;
 }
 

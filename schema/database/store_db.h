@@ -6,9 +6,12 @@
  *                     its schema or makes it
  * Source   Nix, src/libstore/local-store.cc, LocalStore::LocalStore (2.8.0). The schema version has
  *          been 10 since 2.0, and newer Nix says not to raise it.
- * Refused  Versions other than 10, migrations that are not known, paths that are not full paths in
- *          this store, files that SQLite cannot read: with a sentence that says what to run, and
- *          the database is not touched.
+ * Refused  Versions other than 10, tables that are not those that we know (store_db_shape.h), a
+ *          database of another store, files that SQLite cannot read, and those that make it work
+ *          without end (store_db_guard.h): with a sentence that says what to do, and the database is
+ *          not touched.
+ * Warned   of: migrations, tables, columns and indexes that are not known and do not matter, and rows
+ *          of another store. They are left alone.
  */
 #pragma once
 
@@ -26,16 +29,27 @@ enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
 
 struct sqlite_jail;
 
+/* What SQLite may still use; see store_db_guard.h. */
+struct store_db_budget {
+    sqlite3 *connection;
+    uint64_t units;      /* of work */
+    uint64_t bytes;      /* of SQLite's memory, in all */
+    uint64_t text_bytes; /* of rows that are kept */
+    bool is_spent;
+};
+
 struct store_db {
     const struct store *store; /* borrowed */
     int directory;             /* STATE_DIR/db; owned */
     int lock; /* big-lock, held; owned; -1 where only reading and not allowed to open it */
     sqlite3 *sqlite;
-    struct sqlite_jail *jail; /* of `sqlite`; owned */
-    bool is_finished;         /* an existing one that has its schema file */
-    bool is_new;              /* open for writing, and nothing of it is visible yet */
-    struct draft draft;       /* of a new database */
-    struct draft schema;      /* of its schema file */
+    struct sqlite_jail *jail;       /* of `sqlite`; owned */
+    struct store_db_budget *budget; /* of the open connection; owned */
+    bool is_writable;
+    bool is_finished;    /* an existing one that has its schema file */
+    bool is_new;         /* open for writing, and nothing of it is visible yet */
+    struct draft draft;  /* of a new database */
+    struct draft schema; /* of its schema file */
 };
 
 #define STORE_DB_CLOSED \
@@ -46,6 +60,7 @@ enum store_db_answer {
     STORE_DB_FAILED, /* `error` is set */
     STORE_DB_ABSENT, /* there is no database; or: there is no further row */
     STORE_DB_FOUND,
+    STORE_DB_ODD, /* the row is there, and cannot be used: `error` says why */
 };
 
 /* Is there a database, finished or not? An empty file without `schema`, which a program leaves that
@@ -99,3 +114,12 @@ enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *stat
 /* A text column as a slice, valid until the statement is stepped or reset; null gives the empty
  * slice. */
 struct str store_db_text(sqlite3_stmt *statement, int column);
+
+/* So many rows will be looked up or added: SQLite may work for them. */
+void store_db_allow(const struct store_db *db, size_t rows);
+
+/* So many bytes of a row are kept. Refuses more than the database can have. */
+must_check bool store_db_charge(const struct store_db *db, size_t text_bytes, struct error *error);
+
+/* The sentence for a database that asks for more than its size explains; false. */
+bool store_db_overdrawn(struct error *error);

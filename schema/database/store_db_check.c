@@ -1,8 +1,15 @@
+/* Nix adds to its database so that an older Nix can carry on, and raises the version in `schema`
+ * where it cannot. So what is not known is no reason to refuse, as long as the rows that we read and
+ * add have the meaning that we know. */
 #include "schema/database/store_db_check.h"
 
 #include "schema/base/own.h"
+#include "schema/database/store_db_shape.h"
+#include "schema/nix/store_path.h"
 
 #include <limits.h>
+
+enum { MIGRATIONS_MAX = 100, SHOWN_MAX = 300 };
 
 /* Migrations of newer Nix that leave the meaning of our three tables alone. */
 static const char *const known_migrations[] = {
@@ -10,82 +17,153 @@ static const char *const known_migrations[] = {
     "20241024-provenance", /* Determinate Nix: one more column */
 };
 
-static bool is_known_migration(struct str name)
+/* Tables, indexes and triggers of Nix, 2.0 to 2.36, besides our tables and their indexes. */
+static const char *const known_objects[] = {
+    "SchemaMigrations",
+    "DeleteSelfRefs",
+    "Realisations",
+    "RealisationsRefs",
+    "IndexRealisations",
+    "IndexRealisationsRefs",
+    "IndexRealisationsRefsOnOutputPath",
+    "IndexRealisationsRefsRealisationReference",
+    "DeleteSelfRefsViaRealisations",
+    "BuildTraceV3",
+    "IndexBuildTraceV3",
+};
+
+static bool is_known(struct str name, const char *const *names, size_t count)
 {
-    for (size_t i = 0; i < sizeof known_migrations / sizeof *known_migrations; i++)
-        if (str_equal(name, str_from(known_migrations[i])))
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(name, str_from(names[i])))
             return true;
     return false;
 }
 
-bool store_db_check_migrations(const struct store_db *db, struct error *error)
+/* What goes by that name may be anything, and is not needed. */
+static void find_migrations(const struct store_db *db, struct store_db_unknown *unknown)
 {
-    cleanup(store_db_finalize) sqlite3_stmt *tables = NULL, *rows = NULL;
-    if (!store_db_prepare(db, "select 1 from sqlite_master where name = 'SchemaMigrations'",
-                          &tables, error))
-        return false;
-    enum store_db_answer answer = store_db_step(db, tables, error);
-    if (answer != STORE_DB_FOUND)
-        return answer == STORE_DB_ABSENT;
-    if (!store_db_prepare(db, "select migration from SchemaMigrations", &rows, error))
-        return false;
-    while ((answer = store_db_step(db, rows, error)) == STORE_DB_FOUND)
-        if (!is_known_migration(store_db_text(rows, 0)))
-            return error_set(error,
-                             "the database has the unknown migration '%.*s': use the Nix that "
-                             "made it, or a newer regd",
-                             STR_ARG(store_db_text(rows, 0)));
-    return answer == STORE_DB_ABSENT;
+    struct error ignored;
+    int counted = 0;
+    cleanup(store_db_finalize) sqlite3_stmt *rows = NULL;
+    if (sqlite.table_column_metadata(db->sqlite, "main", "SchemaMigrations", "migration", NULL,
+                                     NULL, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite.prepare_v3(db->sqlite, "select migration from main.SchemaMigrations", -1,
+                          SQLITE_PREPARE_NO_VTAB, &rows, NULL) != SQLITE_OK)
+        return;
+    while (counted++ < MIGRATIONS_MAX && store_db_step(db, rows, &ignored) == STORE_DB_FOUND)
+        if (!is_known(store_db_text(rows, 0), known_migrations,
+                      sizeof known_migrations / sizeof *known_migrations))
+            store_db_unknown_add(unknown, "migration", store_db_text(rows, 0));
 }
 
-/* Refuses a database whose paths are not full paths of this store, by looking at both ends of the
- * index: '0' is the byte behind '/'. */
-static bool check_paths(const struct store_db *db, const struct store *store, struct error *error)
+static bool find_objects(const struct store_db *db, struct store_db_unknown *unknown,
+                         struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *rows = NULL;
-    char bound[PATH_MAX];
     if (!store_db_prepare(db,
-                          "select path from ValidPaths where path < ?1 || '/' "
-                          "union all select path from ValidPaths where path >= ?1 || '0' limit 1",
+                          "select name, tbl_name, type from main.sqlite_schema "
+                          "where name not like 'sqlite!_%' escape '!'",
                           &rows, error))
         return false;
-    snprintf(bound, sizeof bound, "%s", store->store_dir.data);
-    sqlite.bind_text(rows, 1, bound, -1, SQLITE_STATIC);
-    enum store_db_answer answer = store_db_step(db, rows, error);
-    if (answer == STORE_DB_FOUND)
-        return error_set(error,
-                         "the database holds '%.*s', which is not a path in the store '%s': is "
-                         "this the right store?",
-                         STR_ARG(store_db_text(rows, 0)), store->store_dir.data);
+    enum store_db_answer answer;
+    while ((answer = store_db_step(db, rows, error)) == STORE_DB_FOUND) {
+        struct str name = store_db_text(rows, 0), table = store_db_text(rows, 1);
+        bool is_of_ours = store_db_shape_is_ours(table);
+        bool is_trigger = str_equal(store_db_text(rows, 2), STR("trigger"));
+        if (is_known(name, known_objects, sizeof known_objects / sizeof *known_objects) ||
+            (is_of_ours && !is_trigger))
+            continue;
+        if (is_of_ours && db->is_writable)
+            return error_set(error,
+                             STORE_DB_NAME ": the trigger '%.*s' on %.*s is not known and would "
+                                           "have to run, which regd does not let it; register "
+                                           "with the Nix that made it, or drop the trigger",
+                             STR_SHOWN(name), STR_SHOWN(table));
+        store_db_unknown_add(unknown, is_trigger ? "trigger" : "table", name);
+    }
     return answer == STORE_DB_ABSENT;
 }
 
-/* The columns that are used; a database may have more. */
-static bool check_tables(const struct store_db *db, struct error *error)
+/* --- Rows of another store -------------------------------------------------------------------- */
+
+/* Both ends of the index: '0' is the byte behind '/'. */
+#define LOWER "?1 || '/'"
+#define UPPER "?1 || '0'"
+
+static bool prepare_rows(const struct store_db *db, const struct store *store, const char *sql,
+                         sqlite3_stmt **ret_rows, struct error *error)
 {
-    static const char *const queries[] = {
-        ("select id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca "
-         "from ValidPaths limit 0"),
-        "select referrer, reference from Refs limit 0",
-        "select drv, id, path from DerivationOutputs limit 0",
-    };
-    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        cleanup(store_db_finalize) sqlite3_stmt *statement = NULL;
-        if (store_db_prepare(db, queries[i], &statement, error))
-            continue;
-        if ((sqlite.errcode(db->sqlite) & 0xff) != SQLITE_ERROR)
-            return false;
+    if (!store_db_prepare(db, sql, ret_rows, error))
+        return false;
+    sqlite.bind_text(*ret_rows, 1, store->store_dir.data, (int)store->store_dir.len, SQLITE_STATIC);
+    return true;
+}
+
+/* No path is in the store, and this one is not. */
+static bool refuse_other_store(struct str path, const struct store *store, struct error *error)
+{
+    struct error illegal;
+    if (store_path_check(path, &illegal))
         return error_set(error,
-                         STORE_DB_NAME
-                         ": %s: it is not a finished Nix database; restore it, or move it "
-                         "and " STORE_DB_SCHEMA_NAME " away and register again",
-                         sqlite.errmsg(db->sqlite));
+                         "the database has base names instead of full paths, '%.*s' for one; use "
+                         "the Nix that made it, or a newer regd",
+                         STR_SHOWN(path));
+    return error_set(error,
+                     "the database has no path in the store '%s', but '%.*s'; name the store that "
+                     "it is of with --store-dir",
+                     store->store_dir.data, STR_SHOWN(path));
+}
+
+static bool check_paths(const struct store_db *db, const struct store *store, struct error *error)
+{
+    cleanup(store_db_finalize) sqlite3_stmt *inside = NULL, *outside = NULL;
+    char first[SHOWN_MAX + 1] = "";
+    size_t count = 0;
+    if (!prepare_rows(db, store,
+                      "select 1 from main.ValidPaths "
+                      "where path >= " LOWER " and path < " UPPER " limit 1",
+                      &inside, error) ||
+        !prepare_rows(db, store,
+                      "select path from main.ValidPaths where path < " LOWER
+                      " union all select path from main.ValidPaths where path >= " UPPER,
+                      &outside, error))
+        return false;
+    enum store_db_answer any = store_db_step(db, inside, error), answer = any;
+    while (any != STORE_DB_FAILED &&
+           (answer = store_db_step(db, outside, error)) == STORE_DB_FOUND) {
+        struct str path = store_db_text(outside, 0);
+        if (any == STORE_DB_ABSENT)
+            return refuse_other_store(path, store, error);
+        if (count++ == 0)
+            snprintf(first, sizeof first, "%.*s", STR_SHOWN(path));
+    }
+    if (answer == STORE_DB_FAILED)
+        return false;
+    struct error sentence;
+    if (count > 0 && store->warning) {
+        error_set(&sentence,
+                  "%zu of the database's paths are not in the store '%s', '%s' for one; they are "
+                  "left alone",
+                  count, store->store_dir.data, first);
+        store->warning(store->context, sentence.sentence);
     }
     return true;
 }
 
 bool store_db_check(const struct store_db *db, const struct store *store, struct error *error)
 {
-    return check_tables(db, error) && store_db_check_migrations(db, error) &&
-           check_paths(db, store, error);
+    struct store_db_unknown unknown = { 0 };
+    if (!store_db_shape_check(db, &unknown, error) || !find_objects(db, &unknown, error))
+        return false;
+    find_migrations(db, &unknown);
+    if (!check_paths(db, store, error))
+        return false;
+    struct error sentence;
+    if (unknown.count > 0 && store->warning) {
+        error_set(&sentence, "the database has what regd does not know, %s%s: left alone",
+                  unknown.text, unknown.count > STORE_DB_UNKNOWN_NAMED ? ", …" : "");
+        store->warning(store->context, sentence.sentence);
+    }
+    return true;
 }

@@ -4,6 +4,7 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/database/sqlite_jail.h"
+#include "schema/database/store_db_guard.h"
 
 #include <assert.h>
 #include <time.h>
@@ -23,7 +24,7 @@ void store_db_tell_waiting(const struct store *store, int directory, const char 
     if (!store->waiting || waited_ms == 0 || waited_ms % 1000 != 0)
         return;
     lock_holder_find(directory, name, holder, sizeof holder);
-    store->waiting(store->waiting_context, "the Nix database", holder, (unsigned)waited_ms / 1000);
+    store->waiting(store->context, "the Nix database", holder, (unsigned)waited_ms / 1000);
 }
 
 const char *store_db_path(const struct store *store, struct arena *arena, const char *name)
@@ -148,8 +149,11 @@ void store_db_close_sqlite(struct store_db *db)
     assert(is_closed);
     if (is_closed && db->jail)
         sqlite_jail_free(db->jail);
+    if (is_closed && db->budget)
+        sqlite.free(db->budget);
     db->sqlite = NULL;
     db->jail = NULL;
+    db->budget = NULL;
 }
 
 bool store_db_open_sqlite(struct store_db *db, int flags, bool still, struct error *error)
@@ -167,7 +171,7 @@ bool store_db_open_sqlite(struct store_db *db, int flags, bool still, struct err
         return store_db_refused(db, STORE_DB_NAME, error);
     sqlite.busy_handler(db->sqlite, wait_for_lock, db);
     sqlite.extended_result_codes(db->sqlite, 0);
-    return true;
+    return store_db_guard(db, error);
 }
 
 void store_db_give(struct store_db *db, struct store_db *ret_db)

@@ -3,6 +3,7 @@
 
 #include "schema/base/own.h"
 #include "schema/database/store_db_check.h"
+#include "schema/database/store_db_guard.h"
 
 #include <errno.h>
 #include <sys/file.h>
@@ -13,7 +14,7 @@ enum { READ_WAIT_MS = 3 * 1000 };
 /* Begins to read one state of the database. */
 static bool begin_read(const struct store_db *db, const struct store *store, struct error *error)
 {
-    return store_db_run(db, "pragma query_only = 1; begin", error) &&
+    return store_db_run(db, "pragma query_only = 1; begin", error) && store_db_measure(db, error) &&
            store_db_check(db, store, error);
 }
 

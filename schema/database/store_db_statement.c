@@ -2,6 +2,14 @@
 #include "schema/database/store_db.h"
 
 #include "schema/database/sqlite_jail.h"
+#define RESTORE "restore it, or move it and its -wal and -shm files away and register again"
+
+bool store_db_overdrawn(struct error *error)
+{
+    return error_set(
+        error, STORE_DB_NAME
+        ": it makes SQLite work more than its size explains, so it is damaged; " RESTORE);
+}
 
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
 {
@@ -12,11 +20,13 @@ bool store_db_refused(const struct store_db *db, const char *what, struct error 
     if (is_of_files && !sqlite_jail_check(db->jail, error))
         return false;
     const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
+    if (code == SQLITE_INTERRUPT)
+        return store_db_overdrawn(error);
+    if (code == SQLITE_NOMEM && db->budget)
+        return error_set(error, "%s: SQLite wants more than %llu MiB of memory for it; " RESTORE,
+                         what, (unsigned long long)db->budget->bytes >> 20);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        return error_set(error,
-                         "%s: %s; restore it, or move it and its -wal and -shm files away and "
-                         "register again",
-                         what, reason);
+        return error_set(error, "%s: %s; " RESTORE, what, reason);
     if (code == SQLITE_BUSY)
         return error_set(error, "%s: another process keeps the database locked", what);
     return error_set(error, "%s: %s", what, reason);

@@ -18,7 +18,11 @@ struct store {
     /* Called about once a second while another process is waited for: what for, who that is, and for
      * how long already. May be null. */
     void (*waiting)(const void *context, const char *what, const char *holder, unsigned seconds);
-    const void *waiting_context;
+
+    /* Called with a sentence about something odd that is worked around. May be null. */
+    void (*warning)(const void *context, const char *sentence);
+
+    const void *context; /* of both */
 };
 
 /* `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR in the

@@ -361,27 +361,38 @@ static void contents_that_are_not_ours_are_refused(struct arena arena)
     static const struct {
         const char *sql, *sentence;
     } rows[] = {
-        { "insert into SchemaMigrations values ('20990101-other')",
-          "the database has the unknown migration '20990101-other': use the Nix that made it, or "
-          "a newer regd" },
-        { ADD("/gnu/store/" D "-a"),
-          "the database holds '/gnu/store/" D "-a', which is not a path in the store "
-          "'/nix/store': is this the right store?" },
-        { ADD("/nix/store2/" D "-a"),
-          "the database holds '/nix/store2/" D "-a', which is not a path in the store "
-          "'/nix/store': is this the right store?" },
-        { ADD("/nix/store"),
-          "the database holds '/nix/store', which is not a path in the store '/nix/store': is "
-          "this the right store?" },
-        { ADD(D "-a"),
-          "the database holds '" D "-a', which is not a path in the store '/nix/store': is this "
-          "the right store?" },
+        { "delete from ValidPaths; " ADD("/gnu/store/" D "-a"),
+          "the database has no path in the store '/nix/store', but '/gnu/store/" D
+          "-a'; name the store that it is of with --store-dir" },
+        { "delete from ValidPaths; " ADD("/nix/store2/" D "-a"),
+          "the database has no path in the store '/nix/store', but '/nix/store2/" D
+          "-a'; name the store that it is of with --store-dir" },
+        { "delete from ValidPaths; " ADD(D "-a"),
+          "the database has base names instead of full paths, '" D
+          "-a' for one; use the Nix that made it, or a newer regd" },
+        { "create table t (x int not null); alter table Refs add column x generated always as (1)",
+          "db.sqlite: table Refs: column 'x' is generated; use the Nix that made it, or a newer "
+          "regd" },
+        { "drop table Refs; create table Refs (referrer integer not null, reference integer not null, x default (abs(1)), primary key (referrer, reference))",
+          "db.sqlite: table Refs: column 'x' has a computed default; use the Nix that made "
+          "it, or a newer regd" },
+        { "create index x on Refs(abs(reference))",
+          "db.sqlite: table Refs: index 'x' is of an expression; use the Nix that made it, or a "
+          "newer regd" },
+        { "create index x on Refs(reference) where reference > 1",
+          "db.sqlite: table Refs: index 'x' is of some rows only; use the Nix that made it, or a "
+          "newer regd" },
+        { "drop table Refs; create view Refs as select 1 as referrer, 2 as reference",
+          "db.sqlite: no such table column: Refs.referrer: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+        { "drop table Refs; create table Refs (referrer integer not null, reference integer not null)",
+          "db.sqlite: table Refs: key 'referrer,reference' is not unique, as Nix makes it; use the "
+          "Nix that made it, or a newer regd" },
         { "alter table ValidPaths rename column ca to ac",
-          "db.sqlite: no such column: ca: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+          "db.sqlite: no such table column: ValidPaths.ca: it is not a finished Nix database; restore it, or move it and schema away and register again" },
         { "drop table Refs",
-          "db.sqlite: no such table: Refs: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+          "db.sqlite: no such table column: Refs.referrer: it is not a finished Nix database; restore it, or move it and schema away and register again" },
         { "drop table DerivationOutputs",
-          "db.sqlite: no such table: DerivationOutputs: it is not a finished Nix database; restore it, or move it and schema away and register again" },
+          "db.sqlite: no such table column: DerivationOutputs.drv: it is not a finished Nix database; restore it, or move it and schema away and register again" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct store store = open_store(&arena);
@@ -405,8 +416,12 @@ static void what_newer_nix_adds_is_accepted(struct arena arena)
         "alter table ValidPaths add column provenance text",
         "create table Realisations (id integer)",
         "create index IndexReferrer on Refs(referrer)",
+        "insert into SchemaMigrations values ('20990101-other')",
         "drop table SchemaMigrations",
         "pragma journal_mode = delete",
+        "create table Other (x, y)",
+        "create index OtherIndex on ValidPaths(hash)",
+        "alter table ValidPaths add column other integer not null default 3",
     };
     cleanup(close_store) struct store store = open_store(&arena);
     if (!make_database(&store, ADD("/nix/store/" D "-a"), arena))
@@ -417,6 +432,64 @@ static void what_newer_nix_adds_is_accepted(struct arena arena)
         CHECK_STR(read_paths(&store, &arena), " /nix/store/" D "-a");
         make_database(&store, "select 1", arena);
     }
+}
+
+static char last_warning[1024];
+
+static void keep_warning(const void *context, const char *sentence)
+{
+    (void)context;
+    snprintf(last_warning, sizeof last_warning, "%s", sentence);
+}
+
+/* The warning that opening the database gives when the SQL was run on it. */
+static const char *warning_after(const char *sql, struct arena arena)
+{
+    cleanup(close_store) struct store store = open_store(&arena);
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    store.warning = keep_warning;
+    last_warning[0] = '\0';
+    run_sql(sql, arena);
+    CHECK_NUMBER(store_db_open_read(&store, &arena, &db, check_error), STORE_DB_FOUND);
+    return last_warning;
+}
+
+static void what_is_not_known_is_named_in_one_warning(struct arena arena)
+{
+    cleanup(close_store) struct store store = open_store(&arena);
+    if (!make_database(&store, ADD("/nix/store/" D "-a"), arena))
+        return;
+    CHECK_STR(str_from(warning_after("insert into SchemaMigrations values ('20990101-other');"
+                                     "create table Other (x); create table More (x);"
+                                     "alter table Refs add column more;"
+                                     "create index Hashes on ValidPaths(hash);",
+                                     arena)),
+              "the database has what regd does not know, index 'Hashes', column 'more', table "
+              "'Other', table 'More', …: left alone");
+}
+
+static void rows_of_another_store_are_counted_in_one_warning(struct arena arena)
+{
+    cleanup(close_store) struct store store = open_store(&arena);
+    if (!make_database(&store, ADD("/nix/store/" D "-a"), arena))
+        return;
+    CHECK_STR(str_from(warning_after(ADD("/gnu/store/" D "-a") ADD(D "-a"), arena)),
+              "2 of the database's paths are not in the store '/nix/store', '/gnu/store/" D
+              "-a' for one; they are left alone");
+}
+
+static void a_trigger_that_is_not_known_is_refused_by_writers_alone(struct arena arena)
+{
+    struct store_db db;
+    cleanup(close_store) struct store store = open_store(&arena);
+    if (!make_database(&store, ADD("/nix/store/" D "-a"), arena))
+        return;
+    CHECK_STR(
+        str_from(warning_after("create trigger T after insert on Refs begin select 1; end", arena)),
+        "the database has what regd does not know, trigger 'T': left alone");
+    CHECK_REFUSED(store_db_open_write(&store, arena, &db, check_error),
+                  "db.sqlite: the trigger 'T' on Refs is not known and would have to run, which "
+                  "regd does not let it; register with the Nix that made it, or drop the trigger");
 }
 
 static void what_is_not_a_database_is_refused(struct arena arena)
@@ -434,7 +507,7 @@ static void what_is_not_a_database_is_refused(struct arena arena)
     put("db.sqlite", STR(""));
     check_both_refuse(
         &store,
-        "db.sqlite: no such table: ValidPaths: it is not a finished Nix database; restore it, or move it and schema away and register again",
+        "db.sqlite: no such table column: ValidPaths.id: it is not a finished Nix database; restore it, or move it and schema away and register again",
         arena);
 }
 
@@ -559,6 +632,9 @@ int main(void)
         CASE(other_schema_versions_are_refused),
         CASE(a_missing_database_that_should_be_there_is_refused),
         CASE(contents_that_are_not_ours_are_refused), CASE(what_newer_nix_adds_is_accepted),
+        CASE(what_is_not_known_is_named_in_one_warning),
+        CASE(rows_of_another_store_are_counted_in_one_warning),
+        CASE(a_trigger_that_is_not_known_is_refused_by_writers_alone),
         CASE(what_is_not_a_database_is_refused), CASE(a_file_in_place_of_the_directory_is_refused),
         CASE(the_state_directory_may_be_reached_through_links),
         CASE(a_read_only_directory_is_read_and_not_changed),
