@@ -23,9 +23,9 @@ static bool report(const struct command *command, struct findings *findings,
     findings_sort(findings);
     if (!command->settings->json)
         findings_print(findings);
-    else if (!json_print(
-                 findings_json(findings, result->path_count, result->ok_count, FINDING_KIND_COUNT),
-                 error))
+    else if (!json_print(findings_json(findings, result->path_count, result->ok_count,
+                                       FINDING_KINDS_OF_IMAGE),
+                         error))
         return false;
     if (findings->count)
         return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", name,

@@ -1,15 +1,30 @@
 /* dump.c — the database as a manifest, as `nix-store --dump-db` prints it, or as path-info JSON. */
 #include "regd/command.h"
+#include "regd/tell.h"
 #include "regd/valid_paths.h"
 
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 
+/* Of rows outside the store one was told when the database was opened. */
+static void warn(const struct command *command, const struct odd_rows *odd)
+{
+    struct error sentence;
+    if (odd->count <= odd->elsewhere)
+        return;
+    error_set(&sentence,
+              "%zu rows of the database are odd; they are left out, 'regd verify' lists them",
+              odd->count);
+    tell_odd_database(command, sentence.sentence);
+}
+
 bool command_dump(struct command *command, struct error *error)
 {
     struct path_list list;
-    if (!valid_paths_read(command, &list, error))
+    struct odd_rows odd;
+    if (!valid_paths_read(command, &list, &odd, error))
         return false;
+    warn(command, &odd);
     if (command->settings.json)
         path_info_json_write(stdout, &list, command->store.store_dir, *command->arena);
     else

@@ -1,7 +1,6 @@
 #include "regd/valid_paths.h"
 
 #include "schema/base/own.h"
-#include "schema/database/store_read.h"
 #include "schema/nix/store_link.h"
 
 static bool read_named(const struct command *command, const struct store_reader *reader,
@@ -15,7 +14,7 @@ static bool read_named(const struct command *command, const struct store_reader 
         struct path_info *info = path_list_add(list, command->arena);
         enum store_db_answer answer =
             store_read_path(reader, base, &list->names, command->arena, info, error);
-        if (answer == STORE_DB_FAILED)
+        if (answer == STORE_DB_FAILED || answer == STORE_DB_ODD)
             return false;
         if (answer == STORE_DB_ABSENT)
             return error_set(error, "'%s' is not a valid store path", name);
@@ -25,9 +24,10 @@ static bool read_named(const struct command *command, const struct store_reader 
 }
 
 bool valid_paths_read(const struct command *command, struct path_list *ret_list,
-                      struct error *error)
+                      struct odd_rows *ret_odd, struct error *error)
 {
     struct path_list list = { 0 };
+    struct odd_rows odd = { 0 };
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
     enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
@@ -37,7 +37,9 @@ bool valid_paths_read(const struct command *command, struct path_list *ret_list,
         return false;
     bool read = command->arguments.count > 0
                     ? read_named(command, &reader, &list, error)
-                    : store_read_all(&reader, command->arena, &list, error);
+                    : store_read_all(&reader, command->arena, &list, &odd, error) &&
+                          store_read_dangling(&db, command->arena, &odd, error);
     *ret_list = list;
+    *ret_odd = odd;
     return read;
 }

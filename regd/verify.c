@@ -35,6 +35,7 @@ struct verification {
     struct path_list list;
     struct result *results; /* one for each path of the list */
     size_t ok_count;
+    struct odd_rows odd;
     struct findings findings;
 };
 
@@ -178,6 +179,18 @@ static bool is_housekeeping(struct str name)
     return false;
 }
 
+static int compare_bases(const void *left, const void *right)
+{
+    const struct str *a = left, *b = right;
+    return str_compare(*a, *b);
+}
+
+static bool is_odd(const struct odd_rows *odd, struct str name)
+{
+    return odd->base_count > 0 &&
+           bsearch(&name, odd->bases, odd->base_count, sizeof *odd->bases, compare_bases);
+}
+
 static bool find_strays(struct verification *verification, int store, struct error *error)
 {
     cleanup(own_close) int fd = openat(store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -188,7 +201,8 @@ static bool find_strays(struct verification *verification, int store, struct err
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         struct str name = str_from(entry->d_name);
-        if (is_housekeeping(name) || path_list_find(&verification->list, name) != NAME_NONE)
+        if (is_housekeeping(name) || path_list_find(&verification->list, name) != NAME_NONE ||
+            is_odd(&verification->odd, name))
             continue;
         findings_add(&verification->findings, FINDING_STRAY, full_path(verification->command, name),
                      STR(""));
@@ -218,6 +232,21 @@ static void judge(struct verification *verification, const struct path_info *inf
         findings_add(findings, FINDING_MISSING, path, STR(""));
 }
 
+static void judge_rows(struct verification *verification)
+{
+    struct arena *arena = verification->command->arena;
+    const struct odd_rows *odd = &verification->odd;
+    size_t kept = odd->count < ODD_ROWS_KEPT ? odd->count : ODD_ROWS_KEPT;
+    for (size_t i = 0; i < kept; i++)
+        findings_add(
+            &verification->findings, FINDING_ODD_ROW,
+            arena_format(arena, "%s (%.*s)", odd->items[i].table, STR_ARG(odd->items[i].row)),
+            odd->items[i].reason);
+    if (odd->count > kept)
+        findings_add(&verification->findings, FINDING_ODD_ROW, STR("more"),
+                     arena_format(arena, "%zu rows that are not listed", odd->count - kept));
+}
+
 /* What was found in total: a note if all is well, else the sentence to fail with. */
 static bool summarise(const struct verification *verification, struct error *error)
 {
@@ -228,6 +257,9 @@ static bool summarise(const struct verification *verification, struct error *err
     if (ok < count)
         return error_set(error, "%zu of %zu paths are not as registered: %.*s", count - ok, count,
                          STR_ARG(text));
+    if (findings->counts[FINDING_ODD_ROW])
+        return error_set(error, "%zu paths verified, all as registered; in the database: %.*s",
+                         count, STR_ARG(text));
     if (findings->count)
         text = arena_format(&scratch, "; not valid paths: %zu strays", findings->count);
     tell_note(verification->command, "%zu paths verified, all as registered%.*s", count,
@@ -242,7 +274,7 @@ bool command_verify(struct command *command, struct error *error)
     const struct store *store = &command->store;
     cleanup(own_close) int collector = -1;
     hold_collector_off(command, &collector);
-    if (!valid_paths_read(command, &verification.list, error))
+    if (!valid_paths_read(command, &verification.list, &verification.odd, error))
         return false;
     cleanup(own_close) int fd =
         root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
@@ -253,6 +285,7 @@ bool command_verify(struct command *command, struct error *error)
         return false;
     for (size_t i = 0; i < verification.list.count; i++)
         judge(&verification, &verification.list.items[i], &verification.results[i]);
+    judge_rows(&verification);
     findings_sort(&verification.findings);
     if (!command->settings.json)
         findings_print(&verification.findings);

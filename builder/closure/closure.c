@@ -71,7 +71,7 @@ static bool follow_database(struct path_list *list, const struct store *store, s
         if (answer == STORE_DB_ABSENT)
             return error_set(error, "'%.*s' is not a valid path in %s", STR_ARG(base),
                              store->store_dir.data);
-        if (answer == STORE_DB_FAILED)
+        if (answer != STORE_DB_FOUND)
             return false;
     }
     return true;

@@ -15,6 +15,7 @@ static const char *const kind_names[FINDING_KIND_COUNT] = {
     [FINDING_DISAGREEING] = "disagreeing",
     [FINDING_METADATA] = "metadata",
     [FINDING_LAYOUT] = "layout",
+    [FINDING_ODD_ROW] = "odd row",
 };
 
 static struct finding *add(struct findings *findings, enum finding_kind kind, struct str subject,
@@ -96,7 +97,10 @@ static void add_one(cJSON *array, const struct finding *finding, struct arena sc
     }
     cJSON *object = cJSON_CreateObject();
     cJSON_AddItemToArray(array, object);
-    json_add_text(object, finding->kind == FINDING_LAYOUT ? "part" : "path", finding->subject);
+    const char *subject = finding->kind == FINDING_LAYOUT    ? "part"
+                          : finding->kind == FINDING_ODD_ROW ? "row"
+                                                             : "path";
+    json_add_text(object, subject, finding->subject);
     if (finding->kind == FINDING_MISMATCHED) {
         add_hash(object, "expected", &finding->expected, scratch);
         add_hash(object, "found", &finding->found, scratch);
@@ -110,7 +114,7 @@ static void add_one(cJSON *array, const struct finding *finding, struct arena sc
 }
 
 cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
-                     int kind_count)
+                     unsigned kinds)
 {
     static const char *const keys[FINDING_KIND_COUNT] = {
         [FINDING_MISMATCHED] = "mismatched",
@@ -122,13 +126,15 @@ cJSON *findings_json(const struct findings *findings, size_t path_count, size_t 
         [FINDING_DISAGREEING] = "disagreeing",
         [FINDING_METADATA] = "metadata",
         [FINDING_LAYOUT] = "layout",
+        [FINDING_ODD_ROW] = "oddRows",
     };
     cJSON *arrays[FINDING_KIND_COUNT] = { 0 };
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "paths", (double)path_count);
     cJSON_AddNumberToObject(object, "ok", (double)ok_count);
-    for (int kind = 0; kind < kind_count; kind++)
-        arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
+    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
+        if (kinds & 1U << kind)
+            arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
     for (size_t i = 0; i < findings->count; i++)
         add_one(arrays[findings->items[i].kind], &findings->items[i], *findings->arena);
     return object;

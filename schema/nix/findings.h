@@ -21,11 +21,15 @@ enum finding_kind {
     FINDING_DISAGREEING,
     FINDING_METADATA,
     FINDING_LAYOUT,
+    FINDING_ODD_ROW, /* of a database */
     FINDING_KIND_COUNT
 };
 
-/* How many kinds there are in a store; in an image, all. */
-enum { FINDING_KINDS_OF_STORE = FINDING_STRAY + 1 };
+/* Sets of kinds: bit 1 << KIND. */
+enum {
+    FINDING_KINDS_OF_IMAGE = (1 << FINDING_ODD_ROW) - 1,
+    FINDING_KINDS_OF_STORE = (1 << (FINDING_STRAY + 1)) - 1 + (1 << FINDING_ODD_ROW),
+};
 
 struct finding {
     enum finding_kind kind;
@@ -53,9 +57,9 @@ void findings_sort(struct findings *findings);
 
 void findings_print(const struct findings *findings);
 
-/* With an array for each of the first `kind_count` kinds. */
+/* With an array for each kind of the set. */
 cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
-                     int kind_count);
+                     unsigned kinds);
 
 /* "2 missing, 1 stray", or empty. */
 struct str findings_summary(const struct findings *findings, struct arena *arena);

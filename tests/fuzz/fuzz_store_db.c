@@ -55,13 +55,14 @@ static void write_list(FILE *stream, const void *value)
 static void read_rows(struct arena arena)
 {
     struct error error = { 0 };
+    struct odd_rows odd;
     struct path_list list = { 0 };
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
     if (is_refused(store_db_open_read(&store, &arena, &db, &error), &error))
         return;
     if (!store_reader_open(&store, &db, &reader, &error) ||
-        !store_read_all(&reader, &arena, &list, &error)) {
+        !store_read_all(&reader, &arena, &list, &odd, &error)) {
         fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
         return;
     }

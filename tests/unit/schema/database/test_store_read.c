@@ -128,9 +128,10 @@ static void all_valid_paths_are_read_in_their_order(struct arena arena)
 {
     cleanup(close_place) struct place place;
     struct path_list list = { 0 };
+    struct odd_rows odd;
     if (!open_place(&place, four_paths, &arena))
         return;
-    CHECK_DONE(store_read_all(&place.reader, &arena, &list, check_error));
+    CHECK_DONE(store_read_all(&place.reader, &arena, &list, &odd, check_error));
     if (!CHECK_NUMBER(list.count, 4))
         return;
     check_info(&list.items[0], &list.names, D "-a", 120, "", "", &arena);
@@ -144,9 +145,10 @@ static void an_empty_database_has_no_paths(struct arena arena)
 {
     cleanup(close_place) struct place place;
     struct path_list list = { .count = 7 };
+    struct odd_rows odd;
     if (!open_place(&place, "", &arena))
         return;
-    CHECK_DONE(store_read_all(&place.reader, &arena, &list, check_error));
+    CHECK_DONE(store_read_all(&place.reader, &arena, &list, &odd, check_error));
     CHECK_NUMBER(list.count, 0);
 }
 
@@ -158,16 +160,17 @@ static void any_spelling_of_a_hash_is_read(struct arena arena)
                            "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", 1, "null");
     cleanup(close_place) struct place place;
     struct path_list list = { 0 };
+    struct odd_rows odd;
     if (!open_place(&place, rows, &arena))
         return;
-    CHECK_DONE(store_read_all(&place.reader, &arena, &list, check_error));
+    CHECK_DONE(store_read_all(&place.reader, &arena, &list, &odd, check_error));
     if (!CHECK_NUMBER(list.count, 2))
         return;
     check_info(&list.items[0], &list.names, D "-a", 1, "", "", &arena);
     check_info(&list.items[1], &list.names, D "-b", 1, "", "", &arena);
 }
 
-static void rows_that_nix_could_not_read_are_refused(struct arena arena)
+static void rows_that_nix_could_not_read_are_odd(struct arena arena)
 {
     static const struct {
         const char *sql, *sentence;
@@ -192,14 +195,17 @@ static void rows_that_nix_could_not_read_are_refused(struct arena arena)
         struct path_info info = { .nar_size_bytes = 77 };
         struct name_table names = { 0 };
         struct path_list list = { .count = 77 };
+        struct odd_rows odd = { 0 };
         check_about("row %zu", i);
         if (open_place(&place, rows[i].sql, &arena)) {
             CHECK_REFUSED(store_read_path(&place.reader, STR(D "-a"), &names, &arena, &info,
-                                          check_error) != STORE_DB_FAILED,
+                                          check_error) != STORE_DB_ODD,
                           rows[i].sentence);
-            CHECK_REFUSED(store_read_all(&place.reader, &arena, &list, check_error),
-                          rows[i].sentence);
-            CHECK(info.nar_size_bytes == 77 && list.count == 77);
+            CHECK_DONE(store_read_all(&place.reader, &arena, &list, &odd, check_error));
+            CHECK(info.nar_size_bytes == 77 && list.count == 0);
+            if (CHECK(odd.count > 0))
+                CHECK_STR(odd.items[0].reason, rows[i].sentence);
+            CHECK(odd.base_count == 1 && str_equal(odd.bases[0], STR(D "-a")));
             CHECK_NUMBER(sqlite3_get_autocommit(place.db.sqlite), 0);
         }
         close_place(&place);
@@ -208,15 +214,44 @@ static void rows_that_nix_could_not_read_are_refused(struct arena arena)
     }
 }
 
-static void a_path_with_an_illegal_name_stops_the_listing(struct arena arena)
+static void a_path_with_an_illegal_name_is_odd_and_the_others_are_read(struct arena arena)
 {
+    static const char rows[] = ROW(1, "/nix/store/short", "sha256:" HEX, 1, "null")
+        ROW(2, "/nix/store/" D "-a", "sha256:" HEX, 1, "null")
+            ROW(3, "/gnu/store/" D "-a", "sha256:" HEX, 1, "null");
     cleanup(close_place) struct place place;
     struct path_list list = { .count = 77 };
-    if (!open_place(&place, ROW(1, "/nix/store/short", "sha256:" HEX, 1, "null"), &arena))
+    struct odd_rows odd;
+    if (!open_place(&place, rows, &arena))
         return;
-    CHECK_REFUSED(store_read_all(&place.reader, &arena, &list, check_error),
-                  "'short' is too short to be a store path");
-    CHECK_NUMBER(list.count, 77);
+    CHECK_DONE(store_read_all(&place.reader, &arena, &list, &odd, check_error));
+    CHECK_NUMBER(list.count, 1);
+    if (!CHECK_NUMBER(odd.count, 2))
+        return;
+    CHECK_NUMBER(odd.elsewhere, 1);
+    CHECK_NUMBER(odd.base_count, 0);
+    CHECK_STR(odd.items[0].row, "3");
+    CHECK_STR(odd.items[1].row, "1");
+    CHECK_STR(odd.items[1].reason, "'short' is too short to be a store path");
+}
+
+static void rows_that_belong_to_no_path_are_odd(struct arena arena)
+{
+    static const char rows[] =
+        ROW(1, "/nix/store/" D "-a", "sha256:" HEX, 1,
+            "null") "insert into Refs values (1, 1), (1, 9), (8, 1);"
+                    "insert into DerivationOutputs values (1, 'out', 'x'), (7, 'dev', 'y');";
+    cleanup(close_place) struct place place;
+    struct odd_rows odd = { 0 };
+    if (!open_place(&place, rows, &arena))
+        return;
+    CHECK_DONE(store_read_dangling(&place.db, &arena, &odd, check_error));
+    if (!CHECK_NUMBER(odd.count, 3))
+        return;
+    CHECK_STR(odd.items[0].row, "8, 1");
+    CHECK_STR(odd.items[1].row, "1, 9");
+    CHECK_STR(odd.items[2].row, "7, dev");
+    CHECK_STR(str_from(odd.items[2].table), "DerivationOutputs");
 }
 
 static void a_closed_reader_may_be_closed_again(void)
@@ -233,7 +268,7 @@ int main(void)
         CASE(a_valid_path_is_read_with_its_references), CASE(a_path_that_is_not_valid_is_absent),
         CASE(what_is_read_outlives_the_database), CASE(all_valid_paths_are_read_in_their_order),
         CASE(an_empty_database_has_no_paths), CASE(any_spelling_of_a_hash_is_read),
-        CASE(rows_that_nix_could_not_read_are_refused),
-        CASE(a_path_with_an_illegal_name_stops_the_listing),
-        CASE(a_closed_reader_may_be_closed_again));
+        CASE(rows_that_nix_could_not_read_are_odd),
+        CASE(a_path_with_an_illegal_name_is_odd_and_the_others_are_read),
+        CASE(rows_that_belong_to_no_path_are_odd), CASE(a_closed_reader_may_be_closed_again));
 }

@@ -37,8 +37,8 @@ static void the_json_has_an_array_for_each_kind_that_is_looked_for(struct arena 
 {
     struct findings findings = some(&arena);
     cleanup(json_free) cJSON *store = findings_json(&findings, 9, 6, FINDING_KINDS_OF_STORE);
-    cleanup(json_free) cJSON *image = findings_json(&findings, 9, 6, FINDING_KIND_COUNT);
-    CHECK_NUMBER(cJSON_GetArraySize(store), 7);
+    cleanup(json_free) cJSON *image = findings_json(&findings, 9, 6, FINDING_KINDS_OF_IMAGE);
+    CHECK_NUMBER(cJSON_GetArraySize(store), 8);
     CHECK_NUMBER(cJSON_GetArraySize(image), 11);
     CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(store, "ok")), 6);
     const cJSON *missing = cJSON_GetObjectItem(store, "missing");
