@@ -6,12 +6,14 @@
 #pragma once
 
 #include "builder/check/verify_image.h"
+#include "builder/output/checksums.h"
 #include "builder/tree/tree.h"
 
-/* A line of SHA256SUMS, and what is there. */
+/* What is there for a line of SHA256SUMS. */
 struct listed_file {
     const char *name;
-    struct hash expected;
+    size_t first; /* the index of the first one that is the same file */
+    uint64_t size_bytes, real_bytes;
     struct tree_file found;
     struct str reason; /* why it could not be read */
     bool is_there;
@@ -22,9 +24,9 @@ struct tree_check {
     const char *name;
     int directory;
     struct arena *arena;
-    struct listed_file *files;
-    size_t file_count;
-    struct arena *scratches; /* one for each worker */
+    struct checksums sums;
+    struct listed_file *files; /* one for each of the sums */
+    struct arena *scratches;   /* one for each worker */
     struct tree_description description;
     int *fds; /* one for each image; owned */
     struct image *images;

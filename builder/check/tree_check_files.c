@@ -1,85 +1,152 @@
 /* tree_check_files.c — SHA256SUMS and the files of a tree: see tree_check.h. */
 #include "builder/check/tree_check.h"
 
+#include "schema/base/budget.h"
+#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { SUMS_BYTES_MAX = 1 << 20, WORKER_BYTES = 16 << 20 };
+enum { WORKER_BYTES = 16 << 20 };
 
-static bool parse_line(struct str line, struct arena *arena, struct listed_file *file,
-                       struct error *error)
-{
-    enum { NAME_AT = HASH_HEX_LENGTH + 2 };
-    struct str name = str_skip(line, NAME_AT);
-    if (line.len <= NAME_AT || memcmp(line.data + HASH_HEX_LENGTH, "  ", 2) != 0 ||
-        name.data[0] == '.' || memchr(name.data, '/', name.len))
-        return error_set(error, "a SHA-256, two blanks and the name of a file expected");
-    file->name = arena_copy(arena, name).data;
-    return hash_parse((struct str){ line.data, HASH_HEX_LENGTH }, &file->expected, error);
-}
+/* Files of a tree are compressed, and what file systems do not say of small ones is far below it. A
+ * ramdisk of 4 GiB and more does not boot. */
+enum { CONTENTS_FACTOR = 1 };
+static const uint64_t contents_floor_bytes = (uint64_t)4 << 30;
 
 static bool read_sums(struct tree_check *check, struct error *error)
 {
     struct str text;
-    size_t capacity = 0, line_number = 0;
-    if (!file_read(check->directory, OUTPUT_SUMS_NAME, SUMS_BYTES_MAX, check->arena, &text, error))
+    struct checksums sums;
+    if (!file_read(check->directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, check->arena, &text,
+                   error))
         return error_in(error, "%s", check->name);
-    for (struct cut cut = str_cut(text, '\n'); cut.head.len > 0; cut = str_cut(cut.tail, '\n')) {
-        check->files = arena_grow(check->arena, check->files, check->file_count, &capacity,
-                                  sizeof *check->files);
-        struct listed_file *file = &check->files[check->file_count++];
-        *file = (struct listed_file){ .is_there = false };
-        line_number++;
-        if (!parse_line(cut.head, check->arena, file, error))
-            return error_in(error, "%s/" OUTPUT_SUMS_NAME ": line %zu", check->name, line_number);
-    }
-    return check->file_count > 0 ||
-           error_set(error, "%s/" OUTPUT_SUMS_NAME " lists nothing", check->name);
+    if (!checksums_parse(text, check->arena, &sums, error))
+        return error_in(error, "%s/" CHECKSUMS_NAME, check->name);
+    check->sums = sums;
+    check->files = arena_new(check->arena, struct listed_file, sums.count);
+    for (size_t i = 0; i < sums.count; i++)
+        check->files[i].name = sums.items[i].name;
+    return true;
 }
 
 const struct listed_file *tree_check_find(const struct tree_check *check, const char *name)
 {
-    for (size_t i = 0; i < check->file_count; i++)
-        if (strcmp(check->files[i].name, name) == 0)
-            return &check->files[i];
-    return NULL;
+    const struct checksum *sum = checksums_find(&check->sums, name);
+    return sum ? &check->files[sum - check->sums.items] : NULL;
+}
+
+/* Opens a file that is listed; -1 and a reason, or it is not there. */
+static int open_listed(const struct tree_check *check, struct listed_file *file,
+                       struct stat *ret_status, struct arena *arena)
+{
+    struct error error;
+    cleanup(own_close) int fd = tree_check_open(check, file->name);
+    file->is_there = fd >= 0 || errno != ENOENT;
+    if (!file->is_there)
+        return -1;
+    bool done = fd >= 0 && fstat(fd, ret_status) == 0;
+    if (!done)
+        error_errno(&error, errno, "open it");
+    else if (!S_ISREG(ret_status->st_mode))
+        done = error_set(&error, "it is not a file");
+    if (!done)
+        file->reason = arena_copy(arena, str_from(error.sentence));
+    return done ? own_take(&fd) : -1;
+}
+
+/* A file and what it is. */
+struct identity {
+    dev_t device;
+    ino_t inode;
+    size_t index;
+};
+
+static int compare_identities(const void *left, const void *right)
+{
+    const struct identity *a = left, *b = right;
+    int order = order_numbers(a->device, b->device);
+    order = order ? order : order_numbers(a->inode, b->inode);
+    return order ? order : order_numbers(a->index, b->index);
+}
+
+/* Finds the files that are there. One that is listed under several names is read once: the others
+ * follow the first one. A file that claims more than it takes on its disk is not read. */
+static void look_at_files(struct tree_check *check)
+{
+    struct budget contents = { .what = "contents of the tree",
+                               .floor_bytes = contents_floor_bytes,
+                               .factor = CONTENTS_FACTOR };
+    struct arena scratch = arena_split(check->arena, WORKER_BYTES);
+    struct identity *identities = arena_new(&scratch, struct identity, check->sums.count);
+    size_t count = 0;
+    for (size_t i = 0; i < check->sums.count; i++) {
+        struct stat status;
+        struct listed_file *file = &check->files[i];
+        cleanup(own_close) int fd = open_listed(check, file, &status, check->arena);
+        file->first = i;
+        file->size_bytes = fd >= 0 ? (uint64_t)status.st_size : 0;
+        file->real_bytes = fd >= 0 ? budget_real_bytes(&status) : 0;
+        if (fd >= 0)
+            identities[count++] = (struct identity){ status.st_dev, status.st_ino, i };
+    }
+    if (count)
+        qsort(identities, count, sizeof *identities, compare_identities);
+    for (size_t i = 0, first = 0; i < count; i++) {
+        struct error error;
+        struct listed_file *file = &check->files[identities[i].index];
+        bool is_same = i > 0 && identities[i].device == identities[i - 1].device &&
+                       identities[i].inode == identities[i - 1].inode;
+        first = is_same ? first : identities[i].index;
+        file->first = first;
+        budget_pay(&contents, is_same ? 0 : file->real_bytes);
+        if (!is_same && !budget_spend(&contents, file->size_bytes, &error))
+            file->reason = arena_copy(check->arena, str_from(error.sentence));
+    }
 }
 
 static bool read_one(void *context, unsigned worker, size_t index, struct error *error)
 {
     const struct tree_check *check = context;
     struct listed_file *file = &check->files[index];
-    struct arena *scratch = &check->scratches[worker];
     struct stat status;
-    cleanup(own_close) int fd = tree_check_open(check, file->name);
-    file->is_there = fd >= 0 || errno != ENOENT;
-    if (!file->is_there)
+    struct arena *scratch = &check->scratches[worker];
+    if (!file->is_there || file->reason.data || file->first != index)
         return true;
-    bool done = fd >= 0 && fstat(fd, &status) == 0;
-    if (!done)
-        error_errno(error, errno, "open it");
-    else if (!S_ISREG(status.st_mode))
-        done = error_set(error, "it is not a file");
-    if (!done || !tree_file_read(fd, file->name, *scratch, &file->found, error))
+    cleanup(own_close) int fd = open_listed(check, file, &status, scratch);
+    if (fd >= 0 && !tree_file_read(fd, file->name, *scratch, &file->found, error))
         file->reason = arena_copy(scratch, str_from(error->sentence));
     return true;
 }
 
+static void follow_first(struct tree_check *check)
+{
+    for (size_t i = 0; i < check->sums.count; i++) {
+        struct listed_file *file = &check->files[i];
+        const struct listed_file *first = &check->files[file->first];
+        if (first == file)
+            continue;
+        file->is_there = first->is_there;
+        file->reason = first->reason;
+        file->found = first->found;
+    }
+}
+
 static void judge_files(struct tree_check *check)
 {
-    for (size_t i = 0; i < check->file_count; i++) {
+    for (size_t i = 0; i < check->sums.count; i++) {
         const struct listed_file *file = &check->files[i];
         if (!file->is_there)
             tree_check_add(check, FINDING_MISSING, file->name, "it is not in the tree");
         else if (file->reason.data)
             tree_check_add(check, FINDING_UNREADABLE, file->name, file->reason.data);
-        else if (!hash_equal(&file->expected, &file->found.hash))
-            findings_add_hash(check->verifier->findings, str_from(file->name), &file->expected,
-                              &file->found.hash);
+        else if (!hash_equal(&check->sums.items[i].hash, &file->found.hash))
+            findings_add_hash(check->verifier->findings, str_from(file->name),
+                              &check->sums.items[i].hash, &file->found.hash);
     }
 }
 
@@ -92,8 +159,8 @@ static bool find_strays(struct tree_check *check, struct error *error)
     own_take(&copy);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory)))
-        if (strcmp(entry->d_name, OUTPUT_SUMS_NAME) != 0 && !tree_check_find(check, entry->d_name))
-            tree_check_add(check, FINDING_STRAY, entry->d_name, "it is not in " OUTPUT_SUMS_NAME);
+        if (strcmp(entry->d_name, CHECKSUMS_NAME) != 0 && !tree_check_find(check, entry->d_name))
+            tree_check_add(check, FINDING_STRAY, entry->d_name, "it is not in " CHECKSUMS_NAME);
     return errno == 0 || error_errno(error, errno, "read the directory %s", check->name);
 }
 
@@ -104,8 +171,12 @@ bool tree_check_files(struct tree_check *check, struct error *error)
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&check->scratches[i], WORKER_BYTES, error))
             return false;
-    if (!read_sums(check, error) || !parallel_run(jobs, check->file_count, read_one, check, error))
+    if (!read_sums(check, error))
         return false;
+    look_at_files(check);
+    if (!parallel_run(jobs, check->sums.count, read_one, check, error))
+        return false;
+    follow_first(check);
     judge_files(check);
     return find_strays(check, error);
 }

@@ -37,7 +37,7 @@ static void compare_file(struct tree_check *check, const struct tree_file *file)
     const struct listed_file *listed = tree_check_find(check, file->name);
     if (!listed)
         tree_check_add(check, FINDING_DISAGREEING, file->name,
-                       "it is in " TREE_BOOT_JSON_NAME ", and not in " OUTPUT_SUMS_NAME);
+                       "it is in " TREE_BOOT_JSON_NAME ", and not in " CHECKSUMS_NAME);
     else if (listed->is_there && !listed->reason.data &&
              (listed->found.size_bytes != file->size_bytes ||
               !hash_equal(&listed->found.hash, &file->hash)))

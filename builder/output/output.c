@@ -1,5 +1,7 @@
 #include "builder/output/output.h"
 
+#include "builder/output/checksums.h"
+
 #include "schema/base/own.h"
 
 #include <errno.h>
@@ -66,28 +68,18 @@ static bool remove_tree(int parent, const char *name, struct error *error)
 }
 
 struct sums {
-    struct str text;
+    struct checksums checksums;
     bool is_ours; /* it lists the mark */
     const char *directory;
     struct error *error;
 };
 
-/* Does a line of the sums end in "  NAME"? */
-static bool is_listed(struct str sums, const char *name)
-{
-    for (struct cut line = { .tail = sums, .found = true }; line.found;) {
-        line = str_cut(line.tail, '\n');
-        if (line.head.len > 66 && str_equal(str_skip(line.head, 66), str_from(name)))
-            return true;
-    }
-    return false;
-}
-
 static bool check_one(int fd, const char *name, void *context)
 {
     (void)fd;
     const struct sums *sums = context;
-    if (sums->is_ours && (strcmp(name, OUTPUT_SUMS_NAME) == 0 || is_listed(sums->text, name)))
+    if (sums->is_ours &&
+        (strcmp(name, CHECKSUMS_NAME) == 0 || checksums_find(&sums->checksums, name)))
         return true;
     return error_set(sums->error,
                      "%s holds '%s', which was not made by an earlier run: not replacing it",
@@ -99,14 +91,18 @@ static bool check_replaceable(const struct output *output, const char *mark, str
                               struct error *error)
 {
     struct sums sums = { .directory = output->name, .error = error };
+    struct str text = STR("");
+    struct error not_ours;
     cleanup(own_close) int fd =
         openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
-    if (faccessat(fd, OUTPUT_SUMS_NAME, F_OK, 0) == 0 &&
-        !file_read(fd, OUTPUT_SUMS_NAME, 1 << 20, &scratch, &sums.text, error))
+    if (faccessat(fd, CHECKSUMS_NAME, F_OK, 0) == 0 &&
+        !file_read(fd, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, &scratch, &text, error))
         return false;
-    sums.is_ours = is_listed(sums.text, mark);
+    /* One that is not as we write it is not ours. */
+    sums.is_ours = checksums_parse(text, &scratch, &sums.checksums, &not_ours) &&
+                   checksums_find(&sums.checksums, mark);
     return each_name(fd, check_one, &sums, error);
 }
 

@@ -4,9 +4,6 @@
 
 #include "schema/base/file.h"
 
-/* Lists the files of a directory that we made, with their SHA-256. */
-#define OUTPUT_SUMS_NAME "SHA256SUMS"
-
 /* A path of the user's, taken apart. */
 struct output {
     int directory;    /* that holds it; owned */

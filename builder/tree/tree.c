@@ -1,5 +1,6 @@
 #include "builder/tree/tree_building.h"
 
+#include "builder/output/checksums.h"
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/tree/script.h"
@@ -52,10 +53,11 @@ bool tree_seal_ramdisk(struct tree_building *building, const char *name, int fd,
 
 static bool check_kernel_name(const char *name, struct error *error)
 {
-    static const char *const taken[] = { RAMDISK_NAME,    RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
-                                         TREE_GRUB_NAME,  TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
-                                         OUTPUT_SUMS_NAME };
-    bool is_taken = str_starts(str_from(name), STR("nix-store."));
+    static const char *const taken[] = { RAMDISK_NAME,   RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
+                                         TREE_GRUB_NAME, TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
+                                         CHECKSUMS_NAME };
+    bool is_taken =
+        str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         is_taken = is_taken || strcmp(name, taken[i]) == 0;
     return !is_taken || error_set(error, "the kernel cannot be called '%s' in a tree", name);
@@ -254,16 +256,18 @@ static bool write_boot_json(struct tree_building *building, struct error *error)
 static bool write_sums(struct tree_building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
-    struct str text = { "", 0 };
-    for (size_t i = 0; i < building->file_count; i++) {
-        text = arena_format(building->arena, "%.*s%s  %s\n", STR_ARG(text),
-                            hash_to_hex(&building->files[i].hash).text, building->files[i].name);
-        option_list_add(&building->result.names, building->files[i].name, building->arena);
+    size_t count = building->file_count;
+    struct checksum *sums = arena_new(building->arena, struct checksum, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct tree_file *file = &building->files[i];
+        sums[i] = (struct checksum){ .name = file->name, .hash = file->hash };
+        option_list_add(&building->result.names, file->name, building->arena);
     }
-    option_list_add(&building->result.names, OUTPUT_SUMS_NAME, building->arena);
-    if (!write_text(building, OUTPUT_SUMS_NAME, text, &fd, error))
+    struct str text = checksums_format(sums, count, building->arena);
+    option_list_add(&building->result.names, CHECKSUMS_NAME, building->arena);
+    if (!write_text(building, CHECKSUMS_NAME, text, &fd, error))
         return false;
-    return fsync(fd) == 0 || error_errno(error, errno, "write " OUTPUT_SUMS_NAME " to disk");
+    return fsync(fd) == 0 || error_errno(error, errno, "write " CHECKSUMS_NAME " to disk");
 }
 
 bool tree_write(const struct tree_request *request, const struct output_tree *tree,
