@@ -197,10 +197,9 @@ static bool lock_profile(const struct place *place, struct arena *arena, int *re
 {
     const char *name = lock_name(place, arena);
     for (int waited_ms = 0; waited_ms < LOCK_WAIT_MS; waited_ms += LOCK_STEP_MS) {
-        cleanup(own_close) int lock = openat(
-            place->directory, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        if (lock < 0)
-            return error_errno(error, errno, "open %s.lock", place->path);
+        cleanup(own_close) int lock = -1;
+        if (!root_open_file(place->directory, name, O_RDWR | O_CREAT | O_NOFOLLOW, &lock, error))
+            return error_in(error, "lock %s", place->path);
         bool locked = flock(lock, LOCK_EX | LOCK_NB) == 0;
         if (!locked && errno != EWOULDBLOCK && errno != EINTR)
             return error_errno(error, errno, "lock %s.lock", place->path);

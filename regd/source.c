@@ -19,11 +19,12 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
 {
     struct str line;
     const char *value = NULL;
-    cleanup(own_close) int fd = root_open(store->root, "/proc/cmdline", O_RDONLY | O_NOCTTY, 0);
-    if (fd < 0) {
-        *ret_value = NULL;
-        return fd == -ENOENT || error_errno(error, -fd, "open /proc/cmdline");
-    }
+    cleanup(own_close) int fd = -1;
+    *ret_value = NULL;
+    if (!root_open_file(store->root, "/proc/cmdline", O_RDONLY, &fd, error))
+        return false;
+    if (fd < 0)
+        return true;
     if (!file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, &line, error))
         return false;
     while (line.len > 0 && line.data[line.len - 1] == '\n')
@@ -120,20 +121,16 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
     return true;
 }
 
-/* Opens a manifest or a description. What was found and not named has to be a file. */
-static bool open_source(const struct store *store, const char *name, bool found, int *ret_fd,
-                        struct error *error)
+/* Opens a manifest. Who names one may name a pipe; what was found has to be a file. */
+static bool open_manifest(const struct store *store, const char *name, bool found, int *ret_fd,
+                          struct error *error)
 {
-    struct stat status;
-    cleanup(own_close) int fd =
-        found ? root_open(store->root, name, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0)
-              : open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(error, found ? -fd : errno, "open %s", name);
-    if (found && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)))
-        return error_set(error, "%s is not a file", name);
-    *ret_fd = own_take(&fd);
-    return true;
+    if (!found) {
+        *ret_fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        return *ret_fd >= 0 || error_errno(error, errno, "open %s", name);
+    }
+    return root_open_file(store->root, name, O_RDONLY, ret_fd, error) &&
+           (*ret_fd >= 0 || error_errno(error, ENOENT, "open %s", name));
 }
 
 const char *source_name(const char *name)
@@ -147,7 +144,7 @@ static bool read_manifest(const struct store *store, const char *name, bool foun
     cleanup(own_close) int fd = -1;
     if (!found && strcmp(name, "-") == 0)
         return manifest_read(STDIN_FILENO, source_name(name), store->store_dir, arena, list, error);
-    return open_source(store, name, found, &fd, error) &&
+    return open_manifest(store, name, found, &fd, error) &&
            manifest_read(fd, name, store->store_dir, arena, list, error);
 }
 
@@ -165,17 +162,17 @@ static enum details_answer read_details(const struct store *store, const char *n
     const char *path = arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, name).data;
     if (!found && strcmp(name, "-") == 0)
         return DETAILS_ABSENT;
-    cleanup(own_close) int there =
-        found ? root_open(store->root, path, O_PATH, 0) : open(path, O_PATH | O_CLOEXEC);
-    if (there < 0)
-        return DETAILS_ABSENT;
     cleanup(own_close) int fd = -1;
-    if (!open_source(store, path, found, &fd, error))
+    if (!(found ? root_open_file(store->root, path, O_RDONLY, &fd, error)
+                : file_open(AT_FDCWD, path, &fd, error)))
         return DETAILS_REFUSED;
-    bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-    if (!is_file)
-        error_set(error, "it is not a file");
-    bool read = is_file && path_info_json_reserve((uint64_t)status.st_size, &own, error) &&
+    if (fd < 0)
+        return DETAILS_ABSENT;
+    if (fstat(fd, &status) < 0) {
+        error_errno(error, errno, "look at it");
+        return DETAILS_REFUSED;
+    }
+    bool read = path_info_json_reserve((uint64_t)status.st_size, &own, error) &&
                 file_read_fd(fd, path, (size_t)status.st_size, &own, &text, error) &&
                 path_info_json_parse(text, store->store_dir, &own, ret_details, error);
     return read ? DETAILS_READ : DETAILS_REFUSED;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 /* Makes a directory of STATE_DIR, or finds it. */
 static int make(const struct store *store, const char *name, struct arena scratch,
@@ -49,6 +50,8 @@ bool state_tag(const struct store *store, const char *path, struct arena scratch
         return true;
     if (there != -ENOENT)
         return error_errno(error, -there, "open %s", path);
-    cleanup(own_close) int fd = root_open(store->root, path, O_WRONLY | O_CREAT | O_NOCTTY, 0644);
-    return fd >= 0 || error_errno(error, -fd, "create %s", path);
+    cleanup(own_close) int fd = -1;
+    if (!root_open_file(store->root, path, O_WRONLY | O_CREAT, &fd, error))
+        return false;
+    return fchmod(fd, 0644) == 0 || error_errno(error, errno, "set the mode of %s", path);
 }

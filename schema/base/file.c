@@ -71,16 +71,40 @@ bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *ar
     return true;
 }
 
+/* Is it a regular file? */
+static bool check_regular(int fd, const char *path, struct error *error)
+{
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", path);
+    return S_ISREG(status.st_mode) || error_set(error, "%s is not a file", path);
+}
+
+bool file_open(int directory, const char *path, int *ret_fd, struct error *error)
+{
+    cleanup(own_close) int seen = openat(directory, path, O_PATH | O_CLOEXEC);
+    if (seen < 0 && errno == ENOENT) {
+        *ret_fd = -1;
+        return true;
+    }
+    if (!check_regular(seen, path, error))
+        return false;
+    cleanup(own_close) int fd =
+        openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (!check_regular(fd, path, error))
+        return false;
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
 bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                struct str *ret_text, struct error *error)
 {
-    struct stat status;
-    cleanup(own_close) int fd =
-        openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return error_errno(error, errno, "open %s", path);
-    if (!S_ISREG(status.st_mode))
-        return error_set(error, "%s is not a file", path);
+    cleanup(own_close) int fd = -1;
+    if (!file_open(directory, path, &fd, error))
+        return false;
+    if (fd < 0)
+        return error_errno(error, ENOENT, "open %s", path);
     return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 

@@ -13,14 +13,18 @@
 
 #include <sys/stat.h>
 
+/* Opens a regular file for reading, relative to `directory` (AT_FDCWD is fine); links are followed.
+ * *ret_fd is -1 where there is none. Refuses what is not a regular file, without opening it, so that
+ * neither a pipe nor a device makes it wait. */
+must_check bool file_open(int directory, const char *path, int *ret_fd, struct error *error);
+
 /* Reads everything that is left in fd into the arena, terminated. `name` is for the sentence.
  * Refuses more than limit_bytes, and a file that is hardly anything but holes: larger than 64 MiB and
  * than 64 times what it takes on its disk. Works on pipes and on files of /proc. */
 must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
                              struct str *ret_text, struct error *error);
 
-/* The same for a path, relative to `directory` (AT_FDCWD is fine). Links are followed. Refuses what is
- * not a regular file, without waiting for a pipe. */
+/* The same for a path, which file_open opens and which has to be there. */
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 

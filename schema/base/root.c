@@ -28,6 +28,33 @@ int root_open(int root, const char *path, int flags, mode_t mode)
     }
 }
 
+/* Is it a regular file? `fd` may be the reason why there is none, as root_open returns it. */
+static bool check_file(int fd, const char *path, struct error *error)
+{
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, fd < 0 ? -fd : errno, "open %s", path);
+    return S_ISREG(status.st_mode) || error_set(error, "%s is not a file", path);
+}
+
+bool root_open_file(int root, const char *path, int flags, int *ret_fd, struct error *error)
+{
+    const bool creates = flags & O_CREAT;
+    /* Looked at before it is opened: opening a device may do something already. What is put in its
+     * place meanwhile is opened without waiting, and refused. */
+    cleanup(own_close) int seen = root_open(root, path, O_PATH | (flags & O_NOFOLLOW), 0);
+    if (seen != -ENOENT && !check_file(seen, path, error))
+        return false;
+    cleanup(own_close) int fd = seen == -ENOENT && !creates
+                                    ? -ENOENT
+                                    : root_open(root, path, flags | O_NONBLOCK | O_NOCTTY, 0600);
+    bool is_missing = fd == -ENOENT && !creates;
+    if (!is_missing && !check_file(fd, path, error))
+        return false;
+    *ret_fd = is_missing ? -1 : own_take(&fd);
+    return true;
+}
+
 /* Makes the last component of `path`; all before it is there. */
 static int make_last(int root, char *path)
 {

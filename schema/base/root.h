@@ -16,6 +16,12 @@
 /* Opens what `path` names inside `root`. O_CLOEXEC is added. With O_CREAT, `mode` counts. */
 int root_open(int root, const char *path, int flags, mode_t mode);
 
+/* Opens the regular file that `path` names inside `root`, for what `flags` say. With O_CREAT a missing
+ * one is made, mode 0600; without, *ret_fd is -1 where there is none. Refuses what is not a regular
+ * file, and with O_NOFOLLOW a link: neither a pipe nor a device is opened, so nothing can hang. */
+must_check bool root_open_file(int root, const char *path, int flags, int *ret_fd,
+                               struct error *error);
+
 /* Opens the directory `path`, making what is missing of it with mode 0755 (and the caller's
  * umask). What was made stays if a later component fails. */
 int root_make_directory(int root, const char *path);

@@ -20,6 +20,7 @@
 #include "schema/nix/store.h"
 
 #define STORE_SCHEMA_VERSION "10"
+enum { STORE_SCHEMA_NUMBER = 10 };
 
 #define STORE_DB_NAME        "db.sqlite"
 #define STORE_DB_SCHEMA_NAME "schema"

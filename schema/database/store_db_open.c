@@ -32,6 +32,16 @@ const char *store_db_path(const struct store *store, struct arena *arena, const 
     return arena_format(arena, "%s/db/%s", store->state_dir.data, name).data;
 }
 
+/* As Nix reads an int: decimal digits, with or without a sign and zeros before them, and nothing
+ * else. No version is below zero. */
+static bool parse_version(struct str text, uint64_t *ret_version)
+{
+    bool is_negative = text.len > 1 && text.data[0] == '-';
+    if (is_negative || (text.len > 1 && text.data[0] == '+'))
+        text = str_skip(text, 1);
+    return str_to_number(text, is_negative ? 0 : INT32_MAX, ret_version);
+}
+
 enum store_db_answer store_db_check_schema(const struct store_db *db, struct arena scratch,
                                            struct error *error)
 {
@@ -50,14 +60,15 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
         if (text.len == 0)
             store_db_wait_step();
     }
-    uint64_t version;
-    if (str_equal(text, STR(STORE_SCHEMA_VERSION)))
+    uint64_t version = 0;
+    bool is_number = parse_version(text, &version);
+    if (is_number && version == STORE_SCHEMA_NUMBER)
         return STORE_DB_FOUND;
-    if (str_equal(text, STR("0")))
+    if (is_number && version == 0)
         return STORE_DB_ABSENT;
-    if (!str_to_number(text, UINT32_MAX, &version))
+    if (!is_number)
         error_set(error, STORE_DB_SCHEMA_NAME ": '%.*s' is not a schema version", STR_ARG(text));
-    else if (version > 10)
+    else if (version > STORE_SCHEMA_NUMBER)
         error_set(error,
                   "the database has schema version %llu, newer than " STORE_SCHEMA_VERSION
                   ": use the regd or Nix that made it",

@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -143,6 +146,67 @@ static void a_file_is_created_inside_with_its_mode(struct arena arena)
     CHECK_NUMBER(mode_of("root/dir/new"), S_IFREG | 0640);
 }
 
+/* Everything that can stand where a file is expected. */
+static void make_others(void)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    CHECK(mkfifoat(check_directory(), "root/pipe", 0666) == 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/root/socket", check_directory_path());
+    cleanup(own_close) int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(sock, (struct sockaddr *)&address, sizeof address) == 0);
+    if (mknodat(check_directory(), "root/device", S_IFCHR | 0666, makedev(1, 5)) < 0)
+        make_directory("root/device"); /* not root */
+}
+
+static void only_a_regular_file_is_opened_as_one(struct arena arena)
+{
+    static const struct {
+        const char *path;
+        int flags;
+        const char *sentence; /* null: it is opened */
+    } rows[] = {
+        { "/dir/file", O_RDONLY, NULL },
+        { "/to-dir/file", O_RDWR | O_NOFOLLOW, NULL },
+        { "/relative", O_RDONLY, NULL },
+        { "/dir/file", O_RDWR | O_CREAT, NULL },
+        { "/relative", O_RDONLY | O_NOFOLLOW, "/relative is not a file" },
+        { "/dangling", O_RDWR | O_CREAT | O_NOFOLLOW, "/dangling is not a file" },
+        { "/pipe", O_RDONLY, "/pipe is not a file" },
+        { "/pipe", O_WRONLY | O_CREAT, "/pipe is not a file" },
+        { "/socket", O_RDONLY, "/socket is not a file" },
+        { "/device", O_RDONLY, "/device is not a file" },
+        { "/dir", O_RDONLY, "/dir is not a file" },
+        { "/dir", O_RDWR | O_CREAT, "/dir is not a file" },
+        { "/loop", O_RDONLY, "open /loop: Too many levels of symbolic links" },
+        { "/dir/file/x", O_RDONLY, "open /dir/file/x: Not a directory" },
+        { "/none/x", O_RDWR | O_CREAT, "open /none/x: No such file or directory" },
+    };
+    cleanup(own_close) int root = make_root(&arena);
+    make_others();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cleanup(own_close) int fd = -1;
+        check_about("%s, flags %#x", rows[i].path, (unsigned)rows[i].flags);
+        bool done = root_open_file(root, rows[i].path, rows[i].flags, &fd, check_error);
+        if (rows[i].sentence)
+            CHECK_REFUSED(done, rows[i].sentence);
+        else
+            CHECK(done && fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    }
+}
+
+static void a_missing_file_is_an_answer_or_is_made(struct arena arena)
+{
+    cleanup(own_close) int root = make_root(&arena);
+    cleanup(own_close) int none = 7, made = -1;
+    CHECK_DONE(root_open_file(root, "/absent", O_RDONLY, &none, check_error));
+    CHECK_NUMBER(none, -1);
+    CHECK_DONE(root_open_file(root, "/dangling", O_RDONLY, &none, check_error));
+    CHECK_NUMBER(none, -1);
+    CHECK_DONE(root_open_file(root, "/absent", O_RDWR | O_CREAT, &made, check_error));
+    CHECK(made >= 0);
+    CHECK_NUMBER(mode_of("root/absent"), S_IFREG | 0600);
+}
+
 static void directories_are_made_through_links(struct arena arena)
 {
     static const struct {
@@ -212,6 +276,7 @@ int main(void)
     return CHECK_ALL(
         CASE(links_and_dots_stay_below_the_root), CASE(the_real_root_is_a_root_too),
         CASE(magic_links_of_proc_are_not_followed), CASE(descriptors_are_closed_on_exec),
-        CASE(a_file_is_created_inside_with_its_mode), CASE(directories_are_made_through_links),
+        CASE(a_file_is_created_inside_with_its_mode), CASE(only_a_regular_file_is_opened_as_one),
+        CASE(a_missing_file_is_an_answer_or_is_made), CASE(directories_are_made_through_links),
         CASE(made_directories_take_the_umask), CASE(what_is_in_the_way_of_a_directory_is_said));
 }

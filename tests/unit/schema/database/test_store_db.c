@@ -322,13 +322,22 @@ static void other_schema_versions_are_refused(struct arena arena)
           "upgrade it" },
         { { "11", 2 },
           "the database has schema version 11, newer than 10: use the regd or Nix that made it" },
-        { { "4294967295", 10 },
-          "the database has schema version 4294967295, newer than 10: use the regd or Nix that "
+        { { "2147483647", 10 },
+          "the database has schema version 2147483647, newer than 10: use the regd or Nix that "
           "made it" },
-        { { "4294967296", 10 }, "schema: '4294967296' is not a schema version" },
+        { { "2147483648", 10 }, "schema: '2147483648' is not a schema version" },
+        { { "4294967306", 10 }, "schema: '4294967306' is not a schema version" },
+        { { "009", 3 },
+          "the database has schema version 9, older than 10: run 'nix-store --verify' once to "
+          "upgrade it" },
+        { { "-10", 3 }, "schema: '-10' is not a schema version" },
+        { { "-1", 2 }, "schema: '-1' is not a schema version" },
+        { { "+", 1 }, "schema: '+' is not a schema version" },
+        { { "++10", 4 }, "schema: '++10' is not a schema version" },
+        { { " 10", 3 }, "schema: ' 10' is not a schema version" },
+        { { "0x0a", 4 }, "schema: '0x0a' is not a schema version" },
         { { "", 0 }, "schema: '' is not a schema version" },
         { { "10\n", 3 }, "schema: '10\n' is not a schema version" },
-        { { "+10", 3 }, "schema: '+10' is not a schema version" },
         { { "ten", 3 }, "schema: 'ten' is not a schema version" },
         { { "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg", 65 },
           "read schema: larger than the limit of 64 bytes" },
@@ -341,6 +350,25 @@ static void other_schema_versions_are_refused(struct arena arena)
         put("schema", rows[i].text);
         check_both_refuse(&store, rows[i].sentence, arena);
         CHECK_STR(content_of("schema", &arena), rows[i].text);
+    }
+}
+
+/* nix-store 2.8.0 takes these, and leaves the file as it is. */
+static void a_schema_version_is_read_as_nix_reads_it(struct arena arena)
+{
+    static const char *const texts[] = { "10", "010", "0010", "+10", "+010" };
+    cleanup(close_store) struct store store = open_store(&arena);
+    if (!make_database(&store, "", arena))
+        return;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+        check_about("%s", texts[i]);
+        put("schema", str_from(texts[i]));
+        CHECK(store_db_open_read(&store, &arena, &db, check_error) == STORE_DB_FOUND);
+        store_db_close(&db);
+        if (CHECK_DONE(store_db_open_write(&store, arena, &db, check_error)))
+            CHECK_DONE(store_db_commit(&db, check_error));
+        CHECK_STR(content_of("schema", &arena), texts[i]);
     }
 }
 
@@ -629,7 +657,7 @@ int main(void)
         CASE(a_used_big_lock_has_the_database_made_in_place),
         CASE(an_unfinished_database_is_found_but_not_read),
         CASE(an_exclusive_holder_of_the_big_lock_is_waited_for),
-        CASE(other_schema_versions_are_refused),
+        CASE(other_schema_versions_are_refused), CASE(a_schema_version_is_read_as_nix_reads_it),
         CASE(a_missing_database_that_should_be_there_is_refused),
         CASE(contents_that_are_not_ours_are_refused), CASE(what_newer_nix_adds_is_accepted),
         CASE(what_is_not_known_is_named_in_one_warning),
