@@ -1,5 +1,5 @@
 /* boot.c — registering manifests, and all that a booted system needs done. */
-#include "regd/command.h"
+#include "regd/collector.h"
 #include "regd/profile.h"
 #include "regd/source.h"
 #include "regd/state.h"
@@ -62,6 +62,13 @@ static void tell_result(const struct command *command, const struct registry_res
                result->updated, result->references_added);
 }
 
+/* From the look for the paths on, none of them is to go; where it is not looked, as Nix does not, it
+ * is for whoever asked for that to know. */
+static bool hold_for(struct command *command, struct error *error)
+{
+    return command->registry.missing == REGISTRY_MISSING_ACCEPT || collector_hold(command, error);
+}
+
 /* Registers the manifests of that name, and makes the directories that go with a database. */
 static bool load(struct command *command, const struct option_list *names, bool found,
                  struct registry_result *ret_result, struct error *error)
@@ -74,6 +81,8 @@ static bool load(struct command *command, const struct option_list *names, bool 
         return false;
     for (size_t i = 0; i < warnings.count; i++)
         tell_event(command, MESSAGE_DETAILS_UNUSED, NULL, "%s", warnings.items[i]);
+    if (!hold_for(command, error))
+        return false;
     tell_step(command, "registering %zu paths", list.count);
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
@@ -162,7 +171,8 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
         tell_event(command, MESSAGE_PROFILE_KEPT, &fields, "%s is kept", command->profile);
         return true;
     }
-    if (!state_make_directories(&command->store, *command->arena, error) ||
+    if (!collector_hold(command, error) ||
+        !state_make_directories(&command->store, *command->arena, error) ||
         !find_system(command, &base, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile");

@@ -27,6 +27,7 @@ struct command {
     const char *profile; /* settings.profile, or STATE_DIR/profiles/system */
     struct registry_options registry;
     enum profile_verb profile_verb;
+    int collector; /* the lock that keeps the garbage collector away, or -1; owned */
     struct arena *arena;
 };
 

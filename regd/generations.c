@@ -1,5 +1,5 @@
 /* generations.c — the profile command: set, list, rollback. */
-#include "regd/command.h"
+#include "regd/collector.h"
 #include "regd/profile.h"
 #include "regd/tell.h"
 
@@ -48,6 +48,7 @@ static bool set(struct command *command, const char *target, struct error *error
     struct str base;
     uint64_t number;
     if (!store_link_enclosing(&command->store, target, command->arena, &base, error) ||
+        !collector_hold(command, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile %s", command->profile);
     tell_note(command, "%s is now generation %llu, %.*s", command->profile,

@@ -131,6 +131,7 @@ static bool run(struct command *command, size_t verb, struct error *error)
             arena_format(command->arena, "%s/profiles/system", command->store.state_dir.data).data;
     command->profile = store_link_absolute(&command->store, profile, command->arena).data;
     bool done = commands[verb](command, error);
+    own_close(&command->collector);
     own_close(&command->store.root);
     return done && options_flush_output(error);
 }
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
     struct error error;
     struct arena arena;
     struct command command = { .settings = { .tag = "/etc/NIXOS", .missing = -1 },
+                               .collector = -1,
                                .arena = &arena };
     own_standard_streams();
     if (!arena_reserve(&arena, (size_t)16 << 30, &error))

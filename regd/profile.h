@@ -40,7 +40,7 @@ must_check bool profile_list(const struct store *store, const char *profile, str
                              struct generation_list *ret_list, struct error *error);
 
 /* Points the profile at a store path, making a generation if need be. The path has to be valid in
- * the database. Each link is either as before or as wanted, whenever one looks. */
+ * the database, and the caller to keep the garbage collector away (collector.h): it has no root yet. Each link is either as before or as wanted, whenever one looks. */
 must_check bool profile_set(const struct store *store, const char *profile, struct str base,
                             struct arena *arena, uint64_t *ret_number, struct error *error);
 

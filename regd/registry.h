@@ -43,7 +43,8 @@ struct registry_result {
     size_t left_out_count, missing_count;
 };
 
-/* Merges a normalised list. The names in the result are slices of the list.
+/* Merges a normalised list. The caller keeps the garbage collector away (collector.h), or a path could
+ * go between the look for it and its registration. The names in the result are slices of the list.
  * On failure the database is as it was; a new one is not there. */
 must_check bool registry_merge(const struct store *store, const struct path_list *list,
                                const struct registry_options *options, struct arena *arena,

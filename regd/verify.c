@@ -3,7 +3,7 @@
  * The database is read first and closed. Threads then take the paths one by one, the largest first,
  * so that none is left with a large one when the others are done. Each result has its place, so
  * that what is reported does not depend on who was faster. */
-#include "regd/command.h"
+#include "regd/collector.h"
 #include "regd/tell.h"
 #include "regd/valid_paths.h"
 
@@ -21,7 +21,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 struct result {
     bool is_ok;
@@ -38,22 +37,6 @@ struct verification {
     struct odd_rows odd;
     struct findings findings;
 };
-
-/* --- The database ----------------------------------------------------------------------------- */
-
-/* Keeps the garbage collector away until the lock is closed, as Nix does when it verifies. Where
- * there is no lock, or it may not be taken, it does without. */
-static void hold_collector_off(const struct command *command, int *ret_lock)
-{
-    struct arena scratch = *command->arena;
-    const char *path = arena_format(&scratch, "%s/gc.lock", command->store.state_dir.data).data;
-    *ret_lock = root_open(command->store.root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
-    if (*ret_lock < 0 || flock(*ret_lock, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return;
-    tell_note(command, "waiting for the garbage collector, which holds %s", path);
-    while (flock(*ret_lock, LOCK_SH) < 0 && errno == EINTR)
-        ;
-}
 
 /* --- The work --------------------------------------------------------------------------------- */
 
@@ -272,9 +255,8 @@ bool command_verify(struct command *command, struct error *error)
     struct verification verification = { .command = command,
                                          .findings = { .arena = command->arena } };
     const struct store *store = &command->store;
-    cleanup(own_close) int collector = -1;
-    hold_collector_off(command, &collector);
-    if (!valid_paths_read(command, &verification.list, &verification.odd, error))
+    if (!collector_hold_to_read(command, error) ||
+        !valid_paths_read(command, &verification.list, &verification.odd, error))
         return false;
     cleanup(own_close) int fd =
         root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
