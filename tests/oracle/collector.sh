@@ -143,9 +143,10 @@ collect() {
 between() {
     call=$1 place=$2
     shift 2
-    strace -qq -o "$SCRATCH/trace" -P "$place" -e "inject=$call:delay_enter=1500000:when=1" "$@" 2>"$SCRATCH/err" &
+    : >"$SCRATCH/trace"
+    strace -qq -o "$SCRATCH/trace" -P "$place" -e "trace=$call" -e "inject=$call:delay_enter=1500000:when=1" "$@" 2>"$SCRATCH/err" &
     regd=$!
-    until [ -s "$SCRATCH/trace" ]; do
+    until grep -q "^$call" "$SCRATCH/trace"; do
         kill -0 "$regd" 2>/dev/null || break
         sleep 0.02
     done
