@@ -7,7 +7,7 @@
 #include "schema/nix/path_info_json.h"
 
 /* Of rows outside the store one was told when the database was opened. */
-static void warn(const struct command *command, const struct odd_rows *odd)
+static void tell_of_rows(const struct command *command, const struct odd_rows *odd)
 {
     struct error sentence;
     if (odd->count <= odd->elsewhere)
@@ -22,9 +22,9 @@ bool command_dump(struct command *command, struct error *error)
 {
     struct path_list list;
     struct odd_rows odd;
-    if (!valid_paths_read(command, &list, &odd, error))
+    if (!valid_paths_read(command, false, &list, &odd, error))
         return false;
-    warn(command, &odd);
+    tell_of_rows(command, &odd);
     if (command->settings.json)
         path_info_json_write(stdout, &list, command->store.store_dir, *command->arena);
     else

@@ -23,7 +23,7 @@ static bool read_named(const struct command *command, const struct store_reader 
     return true;
 }
 
-bool valid_paths_read(const struct command *command, struct path_list *ret_list,
+bool valid_paths_read(const struct command *command, bool dangling, struct path_list *ret_list,
                       struct odd_rows *ret_odd, struct error *error)
 {
     struct path_list list = { 0 };
@@ -38,7 +38,7 @@ bool valid_paths_read(const struct command *command, struct path_list *ret_list,
     bool read = command->arguments.count > 0
                     ? read_named(command, &reader, &list, error)
                     : store_read_all(&reader, command->arena, &list, &odd, error) &&
-                          store_read_dangling(&db, command->arena, &odd, error);
+                          (!dangling || store_read_dangling(&db, command->arena, &odd, error));
     *ret_list = list;
     *ret_odd = odd;
     return read;

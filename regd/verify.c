@@ -256,7 +256,7 @@ bool command_verify(struct command *command, struct error *error)
                                          .findings = { .arena = command->arena } };
     const struct store *store = &command->store;
     if (!collector_hold_to_read(command, error) ||
-        !valid_paths_read(command, &verification.list, &verification.odd, error))
+        !valid_paths_read(command, true, &verification.list, &verification.odd, error))
         return false;
     cleanup(own_close) int fd =
         root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);

@@ -98,9 +98,12 @@ bool store_db_guard(struct store_db *db, struct error *error)
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         sqlite.limit(db->sqlite, limits[i].limit, limits[i].value);
     sqlite.progress_handler(db->sqlite, STEPS, spend, db->budget);
+    /* What is sorted for a new database, whose rows are our own, need not stay in memory. */
+    if (!db->is_new && !store_db_run(db, "pragma temp_store = memory", error))
+        return false;
     return store_db_run(db,
-                        "pragma temp_store = memory; pragma mmap_size = 0; "
-                        "pragma cell_size_check = 1; pragma ignore_check_constraints = 1",
+                        "pragma mmap_size = 0; pragma cell_size_check = 1; "
+                        "pragma ignore_check_constraints = 1",
                         error);
 }
 

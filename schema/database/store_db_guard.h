@@ -4,8 +4,8 @@
  * none of it runs, whatever it says, and no database can make SQLite work or remember without end.
  *
  * Never runs   Triggers, views, functions of the schema that are not pure, CHECK constraints, loaded
- *              extensions. Nothing can be attached, nothing is put into temporary files, the file
- *              is never mapped, and no statement changes the schema behind SQLite's back.
+ *              extensions. Nothing can be attached, what is sorted of a database
+ *              stays in memory, the file is never mapped, and no statement changes the schema behind SQLite's back.
  *              Nix's own trigger, DeleteSelfRefs, serves deleting, which regd does not do.
  * Work         is counted in units: a step of SQLite's virtual machine, a page looked at; a page read
  *              from the file counts for 16 more. Units, unlike seconds, are the same on every

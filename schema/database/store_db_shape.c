@@ -146,6 +146,18 @@ static bool is_ours(const struct table *table, struct str name)
     return false;
 }
 
+/* Can the default call a function? Only with a parenthesis that is not in a text. */
+static bool may_call(struct str value)
+{
+    bool is_quoted = false;
+    for (size_t i = 0; i < value.len; i++) {
+        is_quoted ^= value.data[i] == '\'';
+        if (value.data[i] == '(' && !is_quoted)
+            return true;
+    }
+    return false;
+}
+
 static bool check_additions(const struct store_db *db, const struct table *table,
                             struct store_db_unknown *unknown, struct error *error)
 {
@@ -165,7 +177,7 @@ static bool check_additions(const struct store_db *db, const struct table *table
             continue;
         if (sqlite.column_int64(columns, 1) != 0 && value.len == 0)
             return refuse(table, error, "column", name, "has to be given, and is not known");
-        if (memchr(value.data ? value.data : "", '(', value.len))
+        if (may_call(value))
             return refuse(table, error, "column", name, "has a computed default");
         if (!is_one_of(name, known_columns, sizeof known_columns / sizeof *known_columns))
             store_db_unknown_add(unknown, "column", name);
