@@ -46,11 +46,11 @@ static void tell_result(const struct command *command, const struct registry_res
     struct journal_entry fields = { .arena = &scratch };
     for (size_t i = 0; i < result->rehashed_count; i++)
         tell_path(command, MESSAGE_REHASHED, result->rehashed[i],
-                  "was registered with another NAR hash; it takes the manifest's");
+                  "was registered with another NAR hash; the manifest's replaces it");
     for (size_t i = 0; i < result->left_out_count; i++)
         tell_path(command, MESSAGE_LEFT_OUT, result->left_out[i],
-                  i < result->missing_count ? "is left out: it is not in the store"
-                                            : "is left out: it depends on a path that is left out");
+                  i < result->missing_count ? "is skipped: it is not in the store"
+                                            : "is skipped: it depends on a path that is skipped");
     journal_add(&fields, "REGD_PATHS", "%zu", result->path_count);
     journal_add(&fields, "REGD_PATHS_ADDED", "%zu", result->added);
     journal_add(&fields, "REGD_PATHS_CHANGED", "%zu", result->updated);
@@ -99,7 +99,8 @@ bool command_register(struct command *command, struct error *error)
     if (found && !source_find(&command->store, command->arena, &names, error))
         return false;
     if (names.count == 0)
-        return error_set(error, "no manifest was named and none was found");
+        return error_set(error,
+                         "no manifest named and none found; name one, or mount the store image");
     if (!load(command, &names, found, &result, error))
         return false;
     return !command->settings.json || json_print(result_json(&result), error);
@@ -113,7 +114,7 @@ static bool boot_register(struct command *command, cJSON *report, struct error *
     if (!source_find(&command->store, command->arena, &names, error))
         return false;
     if (names.count == 0) {
-        tell_event(command, MESSAGE_NO_MANIFEST, NULL, "there is no manifest to register");
+        tell_event(command, MESSAGE_NO_MANIFEST, NULL, "no manifest found; nothing registered");
         return true;
     }
     if (!load(command, &names, true, &result, error))
@@ -130,7 +131,7 @@ static bool boot_tag(struct command *command, cJSON *report, struct error *error
     if (!state_tag(&command->store, command->settings.tag, *command->arena, &made, error))
         return error_in(error, "set the tag");
     if (made)
-        tell_event(command, MESSAGE_TAGGED, NULL, "%s made", command->settings.tag);
+        tell_event(command, MESSAGE_TAGGED, NULL, "%s created", command->settings.tag);
     cJSON_AddBoolToObject(report, "tagged", true);
     return true;
 }
@@ -148,11 +149,14 @@ static bool find_system(struct command *command, struct str *ret_base, struct er
         return true;
     if (!source_kernel_parameter(&command->store, "init", command->arena, &init, error))
         return false;
-    if (init && store_link_enclosing(&command->store, init, command->arena, ret_base, error))
+    /* TOPLEVEL/init, or TOPLEVEL/specialisation/NAME/init. */
+    const char *system =
+        init ? arena_copy(command->arena, str_cut_last(str_from(init), '/').head).data : NULL;
+    if (system && store_link_resolve(&command->store, system, command->arena, ret_base, error))
         return true;
     return error_set(error,
-                     "the booted system is not known: %s, and the kernel's init= does not lead "
-                     "into the store",
+                     "the booted system is unknown: %s, and the kernel's init= is not in one; "
+                     "name it by --system",
                      unresolved.sentence);
 }
 
@@ -168,7 +172,7 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     if (!profile_look(&command->store, command->profile, &state, error))
         return false;
     if (state == PROFILE_VALID && command->settings.set_profile == SET_PROFILE_MISSING) {
-        tell_event(command, MESSAGE_PROFILE_KEPT, &fields, "%s is kept", command->profile);
+        tell_event(command, MESSAGE_PROFILE_KEPT, &fields, "%s not changed", command->profile);
         return true;
     }
     if (!collector_hold(command, error) ||

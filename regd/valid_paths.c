@@ -9,7 +9,7 @@ static bool read_named(const struct command *command, const struct store_reader 
     for (size_t i = 0; i < command->arguments.count; i++) {
         struct str base;
         const char *name = command->arguments.items[i];
-        if (!store_link_resolve(&command->store, name, command->arena, &base, error))
+        if (!store_link_enclosing(&command->store, name, command->arena, &base, error))
             return false;
         struct path_info *info = path_list_add(list, command->arena);
         enum store_db_answer answer =

@@ -230,9 +230,9 @@ incomplete() {
     find "$root$gone" -type d -exec chmod u+w {} +
     rm -r "$root$gone"
     ! boot && [ "$status" -eq 1 ] && registered $((count - left_out)) && [ "$left_out" -ge 2 ] &&
-        grep -q "${gone#/nix/store/} is left out" "$root.err" && grep -q "not a valid" "$root.err"
+        grep -q "${gone#/nix/store/} is skipped" "$root.err" && grep -q "not a valid" "$root.err"
 }
-claim 'paths that are not there are left out, and a system that depends on one is not set' incomplete
+claim 'paths that are not there are skipped, and a system that depends on one is not set' incomplete
 
 broken() {
     make_root broken
@@ -376,12 +376,22 @@ init() {
 }
 claim "without /run/current-system it is the system of the kernel's init=" init
 
+init_of_link() {
+    make_root init-of-link
+    place_manifest /nix/store/nix-path-registration
+    rm "$root/run/current-system"
+    ln -s "$toplevel" "$root/run/specialisation"
+    echo "init=/run/specialisation/init" >"$root/proc/cmdline"
+    boot && generation 1 "$toplevel"
+}
+claim 'a link on the way of init= is followed, as to a specialisation' init_of_link
+
 no_system() {
     make_root no-system
     place_manifest /nix/store/nix-path-registration
     rm "$root/run/current-system"
     ! boot && [ "$status" -eq 1 ] && registered "$count" && [ -e "$root/etc/NIXOS" ] &&
-        [ "$(grep -c 'not known' "$root.err")" -eq 1 ] && [ ! -L "$root$profile" ]
+        [ "$(grep -c 'unknown' "$root.err")" -eq 1 ] && [ ! -L "$root$profile" ]
 }
 claim 'with neither, that is an error, and the rest is done' no_system
 
@@ -389,9 +399,10 @@ system() {
     make_root system
     place_manifest /nix/store/nix-path-registration
     one_path "$other" 8 /other
-    "$REGD" register -q --root "$root" "$root/other" && boot --system "$other/sub" && generation 1 "$other"
+    "$REGD" register -q --root "$root" "$root/other" && ! boot --system "$other/sub" && [ ! -L "$root$profile" ] &&
+        grep -q 'is inside a store path' "$root.err" && boot --system "$other" && generation 1 "$other"
 }
-claim '--system names another' system
+claim '--system names another, and a path inside one is refused' system
 
 system_not_valid() {
     make_root system-not-valid

@@ -432,8 +432,8 @@ missing_skipped() {
     wanted=$(nix_store "$by_nix" -q --referrers-closure "$leaf" | wc -l)
     "$REGD" register --missing=skip --root "$lacking" "$manifest" 2>"$SCRATCH/err" || return
     cat "$SCRATCH/err"
-    grep -q "${leaf#/nix/store/} is left out: it is not in the store" "$SCRATCH/err" &&
-        [ "$(grep -c 'it depends on a path that is left out' "$SCRATCH/err")" -eq $((wanted - 1)) ] &&
+    grep -q "${leaf#/nix/store/} is skipped: it is not in the store" "$SCRATCH/err" &&
+        [ "$(grep -c 'it depends on a path that is skipped' "$SCRATCH/err")" -eq $((wanted - 1)) ] &&
         nix_store "$by_nix" -q --referrers-closure "$leaf" | sort >"$SCRATCH/left-out" &&
         sqlite3 "$(db "$lacking")" 'select path from ValidPaths' | sort >"$SCRATCH/registered" &&
         sqlite3 "$(db "$by_nix")" 'select path from ValidPaths' | sort >"$SCRATCH/all" &&

@@ -92,15 +92,15 @@ in
       default = "zstd -Xcompression-level 19";
       example = "zstd:6";
       description = ''
-        Compression of the Nix store in the image: as mksquashfs is told it, or as regd-build is (name and level).
-        null takes the fastest.
+        Compression of the store image, in mksquashfs syntax or in regd-build syntax (name and level). null selects
+        the fastest.
       '';
     };
 
     storeContents = mkOption {
       type = types.listOf types.package;
       example = lib.literalExpression or lib.literalExample "[ pkgs.stdenv ]";
-      description = "More store paths for the image, with all that they need.";
+      description = "Store paths to add to the image, with their closures.";
     };
 
     regd = {
@@ -116,54 +116,54 @@ in
         default = null;
         example = "3G";
         description = ''
-          Splits the store into several images of at most so many bytes. A ramdisk cannot hold one of 4 GiB.
+          Split the store into images of at most this size. A ramdisk cannot hold an image of 4 GiB or more.
         '';
       };
 
       baseImages = mkOption {
         type = types.listOf types.path;
         default = [ ];
-        description = "Store images that lie below this one, the upper one first; what they hold is not in it.";
+        description = "Store images below this one, topmost first. Store paths in them are excluded from this one.";
       };
 
       separateStore = mkOption {
         type = types.bool;
         default = false;
-        description = "Leaves the store images beside the ramdisk, as files of their own.";
+        description = "Keep the store images beside the ramdisk, as separate files.";
       };
 
       targetRam = mkOption {
         type = types.nullOr types.str;
         default = null;
         example = "4G";
-        description = "Refuses to make what does not boot on a machine with so much memory.";
+        description = "Fail the build if booting needs more memory than this.";
       };
 
       baseUrl = mkOption {
         type = types.nullOr types.str;
         default = null;
         example = "http://boot.example.org/tree";
-        description = "Where netboot.ipxe loads from; by default from beside itself.";
+        description = "Prefix of the file names in netboot.ipxe. Default: files beside netboot.ipxe.";
       };
 
       extraFiles = mkOption {
         type = types.attrsOf types.path;
         default = { };
         example = lib.literalExpression or lib.literalExample ''{ "etc/motd" = ./motd; }'';
-        description = "Files for the root of the ramdisk, by their paths there. Whoever can load it can read them.";
+        description = "Files to add to the ramdisk, by their paths there. Everyone who can load the ramdisk can read them.";
       };
 
       overlaySize = mkOption {
         type = types.nullOr types.str;
         default = null;
         example = "80%";
-        description = "How much can be written to the store; by default half of the memory.";
+        description = "How much can be written to the store. Default: half of the memory.";
       };
 
       setProfile = mkOption {
         type = types.enum [ "missing" "always" ];
         default = "missing";
-        description = "Whether the system profile is set at every boot, or where it is missing or leads nowhere.";
+        description = "Set the system profile only if it is missing or dangling, or at every boot.";
       };
     };
   };
@@ -171,7 +171,7 @@ in
   config = mkMerge [{
     assertions = [{
       assertion = !hasLayers || hasSystemdInitrd;
-      message = "netboot.regd.maxSize and baseImages make several layers, which need boot.initrd.systemd.enable.";
+      message = "netboot.regd.maxSize and netboot.regd.baseImages require boot.initrd.systemd.enable.";
     }];
 
     # A menu of boot entries is of no use here, and would refer to what is made of it.
