@@ -71,7 +71,7 @@ bool command_verify(const struct command *command, struct error *error)
         .arena = command->arena,
         .findings = &findings,
     };
-    struct verify_result result;
+    struct verify_result result = { 0 };
     struct stat status;
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0)
