@@ -1,6 +1,7 @@
 #include "builder/command_image.h"
 
 #include "builder/output/report.h"
+#include "builder/tree/tree_place.h"
 
 #include "schema/base/json.h"
 
@@ -28,22 +29,23 @@ struct squashfs_options command_squashfs_options(const struct command *command)
 void command_open_reuse(const struct command *command, struct reuse *reuse,
                         struct squashfs_options *options)
 {
+    const char *path = command->settings->image.reuse;
     struct reuse_request request = {
-        .path = command->settings->image.reuse,
         .compression = &options->compression,
         .store_dir = command->store->store_dir,
         .jobs = command->jobs,
     };
     struct error error;
-    if (!request.path)
+    if (!path)
         return;
-    if (!reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
+    /* It stays open as long as the program runs. */
+    if (!tree_place_find(path, command->arena, &request.place, &error) ||
+        !reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
         report_warning("nothing is reused: %s", error.sentence);
         return;
     }
     if (reuse->damaged > 0)
-        report_warning("%s is damaged: %zu of its blocks cannot be reused", request.path,
-                       reuse->damaged);
+        report_warning("%s is damaged: %zu of its blocks cannot be reused", path, reuse->damaged);
     options->reuse = reuse;
 }
 

@@ -36,9 +36,6 @@ struct tree_check {
 void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
                     const char *text);
 
-/* The descriptor of a file of the tree, or -1 and errno. */
-int tree_check_open(const struct tree_check *check, const char *name);
-
 /* What SHA256SUMS lists under the name, or null. */
 const struct listed_file *tree_check_find(const struct tree_check *check, const char *name);
 

@@ -1,6 +1,8 @@
 /* tree_check_files.c — SHA256SUMS and the files of a tree: see tree_check.h. */
 #include "builder/check/tree_check.h"
 
+#include "builder/tree/tree_place.h"
+
 #include "schema/base/budget.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
@@ -22,8 +24,8 @@ static bool read_sums(struct tree_check *check, struct error *error)
 {
     struct str text;
     struct checksums sums;
-    if (!file_read(check->directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, check->arena, &text,
-                   error))
+    if (!tree_place_read(check->directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, check->arena, &text,
+                         error))
         return error_in(error, "%s", check->name);
     if (!checksums_parse(text, check->arena, &sums, error))
         return error_in(error, "%s/" CHECKSUMS_NAME, check->name);
@@ -45,15 +47,12 @@ static int open_listed(const struct tree_check *check, struct listed_file *file,
                        struct stat *ret_status, struct arena *arena)
 {
     struct error error;
-    cleanup(own_close) int fd = tree_check_open(check, file->name);
-    file->is_there = fd >= 0 || errno != ENOENT;
+    cleanup(own_close) int fd = tree_place_open_file(check->directory, file->name, &error);
+    file->is_there = fd != -ENOENT;
     if (!file->is_there)
         return -1;
-    bool done = fd >= 0 && fstat(fd, ret_status) == 0;
-    if (!done)
-        error_errno(&error, errno, "open it");
-    else if (!S_ISREG(ret_status->st_mode))
-        done = error_set(&error, "it is not a file");
+    bool done = fd >= 0 && (fstat(fd, ret_status) == 0 ||
+                            error_errno(&error, errno, "look at %s", file->name));
     if (!done)
         file->reason = arena_copy(arena, str_from(error.sentence));
     return done ? own_take(&fd) : -1;

@@ -3,8 +3,8 @@
 
 #include "builder/ramdisk/newc.h"
 #include "builder/ramdisk/ramdisk.h"
-#include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/reader/base_images.h"
+#include "builder/tree/tree_place.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
 
@@ -34,7 +34,8 @@ static bool read_before(const struct tree_check *check, const struct tree_image 
         end = before->size_bytes;
     }
     size_t count = end < NEWC_PREFIX_MAX ? (size_t)end : NEWC_PREFIX_MAX;
-    cleanup(own_close) int fd = tree_check_open(check, file->name);
+    struct error unused;
+    cleanup(own_close) int fd = tree_place_open_file(check->directory, file->name, &unused);
     *ret_count = count;
     return fd >= 0 && pread(fd, ret_bytes, count, (off_t)(end - count)) == (ssize_t)count;
 }
@@ -56,25 +57,6 @@ static void check_header(struct tree_check *check, size_t index)
                        "it does not start on a multiple of 4096 bytes");
 }
 
-/* Opens where the image is: the file it is in, or a copy of what is in a compressed archive. */
-static bool open_place(const struct tree_check *check, const struct tree_image *image, int *ret_fd,
-                       struct image_place *ret_place, struct error *error)
-{
-    *ret_place = (struct image_place){ .size_bytes = image->size_bytes, .name = image->name };
-    *ret_fd = tree_check_open(check, image->file);
-    if (*ret_fd < 0)
-        return error_errno(error, errno, "open it");
-    if (image->is_packed) {
-        cleanup(own_close) int packed = own_take(ret_fd);
-        if (!ramdisk_archive_unpack(packed, image, ret_fd, error))
-            return false;
-    } else {
-        ret_place->offset = image->offset;
-    }
-    ret_place->fd = *ret_fd;
-    return true;
-}
-
 static bool open_images(struct tree_check *check, struct error *error)
 {
     const struct tree_description *description = &check->description;
@@ -84,8 +66,9 @@ static bool open_images(struct tree_check *check, struct error *error)
         check->fds[i] = -1;
     for (size_t i = 0; i < description->image_count; i++) {
         struct image_place place;
-        if (!open_place(check, &description->images[i], &check->fds[i], &place, error))
+        if (!tree_place_open(check->directory, &description->images[i], &place, error))
             return false;
+        check->fds[i] = place.fd;
         if (!image_open(&place, check->verifier->store_dir, check->verifier->jobs, check->arena,
                         &check->images[i], error))
             return false;

@@ -1,4 +1,5 @@
 #include "builder/check/verify_tree.h"
+#include "builder/tree/tree_place.h"
 
 #include "builder/check/tree_check.h"
 
@@ -25,11 +26,6 @@ void tree_check_add(struct tree_check *check, enum finding_kind kind, const char
                  arena_copy(check->arena, str_from(text)));
 }
 
-int tree_check_open(const struct tree_check *check, const char *name)
-{
-    return openat(check->directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-}
-
 /* --- boot.json and the scripts ------------------------------------------------------------------ */
 
 static void compare_file(struct tree_check *check, const struct tree_file *file)
@@ -49,8 +45,8 @@ static bool read_description(struct tree_check *check, struct error *error)
 {
     struct str text;
     struct tree_description *description = &check->description;
-    if (!file_read(check->directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, check->arena,
-                   &text, error))
+    if (!tree_place_read(check->directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX,
+                         check->arena, &text, error))
         return error_in(error, "%s", check->name);
     if (!tree_description_parse(text, check->arena, description, error))
         return error_in(error, "%s/" TREE_BOOT_JSON_NAME, check->name);

@@ -2,8 +2,6 @@
 
 #include "builder/codec/compressor.h"
 #include "builder/codec/sqfs_parts.h"
-#include "builder/ramdisk/ramdisk_archive.h"
-#include "builder/tree/tree_description.h"
 
 #include "schema/base/file.h"
 #include "schema/base/order.h"
@@ -29,47 +27,6 @@ struct work {
     uint32_t block_bytes;
     const struct reuse_block *samples[SAMPLES];
 };
-
-/* --- Where the image is ------------------------------------------------------------------------ */
-
-/* The file of a tree that holds the upper image, and the image's place in it. */
-static bool open_tree(const char *path, struct arena *arena, int *ret_fd, uint64_t *ret_offset,
-                      struct error *error)
-{
-    struct str text;
-    struct tree_description description;
-    const char *json_path = arena_format(arena, "%s/boot.json", path).data;
-    if (!file_read(AT_FDCWD, json_path, TREE_DESCRIPTION_BYTES_MAX, arena, &text, error))
-        return false;
-    if (!tree_description_parse(text, arena, &description, error))
-        return error_in(error, "%s", json_path);
-    const struct tree_image *image = &description.images[0];
-    const char *file = arena_format(arena, "%s/%s", path, image->file).data;
-    cleanup(own_close) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return error_errno(error, errno, "open %s", file);
-    *ret_offset = image->is_packed ? 0 : image->offset;
-    if (image->is_packed)
-        return ramdisk_archive_unpack(fd, image, ret_fd, error) || error_in(error, "%s", file);
-    *ret_fd = own_take(&fd);
-    return true;
-}
-
-static bool open_image(const char *path, struct arena *arena, int *ret_fd, uint64_t *ret_offset,
-                       struct error *error)
-{
-    struct stat status;
-    cleanup(own_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) < 0)
-        return error_errno(error, errno, "open %s", path);
-    if (S_ISDIR(status.st_mode))
-        return open_tree(path, arena, ret_fd, ret_offset, error);
-    if (!S_ISREG(status.st_mode))
-        return error_set(error, "%s is not a file", path);
-    *ret_offset = 0;
-    *ret_fd = own_take(&fd);
-    return true;
-}
 
 /* --- Its blocks --------------------------------------------------------------------------------- */
 
@@ -261,14 +218,10 @@ bool reuse_open(const struct reuse_request *request, uint32_t block_bytes, struc
                 struct reuse *ret_reuse, struct error *error)
 {
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
-    struct image_place place = { .name = request->path };
-    if (!open_image(request->path, arena, &reuse.fd, &place.offset, error))
-        return false;
-    place.fd = reuse.fd;
-    if (!image_open(&place, request->store_dir, request->jobs, arena, &reuse.image, error))
+    if (!image_open(&request->place, request->store_dir, request->jobs, arena, &reuse.image, error))
         return false;
     if (!take_blocks(&reuse, request, block_bytes, arena, error))
-        return error_in(error, "%s", request->path);
+        return error_in(error, "%s", request->place.name);
     *ret_reuse = reuse;
     reuse = REUSE_NONE;
     return true;
@@ -277,7 +230,6 @@ bool reuse_open(const struct reuse_request *request, uint32_t block_bytes, struc
 void reuse_close(const struct reuse *reuse)
 {
     image_close(&reuse->image);
-    own_close(&reuse->fd);
 }
 
 const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data, size_t size_bytes)

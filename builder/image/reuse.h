@@ -14,7 +14,7 @@
 #include "builder/reader/image_reader.h"
 
 struct reuse_request {
-    const char *path; /* an image, or a tree, in whose ramdisk there is one */
+    struct image_place place; /* of the old image; its descriptor is borrowed */
     const struct compression *compression;
     struct str store_dir;
     unsigned jobs;
@@ -27,14 +27,13 @@ struct reuse_block {
 };
 
 struct reuse {
-    int fd; /* owned */
     struct image image;
     struct reuse_block *blocks; /* ascending by hash */
     size_t count;
     size_t damaged; /* blocks that could not be unpacked */
 };
 
-#define REUSE_NONE ((struct reuse){ .fd = -1 })
+#define REUSE_NONE ((struct reuse){ 0 })
 
 /* Opens an image for reuse; block_bytes is the size that the new one's blocks have. Refuses what
  * cannot be reused: then everything is compressed, and the sentence is worth telling. */

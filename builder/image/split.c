@@ -187,7 +187,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
     split.options.reuse = NULL;
     estimate(&split, &whole);
     struct reuse_request old = {
-        .path = arena_format(arena, "/proc/self/fd/%d", draft.fd).data,
+        .place = { .fd = draft.fd, .name = whole_name },
         .compression = &split.options.compression,
         .store_dir = request->store_dir,
         .jobs = split.options.jobs,

@@ -14,7 +14,6 @@
 
 #include <cjson/cJSON.h>
 
-#include <cjson/cJSON.h>
 
 struct inspection {
     struct str store_dir;

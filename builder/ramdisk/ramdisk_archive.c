@@ -84,7 +84,7 @@ static bool open_archive(struct archive *archive, int fd, uint64_t offset, struc
 }
 
 /* What is unpacked is what the tree says, and no more: a small archive can be endless. */
-static bool check_member(struct archive_entry *entry, const struct tree_image *image,
+static bool check_member(struct archive_entry *entry, const struct packed_image *image,
                          struct error *error)
 {
     int64_t size = archive_entry_size(entry);
@@ -95,7 +95,7 @@ static bool check_member(struct archive_entry *entry, const struct tree_image *i
                      (unsigned long long)image->size_bytes);
 }
 
-bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
+bool ramdisk_archive_unpack(int fd, const struct packed_image *image, int *ret_fd,
                             struct error *error)
 {
     cleanup(free_archive) struct archive *archive = archive_read_new();
@@ -104,7 +104,7 @@ bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
     int answer;
     if (!archive)
         return error_set(error, "out of memory");
-    if (!open_archive(archive, fd, image->offset, error))
+    if (!open_archive(archive, fd, image->archive_offset, error))
         return false;
     do
         answer = archive_read_next_header(archive, &entry);

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "builder/ramdisk/ramdisk_compressor.h"
-#include "builder/tree/tree_description.h"
 
 struct ramdisk_archive {
     const struct ramdisk_compression *compression;
@@ -19,8 +18,15 @@ must_check bool ramdisk_archive_write(const struct ramdisk_archive *archive,
                                       struct ramdisk *ramdisk, uint64_t *ret_offset,
                                       struct error *error);
 
-/* Unpacks an image of a tree whose file is `fd` into a file without a name in the directory of
- * temporary files (TMPDIR, /tmp). `fd` is left open.
- * Refuses, before it is unpacked, a member of another size than the tree says. */
-must_check bool ramdisk_archive_unpack(int fd, const struct tree_image *image, int *ret_fd,
+/* An image in a ramdisk's compressed archive. */
+struct packed_image {
+    const char *name;
+    uint64_t archive_offset; /* where the archive starts in the ramdisk */
+    uint64_t size_bytes;     /* as the tree says */
+};
+
+/* Unpacks a member of the ramdisk `fd` into a file without a name in the directory of temporary files
+ * (TMPDIR, /tmp). `fd` is left open.
+ * Refuses, before it is unpacked, a member of another size. */
+must_check bool ramdisk_archive_unpack(int fd, const struct packed_image *image, int *ret_fd,
                                        struct error *error);

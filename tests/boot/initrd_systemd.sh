@@ -113,7 +113,8 @@ stage1_root=/sysroot
 check_boot 2
 verifies
 both_have_manifests() {
-    cmp /nix/.ro-store/nix-path-registration /nix/.ro-store.1/nix-path-registration
+    [ -s /nix/.ro-store/nix-path-registration ] && [ -s /nix/.ro-store.1/nix-path-registration ] &&
+        ! cmp -s /nix/.ro-store/nix-path-registration /nix/.ro-store.1/nix-path-registration
 }
 claim "both layers are mounted where regd looks for manifests" both_have_manifests
 # bytes_of PLACE SIZE

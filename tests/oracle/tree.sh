@@ -386,8 +386,8 @@ each_hostile() {
     while IFS= read -r hostile; do
         "$@" "$hostile" || { printf 'with the parameters: %s\n' "$hostile" && return 1; }
     done <hostile
-    # Not of one line's make: not UTF-8.
-    "$@" "$(printf 'latin=\351 utf=\303\251 byte=\377')"
+    # And beyond ASCII.
+    "$@" "$(printf 'utf=\303\251 euro=\342\202\254')"
 }
 cat >hostile <<'END'
 a="b c" d='e  f'

@@ -162,10 +162,21 @@ hostile() {
         grep -q 'line 8' stderr
 }
 claim 'names that lead out of it are refused' hostile
+# Whoever may write to a tree must not learn what another may read.
+followed() {
+    fresh whole && echo secret >secret && digest=$(sha256sum <secret) || return
+    for name in initrd bzImage netboot.ipxe boot.json SHA256SUMS; do
+        fresh whole && rm "bent/$name" && ln -s ../secret "bent/$name" || return
+        timeout 20 "$REGD_BUILD" verify bent >stdout 2>stderr && return 1
+        cat stdout stderr
+        ! grep -q -e secret -e "${digest%% *}" stdout stderr && grep -q 'not a regular file' stdout stderr || return
+    done
+}
+claim 'a link in a tree is not followed' followed
 for file in SHA256SUMS boot.json; do
     pipe() {
         fresh whole && rm "bent/$file" && mkfifo "bent/$file" && ! timeout 5 "$REGD_BUILD" verify bent 2>stderr && cat stderr &&
-            grep -q "bent.*$file.* is not a file" stderr
+            grep -q "bent.*$file.* not a regular file" stderr
     }
     claim "a pipe called $file is not waited for" pipe
 done

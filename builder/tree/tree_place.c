@@ -1,0 +1,70 @@
+#include "builder/tree/tree_place.h"
+
+#include "builder/ramdisk/ramdisk_archive.h"
+#include "builder/tree/tree.h"
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+int tree_place_open_file(int directory, const char *name, struct error *error)
+{
+    return file_open_regular(directory, name, O_RDONLY, 0, error);
+}
+
+bool tree_place_read(int directory, const char *name, size_t limit_bytes, struct arena *arena,
+                     struct str *ret_text, struct error *error)
+{
+    cleanup(own_close) int fd = tree_place_open_file(directory, name, error);
+    return fd >= 0 && file_read_fd(fd, name, limit_bytes, arena, ret_text, error);
+}
+
+bool tree_place_open(int directory, const struct tree_image *image, struct image_place *ret_place,
+                     struct error *error)
+{
+    cleanup(own_close) int fd = tree_place_open_file(directory, image->file, error);
+    if (fd < 0)
+        return false;
+    *ret_place = (struct image_place){ .size_bytes = image->size_bytes, .name = image->name };
+    if (!image->is_packed) {
+        ret_place->offset = image->offset;
+        ret_place->fd = own_take(&fd);
+        return true;
+    }
+    struct packed_image packed = { image->name, image->offset, image->size_bytes };
+    return ramdisk_archive_unpack(fd, &packed, &ret_place->fd, error) ||
+           error_in(error, "%s", image->file);
+}
+
+static bool find_in_tree(int directory, const char *path, struct arena *arena,
+                         struct image_place *ret_place, struct error *error)
+{
+    struct str text;
+    struct tree_description description;
+    if (!tree_place_read(directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, arena, &text,
+                         error))
+        return false;
+    if (!tree_description_parse(text, arena, &description, error))
+        return error_in(error, TREE_BOOT_JSON_NAME);
+    if (!tree_place_open(directory, &description.images[0], ret_place, error))
+        return false;
+    ret_place->name = path;
+    return true;
+}
+
+bool tree_place_find(const char *path, struct arena *arena, struct image_place *ret_place,
+                     struct error *error)
+{
+    struct stat status;
+    cleanup(own_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open %s", path);
+    if (S_ISDIR(status.st_mode))
+        return find_in_tree(fd, path, arena, ret_place, error) || error_in(error, "%s", path);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, "%s is not a file", path);
+    *ret_place = (struct image_place){ .fd = own_take(&fd), .name = path };
+    return true;
+}
