@@ -1,0 +1,73 @@
+#!/bin/sh
+# rooms.sh — do includes lead downwards only, and in no circle?
+#
+# Usage    sh tests/rooms.sh [DIR]     the tree to look at, by default this one
+#
+# The only place that knows the order. A file includes files of its own room and of rooms above it in this list;
+# a program includes no other program; headers include each other in no circle.
+set -u
+cd "${1:-$(dirname "$0")/..}" || exit 1
+
+order='
+schema/base
+schema/nix
+schema/database
+schema/boot
+builder/codec
+builder/closure
+builder/output
+builder/ramdisk
+builder/reader
+builder/image
+builder/tree
+builder/check
+builder/inspect
+builder
+regd
+units'
+
+pairs=$(mktemp) || exit 1
+trap 'rm -f "$pairs"' EXIT
+
+# FILE INCLUDED-FILE, a line each.
+# shellcheck disable=SC2016
+find schema builder regd units -name '*.[ch]' | LC_ALL=C sort | xargs awk '
+    /^#include "(schema|builder|regd|units)\// {
+        split($2, word, "\"")
+        print FILENAME, word[2]
+    }' >"$pairs"
+[ "$(wc -l <"$pairs")" -gt 100 ] || {
+    echo 'hardly an include was found: this is not the source'
+    exit 1
+}
+
+status=0
+awk -v order="$order" '
+    function room(file) {
+        sub(/\/[^\/]*$/, "", file)
+        return file
+    }
+    BEGIN {
+        count = split(order, rooms)
+        for (i = 1; i <= count; i++)
+            place[rooms[i]] = i
+    }
+    {
+        from = room($1)
+        to = room($2)
+        if (!place[from] || !place[to])
+            bad = $1 " includes " $2 ": a room is not in the list"
+        else if (place[to] > place[from])
+            bad = $1 " includes " $2 ": upwards, from " from " to " to
+        else if ((from == "regd" || from == "units") && (to == "regd" || to ~ /^builder/ || to == "units") && to != from)
+            bad = $1 " includes " $2 ": of another program"
+        else
+            next
+        print bad
+        failed = 1
+    }
+    END { exit failed }' "$pairs" || status=1
+
+grep '\.h .*\.h$' "$pairs" | tsort 2>&1 >/dev/null | sed 's/^tsort: -: input contains a loop:/a circle:/; s/^tsort: /  /' |
+    grep . && status=1
+exit $status
