@@ -4,6 +4,7 @@
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/boot/kernel_command_line.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 
@@ -11,8 +12,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { KERNEL_COMMAND_LINE_MAX = 1 << 16 };
 
 bool source_kernel_parameter(const struct store *store, const char *name, struct arena *arena,
                              const char **ret_value, struct error *error)
@@ -27,15 +26,11 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
         return true;
     if (!file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, &line, error))
         return false;
-    while (line.len > 0 && line.data[line.len - 1] == '\n')
-        line.len--;
-    for (struct cut word = { .tail = line, .found = true }; word.found;) {
-        word = str_cut(word.tail, ' ');
-        struct cut cut = str_cut(word.head, '=');
-        if (cut.found && str_equal(cut.head, str_from(name)) &&
-            !arena_name(arena, cut.tail, &value, error))
+    struct kernel_parameter parameter;
+    while (kernel_command_line_next(&line, &parameter))
+        if (parameter.has_value && str_equal(parameter.name, str_from(name)) &&
+            !arena_name(arena, parameter.value, &value, error))
             return error_in(error, "/proc/cmdline");
-    }
     *ret_value = value;
     return true;
 }

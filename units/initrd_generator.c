@@ -7,6 +7,7 @@
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/boot/kernel_command_line.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -67,7 +68,7 @@ static bool read_command_line(int root, struct arena *arena, struct str *ret_lin
     cleanup(own_close) int fd = root_open(root, "/proc/cmdline", O_RDONLY | O_NOCTTY, 0);
     if (fd < 0)
         return error_errno(error, -fd, "open /proc/cmdline");
-    return file_read_fd(fd, "/proc/cmdline", INITRD_COMMAND_LINE_MAX, arena, ret_line, error);
+    return file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, ret_line, error);
 }
 
 static bool read_names(int root, struct arena *arena, struct option_list *ret_names,

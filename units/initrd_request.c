@@ -1,31 +1,8 @@
 #include "units/initrd_request.h"
 
+#include "schema/boot/kernel_command_line.h"
+
 #include <string.h>
-
-/* --- Words ------------------------------------------------------------------------------------- */
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\n';
-}
-
-/* Takes the next word off the line; empty at its end. */
-static struct str next_word(struct str *line, struct arena *arena)
-{
-    size_t start = 0, end, length = 0;
-    bool is_quoted = false;
-    while (start < line->len && is_blank(line->data[start]))
-        start++;
-    for (end = start; end < line->len && (is_quoted || !is_blank(line->data[end])); end++)
-        is_quoted ^= line->data[end] == '"';
-    char *word = arena_room(arena, end - start + 1);
-    for (size_t i = start; i < end; i++)
-        if (line->data[i] != '"')
-            word[length++] = line->data[i];
-    word[length] = '\0';
-    *line = str_skip(*line, end);
-    return (struct str){ word, length };
-}
 
 /* --- Values ------------------------------------------------------------------------------------ */
 
@@ -188,7 +165,7 @@ static bool parse_parameter(struct str name, struct str value, struct arena *are
                             struct initrd_request *request, size_t *capacity, struct error *error)
 {
     if (str_equal(name, STR("root")))
-        request->has_root = true;
+        request->has_root = value.len > 0;
     if (!str_starts(name, STR("regd.")))
         return true;
     if (str_equal(name, STR("regd.store"))) {
@@ -204,9 +181,9 @@ static bool parse_parameter(struct str name, struct str value, struct arena *are
         return error_set(error, "'%.*s' is not a number, with or without k, m, g%s",
                          STR_SHOWN(value), is_size ? ", t or %" : " or t");
     if (is_size)
-        request->overlay_size = value.data;
+        request->overlay_size = arena_copy(arena, value).data;
     else
-        request->overlay_inodes = value.data;
+        request->overlay_inodes = arena_copy(arena, value).data;
     return true;
 }
 
@@ -216,12 +193,10 @@ bool initrd_request_parse(struct str command_line, const struct option_list *nam
 {
     struct initrd_request request = { 0 };
     size_t capacity = 0;
-    struct str word;
-    while ((word = next_word(&command_line, arena)).len > 0 || command_line.len > 0) {
-        struct cut cut = str_cut(word, '=');
-        if (!parse_parameter(cut.head, cut.tail, arena, &request, &capacity, error))
-            return error_in(error, "kernel parameter %.*s", STR_SHOWN(cut.head));
-    }
+    struct kernel_parameter parameter;
+    while (kernel_command_line_next(&command_line, &parameter))
+        if (!parse_parameter(parameter.name, parameter.value, arena, &request, &capacity, error))
+            return error_in(error, "kernel parameter %.*s", STR_SHOWN(parameter.name));
     if (request.count == 0 && !find_layers(names, arena, &request, error))
         return false;
     *ret_request = request;

@@ -9,15 +9,12 @@
  *          in it. The image starts at the offset.
  * Memory   regd.overlay-size=, regd.overlay-inodes=: limits of the writable layer, as tmpfs(5) takes
  *          them: a number with k, m, g or t behind it, the size also with %.
- * Root     root= says that somebody else mounts it.
- * Words    The command line is parted at blanks. Double quotes keep blanks in a word, and are dropped,
- *          as the kernel does it.
+ * Root     root= with a value says that somebody else mounts it; without one, systemd mounts nothing.
+ * Words    See schema/boot/kernel_command_line.h.
  */
 #pragma once
 
 #include "schema/base/options.h"
-
-enum { INITRD_COMMAND_LINE_MAX = 1 << 16 };
 
 struct initrd_source {
     const char *what; /* an absolute path: of a file, or of a device's node */
@@ -31,7 +28,7 @@ struct initrd_request {
     size_t count;
     const char *overlay_size;   /* or null: the kernel's default, half of the memory */
     const char *overlay_inodes; /* or null: the kernel's default, one for two pages of memory */
-    bool has_root;              /* root= is given */
+    bool has_root;              /* root= has a value */
 };
 
 /* Reads the command line, and `names`, which are file names in the root of the ramdisk.

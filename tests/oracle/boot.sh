@@ -376,6 +376,15 @@ init() {
 }
 claim "without /run/current-system it is the system of the kernel's init=" init
 
+quoted_init() {
+    make_root quoted-init
+    place_manifest /nix/store/nix-path-registration
+    rm "$root/run/current-system"
+    echo "quiet init=\"$toplevel/init\" console=tty0" >"$root/proc/cmdline"
+    boot && generation 1 "$toplevel"
+}
+claim 'it may be quoted, as for the kernel' quoted_init
+
 init_of_link() {
     make_root init-of-link
     place_manifest /nix/store/nix-path-registration

@@ -219,7 +219,8 @@ mkdir -p "$SCRATCH/root" "$SCRATCH/images" "$SCRATCH/top" "$SCRATCH/made"
 
 # The layers of the store that Nix made: half of it below.
 export TMPDIR="$SCRATCH"
-"$REGD_BUILD" squashfs -q --root "$store" --compression zstd:1 -o "$SCRATCH/made/base" "$toplevel/etc" &&
+etc=$(readlink "$store$toplevel/etc")
+"$REGD_BUILD" squashfs -q --root "$store" --compression zstd:1 -o "$SCRATCH/made/base" "${etc%/etc}" &&
     "$REGD_BUILD" squashfs -q --root "$store" --compression zstd:1 --base "$SCRATCH/made/base" \
         -o "$SCRATCH/made/top" "$toplevel" || bail 'no images could be made'
 "$REGD_BUILD" manifest --root "$store" "$toplevel" >"$SCRATCH/made/manifest" || bail 'no manifest could be made'

@@ -141,7 +141,7 @@ static void malformed_sources_are_refused(struct arena arena)
         { "regd.store=/a/", "'/a/'" NO_SOURCE },
         { "regd.store=\"/a \"", "'/a '" NO_SOURCE },
         { "regd.store=/a\\", "'/a\\'" NO_SOURCE },
-        { "regd.store=/a\tb", "'/a\tb'" NO_SOURCE },
+        { "regd.store=\"/a\tb\"", "'/a\tb'" NO_SOURCE },
         { "regd.store=\"/a\nWhat=/b\"", "'/a\nWhat=/b'" NO_SOURCE },
         { "regd.store=LABEL=", "'LABEL='" NO_SOURCE },
         { "regd.store=LABEL=..", "'LABEL=..'" NO_SOURCE },
@@ -231,7 +231,7 @@ static void root_is_somebody_else_s_if_it_is_given(struct arena arena)
     struct initrd_request request;
     CHECK_DONE(parse("quiet root=fstab", no_names, &arena, &request));
     CHECK(request.has_root);
-    CHECK_DONE(parse("rootwait rootflags=x xroot=1", no_names, &arena, &request));
+    CHECK_DONE(parse("rootwait rootflags=x xroot=1 root= root", no_names, &arena, &request));
     CHECK(!request.has_root);
 }
 
