@@ -117,9 +117,25 @@ file_kib() {
   printf '%s' $(((bytes + 1023) / 1024))
 }
 
+# May only root or the caller put files into directory $1? Root by way of sudo is
+# also the user who called it.
+is_trusted() {
+  # shellcheck disable=SC2012
+  listing=$(ls -ldn -- "$1/." 2>/dev/null) || return 1
+  read -r mode _ owner _ <<END
+$listing
+END
+  case $mode in
+    ?????w* | ????????w*) return 1 ;;
+  esac
+  [ "$owner" = 0 ] || [ "$owner" = "$(id -u)" ] || [ "$owner" = "${SUDO_UID:-0}" ]
+}
+
 # Sets tree. The script may have been called through a link to it (follow it),
 # and may itself be a link in a tree of links (do not), so the first directory on
-# the way that has both files is the one. The x keeps $( ) from cutting newlines.
+# the way that has both files is the one. Beside a link in /tmp may lie the files of
+# anybody: the directory of a link must be trusted, that of the script itself has
+# been already. The x keeps $( ) from cutting newlines.
 find_tree() {
   script=$0
   case $script in
@@ -131,7 +147,6 @@ find_tree() {
       fi
       ;;
   esac
-  first_directory=
   while :; do
     case $script in
       /*) ;;
@@ -141,20 +156,20 @@ find_tree() {
       refuse "cannot enter ${script%/*}/, the directory of this script"
     directory=${directory%?x}
     directory=${directory%/}
-    : "${first_directory:=$directory}"
-    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/${initrd_names%% *}" ]; then
-      tree=$directory
+    tree=$directory
+    [ -L "$script" ] || return 0
+    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/${initrd_names%% *}" ] &&
+      is_trusted "$directory"; then
       return
     fi
-    [ -L "$script" ] || break
-    target=$(readlink -- "$script" && printf x) || break
+    target=$(readlink -- "$script" && printf x) ||
+      refuse "cannot follow the link $script: call the script it leads to"
     target=${target%?x}
     case $target in
       /*) script=$target ;;
       *) script=$directory/$target ;;
     esac
   done
-  tree=$first_directory
 }
 
 check_files() {
@@ -230,7 +245,11 @@ check_memory_to_load() {
   fi
   needed_kib=$((kernel_kib + working_kib + copies * initrd_kib))
   [ "$available_kib" -ge "$needed_kib" ] ||
-    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $(((kernel_kib + working_kib) / 1024)) MiB, $times the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; --no-memory-check tries it all the same"
+    refuse "loading takes $((needed_kib / 1024)) MiB of memory (kernel $(((kernel_kib + working_kib) / 1024)) MiB, $times the ramdisk of $((initrd_kib / 1024)) MiB), $((available_kib / 1024)) MiB are available; $(unload_hint)--no-memory-check tries it all the same"
+}
+
+unload_hint() {
+  ! is_loaded || printf '"kexec -u" frees what the loaded kernel takes, '
 }
 
 is_in_pieces() {
@@ -398,17 +417,18 @@ initrd_kib=0
 for name in $initrd_names; do
   initrd_kib=$((initrd_kib + $(file_kib "$tree/$name")))
 done
-[ "$memory_check" = no ] || check_memory_at_boot
+if [ "$memory_check" = yes ]; then
+  check_memory_at_boot
+  check_memory_to_load
+fi
 
 if [ "$dry_run" = yes ]; then
-  # What is loaded now still takes memory that unloading it would free.
-  [ "$memory_check" = no ] || is_loaded || check_memory_to_load
   print_commands
   exit 0
 fi
 
-! is_loaded || unload
-[ "$memory_check" = no ] || check_memory_to_load
+# Whatever may refuse comes first: a refusal leaves loaded what was.
 join_ramdisk
+! is_loaded || unload
 load
 execute
