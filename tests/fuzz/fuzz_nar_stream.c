@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { NODES_MAX = 64, DEPTH_MAX = 12, ARCHIVE_BYTES_MAX = 8 << 20, REPEATS = 300 };
+enum { NODES_MAX = 64, DEPTH_MAX = 12, ARCHIVE_BYTES_MAX = 32 << 20, REPEATS = 40 };
 
 struct archive {
     char *bytes;
