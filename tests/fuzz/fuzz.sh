@@ -113,7 +113,7 @@ measure_lines() {
         llvm-profdata merge -o "$work/$1.profdata" "$work/$1.profraw" || return
     llvm-cov export "$covered/tests/replay_$1" -instr-profile="$work/$1.profdata" -summary-only |
         jq -r --argjson wanted "[$(covered_sources "$1")]" '
-            [.data[0].files[] | select(.filename as $name | $wanted | any(. as $end | $name | endswith($end)))
+            [.data[0].files[] | select(.filename as $name | $wanted | any(. as $source | $name | endswith($source)))
                 | .summary.lines] | (map(.covered) | add) * 1000 / (map(.count) | add) | floor / 10 | "\(.)%"'
 }
 
