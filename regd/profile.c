@@ -235,6 +235,9 @@ static bool set(const struct store *store, const struct place *place, struct str
         return error_set(error, "the generation %s is not a symbolic link", last->name.data);
     bool reuse = last && str_equal(last->target, target);
     uint64_t number = reuse ? last->number : last ? last->number + 1 : 1;
+    if (number > UINT32_MAX)
+        return error_set(error, "generation %llu of %s is the last that there can be; remove it",
+                         (unsigned long long)last->number, place->path);
     const char *name =
         reuse ? last->name.data
               : arena_format(arena, "%s-%llu-link", place->name, (unsigned long long)number).data;

@@ -14,7 +14,6 @@
 
 #include <cjson/cJSON.h>
 
-
 struct inspection {
     struct str store_dir;
     bool as_json, is_quiet; /* how answers are printed */

@@ -116,12 +116,18 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
         return error_set(error, "the name '%s' is too long", output->name);
     if (!check_replaceable(output, mark, scratch, error))
         return false;
-    if (mkdirat(output->directory, tree.temporary_name, 0700) < 0 && errno != EEXIST)
+    bool is_left = mkdirat(output->directory, tree.temporary_name, 0700) < 0;
+    if (is_left && errno != EEXIST)
         return error_errno(error, errno, "create %s", output->name);
     cleanup(own_close) int fd = openat(output->directory, tree.temporary_name,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_errno(error, errno, "create %s", output->name);
+    struct stat status;
+    if (is_left && (fstat(fd, &status) < 0 || status.st_uid != geteuid()))
+        return error_set(error,
+                         "create %s: %s is there, and was not left by an earlier run; remove it",
+                         output->name, tree.temporary_name);
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK) {
         int code = errno;

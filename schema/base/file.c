@@ -248,16 +248,26 @@ bool file_is_named(int fd, int directory, const char *name)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* What was left over is emptied, so it must not be a file that has another name, too: where others
- * may write, one of them can have linked any file to the draft's name. */
-static bool check_draft(const struct draft *draft, struct error *error)
+/* Where others may write, one of them can have made the draft's name: his file would be published as ours, or
+ * any file that he linked there be emptied. What is there already counts only if it is ours and has no other
+ * name. (One just made may belong to somebody else: file servers map root to nobody.) */
+static bool check_left(const struct draft *draft, struct error *error)
 {
     struct stat status;
     if (fstat(draft->fd, &status) < 0)
         return error_errno(error, errno, "look at %s", draft->temporary_name);
-    return (S_ISREG(status.st_mode) && status.st_nlink <= 1) ||
-           error_set(error, "create %s: %s is there, and was not left by an earlier run",
+    return (S_ISREG(status.st_mode) && status.st_nlink <= 1 && status.st_uid == geteuid()) ||
+           error_set(error, "create %s: %s is there, and was not left by an earlier run; remove it",
                      draft->final_name, draft->temporary_name);
+}
+
+/* The draft's file, made now or left by an earlier run. */
+static int open_draft(const struct draft *draft, bool *ret_is_left)
+{
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = openat(draft->directory, draft->temporary_name, flags | O_CREAT | O_EXCL, 0600);
+    *ret_is_left = fd < 0 && errno == EEXIST;
+    return *ret_is_left ? openat(draft->directory, draft->temporary_name, flags) : fd;
 }
 
 bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
@@ -269,9 +279,11 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     struct stat status;
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode))
         return error_set(error, "create %s: it is there and is not a regular file", name);
+    bool is_left;
     for (;;) {
-        cleanup(own_close) int fd = openat(directory, draft.temporary_name,
-                                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        cleanup(own_close) int fd = open_draft(&draft, &is_left);
+        if (fd < 0 && is_left && errno == ENOENT)
+            continue;
         if (fd < 0)
             return error_errno(error, errno, "create %s", name);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
@@ -283,7 +295,7 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
         draft.fd = own_take(&fd);
         break;
     }
-    if (!check_draft(&draft, error)) {
+    if (is_left && !check_left(&draft, error)) {
         own_close(&draft.fd);
         return false;
     }

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,10 +18,11 @@
 #define cleanup(function) __attribute__((cleanup(function)))
 
 /* Opens what is closed of the descriptors 0 to 2, so that no file of ours gets such a number and then
- * what is printed. */
+ * what is printed. A file that grows beyond a limit (RLIMIT_FSIZE) is an error, not a signal. */
 static inline void own_standard_streams(void)
 {
     int fd;
+    signal(SIGXFSZ, SIG_IGN);
     do
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);

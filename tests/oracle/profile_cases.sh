@@ -173,7 +173,8 @@ while read -r name verdict files; do
         ;;
     refuses)
         claim "regd refuses $name${note:+: $note}" sets 1
-        beside_nix "nix-env refuses $name" nix_sets 1
+        # What it leaves is recorded only where both do the same.
+        [ -e "$unpacked/$name.why" ] || beside_nix "nix-env refuses $name" nix_sets 1
         ;;
     *) bail "case $name does not say what Nix does" ;;
     esac

@@ -246,8 +246,21 @@ static void a_draft_is_not_a_second_name_of_a_file(struct arena arena)
     make_file("victim", "precious");
     CHECK(linkat(check_directory(), "victim", check_directory(), ".f.draft", 0) == 0);
     CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
-                  "create f: .f.draft is there, and was not left by an earlier run");
+                  "create f: .f.draft is there, and was not left by an earlier run; remove it");
     CHECK_STR(content_of("victim", &arena), "precious");
+}
+
+static void a_draft_of_another_user_is_refused(struct arena arena)
+{
+    struct draft draft;
+    make_file(".f.draft", "a stranger's");
+    if (fchownat(check_directory(), ".f.draft", 65534, 65534, 0) < 0) {
+        check_skip("only root gives files away");
+        return;
+    }
+    CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
+                  "create f: .f.draft is there, and was not left by an earlier run; remove it");
+    CHECK_STR(content_of(".f.draft", &arena), "a stranger's");
 }
 
 static void only_a_regular_file_is_replaced_by_a_draft(struct arena arena)
@@ -423,7 +436,7 @@ int main(void)
         CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
         CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_is_not_a_second_name_of_a_file),
-        CASE(only_a_regular_file_is_replaced_by_a_draft),
+        CASE(a_draft_of_another_user_is_refused), CASE(only_a_regular_file_is_replaced_by_a_draft),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
         CASE(a_name_too_long_for_its_draft_is_refused),
         CASE(a_file_is_published_with_its_mode_whatever_the_umask),
