@@ -65,9 +65,11 @@ static bool is_initrd(const struct command *command, int root)
 static bool read_command_line(int root, struct arena *arena, struct str *ret_line,
                               struct error *error)
 {
-    cleanup(own_close) int fd = root_open(root, "/proc/cmdline", O_RDONLY | O_NOCTTY, 0);
+    cleanup(own_close) int fd = -1;
+    if (!root_open_file(root, "/proc/cmdline", O_RDONLY, &fd, error))
+        return false;
     if (fd < 0)
-        return error_errno(error, -fd, "open /proc/cmdline");
+        return error_errno(error, ENOENT, "open /proc/cmdline");
     return file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, ret_line, error);
 }
 

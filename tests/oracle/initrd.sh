@@ -115,6 +115,9 @@ claim 'no image at all is told, and no failure' refused 0 \
     generate
 rm "$fake/proc/cmdline"
 claim 'a command line that cannot be read' refused 1 'open /proc/cmdline: No such file or directory' generate
+mkfifo "$fake/proc/cmdline"
+claim 'a pipe in its place is not waited for' refused 1 '/proc/cmdline is not a file' timeout 20 "$generator" --root "$fake" "$units"
+rm "$fake/proc/cmdline"
 ramdisk '' nix-store.squashfs
 claim 'a directory that is not there' refused 1 "open $SCRATCH/none: No such file or directory" \
     "$generator" --root "$fake" "$SCRATCH/none"
