@@ -112,7 +112,12 @@ sets() {
         printf 'exit status %d\n' "$status"
         return 1
     fi
-    links "$root" | diff "$unpacked/$name.after" -
+    links "$root" | diff "$2" -
+}
+
+# Where regd refuses what Nix does, `after` is what Nix leaves: regd leaves what was there.
+refuses_alone() {
+    make_before "$root.before" && links "$root.before" >"$root.unchanged" && sets 1 "$root.unchanged"
 }
 
 nix_sets() {
@@ -166,15 +171,19 @@ while read -r name verdict files; do
     [ ! -e "$unpacked/$name.note" ] || read -r note <"$unpacked/$name.note"
     case $verdict in
     sets)
-        claim "regd sets $name${note:+: $note}" sets 0
+        claim "regd sets $name${note:+: $note}" sets 0 "$unpacked/$name.after"
         beside_nix "nix-env sets $name" nix_sets 0
         beside_nix "regd lists the generations of $name as nix-env does" lists
         beside_nix "regd rolls $name back as nix-env does" rolls_back
         ;;
     refuses)
-        claim "regd refuses $name${note:+: $note}" sets 1
-        # What it leaves is recorded only where both do the same.
-        [ -e "$unpacked/$name.why" ] || beside_nix "nix-env refuses $name" nix_sets 1
+        if [ -e "$unpacked/$name.why" ]; then
+            claim "regd refuses $name, which Nix does not" refuses_alone
+            beside_nix "nix-env sets $name" nix_sets 0
+        else
+            claim "regd refuses $name${note:+: $note}" sets 1 "$unpacked/$name.after"
+            beside_nix "nix-env refuses $name" nix_sets 1
+        fi
         ;;
     *) bail "case $name does not say what Nix does" ;;
     esac
