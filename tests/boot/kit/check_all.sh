@@ -20,7 +20,7 @@ explained() {
     count=$(wc -l </run/test/closure)
     grep -q "regd\[[0-9]*\]: $count of $count paths registered ($count new, 0 changed)" journal &&
         grep -q 'Subject: The store paths of the image are registered' journal &&
-        grep -q "$count in all, $count of them new, 0 changed" journal &&
+        grep -q "$count paths, $count of them new, 0 changed" journal &&
         grep -q 'Subject: The system is marked as NixOS' journal &&
         grep -q 'Subject: The system profile was set' journal &&
         grep -q "It is now generation 1, $system\." journal
