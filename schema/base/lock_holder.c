@@ -8,28 +8,36 @@
 #include <sys/sysmacros.h>
 
 /* The process of a line that speaks of the file; 0 if it does not. */
-static int parse_line(const char *line, const struct stat *file)
+static int parse_line(const char *line, const struct stat *file, bool *ret_writes)
 {
+    char kind[8];
     unsigned major_number, minor_number;
     unsigned long inode;
     int process;
     // NOLINTNEXTLINE(cert-err34-c): a number that is none makes another process, which is only named
-    int found = sscanf(line, "%*d: %*s %*s %*s %d %x:%x:%lu", &process, &major_number,
+    int found = sscanf(line, "%*d: %*s %*s %7s %d %x:%x:%lu", kind, &process, &major_number,
                        &minor_number, &inode);
-    if (found != 4)
+    if (found != 5)
         return 0;
+    *ret_writes = strcmp(kind, "WRITE") == 0;
     bool same = makedev(major_number, minor_number) == file->st_dev && inode == file->st_ino;
     return same && process > 0 && process != getpid() ? process : 0;
 }
 
+/* Readers may share the file for as long as they like; who waits, waits for the writer, if there is one. */
 static int find_process(const struct stat *file)
 {
     char line[256];
-    int process = 0;
+    int reader = 0;
     cleanup(own_close_file) FILE *locks = fopen("/proc/locks", "re");
-    while (locks && process == 0 && fgets(line, sizeof line, locks))
-        process = parse_line(line, file);
-    return process;
+    while (locks && fgets(line, sizeof line, locks)) {
+        bool writes = false;
+        int process = parse_line(line, file, &writes);
+        if (process > 0 && writes)
+            return process;
+        reader = reader > 0 ? reader : process;
+    }
+    return reader;
 }
 
 void lock_holder_find(int directory, const char *name, char *ret_text, size_t size)
