@@ -53,10 +53,10 @@ static int fitting_size(struct str text, const struct rectangle *place)
         return 0;
     double wide = (place->width - 2 * margin) / (letter_width * (double)text.len);
     double high = (place->height - 2 * margin) / line_height;
-    double size = wide < high ? wide : high;
+    int size = (int)(wide < high ? wide : high);
     if (size < FONT_LEAST)
         return 0;
-    return size > FONT_MOST ? FONT_MOST : (int)size;
+    return size > FONT_MOST ? FONT_MOST : size;
 }
 
 static void write_line(FILE *stream, struct str text, double x, double y, int size)

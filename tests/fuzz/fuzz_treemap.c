@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS_MAX = 1200, DEPTH_MAX = 8, WIDTH = 1600, HEIGHT = 1000 };
+enum { ITEMS_MAX = 1200, DEPTH_MAX = 8 };
+
+static const double width = 1600, height = 1000;
 
 struct written {
     const struct treemap_item *items;
@@ -104,8 +106,8 @@ static void check_rectangles(struct str text, size_t items)
             continue;
         struct str element = { start, (size_t)(line.head.data + line.head.len - start) };
         double x = attribute(element, "x"), y = attribute(element, "y");
-        fuzz_must(x >= -0.1 && y >= -0.1 && x + attribute(element, "width") <= WIDTH + 0.1 &&
-                      y + attribute(element, "height") <= HEIGHT + 0.1,
+        fuzz_must(x >= -0.1 && y >= -0.1 && x + attribute(element, "width") <= width + 0.1 &&
+                      y + attribute(element, "height") <= height + 0.1,
                   "a rectangle lies in the picture");
         count++;
     }

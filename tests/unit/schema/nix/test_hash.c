@@ -107,9 +107,9 @@ static void a_nul_is_no_digit(void)
 static void hex_is_written_in_lower_case(void)
 {
     static const uint8_t bytes[] = { 0x00, 0x1f, 0xa0, 0xff };
-    char text[10] = "##########";
+    char text[] = "##########";
     hash_format_hex(bytes, sizeof bytes, text);
-    CHECK_STR(((struct str){ text, sizeof text }), "001fa0ff##");
+    CHECK_STR(((struct str){ text, sizeof text - 1 }), "001fa0ff##");
 }
 
 static void hashes_are_equal_in_all_their_bytes(void)
