@@ -11,7 +11,7 @@
 # has found is kept in build/fuzz/corpus for the next run; the smallest set of inputs that reaches as much of the code is put
 # into tests/fuzz/corpus, as far as it is small. A table is printed:
 #
-#   target  executions  executions/s  inputs  bytes  lines  crashes
+#   target  executions  cpu-seconds  inputs  bytes  lines  crashes
 #
 # `inputs` and `bytes` are those of tests/fuzz/corpus/NAME; `lines` is the part of the lines that these reach in the sources whose
 # headers the target includes. A crash, a time-out or a leak is in build/fuzz/crashes: mend it, and put it into the corpus.
@@ -148,16 +148,26 @@ fuzz_on() {
     done
 }
 
+# Those of the processes that have been waited for: on a busy machine an hour of the clock is not one of a processor. `times`
+# tells of the shell that it runs in, so it is not part of a pipe.
+count_cpu_seconds() {
+    times >"$work/times"
+    cpu_seconds=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } }
+        END { print int(sum) }' "$work/times")
+}
+
 print_row() {
     printf '%-24s %12s %12s %8s %8s %7s %8s\n' "$@"
 }
 
 run_target() {
     mkdir -p "$work/corpus/$1" "$work/crashes" "$work/tmp" "tests/fuzz/corpus/$1"
+    count_cpu_seconds && before=$cpu_seconds
     fuzz_on "$1" >"$work/$1.log" 2>&1
+    count_cpu_seconds
     keep_corpus "$1"
     executions=$(awk '/^stat::number_of_executed_units:/ { sum += $2 } END { print sum + 0 }' "$work/$1.log")
-    print_row "$1" "$executions" $((executions / seconds)) \
+    print_row "$1" "$executions" $((cpu_seconds - before)) \
         "$(find "tests/fuzz/corpus/$1" -type f | wc -l)" \
         "$(corpus_bytes "tests/fuzz/corpus/$1")" \
         "$(measure_lines "$1")" "$(find "$work/crashes" -name "$1.*" | wc -l)"
@@ -175,7 +185,7 @@ run_all() {
     [ "$seconds" -gt 0 ] || { echo "$0: HOURS is a number" >&2 && exit 2; }
     renice -n 19 $$ >/dev/null
     export TMPDIR="$work/tmp"
-    print_row target executions per-second inputs bytes lines crashes
+    print_row target executions cpu-seconds inputs bytes lines crashes
     for target; do
         run_target "$target"
     done
