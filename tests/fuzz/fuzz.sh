@@ -25,12 +25,13 @@ seeds() {
     esac
 }
 
+# The time-out is one of the clock, and for what never ends: with the lowest priority on a busy machine, anything takes long.
 # run_fuzzer PROGRAM NAME SECONDS CRASHES NEW-CORPUS [MORE...]
 run_fuzzer() {
     program=$1 name=$2 time=$3 crashes=$4
     shift 4
     # shellcheck disable=SC2046  # names without blanks, or none
-    "$program" -max_total_time="$time" -timeout=20 -rss_limit_mb=3000 -max_len=65536 -print_final_stats=1 \
+    "$program" -max_total_time="$time" -timeout=120 -rss_limit_mb=3000 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="$crashes" "$@" "tests/fuzz/corpus/$name" $(seeds "$name")
 }
 
@@ -125,16 +126,16 @@ corpus_bytes() {
 # left out.
 keep_corpus() {
     corpus=tests/fuzz/corpus/$1
-    rm -rf "$work/merged" && mkdir "$work/merged"
+    rm -rf "$own/merged" && mkdir "$own/merged"
     find "$corpus" -type f -regextype egrep -regex '.*/[0-9a-f]{40}' -exec mv {} "$work/corpus/$1" ';'
-    find "$corpus" -type f -exec cp {} "$work/merged" ';'
-    "$sanitized/tests/fuzz_$1" -set_cover_merge=1 -timeout=20 -rss_limit_mb=3000 "$work/merged" "$work/corpus/$1" \
+    find "$corpus" -type f -exec cp {} "$own/merged" ';'
+    "$sanitized/tests/fuzz_$1" -set_cover_merge=1 -timeout=120 -rss_limit_mb=3000 "$own/merged" "$work/corpus/$1" \
         >"$work/$1.merge.log" 2>&1
-    find "$work/merged" -type f -size +0 -regextype egrep -regex '.*/[0-9a-f]{40}' -printf '%s %f\n' | sort -n |
+    find "$own/merged" -type f -size +0 -regextype egrep -regex '.*/[0-9a-f]{40}' -printf '%s %f\n' | sort -n |
         awk -v bytes="$corpus_bytes_max" -v count="$corpus_inputs_max" \
             -v sum="$(corpus_bytes "$corpus")" '(sum += $1) <= bytes && NR <= count { print $2 }' |
         while read -r file; do
-            cp "$work/merged/$file" "$corpus/$file"
+            cp "$own/merged/$file" "$corpus/$file"
         done
 }
 
@@ -151,9 +152,9 @@ fuzz_on() {
 # Those of the processes that have been waited for: on a busy machine an hour of the clock is not one of a processor. `times`
 # tells of the shell that it runs in, so it is not part of a pipe.
 count_cpu_seconds() {
-    times >"$work/times"
+    times >"$own/times"
     cpu_seconds=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } }
-        END { print int(sum) }' "$work/times")
+        END { print int(sum) }' "$own/times")
 }
 
 print_row() {
@@ -161,7 +162,7 @@ print_row() {
 }
 
 run_target() {
-    mkdir -p "$work/corpus/$1" "$work/crashes" "$work/tmp" "tests/fuzz/corpus/$1"
+    mkdir -p "$work/corpus/$1" "$work/crashes" "tests/fuzz/corpus/$1"
     count_cpu_seconds && before=$cpu_seconds
     fuzz_on "$1" >"$work/$1.log" 2>&1
     count_cpu_seconds
@@ -184,12 +185,15 @@ run_all() {
     seconds=$(awk -v hours="$hours" -v count=$# 'BEGIN { print int(hours * 3600 / count) }')
     [ "$seconds" -gt 0 ] || { echo "$0: HOURS is a number" >&2 && exit 2; }
     renice -n 19 $$ >/dev/null
-    export TMPDIR="$work/tmp"
+    # Of this run alone: when another one that works beside it ends, a target's directory must not vanish.
+    own=$(mktemp -d "$work/run.XXXXXX") || exit 1
+    trap 'rm -rf "$own"' EXIT
+    trap 'exit 1' HUP INT TERM
+    export TMPDIR="$own"
     print_row target executions cpu-seconds inputs bytes lines crashes
     for target; do
         run_target "$target"
     done
-    rm -rf "$work/tmp" "$work/merged"
     [ -z "$(find "$work/crashes" -type f)" ]
 }
 

@@ -36,7 +36,9 @@ static void write_database(const uint8_t *data, size_t size)
                                           STORE_DB_NAME "-shm" };
     cleanup(own_close) int fd =
         openat(directory, STORE_DB_NAME, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    fuzz_must(fd >= 0 && write(fd, data, size) == (ssize_t)size, "the database is written");
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+        perror(STORE_DB_NAME);
+    fuzz_must(fd >= 0 && lseek(fd, 0, SEEK_CUR) == (off_t)size, "the database is written");
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
         unlinkat(directory, beside[i], 0);
 }
