@@ -3,6 +3,7 @@
 #include "schema/base/parallel.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <string.h>
 
 /* What is known while the arguments are walked. */
@@ -232,7 +233,7 @@ struct options_result options_parse(const struct program_spec *program, int argc
     return result;
 }
 
-/* Prints "  LEFT   RIGHT", RIGHT in a column of its own, continued there behind each '\n'. */
+/* Prints "  LEFT   RIGHT", RIGHT in a column of its own, continued there after each '\n'. */
 static void print_row(FILE *stream, const char *left, const char *right)
 {
     enum { COLUMN = 28 };
@@ -271,20 +272,29 @@ static void print_verbs(FILE *stream, const struct program_spec *program)
     }
 }
 
+/* The row of the verb in the list of verbs, as a sentence. */
+static void print_verb(FILE *stream, const struct program_spec *program,
+                       const struct verb_spec *verb)
+{
+    fprintf(stream, "Usage: %s %s [OPTION...]%s%s\n\n", program->name, verb->name,
+            *verb->synopsis ? " " : "", verb->synopsis);
+    for (const char *at = verb->help; *at; at++)
+        fputc(*at == '\n' ? ' ' : at == verb->help ? toupper((unsigned char)*at) : *at, stream);
+    fputs(".\n", stream);
+}
+
 void options_print_help(FILE *stream, const struct program_spec *program, size_t verb)
 {
     assert(verb <= program->verb_count);
     if (verb == program->verb_count)
         print_verbs(stream, program);
     else
-        fprintf(stream, "Usage: %s %s [OPTION...]%s%s\n\n%s.\n", program->name,
-                program->verbs[verb].name, *program->verbs[verb].synopsis ? " " : "",
-                program->verbs[verb].synopsis, program->verbs[verb].help);
+        print_verb(stream, program, &program->verbs[verb]);
     fputs("\nOptions:\n", stream);
     for (size_t i = 0; i < program->option_count; i++)
         if (verb == program->verb_count || (program->options[i].verbs >> verb & 1))
             print_option(stream, &program->options[i]);
-    print_row(stream, "-h, --help", "print this, or a command's own help");
+    print_row(stream, "-h, --help", "print help; after a command, help for it");
     if (verb == program->verb_count) {
         print_row(stream, "    --version", "print the version");
         print_row(stream, "    --completion SHELL", "print completions for bash, zsh or fish");

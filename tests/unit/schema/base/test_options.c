@@ -326,7 +326,7 @@ static void help_of_the_program_lists_everything(struct arena arena)
               "      --limit SIZE          how much\n"
               "      --a-name-that-leaves-no-room\n"
               "                            fifty bytes of help, which is as much as there may\n"
-              "  -h, --help                print this, or a command's own help\n"
+              "  -h, --help                print help; after a command, help for it\n"
               "      --version             print the version\n"
               "      --completion SHELL    print completions for bash, zsh or fish\n"
               "\n"
@@ -338,15 +338,14 @@ static void help_of_a_verb_lists_only_its_options(struct arena arena)
     CHECK_STR(help(SHOW, &arena),
               "Usage: tool show [OPTION...]\n"
               "\n"
-              "print\n"
-              "everything.\n"
+              "Print everything.\n"
               "\n"
               "Options:\n"
               "      --root DIR            the directory that is taken for the root of all\n"
               "  -q, --quiet               say nothing\n"
               "      --a-name-that-leaves-no-room\n"
               "                            fifty bytes of help, which is as much as there may\n"
-              "  -h, --help                print this, or a command's own help\n"
+              "  -h, --help                print help; after a command, help for it\n"
               "\n"
               "See also tool(1).\n");
 }
