@@ -1,7 +1,6 @@
 #include "builder/check/image_check.h"
 
 #include "builder/check/image_checking.h"
-#include "builder/image/squashfs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,5 +266,5 @@ bool image_check(const struct image *image, uint32_t checksum, struct arena *are
     check_exports(&checking);
     check_inodes(&checking);
     image_check_fragments(&checking);
-    return check_options(&checking, error) && image_check_padding(&checking, error);
+    return check_options(&checking, error) && image_check_trailer(&checking, error);
 }

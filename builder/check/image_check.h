@@ -5,7 +5,7 @@
  * use, the table for NFS, where things stand, what lies between them and behind the end.
  *
  * Rules    Everything stands in the order of the format, without a gap: super block, compressor
- *          options, data, inodes, directories, fragments, exports, owners, zeros up to 4 KiB.
+ *          options, data, inodes, directories, fragments, exports, owners, trailer (image_trailer.h).
  *          Of the data each block belongs to a file, or is a fragment block; of a fragment block
  *          each byte belongs to a file. Listings stand in the order of their inodes. Inodes are
  *          numbered from 1, each number is there once, and the export table leads to them.
@@ -26,11 +26,11 @@ struct image_findings {
     size_t count, capacity;
 };
 
-/* What the checksum at the end should be, see squashfs.h. The scratch gives 1 MiB. */
+/* The checksum of what is in use, see image_trailer.h. The scratch gives 1 MiB. */
 must_check bool image_checksum(const struct image *image, struct arena scratch,
                                uint32_t *ret_checksum, struct error *error);
 
-/* Adds what is not as it should be; `checksum` is the image's. To be called once all files were
+/* Adds what is not as it should be; `checksum` is that of what is in use. To be called once all files were
  * read. */
 must_check bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
                             struct image_findings *findings, struct error *error);

@@ -1,7 +1,7 @@
 /* image_check_places.c — where things stand in an image: see image_checking.h. */
 #include "builder/check/image_check.h"
 #include "builder/check/image_checking.h"
-#include "builder/image/squashfs.h"
+#include "builder/reader/image_trailer.h"
 
 #include "schema/base/order.h"
 
@@ -112,46 +112,30 @@ bool image_checksum(const struct image *image, struct arena scratch, uint32_t *r
     return true;
 }
 
-static bool is_zero(const unsigned char *bytes, size_t count)
+static void check_trailer(const struct checking *checking, const struct image_trailer *trailer)
 {
-    bool zero = true;
-    for (size_t i = 0; i < count; i++)
-        zero = zero && bytes[i] == 0;
-    return zero;
-}
-
-/* What stands behind the image: zeros, and where our builder made it a checksum at the end. */
-static void check_end(const struct checking *checking, const unsigned char *bytes, size_t size)
-{
-    size_t magic_bytes = SQUASHFS_CHECKSUM_BYTES - sizeof(uint32_t);
-    if (is_zero(bytes, size))
-        return;
-    if (size < SQUASHFS_CHECKSUM_BYTES || !is_zero(bytes, size - SQUASHFS_CHECKSUM_BYTES) ||
-        memcmp(bytes + size - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC, magic_bytes) != 0) {
-        image_found(checking, "padding", STR("it is neither of zeros nor a checksum"));
-        return;
-    }
-    if (image_u32(bytes + size - sizeof(uint32_t)) != checking->checksum)
+    const struct image_file *file = &checking->image->file;
+    uint64_t used = file->super.used_bytes, size = file->size_bytes - used;
+    uint64_t least = (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES;
+    bool has_checksum = trailer->kind == IMAGE_TRAILER_CHECKSUM;
+    uint64_t expected = has_checksum ? image_trailer_bytes(used, trailer->record.len) : least;
+    if (size != expected)
+        image_found(checking, "padding",
+                    arena_format(checking->arena, "the image has %llu bytes, expected %llu",
+                                 wide(file->size_bytes), wide(used + expected)));
+    else if (trailer->kind == IMAGE_TRAILER_UNKNOWN)
+        image_found(checking, "padding", STR("it is neither of zeros nor a record and a checksum"));
+    else if (has_checksum &&
+             trailer->checksum != image_trailer_checksum(trailer, checking->checksum))
         image_found(checking, "checksum", STR("it is not that of the image"));
 }
 
-bool image_check_padding(const struct checking *checking, struct error *error)
+bool image_check_trailer(const struct checking *checking, struct error *error)
 {
-    unsigned char bytes[2 * IMAGE_ALIGN_BYTES];
-    const struct image_file *file = &checking->image->file;
-    uint64_t used = file->super.used_bytes;
-    uint64_t least = (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES;
-    uint64_t padding = file->size_bytes - used;
-    bool wider = least < SQUASHFS_CHECKSUM_BYTES && padding == least + IMAGE_ALIGN_BYTES;
-    if (padding != least && !wider) {
-        image_found(checking, "padding",
-                    arena_format(checking->arena, "the image has %llu bytes, expected %llu",
-                                 wide(file->size_bytes), wide(used + least)));
-        return true;
-    }
-    if (!image_file_read(file, used, bytes, (size_t)padding, error))
+    struct image_trailer trailer;
+    if (!image_trailer_read(&checking->image->file, checking->arena, &trailer, error))
         return false;
-    check_end(checking, bytes, (size_t)padding);
+    check_trailer(checking, &trailer);
     return true;
 }
 

@@ -6,7 +6,7 @@
 
 struct checking {
     const struct image *image;
-    uint32_t checksum; /* as it should be */
+    uint32_t checksum; /* of what is in use */
     struct arena *arena;
     struct image_findings *findings;
 };
@@ -20,5 +20,5 @@ void image_check_places(const struct checking *checking);
 /* Does each byte of a fragment block belong to a file? */
 void image_check_fragments(const struct checking *checking);
 
-/* Is what follows the image zeros, and the checksum right? */
-must_check bool image_check_padding(const struct checking *checking, struct error *error);
+/* Is what follows the image zeros, or as image_trailer.h says, and the checksum right? */
+must_check bool image_check_trailer(const struct checking *checking, struct error *error);

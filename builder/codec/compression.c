@@ -1,18 +1,18 @@
 #include "builder/codec/compression.h"
 
+static const struct {
+    const char *name;
+    int level_default;
+    uint64_t level_least, level_most;
+} known[] = {
+    [COMPRESSION_GZIP] = { "gzip", 9, 1, 12 },
+    [COMPRESSION_LZ4] = { "lz4", 0, 1, 12 },
+    [COMPRESSION_XZ] = { "xz", 6, 0, 9 },
+    [COMPRESSION_ZSTD] = { "zstd", 19, 1, 22 },
+};
+
 bool compression_parse(struct str text, struct compression *ret_compression, struct error *error)
 {
-    static const struct {
-        const char *name;
-        enum compression_kind kind;
-        int level_default;
-        uint64_t level_least, level_most;
-    } known[] = {
-        { "gzip", COMPRESSION_GZIP, 9, 1, 12 },
-        { "lz4", COMPRESSION_LZ4, 0, 1, 12 },
-        { "xz", COMPRESSION_XZ, 6, 0, 9 },
-        { "zstd", COMPRESSION_ZSTD, 19, 1, 22 },
-    };
     struct cut cut = str_cut(text, ':');
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         uint64_t level = (uint64_t)known[i].level_default;
@@ -21,8 +21,16 @@ bool compression_parse(struct str text, struct compression *ret_compression, str
         if (cut.found &&
             (!str_to_number(cut.tail, known[i].level_most, &level) || level < known[i].level_least))
             return error_set(error, "'%.*s': %s has no such level", STR_ARG(text), known[i].name);
-        *ret_compression = (struct compression){ known[i].kind, (int)level };
+        *ret_compression = (struct compression){ (enum compression_kind)i, (int)level };
         return true;
     }
     return error_set(error, "'%.*s': compression is gzip, lz4, xz or zstd", STR_ARG(text));
+}
+
+struct str compression_format(const struct compression *compression, struct arena *arena)
+{
+    const char *name = known[compression->kind].name;
+    if (compression->level < (int)known[compression->kind].level_least)
+        return str_from(name); /* lz4's fast mode has no number */
+    return arena_format(arena, "%s:%d", name, compression->level);
 }

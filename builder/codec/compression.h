@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "schema/base/str.h"
+#include "schema/base/arena.h"
 
 enum compression_kind { COMPRESSION_GZIP, COMPRESSION_LZ4, COMPRESSION_XZ, COMPRESSION_ZSTD };
 
@@ -16,3 +16,6 @@ struct compression {
 /* Reads NAME[:LEVEL] with NAME one of gzip (1 to 12), lz4 (1 to 12), xz (0 to 9), zstd (1 to 22). */
 must_check bool compression_parse(struct str text, struct compression *ret_compression,
                                   struct error *error);
+
+/* Writes it as compression_parse reads it. */
+struct str compression_format(const struct compression *compression, struct arena *arena);

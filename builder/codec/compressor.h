@@ -12,6 +12,10 @@
 
 #include <sqfs/compressor.h>
 
+/* Counts the changes of this code after which the same libraries make other bytes of the same block:
+ * whoever changes parameters, dictionary sizes or what is tried first adds 1 (block_record.h). */
+enum { COMPRESSOR_CODE = 1 };
+
 /* The library's number for the compression. */
 SQFS_COMPRESSOR compressor_id(const struct compression *compression);
 

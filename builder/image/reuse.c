@@ -1,7 +1,7 @@
 #include "builder/image/reuse.h"
 
 #include "builder/codec/compressor.h"
-#include "builder/codec/sqfs_parts.h"
+#include "builder/reader/image_trailer.h"
 
 #include "schema/base/file.h"
 #include "schema/base/order.h"
@@ -15,17 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Blocks that are compressed again, to see that they come out the same: the smallest that are not
- * small, as a whole one takes a good compressor as long as unpacking a hundred. */
-enum { SAMPLES = 2, SAMPLE_BYTES = 128 << 10 };
-
 struct work {
     struct reuse *reuse;
     struct image_worker *workers; /* per thread */
-    sqfs_compressor_t **compressors;
-    uint8_t **packed, **old;
     uint32_t block_bytes;
-    const struct reuse_block *samples[SAMPLES];
 };
 
 /* --- Its blocks --------------------------------------------------------------------------------- */
@@ -102,55 +95,6 @@ static void drop_damaged(struct reuse *reuse)
     reuse->count = kept;
 }
 
-/* --- Does it come from the same compressor? ------------------------------------------------------ */
-
-/* The lower the better: what is stored tells the least of a compressor, small blocks little. */
-static uint64_t rank_sample(const struct reuse_block *block)
-{
-    uint64_t size = block->unpacked_bytes;
-    return (uint64_t)block->block.is_stored << 33 |
-           (size < SAMPLE_BYTES ? ((uint64_t)1 << 33) - size : size);
-}
-
-static void choose_samples(struct work *work)
-{
-    for (size_t i = 0; i < work->reuse->count; i++) {
-        const struct reuse_block *block = &work->reuse->blocks[i];
-        for (size_t j = 0; j < SAMPLES; j++) {
-            const struct reuse_block *before = work->samples[j];
-            if (before && rank_sample(before) <= rank_sample(block))
-                continue;
-            work->samples[j] = block;
-            if (!before)
-                break;
-            block = before;
-        }
-    }
-}
-
-/* Compresses a block again and compares. */
-static bool compare_sample(void *context, unsigned number, size_t index, struct error *error)
-{
-    const struct work *work = context;
-    const struct reuse *reuse = work->reuse;
-    const struct reuse_block *block = work->samples[index];
-    struct image_worker *worker = &work->workers[number];
-    size_t size;
-    if (!reuse_read(reuse, block, work->old[number], error) ||
-        !image_block_read(&reuse->image.file, &worker->decoder, block->block, worker->block,
-                          work->block_bytes, &size, error))
-        return false;
-    sqfs_compressor_t *compressor = work->compressors[number];
-    sqfs_s32 length = compressor->do_block(compressor, worker->block, (sqfs_u32)size,
-                                           work->packed[number], work->block_bytes);
-    bool same = block->block.is_stored ? length == 0
-                                       : length == (sqfs_s32)block->block.packed_bytes &&
-                                             memcmp(work->packed[number], work->old[number],
-                                                    block->block.packed_bytes) == 0;
-    return same || error_set(error, "it was made with other settings, or by other versions of the "
-                                    "libraries");
-}
-
 /* --- The whole ----------------------------------------------------------------------------------- */
 
 static void work_release(struct work *work)
@@ -158,38 +102,36 @@ static void work_release(struct work *work)
     unsigned jobs = work->reuse ? PARALLEL_JOBS_MAX : 0;
     for (unsigned i = 0; i < jobs && work->workers && work->workers[i].block; i++)
         image_worker_release(&work->workers[i]);
-    for (unsigned i = 0; i < jobs && work->compressors && work->compressors[i]; i++)
-        sqfs_part_destroy(work->compressors[i]);
 }
 
-static bool start_workers(struct work *work, const struct reuse_request *request,
-                          struct arena *arena, struct error *error)
+static bool start_workers(struct work *work, unsigned jobs, struct arena *arena,
+                          struct error *error)
 {
-    unsigned jobs = request->jobs;
     /* One more than there are, which stays empty and is the end for work_release. */
     work->workers = arena_new(arena, struct image_worker, jobs + 1);
-    work->compressors = arena_new(arena, sqfs_compressor_t *, jobs + 1);
-    work->packed = arena_new(arena, uint8_t *, jobs);
-    work->old = arena_new(arena, uint8_t *, jobs);
-    for (unsigned i = 0; i < jobs; i++) {
-        work->packed[i] = arena_room(arena, work->block_bytes);
-        work->old[i] = arena_room(arena, work->block_bytes);
+    for (unsigned i = 0; i < jobs; i++)
         if (!image_worker_make(&work->reuse->image, arena, &work->workers[i], error))
             return false;
-        if (!compressor_make(request->compression, work->block_bytes, &work->compressors[i], error))
-            return false;
-    }
     return true;
 }
 
-static bool check_settings(const struct image *image, const struct reuse_request *request,
-                           uint32_t block_bytes, struct error *error)
+/* A false record must not lead to blocks that cannot be unpacked, so the super block counts too. */
+static bool check_record(const struct image_file *file, const struct reuse_request *request,
+                         uint32_t block_bytes, struct arena scratch, struct error *error)
 {
-    const struct image_super *super = &image->file.super;
-    if (super->compression != (uint16_t)compressor_id(request->compression))
-        return error_set(error, "it is compressed by %s", image->file.compression_name);
-    if (super->block_bytes != block_bytes)
-        return error_set(error, "its blocks have %u bytes", super->block_bytes);
+    struct image_trailer trailer;
+    struct str record;
+    if (!image_trailer_read(file, &scratch, &trailer, error) ||
+        !block_record(request->compression, block_bytes, &scratch, &record, error))
+        return false;
+    if (trailer.record.len == 0)
+        return error_set(error, "it has no record of how its blocks were made");
+    if (!str_equal(trailer.record, record))
+        return error_set(error, "its blocks were made by '%.*s', needed is '%.*s'",
+                         STR_SHOWN(trailer.record), STR_SHOWN(record));
+    if (file->super.compression != (uint16_t)compressor_id(request->compression) ||
+        file->super.block_bytes != block_bytes)
+        return error_set(error, "its record is not that of its super block");
     return true;
 }
 
@@ -197,20 +139,16 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
                         uint32_t block_bytes, struct arena *arena, struct error *error)
 {
     cleanup(work_release) struct work work = { .reuse = reuse, .block_bytes = block_bytes };
-    if (!check_settings(&reuse->image, request, block_bytes, error))
+    if (!check_record(&reuse->image.file, request, block_bytes, *arena, error))
         return false;
     list_blocks(reuse, arena);
     struct arena scratch = *arena;
-    if (!start_workers(&work, request, &scratch, error) ||
+    if (!start_workers(&work, request->jobs, &scratch, error) ||
         !parallel_run(request->jobs, reuse->count, hash_block, &work, error))
         return false;
     drop_damaged(reuse);
-    if (reuse->count < SAMPLES)
-        return error_set(error, "it has hardly any blocks that can be read");
-    choose_samples(&work);
-    if (!parallel_run(request->jobs, SAMPLES, compare_sample, &work, error))
-        return false;
-    qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_hashes);
+    if (reuse->count)
+        qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_hashes);
     return true;
 }
 

@@ -5,8 +5,9 @@
  * if all had been compressed: what counts is what a block holds, not which path it is said to
  * belong to, and damage is not copied, since damaged blocks do not unpack to what is looked for.
  *
- * The old image has to have the same compression and block size. That its blocks come out of this
- * program's libraries and parameters is tried on some: they are compressed again and compared.
+ * Trust    The old image must carry the very record (image_trailer.h, block_record.h) that the new one
+ *          gets: same parameters, same versions of the libraries. An image that lies about its own
+ *          blocks gives other bytes that unpack to the same.
  */
 #pragma once
 

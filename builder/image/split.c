@@ -1,5 +1,7 @@
 #include "builder/image/split.h"
 
+#include "builder/reader/image_trailer.h"
+
 #include "schema/base/own.h"
 
 #include <string.h>
@@ -50,7 +52,7 @@ static void estimate(struct split *split, const struct squashfs_result *whole)
     }
     for (uint32_t i = 0; i < root->child_count; i++)
         tables -= split->sizes[i] < tables ? split->sizes[i] : tables;
-    split->fixed = 2 * SQUASHFS_ALIGN_BYTES;
+    split->fixed = IMAGE_TRAILER_MAX;
     for (uint32_t i = 0; i < root->child_count; i++) {
         split->sizes[i] += tables * nodes[root->first_child + i] / inventory->count;
         if (is_extra(inventory, root->first_child + i))

@@ -6,6 +6,7 @@
 
 #include "builder/codec/compressor.h"
 #include "builder/image/metadata.h"
+#include "builder/reader/image_trailer.h"
 
 #include "schema/base/own.h"
 
@@ -13,14 +14,12 @@
 #include <sqfs/id_table.h>
 #include <sqfs/super.h>
 
-#include <endian.h>
-#include <string.h>
-
 struct writer {
     const struct inventory *inventory;
     struct arena scratch;
     struct sqfs_range image;
     sqfs_super_t super;
+    struct str record; /* how the blocks are made */
     sqfs_compressor_t *compressor;
     sqfs_frag_table_t *fragments;
     sqfs_id_table_t *ids;
@@ -42,7 +41,9 @@ static bool start(struct writer *writer, const struct squashfs_options *options,
                   struct error *error)
 {
     sqfs_file_t *file = &writer->image.base;
-    if (!compressor_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor, error))
+    if (!block_record(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->scratch,
+                      &writer->record, error) ||
+        !compressor_make(&options->compression, SQUASHFS_BLOCK_BYTES, &writer->compressor, error))
         return false;
     int code = sqfs_super_init(&writer->super, SQUASHFS_BLOCK_BYTES, SQUASHFS_TIME_SECONDS,
                                compressor_id(&options->compression));
@@ -116,26 +117,18 @@ static bool write_tables(struct writer *writer, struct error *error)
     return sqfs_range_check(image, code, "write the tables", error);
 }
 
-/* The checksum stands at the very end, behind zeros. */
 static bool finish(struct writer *writer, struct error *error)
 {
     sqfs_file_t *file = &writer->image.base;
     uint64_t used = writer->image.size_bytes;
-    char end[2 * SQUASHFS_ALIGN_BYTES] = "";
-    size_t past = (size_t)(used % SQUASHFS_ALIGN_BYTES);
-    size_t room = SQUASHFS_ALIGN_BYTES - past;
-    if (room < SQUASHFS_CHECKSUM_BYTES)
-        room += SQUASHFS_ALIGN_BYTES;
     writer->super.inode_count = (sqfs_u32)writer->inventory->count;
     writer->super.root_inode_ref = writer->metadata.references[0];
     writer->super.bytes_used = used;
     int code = sqfs_super_write(&writer->super, file);
-    uint32_t checksum = htole32(sqfs_range_checksum(&writer->image));
-    memcpy(end + room - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC,
-           SQUASHFS_CHECKSUM_BYTES - sizeof checksum);
-    memcpy(end + room - sizeof checksum, &checksum, sizeof checksum);
+    struct str trailer = image_trailer_format(
+        used, writer->record, sqfs_range_checksum(&writer->image), &writer->metadata.scratch);
     if (code == 0)
-        code = file->write_at(file, used, end, room);
+        code = file->write_at(file, used, trailer.data, trailer.len);
     return sqfs_range_check(&writer->image, code, "finish the image", error);
 }
 

@@ -2,11 +2,8 @@
  *
  * Shape    squashfs 4.0. Owner 0:0, times 1, modes as Nix canonicalises them: 0444, 0555 for what
  *          is executable, 0555 for directories (0755 for the root), 0777 for links. No extended
- *          attributes; inodes are exportable. Files of equal content are stored once. Padded with
- *          zeros to 4 KiB, at whose end stands a checksum: "regd-crc", and the CRC-32 (of ISO 3309,
- *          as gzip has it; little-endian) of all that follows the super block (96 bytes), and then
- *          of the super block. It finds each single bit and each burst of up to 32 that changed;
- *          what a path holds is under a SHA-256 anyway, its NAR hash.
+ *          attributes; inodes are exportable. Files of equal content are stored once. At the
+ *          end a record of how its blocks were made, and a checksum: see image_trailer.h.
  * Bytes    The same inventory and options give the same bytes, whatever the number of threads and
  *          the place in the file.
  * Source   The kernel's Documentation/filesystems/squashfs.rst; libsquashfs of squashfs-tools-ng.
@@ -18,13 +15,8 @@
 #include "builder/image/reuse.h"
 #include "builder/output/progress.h"
 
-#define SQUASHFS_CHECKSUM_MAGIC "regd-crc"
-
-enum { SQUASHFS_CHECKSUM_BYTES = sizeof SQUASHFS_CHECKSUM_MAGIC - 1 + sizeof(uint32_t) };
-
 enum {
     SQUASHFS_BLOCK_BYTES = 1 << 20,
-    SQUASHFS_ALIGN_BYTES = 4096,
     SQUASHFS_TIME_SECONDS = 1, /* of everything, as Nix canonicalises it */
 };
 

@@ -60,6 +60,8 @@ static void print_text(const struct inspection *inspection)
     show_line(stdout, "image     %.1f MiB, %s, blocks of %u KiB",
               report_mebibytes(sizes->image_bytes), image->file.compression_name,
               image->file.super.block_bytes >> 10);
+    if (inspection->trailer.record.len)
+        show_line(stdout, "made by   %.*s", STR_SHOWN(inspection->trailer.record));
     if (missing)
         show_line(stdout, "paths     %zu, %zu of them not in this image", image->listed.count,
                   missing);
@@ -86,6 +88,8 @@ static bool print_json(const struct inspection *inspection, struct error *error)
     cJSON_AddNumberToObject(object, "image", (double)sizes->image_bytes);
     json_add_text(object, "compressor", str_from(image->file.compression_name));
     cJSON_AddNumberToObject(object, "blockSize", image->file.super.block_bytes);
+    if (inspection->trailer.record.len)
+        json_add_text(object, "blocksMadeBy", inspection->trailer.record);
     cJSON_AddNumberToObject(object, "files", (double)sizes->total.file_count);
     cJSON_AddNumberToObject(object, "directories", (double)sizes->total.directory_count);
     cJSON_AddNumberToObject(object, "links", (double)sizes->total.link_count);

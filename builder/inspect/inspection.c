@@ -12,7 +12,9 @@ bool inspection_open(const struct image_place *place, struct inspection *inspect
     if (!image_open(place, inspection->store_dir, 1, inspection->arena, &inspection->image, error))
         return false;
     inspection->sizes = image_sizes_take(&inspection->image, inspection->arena);
-    return true;
+    return image_trailer_read(&inspection->image.file, inspection->arena, &inspection->trailer,
+                              error) ||
+           error_in(error, "%s", place->name);
 }
 
 void inspection_release(const struct inspection *inspection)

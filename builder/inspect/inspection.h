@@ -11,6 +11,7 @@
 #pragma once
 
 #include "builder/inspect/image_sizes.h"
+#include "builder/reader/image_trailer.h"
 
 #include <cjson/cJSON.h>
 
@@ -20,6 +21,7 @@ struct inspection {
     struct arena *arena;
     struct image image; /* owned */
     struct image_sizes sizes;
+    struct image_trailer trailer;
 };
 
 /* Opens an image, whose file stays the caller's. */

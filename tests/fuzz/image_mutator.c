@@ -6,8 +6,7 @@
  * super block and their indexes, and the checksum at the end. Every fourth change is libFuzzer's own, of bytes.
  */
 #include "builder/codec/compressor.h"
-#include "builder/image/squashfs.h"
-#include "builder/reader/image_file.h"
+#include "builder/reader/image_trailer.h"
 #include "schema/base/own.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -48,6 +47,7 @@ struct picture {
     size_t data_bytes;
     struct part_bytes parts[PART_COUNT];
     bool has_checksum;
+    struct str record;
 };
 
 static unsigned random_below(struct picture *picture, size_t bound)
@@ -121,7 +121,7 @@ static bool read_chain(struct picture *picture, enum part part, uint64_t start, 
     return true;
 }
 
-static bool take_apart(struct picture *picture, const uint8_t *data, size_t size, int fd)
+static bool take_apart(struct picture *picture, const uint8_t *data, int fd)
 {
     struct error error;
     if (!image_file_open(fd, 0, 0, &picture->file, &error) ||
@@ -132,9 +132,11 @@ static bool take_apart(struct picture *picture, const uint8_t *data, size_t size
     picture->data_bytes = (size_t)super->inode_table - IMAGE_SUPER_BYTES;
     picture->data = arena_room(picture->arena, picture->data_bytes + IMAGE_BLOCK_MAX);
     memcpy(picture->data, data + IMAGE_SUPER_BYTES, picture->data_bytes);
-    picture->has_checksum = size >= super->used_bytes + SQUASHFS_CHECKSUM_BYTES &&
-                            memcmp(data + size - SQUASHFS_CHECKSUM_BYTES, SQUASHFS_CHECKSUM_MAGIC,
-                                   sizeof SQUASHFS_CHECKSUM_MAGIC - 1) == 0;
+    struct image_trailer trailer;
+    if (!image_trailer_read(&picture->file, picture->arena, &trailer, &error))
+        return false;
+    picture->has_checksum = trailer.kind == IMAGE_TRAILER_CHECKSUM;
+    picture->record = arena_copy(picture->arena, trailer.record);
     return read_chain(picture, INODES, super->inode_table, super->directory_table) &&
            read_chain(picture, DIRECTORIES, super->directory_table, end_of_directories(picture)) &&
            read_indexed(picture, FRAGMENTS, super->fragment_table,
@@ -318,23 +320,18 @@ static bool append_part(struct output_bytes *output, const struct part_bytes *pa
     return append(output, index, 8 * blocks);
 }
 
-/* Zeros up to the next 4 KiB, and the checksum if there was one. */
-static bool append_end(struct output_bytes *output, bool with_checksum)
+/* Zeros up to the next 4 KiB, and the record and the checksum if there were any. */
+static bool append_end(const struct picture *picture, struct output_bytes *output)
 {
-    size_t size = output->count + (with_checksum ? SQUASHFS_CHECKSUM_BYTES : 0);
-    size = (size + IMAGE_ALIGN_BYTES - 1) / IMAGE_ALIGN_BYTES * IMAGE_ALIGN_BYTES;
-    if (size > output->room)
-        return false;
-    memset(output->bytes + output->count, 0, size - output->count);
-    output->count = size;
-    if (!with_checksum)
-        return true;
-    uint8_t *end = output->bytes + size - 4;
-    memcpy(end - (sizeof SQUASHFS_CHECKSUM_MAGIC - 1), SQUASHFS_CHECKSUM_MAGIC,
-           sizeof SQUASHFS_CHECKSUM_MAGIC - 1);
-    uLong sum = crc32(0, output->bytes + IMAGE_SUPER_BYTES, (uInt)(size - IMAGE_SUPER_BYTES - 4));
-    put_number(end, crc32(sum, output->bytes, IMAGE_SUPER_BYTES), 4);
-    return true;
+    static const uint8_t zeros[IMAGE_ALIGN_BYTES];
+    size_t used = output->count;
+    if (!picture->has_checksum)
+        return append(output, zeros,
+                      (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES);
+    uLong sum = crc32(0, output->bytes + IMAGE_SUPER_BYTES, (uInt)(used - IMAGE_SUPER_BYTES));
+    sum = crc32(sum, output->bytes, IMAGE_SUPER_BYTES);
+    struct str trailer = image_trailer_format(used, picture->record, (uint32_t)sum, picture->arena);
+    return append(output, trailer.data, trailer.len);
 }
 
 static sqfs_compressor_t *choose_compressor(struct picture *picture)
@@ -371,7 +368,7 @@ static bool put_together(struct picture *picture, struct output_bytes *output)
     if (!done)
         return false;
     put_number(output->bytes + SUPER_USED, output->count, 8);
-    return append_end(output, picture->has_checksum);
+    return append_end(picture, output);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned seed)
@@ -384,7 +381,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
         fd = memfd_create("image", MFD_CLOEXEC);
     fuzz_must(fd >= 0 && ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size,
               "the image is written");
-    if (random_below(&picture, 4) == 0 || !take_apart(&picture, data, size, fd)) {
+    if (random_below(&picture, 4) == 0 || !take_apart(&picture, data, fd)) {
         image_decoder_release(&picture.decoder);
         return LLVMFuzzerMutate(data, size, room);
     }

@@ -204,19 +204,22 @@ text='unsquashfs -s says zstd, blocks of 1 MiB, time 1, one id, no xattrs'
 have unsquashfs "$text" && claim "$text" super_block
 
 # bytes_used stands at byte 40 of the super block.
-# The checksum: of what follows the super block, then of the super block. It stands at the end of what gzip makes,
-# before four bytes of the length.
+# The checksum: of what follows the super block, then of the super block, then of the record. It stands at the end of
+# what gzip makes, before four bytes of the length.
 padded() {
     size=$(stat -c %s "$1")
     used=$(od -An -tu8 -j 40 -N 8 "$1" | tr -d ' ')
     echo "$used of $size bytes"
-    [ $((size % 4096)) -eq 0 ] && [ $((used + 12)) -le "$size" ] && [ $((size - used - 12)) -lt 4096 ] &&
-        [ -z "$(head -c $((size - 12)) "$1" | tail -c +$((used + 1)) | tr -d '\0' | od -An -tx1)" ] &&
+    tail -c +$((used + 1)) "$1" | head -c -12 | tr -d '\0' >"$SCRATCH/record" && cat "$SCRATCH/record"
+    least=$((used + $(stat -c %s "$SCRATCH/record") + 12))
+    [ $((size % 4096)) -eq 0 ] && [ "$least" -le "$size" ] && [ $((size - least)) -lt 4096 ] &&
+        grep -q '^regd-blocks code=' "$SCRATCH/record" && [ "$(wc -l <"$SCRATCH/record")" -eq 1 ] &&
+        tail -c $((size - used)) "$1" | head -c $((size - least)) | cmp -n $((size - least)) - /dev/zero &&
         [ "$(tail -c 12 "$1" | head -c 8)" = regd-crc ] &&
-        { head -c "$used" "$1" | tail -c +97 && head -c 96 "$1"; } | gzip -1 | tail -c 8 | head -c 4 >"$SCRATCH/sum" &&
+        { head -c "$used" "$1" | tail -c +97 && head -c 96 "$1" && cat "$SCRATCH/record"; } | gzip -1 | tail -c 8 | head -c 4 >"$SCRATCH/sum" &&
         tail -c 4 "$1" | cmp - "$SCRATCH/sum"
 }
-claim 'it is padded to 4 KiB with zeros and its checksum' padded "$image"
+claim 'it is padded to 4 KiB with zeros, its record and its checksum' padded "$image"
 
 world_readable() {
     (umask 077 && squashfs "$SCRATCH/umask.squashfs" "$(named empty-file)") &&

@@ -54,17 +54,49 @@ itself() {
 }
 claim 'the old image may be the one that is replaced' itself
 
+# What an image says of its blocks, as the page describes it.
+record() {
+    tail -c 200 "$1" | LC_ALL=C tr '\0' '\n' | LC_ALL=C sed -n 's/^regd-blocks //p'
+}
+documented() {
+    got=$(record whole.squashfs) && echo "$got" &&
+        echo "$got" | grep -Eqx 'code=[0-9]+ size=1048576 compression=zstd:3 zstd=[0-9.]+' &&
+        "$REGD_BUILD" inspect whole.squashfs >inspected && grep -qxF "made by   $got" inspected &&
+        "$REGD_BUILD" inspect --json whole.squashfs | grep -qF "\"$got\""
+}
+claim 'the record is where the page says, and inspect shows it' documented
+
 for old in zstd:4 zstd:2; do
     build -q -o "$old" --compression "$old" "$toplevel" || bail "no image can be built with $old"
-    claim "an image that was made with $old is not used, and that is said" makes_anew 'other settings' --reuse "$old"
+    claim "an image that was made with $old is not used, and that is said" makes_anew "compression=$old.*, needed is .*zstd:3" --reuse "$old"
 done
-build -q -o gzip --compression gzip:1 "$toplevel" || bail 'no image can be built with gzip'
-claim 'nor is one of another compressor' makes_anew 'gzip' --reuse gzip
-text='nor is one that mksquashfs made with smaller blocks'
+for old in gzip:1 lz4 xz:0; do
+    build -q -o "$old" --compression "$old" - <some || bail "no image can be built with $old"
+    claim "nor is one of $old" makes_anew "compression=$old" --reuse "$old"
+    same() {
+        build -o out --compression "$old" --reuse "$old" - <some && cmp out "$old" && cat stderr && [ "$(taken)" != no ] && [ "$(taken)" != 0.0 ]
+    }
+    claim "which is taken over by one of $old" same
+done
+# forged WHAT SED: an image as whole.squashfs, with another record of the same length.
+forged() {
+    LC_ALL=C sed "$2" whole.squashfs >forged && [ "$(stat -c %s forged)" = "$(stat -c %s whole.squashfs)" ] && ! cmp -s forged whole.squashfs &&
+        makes_anew "$1" --reuse forged
+}
+# All blocks are the same: only the record tells that another library made them.
+claim 'nor one whose blocks another version of a library made' forged 'zstd=9.[0-9.]*.*, needed is' 's/\(regd-blocks code=.* zstd=\)[0-9]/\19/'
+claim 'nor one that another version of our own code made' forged 'code=0' 's/regd-blocks code=1/regd-blocks code=0/'
+bare() {
+    length=$(($(record whole.squashfs | wc -c) + 12))
+    { head -c -$((length + 12)) whole.squashfs && head -c "$length" /dev/zero && tail -c 12 whole.squashfs; } >bare &&
+        [ "$(stat -c %s bare)" = "$(stat -c %s whole.squashfs)" ] && makes_anew 'no record' --reuse bare
+}
+claim 'nor one that has no record' bare
+text='nor is one that mksquashfs made'
 if have mksquashfs "$text"; then
     mkdir small && cp manifest small/nix-path-registration
-    mksquashfs small small.squashfs -comp zstd -b 128K -no-progress >/dev/null 2>&1
-    claim "$text" makes_anew 'blocks have 131072 bytes' --reuse small.squashfs
+    mksquashfs small small.squashfs -comp zstd -b 1M -no-progress >/dev/null 2>&1
+    claim "$text" makes_anew 'no record' --reuse small.squashfs
 fi
 claim 'nor is what is no image' makes_anew 'manifest' --reuse manifest
 claim 'nor what is not there' makes_anew 'nowhere' --reuse nowhere

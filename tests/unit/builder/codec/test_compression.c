@@ -29,6 +29,16 @@ static void each_compressor_has_its_levels_and_a_default(void)
     }
 }
 
+static void what_is_written_is_read_again(struct arena arena)
+{
+    static const char *const texts[] = { "gzip:12", "lz4", "lz4:1", "xz:0", "zstd:3" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct compression compression = { 0 };
+        CHECK_DONE(compression_parse(str_from(texts[i]), &compression, check_error));
+        CHECK_STR(compression_format(&compression, &arena), texts[i]);
+    }
+}
+
 static void levels_beyond_are_refused(void)
 {
     static const char *const wrong[][2] = {
@@ -55,5 +65,5 @@ static void levels_beyond_are_refused(void)
 int main(void)
 {
     return CHECK_ALL(CASE(each_compressor_has_its_levels_and_a_default),
-                     CASE(levels_beyond_are_refused));
+                     CASE(what_is_written_is_read_again), CASE(levels_beyond_are_refused));
 }
