@@ -13,6 +13,8 @@
 # wants PROGRAM...          the test cannot do without them.
 # find_store                sets `store` and `toplevel` to those of $STORE_FIXTURE, or of one made in $SCRATCH; makes
 #                           SCRATCH, REGD and REGD_BUILD absolute.
+# path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
+#                           from standard input, needs jq.
 #
 # A test that ends in another way than by `finish` says so and fails.
 # shellcheck shell=sh disable=SC2034  # what find_store sets is for whoever reads this in
@@ -81,6 +83,12 @@ find_store() {
     [ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
     store=$(cd "$store" && pwd -P)
     toplevel=$(cat "$store/toplevel")
+}
+
+path_infos() {
+    jq -c 'def told: .key == "references" or (.value | . != null and . != false and . != []);
+        if type == "array" then . else to_entries | map({ path: .key, valid: true } +
+            (.value | del(.version, .storeDir) | with_entries(select(told)))) end'
 }
 
 finish() {

@@ -66,14 +66,19 @@ PROGRAM
 forms() {
     # shellcheck disable=SC2046  # store paths have no spaces
     nix-store --store "$1" --dump-db $(nix-store --store "$1" -qR "$2") >registration &&
-        nix path-info --store "$1" --json --recursive "$2" >info-1 &&
+        nix path-info --store "$1" --json --recursive "$2" >info-nix && path_infos <info-nix >info-1 &&
+        { [ -z "$newer" ] || nix path-info --store "$1" --json --json-format 2 --recursive "$2" >info-nix-2; } &&
         jq -c --arg version 2 -f versions.jq info-1 >info-2 && jq --arg version 3 -f versions.jq info-1 >info-3 &&
         jq -c 'map({key: .path, value: del(.path)}) | from_entries' info-1 >info-object &&
         awk -f graph.awk registration >graph && awk -f list.awk registration >list &&
         jq -c --arg root "$2" '{builder: "/bin/sh", closure: ., exportReferencesGraph: {closure: [$root]}}' list >attrs
 }
-ways='registration:registration graph:graph graph:list graph:attrs path-info:info-1 path-info:info-object
-    path-info:info-2 path-info:info-3'
+infos="info-nix info-1 info-2 info-3"
+newer=$(nix path-info --help | grep -o -e --json-format | head -n 1)
+[ -z "$newer" ] || infos="$infos info-nix-2"
+ways="registration:registration graph:graph graph:list graph:attrs path-info:info-object"
+for info in $infos; do ways="$ways path-info:$info"; done
+[ -n "$newer" ] || skip 'the closure by what nix path-info --json-format 2 prints is the same' 'this Nix has no --json-format'
 
 # build VERB ARGUMENT...
 build() {
@@ -183,8 +188,9 @@ root=$store
 forms "$store" "$toplevel" || bail "Nix does not tell of $toplevel"
 build manifest "$toplevel" && cp out/made wanted && grep -q '\.drv$' wanted || bail 'no manifest with derivers'
 derivers() {
-    for way in registration:registration path-info:info-1 path-info:info-2 path-info:info-3; do
-        from_file manifest "$way" "$toplevel" || return
+    from_file manifest registration:registration "$toplevel" || return
+    for info in $infos; do
+        from_file manifest "path-info:$info" "$toplevel" || return
     done
     build manifest "$toplevel" --graph list && ! cmp -s wanted out/made
 }

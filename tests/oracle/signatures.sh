@@ -19,7 +19,7 @@ db=nix/var/nix/db/db.sqlite
 said_of() {
     # shellcheck disable=SC2046  # paths
     nix --extra-experimental-features nix-command path-info --store "$1" --json $(cat "$SCRATCH/closure") |
-        jq -S 'map(del(.registrationTime)) | sort_by(.path)'
+        path_infos | jq -S 'map(del(.registrationTime)) | sort_by(.path)'
 }
 said_of "$store" >"$SCRATCH/said"
 
@@ -102,7 +102,7 @@ jq '.version = 3 | .info |= map_values(.signatures |= map(split(":") | { keyName
 # shellcheck disable=SC2046  # paths
 nix --extra-experimental-features nix-command path-info --store "$store" --json $(cat "$SCRATCH/closure") \
     >"$SCRATCH/version-1.json"
-claim "the array that Nix 2.8 prints is read" reads_version 1
+claim "what nix path-info prints is read" reads_version 1
 claim "version 2 is read" reads_version 2
 claim "version 3 is read" reads_version 3
 

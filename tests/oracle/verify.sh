@@ -57,6 +57,9 @@ path_of() {
     printf '/nix/store/%s\n' "$(tail -1 "$touched")"
 }
 
+# A package whose version is that of this system's Debian.
+grep=$(cd "$store/nix/store" && printf '%s\n' ./*-grep-[0-9]*[0-9] | sed 's/^[^-]*-//')
+
 # verify STATUS [OPTION...]
 verify() {
     wanted=$1
@@ -104,7 +107,7 @@ damaged() {
 
 byte() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     chmod u+w "$root$path/bin/grep"
     printf x | dd of="$root$path/bin/grep" bs=1 seek=5000 conv=notrunc 2>/dev/null
     damaged "$path"
@@ -121,7 +124,7 @@ claim 'an executable bit that was set' executable_set
 
 executable_cleared() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     chmod a-x "$root$path/bin/grep"
     damaged "$path"
 }
@@ -129,7 +132,7 @@ claim 'an executable bit that was cleared' executable_cleared
 
 other_modes() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     chmod 0700 "$root$path/bin/grep" && chmod 0755 "$root$path" && touch "$root$path/bin/grep" && verify 0 && agree
 }
 claim 'other modes and times are not in the NAR' other_modes
@@ -145,7 +148,7 @@ claim 'a link to elsewhere' target
 added() {
     make_root
     path=$(path_of empty-directory)
-    other=$(path_of grep-3.8-5)
+    other=$(path_of "$grep")
     : >"$root$path/file" && mkdir "$root$other/bin/directory" && damaged "$path" "$other"
 }
 claim 'an added file, an added directory' added
@@ -159,14 +162,14 @@ claim 'a removed file' removed
 
 truncated() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     chmod u+w "$root$path/bin/grep" && truncate -s 100 "$root$path/bin/grep" && damaged "$path"
 }
 claim 'a truncated file' truncated
 
 renamed() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     mv "$root$path/bin/grep" "$root$path/bin/grap" && damaged "$path"
 }
 claim 'a renamed file' renamed
@@ -182,7 +185,7 @@ claim 'a file that is a directory now, a directory that is a link' replaced
 
 pipe() {
     make_root
-    path=$(path_of grep-3.8-5)
+    path=$(path_of "$grep")
     mkfifo "$root$path/bin/pipe" && damaged "$path" && found_by_regd unreadable | grep -qxF "$path" &&
         grep -qF "$path/bin/pipe: " "$out"
 }
@@ -197,7 +200,7 @@ claim 'a path that is missing' missing
 
 many() {
     make_root
-    a=$(path_of grep-3.8-5) b=$(path_of plain-file.txt) c=$(path_of sizes) d=$(path_of empty-file)
+    a=$(path_of "$grep") b=$(path_of plain-file.txt) c=$(path_of sizes) d=$(path_of empty-file)
     rm -r "${root:?}$a" && chmod u+wx "$root$b" && : >"$root$c/more" && echo more >"$root$b" && rm "$root$d" &&
         damaged "$a" "$b" "$c" "$d" && sed 's/^[a-z]*: //' "$out" | sort -c
 }
@@ -247,7 +250,7 @@ claim 'strays are told, are no failure, and are not looked for among named paths
 
 same_output() {
     make_root
-    a=$(path_of grep-3.8-5) b=$(path_of plain-file.txt) c=$(path_of sizes)
+    a=$(path_of "$grep") b=$(path_of plain-file.txt) c=$(path_of sizes)
     rm -r "${root:?}$a" && chmod u+x "$root$b" && : >"$root$c/more" && : >"$dir/stray" && verify 1 --jobs 1 || return 1
     cat "$out" "$err" >"$SCRATCH/one"
     for jobs in 2 7 1024; do
@@ -258,7 +261,7 @@ claim 'the output does not depend on --jobs' same_output
 
 named() {
     make_root
-    a=$(path_of grep-3.8-5) b=$(path_of plain-file.txt)
+    a=$(path_of "$grep") b=$(path_of plain-file.txt)
     chmod u+x "$root$a/bin/egrep" "$root$b" && : >"$root$a/more" && ln -s "$a/bin" "$root/link" && : >"$dir/stray"
     verify 1 "$b" "$a/bin/egrep" /link && [ "$(found_by_regd)" = "$(printf '%s\n' "$a" "$b" | sort)" ] &&
         [ "$(wc -l <"$out")" -eq 2 ] && grep -q '^regd: 2 of 2 paths ' "$err" &&
@@ -321,7 +324,7 @@ have flock 'a garbage collector is waited for' && claim 'a garbage collector is 
 
 json() {
     make_root
-    a=$(path_of grep-3.8-5) b=$(path_of plain-file.txt) c=$(path_of sizes) d=$(path_of empty-directory)
+    a=$(path_of "$grep") b=$(path_of plain-file.txt) c=$(path_of sizes) d=$(path_of empty-directory)
     rm -r "${root:?}$a" && chmod u+x "$root$b" && mkfifo "$root$c/pipe" && : >"$dir/$(printf 'str"ay\377')"
     sqlite3 "$root/nix/var/nix/db/db.sqlite" "update ValidPaths set narSize = 1 where path = '$d'"
     verify 1 --json || return 1
