@@ -9,7 +9,9 @@
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define STORE_PATH_FIELD "REGD_STORE_PATH"
 
@@ -106,33 +108,59 @@ bool command_register(struct command *command, struct error *error)
     return !command->settings.json || json_print(result_json(&result), error);
 }
 
-/* Registers what is found; finding nothing is not an error here. */
-static bool boot_register(struct command *command, cJSON *report, struct error *error)
+/* What `regd boot` has done so far. */
+struct boot {
+    cJSON *report;
+    struct option_list manifests;
+    bool found;       /* by itself, not named */
+    bool is_complete; /* all that the manifests list is registered */
+};
+
+/* Which manifests? Of those that were named and are to be deleted, one that is gone was registered
+ * before it was deleted. */
+static bool find_manifests(struct command *command, struct boot *boot, struct error *error)
 {
-    struct registry_result result = { 0 };
-    struct option_list names = { 0 };
-    if (!source_find(&command->store, command->arena, &names, error))
-        return false;
-    if (names.count == 0) {
-        tell_event(command, MESSAGE_NO_MANIFEST, NULL, "no manifest found; nothing registered");
-        return true;
-    }
-    if (!load(command, &names, true, &result, error))
-        return false;
-    cJSON_AddItemToObject(report, "registered", result_json(&result));
+    const struct option_list *named = &command->arguments;
+    boot->found = named->count == 0;
+    if (boot->found)
+        return source_find(&command->store, command->arena, &boot->manifests, error);
+    for (size_t i = 0; i < named->count; i++)
+        if (!command->settings.delete_manifest || access(named->items[i], F_OK) == 0 ||
+            errno != ENOENT)
+            option_list_add(&boot->manifests, named->items[i], command->arena);
     return true;
 }
 
-static bool boot_tag(struct command *command, cJSON *report, struct error *error)
+/* Registers what is named or found; finding nothing is not an error here. */
+static bool boot_register(struct command *command, struct boot *boot, struct error *error)
 {
-    bool made;
+    struct registry_result result = { 0 };
+    if (!find_manifests(command, boot, error))
+        return false;
+    if (boot->manifests.count == 0) {
+        tell_event(command, MESSAGE_NO_MANIFEST, NULL, "no manifest found; nothing registered");
+        return true;
+    }
+    if (!load(command, &boot->manifests, boot->found, &result, error))
+        return false;
+    boot->is_complete = result.left_out_count == 0;
+    cJSON_AddItemToObject(boot->report, "registered", result_json(&result));
+    return true;
+}
+
+static bool boot_tag(struct command *command, struct boot *boot, struct error *error)
+{
+    enum state_tag_answer answer;
     if (command->settings.no_tag)
         return true;
-    if (!state_tag(&command->store, command->settings.tag, *command->arena, &made, error))
+    if (!state_tag(&command->store, command->settings.tag, *command->arena, &answer, error))
         return error_in(error, "set the tag");
-    if (made)
+    if (answer == STATE_TAG_MADE)
         tell_event(command, MESSAGE_TAGGED, NULL, "%s created", command->settings.tag);
-    cJSON_AddBoolToObject(report, "tagged", true);
+    if (answer == STATE_TAG_READ_ONLY)
+        tell_event(command, MESSAGE_TAG_READ_ONLY, NULL,
+                   "%s not created: its file system is read-only", command->settings.tag);
+    cJSON_AddBoolToObject(boot->report, "tagged", answer != STATE_TAG_READ_ONLY);
     return true;
 }
 
@@ -160,7 +188,7 @@ static bool find_system(struct command *command, struct str *ret_base, struct er
                      unresolved.sentence);
 }
 
-static bool boot_profile(struct command *command, cJSON *report, struct error *error)
+static bool boot_profile(struct command *command, struct boot *boot, struct error *error)
 {
     enum profile_state state;
     struct str base;
@@ -184,25 +212,52 @@ static bool boot_profile(struct command *command, cJSON *report, struct error *e
     journal_add(&fields, STORE_PATH_FIELD, "%s/%.*s", command->store.store_dir.data, STR_ARG(base));
     tell_event(command, MESSAGE_PROFILE_SET, &fields, "%s is now generation %llu, %.*s",
                command->profile, (unsigned long long)number, STR_ARG(base));
-    json_add_text(report, "profile",
+    json_add_text(boot->report, "profile",
                   store_path_format(command->arena, command->store.store_dir, base));
-    cJSON_AddNumberToObject(report, "generation", (double)number);
+    cJSON_AddNumberToObject(boot->report, "generation", (double)number);
     return true;
 }
 
-/* The steps do not depend on each other, so each is tried, and all failures are told. */
+/* Deletes the manifests, when everything else is done: what is killed before that is done again by the
+ * next boot. */
+static bool boot_delete(struct command *command, struct boot *boot, struct error *error)
+{
+    if (!command->settings.delete_manifest || boot->manifests.count == 0)
+        return true;
+    if (boot->is_complete && !state_sync(&command->store, error))
+        return false;
+    cJSON *list = cJSON_AddArrayToObject(boot->report, "deleted");
+    for (size_t i = 0; i < boot->manifests.count; i++) {
+        const char *name = boot->manifests.items[i];
+        bool deleted = false;
+        if (boot->is_complete &&
+            !source_delete(&command->store, name, boot->found, *command->arena, &deleted, error))
+            return false;
+        if (deleted) {
+            tell_event(command, MESSAGE_MANIFEST_DELETED, NULL, "%s deleted", name);
+            json_add_text(list, NULL, str_from(name));
+        } else {
+            tell_event(command, MESSAGE_MANIFEST_KEPT, NULL, "%s kept: %s", name,
+                       boot->is_complete ? "its file system is read-only"
+                                         : "not all of its paths are registered");
+        }
+    }
+    return true;
+}
+
+/* The first steps do not depend on each other, so each is tried, and all failures are told. */
 bool command_boot(struct command *command, struct error *error)
 {
-    static bool (*const steps[])(struct command *, cJSON *, struct error *) = {
+    static bool (*const steps[])(struct command *, struct boot *, struct error *) = {
         boot_register,
         boot_tag,
         boot_profile,
     };
     bool done = true;
-    cJSON *report = cJSON_CreateObject();
+    struct boot boot = { .report = cJSON_CreateObject() };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct error failure;
-        if (steps[i](command, report, &failure))
+        if (steps[i](command, &boot, &failure))
             continue;
         if (done)
             *error = failure;
@@ -211,10 +266,11 @@ bool command_boot(struct command *command, struct error *error)
                       failure.sentence);
         done = false;
     }
+    done = done && boot_delete(command, &boot, error);
     if (done)
         tell_ready();
     if (done && command->settings.json)
-        return json_print(report, error);
-    cJSON_Delete(report);
+        return json_print(boot.report, error);
+    cJSON_Delete(boot.report);
     return done;
 }

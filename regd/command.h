@@ -12,7 +12,7 @@ struct settings {
     int loader;      /* enum registry_loader */
     int set_profile; /* enum set_profile */
     unsigned jobs;   /* threads; 0: as many as CPUs */
-    bool no_profile, no_tag, json, quiet, verbose;
+    bool no_profile, no_tag, delete_manifest, json, quiet, verbose;
 };
 
 enum set_profile { SET_PROFILE_MISSING, SET_PROFILE_ALWAYS };

@@ -22,9 +22,9 @@ enum {
 };
 
 static const struct verb_spec verbs[VERB_COUNT] = {
-    [BOOT] = { "boot", "",
+    [BOOT] = { "boot", "[MANIFEST...]",
                "register manifests, create the tag, set the\nprofile; regd.service runs this", 0,
-               0 },
+               SIZE_MAX },
     [REGISTER] = { "register", "[MANIFEST...]",
                    "register these manifests ('-': standard input), or\nthose that are found", 0,
                    SIZE_MAX },
@@ -67,6 +67,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, no_profile), 1 << BOOT },
     { "no-tag", 0, OPTION_FLAG, NULL, "do not create the tag", offsetof(struct settings, no_tag),
       1 << BOOT },
+    { "delete-manifest", 0, OPTION_FLAG, NULL, "delete the manifests after everything else is done",
+      offsetof(struct settings, delete_manifest), 1 << BOOT },
     { "jobs", 'j', OPTION_JOBS, "N", "hash with N threads (default: number of CPUs)",
       offsetof(struct settings, jobs), 1 << VERIFY },
     { "json", 0, OPTION_FLAG, NULL, "print the result as JSON", offsetof(struct settings, json),
@@ -111,6 +113,9 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
         missing = verb == BOOT ? REGISTRY_MISSING_SKIP : REGISTRY_MISSING_REFUSE;
     command->registry.missing = (enum registry_missing)missing;
     command->registry.loader = (enum registry_loader)settings->loader;
+    for (size_t i = 0; i < command->arguments.count && settings->delete_manifest; i++)
+        if (strcmp(command->arguments.items[i], "-") == 0)
+            return error_set(error, "boot: --delete-manifest cannot delete standard input ('-')");
     if (verb != PROFILE)
         return true;
     int what = find_word(command->arguments.items[0], profile);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool source_kernel_parameter(const struct store *store, const char *name, struct arena *arena,
                              const char **ret_value, struct error *error)
@@ -109,9 +110,13 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
         option_list_add(&names, given, arena);
     else if (!find_layers(store, arena, &names, error))
         return false;
-    const char *copy = arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data;
-    if (names.count == 0 && is_there(store, copy))
-        option_list_add(&names, copy, arena);
+    const char *const others[] = {
+        "/" MANIFEST_NAME,
+        arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data,
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others && names.count == 0; i++)
+        if (is_there(store, others[i]))
+            option_list_add(&names, others[i], arena);
     *ret_names = names;
     return true;
 }
@@ -232,5 +237,40 @@ bool source_read(const struct store *store, const struct option_list *names, boo
     path_list_normalise(&list, *arena);
     *ret_list = list;
     *ret_warnings = warnings;
+    return true;
+}
+
+/* Opens the directory that a manifest is in. */
+static int open_parent(const struct store *store, struct str name, bool found, struct arena scratch)
+{
+    struct cut cut = str_cut_last(name, '/');
+    const char *parent = !cut.found     ? "."
+                         : cut.head.len ? arena_copy(&scratch, cut.head).data
+                                        : "/";
+    if (found)
+        return root_open(store->root, parent, O_PATH | O_DIRECTORY, 0);
+    int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+bool source_delete(const struct store *store, const char *name, bool found, struct arena scratch,
+                   bool *ret_deleted, struct error *error)
+{
+    struct cut cut = str_cut_last(str_from(name), '/');
+    const char *base = cut.found ? cut.tail.data : name;
+    const char *const bases[] = {
+        arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, base).data,
+        base,
+    };
+    cleanup(own_close) int parent = open_parent(store, str_from(name), found, scratch);
+    if (parent < 0)
+        return error_errno(error, -parent, "open the directory of %s", name);
+    *ret_deleted = false;
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
+        if (unlinkat(parent, bases[i], 0) == 0 || errno == ENOENT)
+            continue;
+        return errno == EROFS || error_errno(error, errno, "delete %s", name);
+    }
+    *ret_deleted = true;
     return true;
 }

@@ -4,7 +4,9 @@
  *   1. regInfo=PATH on the kernel command line, the convention of NixOS virtual machines
  *   2. nix-path-registration on every mounted layer of the store image, /nix/.ro-store and
  *      /nix/.ro-store.N
- *   3. nix-path-registration in the store: seen through the writable layer, and gone after the
+ *   3. /nix-path-registration, where images that are unpacked or written to a disk have it, until it
+ *      is deleted
+ *   4. nix-path-registration in the store: seen through the writable layer, and gone after the
  *      first garbage collection, as it is no valid path; hence last
  * All are looked up below the root.
  */
@@ -28,6 +30,12 @@ must_check bool source_find(const struct store *store, struct arena *arena,
 must_check bool source_read(const struct store *store, const struct option_list *names, bool found,
                             struct arena *arena, struct path_list *ret_list,
                             struct option_list *ret_warnings, struct error *error);
+
+/* Deletes a manifest that source_read took, after the description beside it: killed in between, the
+ * manifest is there. A link is deleted, not what it leads to. *ret_deleted is false where the file
+ * system is read-only, as that of a layer is. */
+must_check bool source_delete(const struct store *store, const char *name, bool found,
+                              struct arena scratch, bool *ret_deleted, struct error *error);
 
 /* What a manifest is called in a sentence. */
 const char *source_name(const char *name);

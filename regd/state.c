@@ -1,11 +1,13 @@
 #include "regd/state.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Makes a directory of STATE_DIR, or finds it. */
 static int make(const struct store *store, const char *name, struct arena scratch,
@@ -34,24 +36,44 @@ bool state_make_directories(const struct store *store, struct arena scratch, str
            error_errno(error, errno, "make the link gcroots/profiles");
 }
 
-bool state_tag(const struct store *store, const char *path, struct arena scratch, bool *ret_made,
-               struct error *error)
+static bool is_read_only(int directory)
+{
+    return directory == -EROFS || (faccessat(directory, ".", W_OK, 0) < 0 && errno == EROFS);
+}
+
+bool state_tag(const struct store *store, const char *path, struct arena scratch,
+               enum state_tag_answer *ret_answer, struct error *error)
 {
     struct cut cut = str_cut_last(str_from(path), '/');
     if (!cut.found || cut.tail.len == 0)
         return error_set(error, "the tag '%s' is not an absolute path of a file", path);
-    const char *parent = cut.head.len ? arena_copy(&scratch, cut.head).data : "/";
-    cleanup(own_close) int directory = root_make_directory(store->root, parent);
-    if (directory < 0)
-        return error_errno(error, -directory, "make the directory %s", parent);
     cleanup(own_close) int there = root_open(store->root, path, O_PATH, 0);
-    *ret_made = there == -ENOENT;
+    *ret_answer = STATE_TAG_THERE;
     if (there >= 0)
         return true;
     if (there != -ENOENT)
         return error_errno(error, -there, "open %s", path);
+    const char *parent = cut.head.len ? arena_copy(&scratch, cut.head).data : "/";
+    cleanup(own_close) int directory = root_make_directory(store->root, parent);
+    *ret_answer = STATE_TAG_READ_ONLY;
+    if (is_read_only(directory))
+        return true;
+    if (directory < 0)
+        return error_errno(error, -directory, "make the directory %s", parent);
     cleanup(own_close) int fd = -1;
+    *ret_answer = STATE_TAG_MADE;
     if (!root_open_file(store->root, path, O_WRONLY | O_CREAT, &fd, error))
         return false;
-    return fchmod(fd, 0644) == 0 || error_errno(error, errno, "set the mode of %s", path);
+    if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+        return error_errno(error, errno, "write %s", path);
+    return directory_sync(directory, error);
+}
+
+bool state_sync(const struct store *store, struct error *error)
+{
+    const char *path = store->state_dir.data;
+    cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return error_errno(error, -fd, "open %s", path);
+    return syncfs(fd) == 0 || error_errno(error, errno, "make %s durable", path);
 }

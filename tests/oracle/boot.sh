@@ -78,6 +78,11 @@ generation() {
     [ "$(readlink "$root$profile")" = "system-$1-link" ] && [ "$(readlink "$root$profile-$1-link")" = "$2" ]
 }
 
+# has_files PATH...: those, and no other file is called nix-path-registration*.
+has_files() {
+    [ "$(find "$root" -name 'nix-path-registration*' -printf '/%P\n' | sort)" = "$(printf '%s\n' "$@")" ]
+}
+
 # All that a tree is: names, types, modes, owners, link targets, contents; the times of all but directories, which
 # change when SQLite opens a database.
 tree() {
@@ -186,6 +191,43 @@ empty_layer() {
 }
 claim "where no layer has a manifest, the store's is read" empty_layer
 
+disk() {
+    make_root disk
+    one_path "$other" 11 /nix-path-registration
+    place_manifest /nix/store/nix-path-registration
+    boot --no-profile && registered 1 && [ "$(db 'select narSize from ValidPaths')" = 11 ] &&
+        has_files /nix-path-registration /nix/store/nix-path-registration
+}
+claim "/nix-path-registration comes before the store's copy, and stays" disk
+
+disk_below() {
+    make_root disk-below
+    one_path "$other" 12 /nix-path-registration
+    one_path "$other" 13 /nix/.ro-store/nix-path-registration
+    boot --no-profile && [ "$(db 'select narSize from ValidPaths')" = 13 ] && "$REGD" status --root "$root" | grep -qx \
+        'manifest   /nix/.ro-store/nix-path-registration'
+}
+claim 'and behind the layers' disk_below
+
+named() {
+    make_root named
+    place_manifest /nix/store/nix-path-registration
+    one_path "$other" 14 /one
+    one_path /nix/store/22222222222222222222222222222222-two 15 /two
+    mkdir "$root/nix/store/22222222222222222222222222222222-two"
+    boot --no-profile "$root/one" "$root/two" && registered 2 && boot - <"$manifest" && registered $((count + 2)) &&
+        generation 1 "$toplevel"
+}
+claim 'manifests that are named are registered, and no others; - is standard input' named
+
+named_absent() {
+    make_root named-absent
+    place_manifest /nix/store/nix-path-registration
+    ! boot --no-profile /nowhere && [ "$status" -eq 1 ] && grep -q /nowhere "$root.err" && [ -e "$root/etc/NIXOS" ] &&
+        [ ! -e "$root/nix/var/nix/db/db.sqlite" ]
+}
+claim 'a named one that is not there is an error, and the rest is done' named_absent
+
 reg_info() {
     make_root reg-info
     one_path "$other" 6 /registration/here
@@ -289,6 +331,148 @@ tag_outside() {
     [ "$status" -le 1 ] && [ -z "$(find "$SCRATCH/outside" -mindepth 1)" ]
 }
 claim 'links that lead out of the root get no tag outside it' tag_outside
+
+# Where a mount can be made that only we see.
+mounter=
+for flags in -m -rm; do
+    [ -n "$mounter" ] || ! unshare "$flags" mount -t tmpfs none "$SCRATCH/conf" 2>/dev/null || mounter=$flags
+done
+# boot_sealed DIRECTORY ARGUMENT...: with that directory of the root read-only.
+boot_sealed() {
+    sealed=$root$1
+    shift
+    # shellcheck disable=SC2016  # for the inner shell
+    unshare "$mounter" sh -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"' sh "$sealed" \
+        "$REGD" boot --root "$root" "$@" >"$root.out" 2>"$root.err"
+    status=$?
+    cat "$root.out" "$root.err"
+    return "$status"
+}
+
+sealed_etc() {
+    make_root sealed-etc
+    place_manifest /nix/store/nix-path-registration
+    mkdir "$root/etc"
+    boot_sealed /etc --json && registered "$count" && generation 1 "$toplevel" && [ ! -e "$root/etc/NIXOS" ] &&
+        grep -q '^regd: /etc/NIXOS not created: its file system is read-only$' "$root.err" &&
+        tr -d ' \n\t' <"$root.out" | grep -q '"tagged":false' &&
+        boot_sealed /etc --tag /etc/not/there/tag --quiet && [ ! -s "$root.err" ]
+}
+sealed_etc_tagged() {
+    make_root sealed-etc-tagged
+    mkdir "$root/etc" && touch "$root/etc/NIXOS"
+    boot_sealed /etc --no-profile --json && ! grep -q /etc/NIXOS "$root.err" && tr -d ' \n\t' <"$root.out" | grep -q '"tagged":true'
+}
+text='a read-only /etc gets no tag: that is noted, and the rest is done'
+text2='one that has the tag is as it has to be'
+if [ -n "$mounter" ]; then
+    claim "$text" sealed_etc
+    claim "$text2" sealed_etc_tagged
+else
+    skip "$text" 'mounts are not permitted'
+    skip "$text2" 'mounts are not permitted'
+fi
+
+# --- deleting the manifest ----------------------------------------------------------------------------------
+
+# A root with one where disks and containers have it, and a description of nothing beside it.
+make_disk() {
+    make_root "$1"
+    place_manifest /nix-path-registration
+    echo '[]' >"$root/nix-path-registration.json"
+}
+
+deletes() {
+    make_disk deletes
+    boot --json --delete-manifest && registered "$count" && generation 1 "$toplevel" && [ -e "$root/etc/NIXOS" ] &&
+        has_files && grep -q '^regd: /nix-path-registration deleted$' "$root.err" &&
+        tr -d ' \n\t' <"$root.out" | grep -q '"deleted":\["/nix-path-registration"\]' && boot --delete-manifest &&
+        grep -q 'no manifest found' "$root.err" && registered "$count"
+}
+claim '--delete-manifest deletes the manifest and its description, and the next boot has nothing to do' deletes
+
+deletes_named() {
+    make_disk deletes-named
+    one_path "$other" 16 /one
+    boot --delete-manifest "$root/nix-path-registration" "$root/one" && registered $((count + 1)) && has_files && [ ! -e "$root/one" ] &&
+        boot --delete-manifest "$root/nix-path-registration" "$root/one" && registered $((count + 1)) &&
+        one_path "$other" 17 /one && boot --delete-manifest "$root/nix-path-registration" "$root/one" && [ ! -e "$root/one" ] &&
+        [ "$(db "select narSize from ValidPaths where path = '$other'")" = 17 ]
+}
+claim 'so it does with named ones, of which some may be gone already' deletes_named
+
+deletes_link() {
+    make_root deletes-link
+    place_manifest /kept
+    ln -s kept "$root/nix-path-registration"
+    boot --delete-manifest && registered "$count" && [ ! -L "$root/nix-path-registration" ] && cmp "$root/kept" "$manifest"
+}
+claim 'of a link it deletes the link' deletes_link
+
+# Out of the root leads no link.
+deletes_inside() {
+    make_root deletes-inside
+    place_manifest /registration/here
+    mkdir -p "$SCRATCH/registration" && cp "$manifest" "$SCRATCH/registration/here"
+    ln -s ../../../../../../../../registration "$root/link"
+    echo 'regInfo=/link/here' >"$root/proc/cmdline"
+    boot --delete-manifest && [ ! -e "$root/registration/here" ] && [ -e "$SCRATCH/registration/here" ]
+}
+claim 'it deletes nothing outside the root' deletes_inside
+
+# keeps NAME: after that boot, which fails or not, both files are there.
+keeps() {
+    boot --delete-manifest "$@"
+    has_files /nix-path-registration /nix-path-registration.json
+}
+keeps_without_profile() {
+    make_disk keeps-without-profile
+    rm "$root/run/current-system"
+    keeps && [ "$status" -eq 1 ] && registered "$count" && ln -s "$toplevel" "$root/run/current-system" && boot --delete-manifest &&
+        has_files && generation 1 "$toplevel"
+}
+claim 'it keeps the manifest while the profile cannot be set' keeps_without_profile
+
+keeps_without_tag() {
+    make_disk keeps-without-tag
+    keeps --tag /nix-path-registration/tag && [ "$status" -eq 1 ] && registered "$count"
+}
+claim 'or the tag cannot be made' keeps_without_tag
+
+keeps_unregistered() {
+    make_disk keeps-unregistered
+    echo bad >>"$root/nix-path-registration"
+    keeps && [ "$status" -eq 1 ] && [ -e "$root/etc/NIXOS" ]
+}
+claim 'or it cannot be registered' keeps_unregistered
+
+keeps_skipped() {
+    make_disk keeps-skipped
+    rm -r "${root:?}$other" && one_path "$other" 18 /one && cat "$root/one" >>"$root/nix-path-registration"
+    keeps && [ "$status" -eq 0 ] && registered "$count" &&
+        grep -q '^regd: /nix-path-registration kept: not all of its paths are registered$' "$root.err" &&
+        mkdir "$root$other" && boot --delete-manifest && has_files && registered $((count + 1))
+}
+claim 'or a path of it is skipped' keeps_skipped
+
+keeps_sealed() {
+    make_root keeps-sealed
+    place_manifest /nix/.ro-store/nix-path-registration
+    boot_sealed /nix/.ro-store --delete-manifest && registered "$count" && has_files /nix/.ro-store/nix-path-registration &&
+        grep -q 'registration kept: its file system is read-only$' "$root.err"
+}
+text='a manifest on a read-only layer stays, which is noted'
+if [ -n "$mounter" ]; then
+    claim "$text" keeps_sealed
+else
+    skip "$text" 'mounts are not permitted'
+fi
+
+deletes_input() {
+    make_disk deletes-input
+    ! boot --delete-manifest - && [ "$status" -eq 2 ] && [ "$(wc -l <"$root.err")" -eq 1 ] && [ ! -e "$root/etc" ]
+}
+claim 'to delete standard input is a wrong command line' deletes_input
 
 # --- the profile ------------------------------------------------------------------------------------------
 
