@@ -1,0 +1,22 @@
+#include "tests/check.h"
+
+#include "schema/base/library.h"
+
+#include <dlfcn.h>
+
+static void a_function_is_found(void)
+{
+    void *found = library_find("libc.so.6", "strlen");
+    CHECK(found && found == dlsym(RTLD_DEFAULT, "strlen"));
+}
+
+static void what_is_not_there_is_null(void)
+{
+    CHECK(!library_find("libc.so.6", "no_such_function"));
+    CHECK(!library_find("libno-such-library.so.0", "strlen"));
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(a_function_is_found), CASE(what_is_not_there_is_null));
+}
