@@ -124,9 +124,11 @@ bool merge_find_last_id(const struct store_db *db, int64_t *ret_id, struct error
     enum store_db_answer answer = store_db_step(db, last, error);
     if (answer != STORE_DB_FOUND)
         return answer == STORE_DB_ABSENT;
-    *ret_id = sqlite.column_int64(last, 0);
-    return (*ret_id >= 0 && *ret_id < INT64_MAX - PATH_COUNT_MAX) ||
-           error_set(error, "the database has no row numbers left");
+    int64_t id = sqlite.column_int64(last, 0);
+    if (id < 0 || id >= INT64_MAX - PATH_COUNT_MAX)
+        return error_set(error, "the database has no row numbers left");
+    *ret_id = id;
+    return true;
 }
 
 static int compare_references(const void *left, const void *right)

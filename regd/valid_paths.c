@@ -39,7 +39,9 @@ bool valid_paths_read(const struct command *command, bool dangling, struct path_
                     ? read_named(command, &reader, &list, error)
                     : store_read_all(&reader, command->arena, &list, &odd, error) &&
                           (!dangling || store_read_dangling(&db, command->arena, &odd, error));
+    if (!read)
+        return false;
     *ret_list = list;
     *ret_odd = odd;
-    return read;
+    return true;
 }
