@@ -1,5 +1,6 @@
 #include "tests/check.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 
 #include <assert.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 enum { ABOUT_BYTES = 256, PLACE_BYTES = 256 };
@@ -140,6 +142,30 @@ const char *check_directory_path(void)
 {
     check_directory();
     return place_path;
+}
+
+struct check_output check_keep(int stream)
+{
+    struct check_output output = { .stream = stream };
+    fflush(NULL);
+    output.file = memfd_create("output", MFD_CLOEXEC);
+    output.saved = fcntl(stream, F_DUPFD_CLOEXEC, 0);
+    if (output.file < 0 || output.saved < 0 || dup2(output.file, stream) < 0)
+        give_up("keep the output");
+    return output;
+}
+
+struct str check_kept(struct check_output *output, struct arena *arena)
+{
+    enum { KEPT_BYTES_MAX = 16 << 20 };
+    struct str text = { 0 };
+    fflush(NULL);
+    dup2(output->saved, output->stream);
+    close(output->saved);
+    lseek(output->file, 0, SEEK_SET);
+    CHECK_DONE(file_read_fd(output->file, "the output", KEPT_BYTES_MAX, arena, &text, check_error));
+    close(output->file);
+    return text;
 }
 
 const char *check_data(struct arena *arena, const char *below)

@@ -76,6 +76,15 @@ void check_skip(const char *reason);
 int check_directory(void);
 const char *check_directory_path(void);
 
+/* Keeps what the process prints on a stream from now on: STDOUT_FILENO, of which no check may fail
+ * meanwhile, or STDERR_FILENO. check_kept ends that and gives the text. */
+struct check_output {
+    int stream, file, saved;
+};
+
+struct check_output check_keep(int stream);
+struct str check_kept(struct check_output *output, struct arena *arena);
+
 /* The directory tests/data, or a path below it, terminated. */
 const char *check_data(struct arena *arena, const char *below);
 
