@@ -10,7 +10,7 @@
 static bool is_amount(struct str text, const char *units)
 {
     uint64_t number;
-    if (text.len > 0 && strchr(units, text.data[text.len - 1]))
+    if (text.len > 0 && memchr(units, text.data[text.len - 1], strlen(units)))
         text.len--;
     return str_to_number(text, INT64_MAX, &number) && number > 0;
 }

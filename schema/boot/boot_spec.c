@@ -187,10 +187,10 @@ static bool open_part(int directory, const char *part, const char *path, int *re
 
 bool boot_spec_is_plain_name(struct str name)
 {
+    static const char kept[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+._-";
     bool plain = name.len > 0 && name.data[0] != '-' && name.data[0] != '.';
     for (size_t i = 0; i < name.len && plain; i++)
-        plain = strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+._-",
-                       name.data[i]);
+        plain = memchr(kept, name.data[i], sizeof kept - 1);
     return plain;
 }
 

@@ -269,7 +269,7 @@ bool record_reader_references(struct record_reader *reader, struct path_info *it
 
 bool record_reader_more(struct record_reader *reader)
 {
-    return reader->rest.len > 0 || read_more(reader);
+    return !reader->failed && !reader->refused && (reader->rest.len > 0 || read_more(reader));
 }
 
 bool record_reader_end(struct record_reader *reader, bool complete)

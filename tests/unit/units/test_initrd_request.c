@@ -52,6 +52,15 @@ static void layers_of_the_ramdisk_are_stacked_by_number(struct arena arena)
     }
 }
 
+/* No kernel's own line has one, but a file in its place may. */
+static void a_nul_behind_a_size_is_no_unit(struct arena arena)
+{
+    struct option_list none = { 0 };
+    struct initrd_request request;
+    CHECK(!initrd_request_parse(STR("regd.overlay-size=8\0 quiet"), &none, &arena, &request,
+                                check_error));
+}
+
 static void a_gap_in_the_layers_is_refused(struct arena arena)
 {
     static const char *const top[] = { "nix-store.1.squashfs", NULL };
@@ -250,8 +259,8 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(without_layers_there_is_nothing_to_mount),
-        CASE(layers_of_the_ramdisk_are_stacked_by_number), CASE(a_gap_in_the_layers_is_refused),
-        CASE(sources_are_files_devices_and_labels),
+        CASE(layers_of_the_ramdisk_are_stacked_by_number), CASE(a_nul_behind_a_size_is_no_unit),
+        CASE(a_gap_in_the_layers_is_refused), CASE(sources_are_files_devices_and_labels),
         CASE(what_is_named_counts_instead_of_what_is_there), CASE(malformed_sources_are_refused),
         CASE(limits_of_the_writable_layer_are_taken_as_they_are), CASE(the_last_limit_counts),
         CASE(only_parameters_of_ours_are_looked_at), CASE(root_is_somebody_else_s_if_it_is_given),

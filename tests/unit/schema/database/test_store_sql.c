@@ -6,8 +6,8 @@
 
 /* What SQLite keeps of the SQL is what store_sql_next takes it apart into. */
 
-static void check_kept(sqlite3 *database, const struct store_sql_statement *statement,
-                       struct arena scratch)
+static void check_statement(sqlite3 *database, const struct store_sql_statement *statement,
+                            struct arena scratch)
 {
     sqlite3_stmt *row = NULL;
     struct str name = arena_copy(&scratch, statement->name);
@@ -34,7 +34,7 @@ static size_t check_all_kept(const char *sql, sqlite3 *database, struct arena ar
     struct str text = str_from(sql);
     CHECK_NUMBER(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
     for (; store_sql_next(&text, &statement); count++)
-        check_kept(database, &statement, arena);
+        check_statement(database, &statement, arena);
     CHECK_NUMBER(text.len, 0);
     return count;
 }

@@ -1,0 +1,129 @@
+#include "tests/check.h"
+
+#include "schema/boot/boot_spec_json.h"
+
+#define TOP "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-system"
+#define SYSTEM(members)                               \
+    "{\"org.nixos.bootspec.v1\":{\"toplevel\":\"" TOP \
+    "\",\"label\":\"NixOS\",\"system\":\"x86_64-"     \
+    "linux\"" members "}"
+
+static bool parse(const char *text, const char *specialisation, struct arena *arena,
+                  struct boot_spec_json *ret_spec, bool *ret_found)
+{
+    return boot_spec_json_parse(str_from(text), specialisation, arena, ret_spec, ret_found,
+                                check_error);
+}
+
+static void everything_is_read(struct arena arena)
+{
+    struct boot_spec_json spec = { 0 };
+    bool found = false;
+    CHECK_DONE(parse(SYSTEM(",\"init\":\"" TOP "/init\",\"kernel\":\"/k\",\"initrd\":\"/i\","
+                            "\"kernelParams\":[\"a\",\"b c\",\"\"],\"other\":1") ",\"x\":2}",
+                     NULL, &arena, &spec, &found));
+    CHECK(found);
+    CHECK_STR(spec.toplevel, TOP);
+    CHECK_STR(spec.init, TOP "/init");
+    CHECK_STR(spec.kernel, "/k");
+    CHECK_STR(spec.initrd, "/i");
+    CHECK_STR(spec.params, "a b c ");
+    CHECK_STR(spec.label, "NixOS");
+    CHECK_STR(spec.system, "x86_64-linux");
+    CHECK_NUMBER(spec.specialisations.count, 0);
+}
+
+static void what_a_system_may_lack_is_null(struct arena arena)
+{
+    static const char *const texts[] = {
+        SYSTEM("") "}",
+        SYSTEM(",\"init\":null,\"kernel\":null,\"initrd\":null,\"kernelParams\":null") "}",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct boot_spec_json spec = { .init = "" };
+        bool found = false;
+        CHECK_DONE(parse(texts[i], NULL, &arena, &spec, &found));
+        CHECK(found && !spec.init && !spec.kernel && !spec.initrd && !spec.params.data);
+    }
+}
+
+/* No parameters are said; that is not the same as not saying. */
+static void an_empty_list_of_parameters_is_empty(struct arena arena)
+{
+    struct boot_spec_json spec = { 0 };
+    bool found;
+    CHECK_DONE(parse(SYSTEM(",\"kernelParams\":[]") "}", NULL, &arena, &spec, &found));
+    CHECK(spec.params.data && spec.params.len == 0);
+}
+
+#define SPECIAL                                                                      \
+    SYSTEM("")                                                                       \
+    ",\"org.nixos.specialisation.v1\":{\"one\":" SYSTEM(",\"kernel\":\"/one\"") "}," \
+                                                                                "\"two\":{}}}"
+
+static void specialisations_are_named_and_read(struct arena arena)
+{
+    struct boot_spec_json spec = { 0 };
+    bool found = false;
+    CHECK_DONE(parse(SPECIAL, "one", &arena, &spec, &found));
+    CHECK(found);
+    CHECK_STR(spec.kernel, "/one");
+    if (CHECK_NUMBER(spec.specialisations.count, 2)) {
+        CHECK_STR(spec.specialisations.items[0], "one");
+        CHECK_STR(spec.specialisations.items[1], "two");
+    }
+    static const char *const absent[] = { "two", "three", "One", "" };
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
+        CHECK_DONE(parse(SPECIAL, absent[i], &arena, &spec, &found));
+        CHECK(!found);
+        CHECK_NUMBER(spec.specialisations.count, 2);
+    }
+}
+
+static void another_version_is_not_found(struct arena arena)
+{
+    static const char *const texts[] = { "{}", "{\"org.nixos.bootspec.v2\":{}}", "[]", "1",
+                                         "null" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct boot_spec_json spec;
+        bool found = true;
+        check_about("%s", texts[i]);
+        CHECK_DONE(parse(texts[i], NULL, &arena, &spec, &found));
+        CHECK(!found);
+    }
+}
+
+static void members_of_another_type_are_refused(struct arena arena)
+{
+    static const struct {
+        const char *text, *sentence;
+    } rows[] = {
+        { SYSTEM(",\"init\":1") "}", "org.nixos.bootspec.v1: init: a text expected" },
+        { SYSTEM(",\"kernel\":\"relative\"") "}",
+          "org.nixos.bootspec.v1: kernel: an absolute path expected" },
+        { SYSTEM(",\"initrd\":\"\"") "}",
+          "org.nixos.bootspec.v1: initrd: an absolute path expected" },
+        { SYSTEM(",\"kernelParams\":\"a\"") "}",
+          "org.nixos.bootspec.v1: kernelParams: a list expected" },
+        { SYSTEM(",\"kernelParams\":[\"a\",1]") "}",
+          "org.nixos.bootspec.v1: kernelParams: a list of texts expected" },
+        { "{\"org.nixos.bootspec.v1\":{}}", "org.nixos.bootspec.v1: toplevel: a text expected" },
+        { "{\"org.nixos.bootspec.v1\":1}", "org.nixos.bootspec.v1: toplevel: a text expected" },
+        { "{", "it is not JSON, from byte 1 on" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct boot_spec_json spec = { .label = "untouched" };
+        bool found;
+        check_about("%s", rows[i].text);
+        CHECK_REFUSED(parse(rows[i].text, NULL, &arena, &spec, &found), rows[i].sentence);
+        CHECK_STR(spec.label, "untouched");
+    }
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(everything_is_read), CASE(what_a_system_may_lack_is_null),
+                     CASE(an_empty_list_of_parameters_is_empty),
+                     CASE(specialisations_are_named_and_read), CASE(another_version_is_not_found),
+                     CASE(members_of_another_type_are_refused));
+}
