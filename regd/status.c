@@ -143,12 +143,13 @@ static void print_text(const struct command *command, const struct status *statu
         show_line(stdout, "manifest   none found");
     show_line(stdout, "tag        %s%s", command->settings.tag,
               status->is_tagged ? "" : " is missing");
-    if (status->system.len > 0)
-        show_line(stdout, "profile    %s, generation %llu of %llu\n           %.*s",
-                  command->profile, (unsigned long long)status->generation,
-                  (unsigned long long)status->generation_count, STR_ARG(status->system));
-    else
+    if (status->system.len == 0) {
         show_line(stdout, "profile    %s is not set", command->profile);
+        return;
+    }
+    show_line(stdout, "profile    %s, generation %llu of %llu", command->profile,
+              (unsigned long long)status->generation, (unsigned long long)status->generation_count);
+    show_line(stdout, "           %.*s", STR_ARG(status->system));
 }
 
 bool command_status(struct command *command, struct error *error)

@@ -159,11 +159,13 @@ struct str check_kept(struct check_output *output, struct arena *arena)
 {
     enum { KEPT_BYTES_MAX = 16 << 20 };
     struct str text = { 0 };
+    struct error unread;
     fflush(NULL);
     dup2(output->saved, output->stream);
     close(output->saved);
     lseek(output->file, 0, SEEK_SET);
-    CHECK_DONE(file_read_fd(output->file, "the output", KEPT_BYTES_MAX, arena, &text, check_error));
+    if (!file_read_fd(output->file, "the output", KEPT_BYTES_MAX, arena, &text, &unread))
+        give_up(unread.sentence);
     close(output->file);
     return text;
 }
