@@ -1,0 +1,221 @@
+#include "tests/check_store.h"
+
+#include "builder/output/checksums.h"
+#include "builder/output/output.h"
+#include "schema/base/own.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define MARK       "boot.json"
+#define SUMS(name) CHECK_HASH_HEX "  " name "\n"
+
+static bool is_there(const char *path)
+{
+    return faccessat(check_directory(), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* An output of the test directory. */
+static bool open_output(const char *name, struct arena *arena, struct output *ret_output)
+{
+    const char *path = arena_format(arena, "%s/%s", check_directory_path(), name).data;
+    return output_open(path, arena, ret_output, check_error);
+}
+
+static void a_path_is_taken_apart(struct arena arena)
+{
+    static const char *const names[] = { "out", "out/", "out///" };
+    for (size_t i = 0; i < 3; i++) {
+        cleanup(output_release) struct output output = { .directory = -1 };
+        CHECK_DONE(open_output(names[i], &arena, &output));
+        CHECK_STR(output.name, "out");
+    }
+    cleanup(output_release) struct output root = { .directory = -1 };
+    CHECK_DONE(output_open("/out", &arena, &root, check_error));
+    CHECK_STR(root.name, "out");
+    cleanup(output_release) struct output here = { .directory = -1 };
+    CHECK_DONE(output_open("out", &arena, &here, check_error));
+}
+
+static void a_path_without_a_name_is_refused(struct arena arena)
+{
+    static const char *const wrong[] = { "", "/", "//", ".", "..", "a/..", "a/." };
+    struct output output;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK_REFUSED(output_open(wrong[i], &arena, &output, check_error),
+                      arena_format(&arena,
+                                   "'%s' cannot be written: name the file or directory itself",
+                                   wrong[i]));
+    CHECK_REFUSED(output_open("/no/where/x", &arena, &output, check_error),
+                  "open the directory /no/where: No such file or directory");
+}
+
+/* Starts a tree named "tree", puts one file into it. */
+static bool start_tree(struct output *output, struct output_tree *tree, struct arena *arena)
+{
+    return open_output("tree", arena, output) &&
+           output_tree_open(output, MARK, *arena, tree, check_error) &&
+           file_publish(tree->fd, "new", STR("new"), 0644, check_error);
+}
+
+static void a_tree_appears_when_it_is_published(struct arena arena)
+{
+    struct stat status = { 0 };
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK(!is_there("tree") && is_there(".tree.draft/new"));
+    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK(is_there("tree/new") && !is_there(".tree.draft"));
+    CHECK(fstatat(check_directory(), "tree", &status, 0) == 0);
+    CHECK_NUMBER(status.st_mode, S_IFDIR | 0755);
+    CHECK_NUMBER(tree.fd, -1);
+}
+
+static void what_is_not_published_disappears(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree = { .fd = -1 };
+    CHECK_DONE(start_tree(&output, &tree, &arena));
+    output_tree_release(&tree);
+    output_tree_release(&tree);
+    CHECK(!is_there("tree") && !is_there(".tree.draft"));
+}
+
+static void a_former_tree_of_ours_is_replaced(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    check_file("tree/" CHECKSUMS_NAME, STR(SUMS(MARK) SUMS("old")));
+    check_file("tree/" MARK, STR(""));
+    check_file("tree/old", STR(""));
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK(is_there("tree/old"));
+    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK(is_there("tree/new") && !is_there("tree/old") && !is_there(".tree.draft"));
+}
+
+static void what_is_not_ours_is_not_replaced(struct arena arena)
+{
+    static const struct {
+        const char *sums, *stray, *sentence;
+    } rows[] = {
+        { NULL, "mine",
+          "tree holds 'mine', which was not made by an earlier run: not replacing it" },
+        { SUMS(MARK), "mine",
+          "tree holds 'mine', which was not made by an earlier run: not replacing it" },
+        { SUMS("other"), "other",
+          "tree holds 'other', which was not made by an earlier run: not replacing it" },
+        { "x\n", CHECKSUMS_NAME,
+          "tree holds 'SHA256SUMS', which was not made by an earlier run: not replacing it" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cleanup(output_release) struct output output = { .directory = -1 };
+        struct output_tree tree;
+        struct str stray = arena_format(&arena, "tree/%s", rows[i].stray);
+        check_about("row %zu", i);
+        check_make_directory("tree");
+        check_file(stray.data, STR(""));
+        if (rows[i].sums)
+            check_file("tree/" CHECKSUMS_NAME, str_from(rows[i].sums));
+        CHECK(!start_tree(&output, &tree, &arena));
+        bool is_other = i == 2; /* whichever of its two names comes first */
+        CHECK(is_other || str_equal(str_from(check_error->sentence), str_from(rows[i].sentence)));
+        CHECK(is_there(stray.data) && !is_there(".tree.draft"));
+        unlinkat(check_directory(), stray.data, 0);
+        unlinkat(check_directory(), "tree/" CHECKSUMS_NAME, 0);
+    }
+}
+
+static void a_file_or_link_of_that_name_is_refused(struct arena arena)
+{
+    struct output_tree tree;
+    for (int i = 0; i < 2; i++) {
+        cleanup(output_release) struct output output = { .directory = -1 };
+        if (i == 0)
+            check_file("tree", STR(""));
+        else
+            CHECK(symlinkat("elsewhere", check_directory(), "tree") == 0);
+        CHECK_REFUSED(start_tree(&output, &tree, &arena), "replace tree: Not a directory");
+        CHECK(unlinkat(check_directory(), "tree", 0) == 0);
+    }
+}
+
+static void a_draft_that_is_left_is_used_again(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    check_file(".tree.draft/left", STR(""));
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK(is_there("tree/new") && !is_there("tree/left"));
+}
+
+static void a_draft_in_use_is_refused(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree;
+    check_make_directory(".tree.draft");
+    cleanup(own_close) int other =
+        openat(check_directory(), ".tree.draft", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(flock(other, LOCK_EX) == 0);
+    CHECK_REFUSED(start_tree(&output, &tree, &arena), "create tree: another process is writing it");
+    CHECK(is_there(".tree.draft"));
+}
+
+static void a_draft_of_another_user_is_refused(struct arena arena)
+{
+    enum { NOBODY = 65534 };
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree;
+    if (geteuid() != 0) {
+        check_skip("only root can make another user's directory");
+        return;
+    }
+    check_make_directory(".tree.draft");
+    CHECK(fchownat(check_directory(), ".tree.draft", NOBODY, NOBODY, 0) == 0);
+    CHECK_REFUSED(
+        start_tree(&output, &tree, &arena),
+        "create tree: .tree.draft is there, and was not left by an earlier run; remove it");
+}
+
+static void a_former_tree_in_use_is_not_replaced(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    check_make_directory("tree");
+    cleanup(own_close) int other =
+        openat(check_directory(), "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(flock(other, LOCK_EX) == 0);
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK_REFUSED(output_tree_publish(&tree, check_error),
+                  "lock the former tree: Resource temporarily unavailable");
+    CHECK(!is_there("tree/new"));
+}
+
+static void a_name_that_leaves_no_room_is_refused(struct arena arena)
+{
+    char name[251];
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    CHECK_DONE(open_output(name, &arena, &output));
+    CHECK_REFUSED(output_tree_open(&output, MARK, arena, &tree, check_error),
+                  arena_format(&arena, "the name '%s' is too long", name));
+}
+
+int main(void)
+{
+    return CHECK_ALL(
+        CASE(a_path_is_taken_apart), CASE(a_path_without_a_name_is_refused),
+        CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
+        CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
+        CASE(a_file_or_link_of_that_name_is_refused), CASE(a_draft_that_is_left_is_used_again),
+        CASE(a_draft_in_use_is_refused), CASE(a_draft_of_another_user_is_refused),
+        CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused));
+}
