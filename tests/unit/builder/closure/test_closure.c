@@ -8,11 +8,13 @@
 #define RECORD(name, references) P "-" name "\n" CHECK_HASH_HEX "\n100\n\n" references
 
 /* a needs b, b needs c and itself; d needs nothing. */
-#define ROWS                                      \
-    CHECK_ADD(1, "a")                             \
-    CHECK_ADD(2, "b")                             \
-    CHECK_ADD(3, "c") CHECK_ADD(4, "d") "insert " \
-                                        "into Refs values (1, 2), (2, 3), (2, 2)"
+#define ROWS          \
+    CHECK_ADD(1, "a") \
+    CHECK_ADD(2, "b") \
+    CHECK_ADD(3, "c") \
+    CHECK_ADD(4, "d") \
+    "insert "         \
+    "into Refs values (1, 2), (2, 3), (2, 2)"
 #define MANIFEST       \
     RECORD("d", "0\n") \
     RECORD("a", "1\n" P "-b\n") RECORD("b", "2\n" P "-b\n" P "-c\n") RECORD("c", "0\n")

@@ -156,7 +156,8 @@ static void a_line_with_control_characters_or_other_bytes_is_refused(struct aren
         { "\x7f", "the kernel's command line has a control character at byte 9" },
         { "a\n", NULL },
         { "\xc3\xa4", NULL },
-        { "\xff", "the kernel's command line: byte 9 is 0xff, which JSON cannot hold; only UTF-8 is possible" },
+        { "\xff",
+          "the kernel's command line: byte 9 is 0xff, which JSON cannot hold; only UTF-8 is possible" },
     };
     make_system();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
