@@ -39,38 +39,47 @@ static void a_directory_that_cannot_be_made_is_named(struct arena arena)
 
 static void a_tag_is_made_once(struct arena arena)
 {
-    bool made = false;
+    enum state_tag_answer answer;
     cleanup(check_store_close) struct store store = check_store(&arena);
-    CHECK_DONE(state_tag(&store, "/etc/NIXOS", arena, &made, check_error));
-    CHECK(made);
+    CHECK_DONE(state_tag(&store, "/etc/NIXOS", arena, &answer, check_error));
+    CHECK_NUMBER(answer, STATE_TAG_MADE);
     CHECK_NUMBER(mode_of("etc/NIXOS"), S_IFREG | 0644);
     CHECK(fchmodat(check_directory(), "etc/NIXOS", 0600, 0) == 0);
-    CHECK_DONE(state_tag(&store, "/etc/NIXOS", arena, &made, check_error));
-    CHECK(!made);
+    CHECK_DONE(state_tag(&store, "/etc/NIXOS", arena, &answer, check_error));
+    CHECK_NUMBER(answer, STATE_TAG_THERE);
     CHECK_NUMBER(mode_of("etc/NIXOS"), S_IFREG | 0600);
-    CHECK_DONE(state_tag(&store, "/NIXOS", arena, &made, check_error));
-    CHECK(made);
+    CHECK_DONE(state_tag(&store, "/NIXOS", arena, &answer, check_error));
+    CHECK_NUMBER(answer, STATE_TAG_MADE);
 }
 
 static void a_tag_that_is_no_file_is_refused(struct arena arena)
 {
-    bool made = false;
+    enum state_tag_answer answer;
     cleanup(check_store_close) struct store store = check_store(&arena);
-    CHECK_REFUSED(state_tag(&store, "NIXOS", arena, &made, check_error),
+    CHECK_REFUSED(state_tag(&store, "NIXOS", arena, &answer, check_error),
                   "the tag 'NIXOS' is not an absolute path of a file");
-    CHECK_REFUSED(state_tag(&store, "/etc/", arena, &made, check_error),
+    CHECK_REFUSED(state_tag(&store, "/etc/", arena, &answer, check_error),
                   "the tag '/etc/' is not an absolute path of a file");
     check_file("file", STR(""));
-    CHECK_REFUSED(state_tag(&store, "/file/tag", arena, &made, check_error),
-                  "make the directory /file: Not a directory");
+    CHECK_REFUSED(state_tag(&store, "/file/tag", arena, &answer, check_error),
+                  "open /file/tag: Not a directory");
     CHECK(symlinkat("self", check_directory(), "self") == 0);
-    CHECK_REFUSED(state_tag(&store, "/self", arena, &made, check_error),
+    CHECK_REFUSED(state_tag(&store, "/self", arena, &answer, check_error),
                   "open /self: Too many levels of symbolic links");
+}
+
+static void what_was_written_can_be_made_durable(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    CHECK_REFUSED(state_sync(&store, check_error), "open /state: No such file or directory");
+    check_make_directory("state");
+    CHECK_DONE(state_sync(&store, check_error));
 }
 
 int main(void)
 {
     return CHECK_ALL(CASE(the_directories_are_those_of_nix),
                      CASE(a_directory_that_cannot_be_made_is_named), CASE(a_tag_is_made_once),
-                     CASE(a_tag_that_is_no_file_is_refused));
+                     CASE(a_tag_that_is_no_file_is_refused),
+                     CASE(what_was_written_can_be_made_durable));
 }
