@@ -8,10 +8,11 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *system, *profile, *tag;
-    int missing;     /* enum registry_missing; -1: the command's own */
-    int loader;      /* enum registry_loader */
-    int set_profile; /* enum set_profile */
-    unsigned jobs;   /* threads; 0: as many as CPUs */
+    const char *registration_time; /* digits, or null: now */
+    int missing;                   /* enum registry_missing; -1: the command's own */
+    int loader;                    /* enum registry_loader */
+    int set_profile;               /* enum set_profile */
+    unsigned jobs;                 /* threads; 0: as many as CPUs */
     bool no_profile, no_tag, delete_manifest, json, quiet, verbose;
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { BOOT, REGISTER, PROFILE, STATUS, DUMP, VERIFY, VERB_COUNT };
 
@@ -52,6 +53,9 @@ static const struct option_spec options[] = {
     { "loader", 0, OPTION_CHOICE, "file|sql",
       "choose how a new database is created (default: file)", offsetof(struct settings, loader),
       LOADING },
+    { "registration-time", 0, OPTION_TEXT, "SECONDS",
+      "register new paths at this time since 1970, for the\nsame database every time (default: now)",
+      offsetof(struct settings, registration_time), 1 << REGISTER },
     { "system", 0, OPTION_TEXT, "PATH",
       "point the profile at this system (default:\n/run/current-system, else the kernel's init=)",
       offsetof(struct settings, system), 1 << BOOT },
@@ -103,6 +107,17 @@ static int find_word(const char *word, const char *const *words)
     return -1;
 }
 
+/* Null is now. */
+static bool interpret_time(const char *text, int64_t *ret_seconds, struct error *error)
+{
+    uint64_t seconds = (uint64_t)time(NULL);
+    if (text && !str_to_number(str_from(text), REGISTRY_TIME_MAX, &seconds))
+        return error_set(error, "--registration-time: '%s' is not a number of seconds, 0 to %lld",
+                         text, (long long)REGISTRY_TIME_MAX);
+    *ret_seconds = (int64_t)seconds;
+    return true;
+}
+
 /* Turns words of the command line into values; what it refuses is a wrong command line. */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
@@ -113,6 +128,8 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
         missing = verb == BOOT ? REGISTRY_MISSING_SKIP : REGISTRY_MISSING_REFUSE;
     command->registry.missing = (enum registry_missing)missing;
     command->registry.loader = (enum registry_loader)settings->loader;
+    if (!interpret_time(settings->registration_time, &command->registry.time_seconds, error))
+        return false;
     for (size_t i = 0; i < command->arguments.count && settings->delete_manifest; i++)
         if (strcmp(command->arguments.items[i], "-") == 0)
             return error_set(error, "boot: --delete-manifest cannot delete standard input ('-')");

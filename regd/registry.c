@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
 static bool check_cycles(struct merge *merge, struct error *error)
 {
@@ -156,7 +155,6 @@ static void give_ids(struct merge *merge, int64_t last_id)
         merge->rows.new_paths[merge->rows.new_count++] = path;
     }
     merge->result.added = merge->rows.new_count;
-    merge->rows.now_seconds = time(NULL);
     for (size_t i = 0; i < merge->rows.output_count; i++)
         merge->rows.outputs[i].derivation = merge->rows.ids[merge->rows.outputs[i].derivation];
 }
@@ -212,7 +210,8 @@ bool registry_merge(const struct store *store, const struct path_list *list,
         .result = { .path_count = list->count },
         .rows = { .store = store,
                   .list = list,
-                  .ids = arena_new(arena, int64_t, list->names.count) },
+                  .ids = arena_new(arena, int64_t, list->names.count),
+                  .time_seconds = options->time_seconds },
         .is_new = arena_new(arena, bool, list->count),
     };
     if (!check_alone(&merge, options->missing, error))

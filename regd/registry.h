@@ -25,9 +25,13 @@ enum registry_loader {
     REGISTRY_LOADER_SQL,
 };
 
+/* A registration time of 12 digits has passed the year 9999. */
+#define REGISTRY_TIME_MAX INT64_C(253402300799)
+
 struct registry_options {
     enum registry_missing missing;
     enum registry_loader loader;
+    int64_t time_seconds; /* of paths that are added, since 1970 */
 };
 
 struct registry_result {

@@ -29,7 +29,7 @@ static void path_cell(const void *context, size_t row, int column, sqlite3_conte
         sqlite.result_text(result, hash, sizeof hash, SQLITE_TRANSIENT);
         return;
     case 3:
-        sqlite.result_int64(result, rows->now_seconds);
+        sqlite.result_int64(result, rows->time_seconds);
         return;
     case 4:
         if (info->deriver.len == 0)

@@ -51,7 +51,7 @@ static void fill_paths(const void *context, struct sqlite_tree *tree)
         struct sqlite_value values[9] = {
             [1] = sqlite_text(filling->prefix, info->base),
             [2] = text_of((struct str){ hash, sizeof hash }),
-            [3] = sqlite_number(filling->rows->now_seconds),
+            [3] = sqlite_number(filling->rows->time_seconds),
         };
         store_rows_format_hash(&info->nar_hash, hash);
         if (info->deriver.len > 0)

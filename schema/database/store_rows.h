@@ -29,7 +29,7 @@ struct store_rows {
     int64_t *ids;        /* per name of the list: its row, old or new, or 0 */
     uint32_t *new_paths; /* indexes of those to be added, ascending */
     size_t new_count;
-    int64_t now_seconds;              /* their registration time */
+    int64_t time_seconds;             /* their registration time */
     struct reference_row *references; /* ascending */
     size_t reference_count;
     struct output_row *outputs;

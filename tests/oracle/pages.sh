@@ -181,6 +181,7 @@ regd_prints() {
     database=$root/nix/var/nix/db/db.sqlite
     {
         regd register "$SCRATCH/manifest" && regd boot && regd profile list && regd status && regd dump &&
+            regd boot --delete-manifest &&
             sqlite3 "$database" "update ValidPaths set hash = 'sha256:$(printf %064d 0)' where id = 1;
                 insert into ValidPaths (path, hash, registrationTime) values ('/nix/store/odd', 'x', 1)" || return 1
         mkfifo "$root$toplevel/pipe" 2>/dev/null
