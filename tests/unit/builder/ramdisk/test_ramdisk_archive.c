@@ -1,0 +1,155 @@
+#include "tests/check.h"
+
+#include "builder/ramdisk/ramdisk_archive.h"
+#include "schema/base/own.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define IMAGE "nix-store.squashfs"
+enum { IMAGE_BYTES = 300000, BEFORE_BYTES = 512 };
+
+static const char *const methods[] = { "none", "gzip:1", "xz:0", "zstd:1" };
+
+/* A directory, and an image of so many 'i'. */
+static bool fill(void *context, struct ramdisk *ramdisk, struct error *error)
+{
+    uint64_t size;
+    struct arena scratch = *(const struct arena *)context;
+    cleanup(own_close) int source = memfd_create("image", MFD_CLOEXEC);
+    char *bytes = arena_room(&scratch, IMAGE_BYTES);
+    memset(bytes, 'i', IMAGE_BYTES);
+    return file_write(source, "image", bytes, IMAGE_BYTES, error) &&
+           ramdisk_add_directory(ramdisk, "directory", error) &&
+           ramdisk_add_image(ramdisk, IMAGE, source, "image", scratch, &size, error) &&
+           ramdisk_finish(ramdisk, error);
+}
+
+static bool refuse(void *context, struct ramdisk *ramdisk, struct error *error)
+{
+    (void)context, (void)ramdisk;
+    return error_set(error, "not filled");
+}
+
+/* A ramdisk of BEFORE_BYTES and the archive; its descriptor. */
+static int make_ramdisk(const char *method, struct arena *arena, uint64_t *ret_offset)
+{
+    struct ramdisk_compression compression = { 0 };
+    int fd = memfd_create("ramdisk", MFD_CLOEXEC);
+    struct ramdisk ramdisk = { .fd = fd, .size_bytes = BEFORE_BYTES };
+    CHECK_DONE(ramdisk_compression_parse(str_from(method), &compression, check_error));
+    struct ramdisk_archive archive = {
+        .compression = &compression,
+        .jobs = 2,
+        .directory = check_directory(),
+        .fill = fill,
+        .context = arena,
+        .arena = arena,
+    };
+    *ret_offset = BEFORE_BYTES;
+    CHECK_DONE(ramdisk_archive_write(&archive, &ramdisk, ret_offset, check_error));
+    return fd;
+}
+
+static void an_image_is_unpacked_as_it_was(struct arena arena)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct str back = STR("");
+        struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+        cleanup(own_close) int ramdisk = make_ramdisk(methods[i], &arena, &image.archive_offset);
+        cleanup(own_close) int unpacked = -1;
+        check_about("%s", methods[i]);
+        CHECK_NUMBER(image.archive_offset, BEFORE_BYTES);
+        if (!CHECK_DONE(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error)))
+            continue;
+        struct stat status = { 0 };
+        CHECK(fstat(unpacked, &status) == 0 && status.st_nlink == 0);
+        CHECK(lseek(unpacked, 0, SEEK_SET) == 0);
+        CHECK_DONE(file_read_fd(unpacked, "image", IMAGE_BYTES, &arena, &back, check_error));
+        CHECK_NUMBER(back.len, IMAGE_BYTES);
+        CHECK(back.len > 0 && back.data[0] == 'i' &&
+              memcmp(back.data, back.data + 1, back.len - 1) == 0);
+    }
+}
+
+static void what_is_not_the_image_is_refused(struct arena arena)
+{
+    struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES - 1 };
+    cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
+    int unpacked = -7;
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "it has 300000 bytes, and boot.json says 299999");
+    image.name = "other";
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "the ramdisk's archive has no other");
+    image.name = "directory";
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "the ramdisk's archive has directory, which is not a file");
+    CHECK_NUMBER(unpacked, -7);
+}
+
+/* Cut off behind any byte, it is refused, or the image is whole. */
+static void a_damaged_archive_is_refused(struct arena arena)
+{
+    for (size_t i = 1; i < sizeof methods / sizeof *methods; i++) {
+        struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+        cleanup(own_close) int ramdisk = make_ramdisk(methods[i], &arena, &image.archive_offset);
+        off_t size = lseek(ramdisk, 0, SEEK_END), middle = (BEFORE_BYTES + size) / 2;
+        int unpacked = -7;
+        check_about("%s", methods[i]);
+        CHECK(ftruncate(ramdisk, middle) == 0);
+        CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
+        CHECK(str_starts(str_from(check_error->sentence), STR("unpack the ramdisk's archive: ")) ||
+              str_starts(str_from(check_error->sentence), STR("the ramdisk's archive has no ")));
+        CHECK(ftruncate(ramdisk, BEFORE_BYTES) == 0);
+        CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
+        CHECK_NUMBER(unpacked, -7);
+    }
+}
+
+static void a_place_that_takes_no_files_is_told(struct arena arena)
+{
+    struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+    cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
+    int unpacked;
+    const char *former = getenv("TMPDIR");
+    former = former ? arena_copy(&arena, str_from(former)).data : NULL;
+    setenv("TMPDIR", "/no/where", 1);
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "open the directory of temporary files, /no/where: No such file or directory");
+    setenv("TMPDIR", "/proc", 1);
+    CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
+    CHECK(str_starts(str_from(check_error->sentence), STR("/proc: create a temporary file: ")));
+    if (former)
+        setenv("TMPDIR", former, 1);
+    else
+        unsetenv("TMPDIR");
+}
+
+static void a_failure_to_fill_is_told(struct arena arena)
+{
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t offset;
+        struct ramdisk_compression compression;
+        struct ramdisk ramdisk = { .fd = -1 };
+        CHECK_DONE(ramdisk_compression_parse(str_from(methods[i]), &compression, check_error));
+        struct ramdisk_archive archive = {
+            .compression = &compression,
+            .jobs = 1,
+            .directory = check_directory(),
+            .fill = refuse,
+            .arena = &arena,
+        };
+        CHECK_REFUSED(ramdisk_archive_write(&archive, &ramdisk, &offset, check_error),
+                      "not filled");
+    }
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(an_image_is_unpacked_as_it_was), CASE(what_is_not_the_image_is_refused),
+                     CASE(a_damaged_archive_is_refused), CASE(a_place_that_takes_no_files_is_told),
+                     CASE(a_failure_to_fill_is_told));
+}

@@ -1,0 +1,130 @@
+#include "tests/check.h"
+
+#include "builder/settings.h"
+
+#include <string.h>
+
+/* Reads a command line whose words are separated by blanks. */
+static enum options_answer read_words(const char *words, struct settings *ret_settings,
+                                      struct arena *arena)
+{
+    static char program[] = "regd-build";
+    char *argv[32] = { program };
+    int argc = 1;
+    for (struct cut cut = { .tail = str_from(words), .found = *words != '\0' }; cut.found;) {
+        cut = str_cut(cut.tail, ' ');
+        argv[argc++] = (char *)arena_copy(arena, cut.head).data;
+    }
+    return settings_read(argc, argv, arena, ret_settings, check_error);
+}
+
+static void words_become_values(struct arena arena)
+{
+    struct settings settings = { 0 };
+    CHECK_NUMBER(read_words("tree TOP -o out --compression xz:3 --max-size 2G --file a:b "
+                            "--compressor gzip:4 --base-url http://x/y --tarball t.tar.zst",
+                            &settings, &arena),
+                 OPTIONS_RUN);
+    CHECK_NUMBER(settings.command, COMMAND_TREE);
+    CHECK_STR(settings.arguments.items[0], "TOP");
+    CHECK_STR(settings.output, "out");
+    CHECK_NUMBER(settings.image.method.kind, COMPRESSION_XZ);
+    CHECK_NUMBER(settings.image.method.level, 3);
+    CHECK(settings.image.max_size_bytes == (uint64_t)2 << 30);
+    CHECK_NUMBER(settings.ramdisk.method.kind, COMPRESSION_GZIP);
+    CHECK_NUMBER(settings.ramdisk.extras.count, 1);
+    CHECK_STR(settings.ramdisk.extras.items[0].target, "b");
+}
+
+static void what_is_not_said_is_the_default(struct arena arena)
+{
+    struct settings settings = { 0 };
+    CHECK_NUMBER(read_words("squashfs P -o f", &settings, &arena), OPTIONS_RUN);
+    CHECK_NUMBER(settings.image.method.kind, COMPRESSION_ZSTD);
+    CHECK_NUMBER(settings.image.method.level, 19);
+    CHECK_NUMBER(settings.image.max_size_bytes, 0);
+    CHECK(!settings.ramdisk.method.is_on && !settings.output[1] && !settings.quiet);
+    CHECK_NUMBER(settings.jobs, 0);
+}
+
+static void what_cannot_be_is_a_wrong_command_line(struct arena arena)
+{
+    static const struct {
+        const char *words, *sentence;
+    } rows[] = {
+        { "tree TOP", "'tree' wants -o PATH" },
+        { "squashfs -o f", "'squashfs' wants a PATH, or a file to take all paths of" },
+        { "manifest", "'manifest' wants a PATH, or a file to take all paths of" },
+        { "manifest --graph a --path-info b",
+          "--registration, --graph and --path-info exclude each other" },
+        { "manifest - --graph -", "standard input can be given only once as '-'" },
+        { "manifest - --add -", "standard input can be given only once as '-'" },
+        { "ramdisk -o f", "'ramdisk' wants --prepend FILE, --file SRC:DST or --store FILE" },
+        { "inspect a b", "'inspect' wants one IMAGE, and --why two paths: IMAGE --why A B" },
+        { "inspect a --why b", "'inspect' wants one IMAGE, and --why two paths: IMAGE --why A B" },
+        { "ipxe TOP --base-url x",
+          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not 'x'" },
+        { "ipxe TOP --base-url http://x/",
+          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not "
+          "'http://x/'" },
+        { "ipxe TOP --base-url http://x/${y}",
+          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not "
+          "'http://x/${y}'" },
+        { "tree TOP -o d --compressor xz:1 --separate-store",
+          "--compressor and --separate-store exclude each other" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        check_about("%s", rows[i].words);
+        CHECK_REFUSED(read_words(rows[i].words, &settings, &arena) != OPTIONS_WRONG,
+                      rows[i].sentence);
+    }
+}
+
+/* What their own parsers refuse is refused here, before any work. */
+static void wrong_values_are_a_wrong_command_line(struct arena arena)
+{
+    static const char *const rows[] = { "squashfs P -o f --compression none",
+                                        "squashfs P -o f --max-size 0",
+                                        "tree TOP -o d --tarball t.zip",
+                                        "tree TOP -o d --compressor lz4",
+                                        "ramdisk -o f --file a",
+                                        "squashfs P -o f -j 0",
+                                        "tree",
+                                        "unknown",
+                                        "tree TOP -o d --why x" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        check_about("%s", rows[i]);
+        CHECK_NUMBER(read_words(rows[i], &settings, &arena), OPTIONS_WRONG);
+        CHECK(check_error->sentence[0] != '\0');
+    }
+}
+
+static void right_ones_are_run(struct arena arena)
+{
+    static const char *const rows[] = { "manifest -",
+                                        "manifest --graph -",
+                                        "inspect a",
+                                        "inspect i b --why a",
+                                        "verify d",
+                                        "kexec TOP",
+                                        "ramdisk -o f --store s",
+                                        "ipxe TOP --base-url tftp://[::1]:69/a%20b" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct settings settings;
+        check_about("%s", rows[i]);
+        if (!CHECK_NUMBER(read_words(rows[i], &settings, &arena), OPTIONS_RUN))
+            CHECK_STR(check_error->sentence, "");
+    }
+    struct settings settings;
+    CHECK_NUMBER(read_words("--help", &settings, &arena), OPTIONS_HELP);
+    CHECK_NUMBER(read_words("--version", &settings, &arena), OPTIONS_VERSION);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(words_become_values), CASE(what_is_not_said_is_the_default),
+                     CASE(what_cannot_be_is_a_wrong_command_line),
+                     CASE(wrong_values_are_a_wrong_command_line), CASE(right_ones_are_run));
+}
