@@ -42,7 +42,7 @@ static void fill(struct example *example, struct arena *arena)
         .ids = ids,
         .new_paths = new_paths,
         .new_count = 2,
-        .now_seconds = 1234,
+        .time_seconds = 1234,
         .references = example->references,
         .reference_count = 2,
         .outputs = &example->output,
