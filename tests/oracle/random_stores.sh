@@ -102,7 +102,7 @@ whole() {
 split() {
     size=$(one_of 6 1M 2M 3M 5M)
     build image -j "$jobs" --max-size "$size" 2>err || { grep -q 'more than the .* that an image may have' err && whole; return; }
-    for image in image image.?.squashfs image.??.squashfs; do
+    for image in image image.? image.??; do
         [ -e "$image" ] || continue
         set -- "$@" "$image"
     done
