@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 /* A pass over a directory can miss a name that is being replaced meanwhile, as --optimise does. */
-static void look_again(int directory, const struct path_list *list, bool *present)
+static bool look_again(int directory, const struct path_list *list, bool *present,
+                       struct error *error)
 {
     struct stat status;
     char name[STORE_PATH_BASE_MAX + 1];
@@ -18,7 +19,10 @@ static void look_again(int directory, const struct path_list *list, bool *presen
             continue;
         snprintf(name, sizeof name, "%.*s", STR_ARG(list->items[i].base));
         present[i] = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        if (!present[i] && errno != ENOENT)
+            return error_errno(error, errno, "look at %s", name);
     }
+    return true;
 }
 
 bool presence_scan(const struct store *store, const struct path_list *list, bool *ret_present,
@@ -42,6 +46,5 @@ bool presence_scan(const struct store *store, const struct path_list *list, bool
     }
     if (errno != 0)
         return error_errno(error, errno, "read the store %s", store->store_dir.data);
-    look_again(dirfd(directory), list, ret_present);
-    return true;
+    return look_again(dirfd(directory), list, ret_present, error);
 }

@@ -53,10 +53,12 @@ bool profile_look(const struct store *store, const char *profile, enum profile_s
                   struct error *error)
 {
     cleanup(own_close) int link = root_open(store->root, profile, O_PATH | O_NOFOLLOW, 0);
-    cleanup(own_close) int target = root_open(store->root, profile, O_PATH, 0);
+    bool leads_somewhere;
     if (link < 0 && link != -ENOENT)
         return error_errno(error, -link, "open the profile %s", profile);
-    *ret_state = link < 0 ? PROFILE_MISSING : target < 0 ? PROFILE_DANGLING : PROFILE_VALID;
+    if (!root_find(store->root, profile, &leads_somewhere, error))
+        return false;
+    *ret_state = link < 0 ? PROFILE_MISSING : leads_somewhere ? PROFILE_VALID : PROFILE_DANGLING;
     return true;
 }
 
@@ -81,29 +83,36 @@ static int compare_generations(const void *left, const void *right)
     return order_numbers(a->number, b->number);
 }
 
-/* Reads a link of the directory; the empty slice if it is not one. */
-static struct str read_link(int directory, const char *name, struct arena *arena)
+/* Reads a link of the directory; the empty slice if it is not one, or gone. */
+static bool read_link(int directory, const char *name, struct arena *arena, struct str *ret_target,
+                      struct error *error)
 {
     char target[PATH_MAX];
     ssize_t length = readlinkat(directory, name, target, sizeof target);
-    if (length < 0)
-        return (struct str){ 0 };
-    return arena_copy(arena, (struct str){ target, (size_t)length });
+    if (length < 0 && errno != EINVAL && errno != ENOENT)
+        return error_errno(error, errno, "read the link %s", name);
+    *ret_target =
+        length < 0 ? (struct str){ 0 } : arena_copy(arena, (struct str){ target, (size_t)length });
+    return true;
 }
 
-static void add_generation(const struct place *place, const char *entry, uint64_t number,
-                           struct arena *arena, struct generation_list *list)
+static bool add_generation(const struct place *place, const char *entry, uint64_t number,
+                           struct arena *arena, struct generation_list *list, struct error *error)
 {
     struct stat status = { 0 };
+    struct str target;
     if (fstatat(place->directory, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        status.st_mtime = 0;
+        return errno == ENOENT || error_errno(error, errno, "look at %s", entry);
+    if (!read_link(place->directory, entry, arena, &target, error))
+        return false;
     list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = (struct generation){
         .number = number,
         .name = arena_copy(arena, str_from(entry)),
         .made_seconds = status.st_mtime,
-        .target = read_link(place->directory, entry, arena),
+        .target = target,
     };
+    return true;
 }
 
 static bool list_generations(const struct place *place, struct arena *arena,
@@ -119,14 +128,17 @@ static bool list_generations(const struct place *place, struct arena *arena,
     struct str name = str_from(place->name);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
-        if (parse_generation(str_from(entry->d_name), name, &number))
-            add_generation(place, entry->d_name, number, arena, &list);
+        if (parse_generation(str_from(entry->d_name), name, &number) &&
+            !add_generation(place, entry->d_name, number, arena, &list, error))
+            return false;
     }
     if (errno != 0)
         return error_errno(error, errno, "list the generations of %s", place->path);
     if (list.count)
         qsort(list.items, list.count, sizeof *list.items, compare_generations);
-    struct str current = read_link(place->directory, place->name, arena);
+    struct str current;
+    if (!read_link(place->directory, place->name, arena, &current, error))
+        return false;
     if (parse_generation(current, name, &number))
         for (size_t i = 0; i < list.count; i++)
             list.items[i].is_current = list.items[i].number == number;
@@ -223,11 +235,12 @@ static bool set(const struct store *store, const struct place *place, struct str
                 struct arena *arena, uint64_t *ret_number, struct error *error)
 {
     struct generation_list list;
-    struct stat status;
     if (!list_generations(place, arena, &list, error))
         return false;
-    if (fstatat(place->directory, place->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        !S_ISLNK(status.st_mode))
+    mode_t mode;
+    if (!file_look(place->directory, place->name, &mode, error))
+        return false;
+    if (mode != 0 && !S_ISLNK(mode))
         return error_set(error, "'%s' is not a symbolic link", place->path);
     struct str target = store_path_format(arena, store->store_dir, base);
     const struct generation *last = list.count ? &list.items[list.count - 1] : NULL;

@@ -36,12 +36,6 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     return true;
 }
 
-static bool is_there(const struct store *store, const char *path)
-{
-    cleanup(own_close) int fd = root_open(store->root, path, O_PATH, 0);
-    return fd >= 0;
-}
-
 /* A mounted layer of the store image, beside the store. */
 struct layer {
     uint64_t number; /* 0 for .ro-store, the uppermost; N for .ro-store.N */
@@ -81,11 +75,14 @@ static bool find_layers(const struct store *store, struct arena *arena, struct o
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         struct layer layer;
+        bool is_there;
         if (!parse_layer(str_from(entry->d_name), &layer.number))
             continue;
         layer.manifest =
             arena_format(arena, "%.*s/%s/" MANIFEST_NAME, STR_ARG(parent), entry->d_name).data;
-        if (!is_there(store, layer.manifest))
+        if (!root_find(store->root, layer.manifest, &is_there, error))
+            return false;
+        if (!is_there)
             continue;
         layers = arena_grow(arena, layers, count, &capacity, sizeof *layers);
         layers[count++] = layer;
@@ -114,9 +111,13 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
         "/" MANIFEST_NAME,
         arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data,
     };
-    for (size_t i = 0; i < sizeof others / sizeof *others && names.count == 0; i++)
-        if (is_there(store, others[i]))
+    for (size_t i = 0; i < sizeof others / sizeof *others && names.count == 0; i++) {
+        bool is_there;
+        if (!root_find(store->root, others[i], &is_there, error))
+            return false;
+        if (is_there)
             option_list_add(&names, others[i], arena);
+    }
     *ret_names = names;
     return true;
 }

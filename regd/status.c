@@ -87,9 +87,8 @@ static bool look_at_system(const struct command *command, struct status *status,
 {
     enum profile_state state;
     struct generation_list list = { 0 };
-    cleanup(own_close) int tag = root_open(command->store.root, command->settings.tag, O_PATH, 0);
-    status->is_tagged = tag >= 0;
-    if (!profile_look(&command->store, command->profile, &state, error))
+    if (!root_find(command->store.root, command->settings.tag, &status->is_tagged, error) ||
+        !profile_look(&command->store, command->profile, &state, error))
         return false;
     if (state == PROFILE_MISSING)
         return true;

@@ -130,6 +130,16 @@ static int refuse_kind(const char *name, mode_t mode, struct error *error)
     return S_ISLNK(mode) ? -ELOOP : -ENXIO;
 }
 
+bool file_look(int directory, const char *name, mode_t *ret_mode, struct error *error)
+{
+    struct stat status;
+    bool is_there = fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_there && errno != ENOENT)
+        return error_errno(error, errno, "look at %s", name);
+    *ret_mode = is_there ? status.st_mode : 0;
+    return true;
+}
+
 /* Looking first keeps a device from being opened, which can do something by itself; looking again
  * shows what was opened. */
 int file_open_regular(int directory, const char *name, int flags, mode_t mode, struct error *error)
@@ -276,8 +286,10 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     if (!temporary_name(name, draft.temporary_name, error))
         return false;
     snprintf(draft.final_name, sizeof draft.final_name, "%s", name);
-    struct stat status;
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(status.st_mode))
+    mode_t mode;
+    if (!file_look(directory, name, &mode, error))
+        return error_in(error, "create %s", name);
+    if (mode != 0 && !S_ISREG(mode))
         return error_set(error, "create %s: it is there and is not a regular file", name);
     bool is_left;
     for (;;) {
@@ -374,8 +386,10 @@ bool link_publish(int directory, const char *name, const char *target, struct er
     char temporary[256];
     if (!temporary_name(name, temporary, error))
         return false;
-    struct stat status;
-    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISLNK(status.st_mode))
+    mode_t mode;
+    if (!file_look(directory, name, &mode, error))
+        return false;
+    if (mode != 0 && !S_ISLNK(mode))
         return error_set(error, "'%s' is not a symbolic link", name);
     if (unlinkat(directory, temporary, 0) < 0 && errno != ENOENT)
         return error_errno(error, errno, "remove %s", temporary);

@@ -28,6 +28,10 @@ must_check bool file_read_fd(int fd, const char *name, size_t limit_bytes, struc
 must_check bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
                           struct str *ret_text, struct error *error);
 
+/* What has that name in the directory, without following a link: its mode, or 0 where nothing has. What
+ * could not be looked at is a failure. */
+must_check bool file_look(int directory, const char *name, mode_t *ret_mode, struct error *error);
+
 /* Opens a regular file of a directory; `name` is one component, O_CLOEXEC is added. Never follows a link,
  * waits for a FIFO, or opens a device on purpose: what else has that name is refused by its kind. Returns
  * the descriptor, or the negative errno value and a sentence. */

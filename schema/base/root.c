@@ -28,6 +28,15 @@ int root_open(int root, const char *path, int flags, mode_t mode)
     }
 }
 
+bool root_find(int root, const char *path, bool *ret_is_there, struct error *error)
+{
+    cleanup(own_close) int fd = root_open(root, path, O_PATH, 0);
+    if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP)
+        return error_errno(error, -fd, "look at %s", path);
+    *ret_is_there = fd >= 0;
+    return true;
+}
+
 /* Is it a regular file? `fd` may be the reason why there is none, as root_open returns it. */
 static bool check_file(int fd, const char *path, struct error *error)
 {

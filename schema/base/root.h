@@ -16,6 +16,11 @@
 /* Opens what `path` names inside `root`. O_CLOEXEC is added. With O_CREAT, `mode` counts. */
 int root_open(int root, const char *path, int flags, mode_t mode);
 
+/* Does `path` lead to something inside `root`, whatever it is? A link that leads nowhere, or a way
+ * through what is no directory, is an answer; what could not be looked at is a failure: who took it
+ * for absent would leave out, or replace, what is there. */
+must_check bool root_find(int root, const char *path, bool *ret_is_there, struct error *error);
+
 /* Opens the regular file that `path` names inside `root`, for what `flags` say. With O_CREAT a missing
  * one is made, mode 0600; without, *ret_fd is -1 where there is none. Refuses what is not a regular
  * file, and with O_NOFOLLOW a link: neither a pipe nor a device is opened, so nothing can hang. */

@@ -312,7 +312,7 @@ static void a_file_is_published_with_its_mode_whatever_the_umask(struct arena ar
     CHECK(fstatat(check_directory(), "f", &status, 0) == 0);
     CHECK_NUMBER(status.st_mode, S_IFREG | 0664);
     CHECK_REFUSED(file_publish(-1, "f", STR(""), 0644, check_error),
-                  "create f: Bad file descriptor");
+                  "create f: look at f: Bad file descriptor");
 }
 
 static void check_link(const char *name, const char *target)
@@ -359,6 +359,23 @@ static void what_is_not_a_link_is_not_replaced_by_one(struct arena arena)
     CHECK_REFUSED(link_publish(check_directory(), "d", "x", check_error),
                   "'d' is not a symbolic link");
     CHECK_NUMBER(entry_count(), 2);
+}
+
+static void what_has_a_name_is_told_from_what_cannot_be_looked_at(void)
+{
+    static const char long_name[300] = { [0 ... 298] = 'x' };
+    mode_t mode;
+    make_file("f", "");
+    CHECK(symlinkat("f", check_directory(), "l") == 0);
+    CHECK_DONE(file_look(check_directory(), "f", &mode, check_error));
+    CHECK(S_ISREG(mode));
+    CHECK_DONE(file_look(check_directory(), "l", &mode, check_error));
+    CHECK(S_ISLNK(mode));
+    CHECK_DONE(file_look(check_directory(), "nothing", &mode, check_error));
+    CHECK_NUMBER(mode, 0);
+    CHECK_REFUSED(file_look(-1, "f", &mode, check_error), "look at f: Bad file descriptor");
+    CHECK(!file_look(check_directory(), long_name, &mode, check_error));
+    CHECK_REFUSED(link_publish(-1, "l", "x", check_error), "look at l: Bad file descriptor");
 }
 
 static void bytes_are_read_at_an_offset_and_the_position_stays(void)
@@ -443,6 +460,7 @@ int main(void)
         CASE(a_link_is_made_and_replaced), CASE(a_link_to_a_directory_is_replaced_not_entered),
         CASE(a_link_that_was_left_over_does_not_hinder),
         CASE(what_is_not_a_link_is_not_replaced_by_one),
+        CASE(what_has_a_name_is_told_from_what_cannot_be_looked_at),
         CASE(a_link_that_cannot_be_made_leaves_the_old_one),
         CASE(a_directory_is_synced_or_the_reason_said));
 }

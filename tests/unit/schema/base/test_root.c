@@ -271,6 +271,30 @@ static void what_is_in_the_way_of_a_directory_is_said(struct arena arena)
     }
 }
 
+static void nothing_is_told_from_what_cannot_be_looked_at(struct arena arena)
+{
+    char *long_name = arena_alloc(&arena, 1, 302);
+    memset(long_name, 'x', 300);
+    const struct {
+        const char *path;
+        bool is_there;
+    } rows[] = {
+        { "/dir/file", true },  { "/absolute", true },    { "/to-dir", true }, { "/", true },
+        { "/nowhere", false },  { "/dir/file/x", false }, { "/loop", false },  { "/dangling", false },
+        { "/escape/x", false },
+    };
+    cleanup(own_close) int root = make_root(&arena);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool is_there = !rows[i].is_there;
+        check_about("%s", rows[i].path);
+        CHECK_DONE(root_find(root, rows[i].path, &is_there, check_error));
+        CHECK(is_there == rows[i].is_there);
+    }
+    bool is_there;
+    CHECK(!root_find(root, long_name, &is_there, check_error));
+    CHECK(strstr(check_error->sentence, ": File name too long"));
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -278,5 +302,6 @@ int main(void)
         CASE(magic_links_of_proc_are_not_followed), CASE(descriptors_are_closed_on_exec),
         CASE(a_file_is_created_inside_with_its_mode), CASE(only_a_regular_file_is_opened_as_one),
         CASE(a_missing_file_is_an_answer_or_is_made), CASE(directories_are_made_through_links),
-        CASE(made_directories_take_the_umask), CASE(what_is_in_the_way_of_a_directory_is_said));
+        CASE(made_directories_take_the_umask), CASE(what_is_in_the_way_of_a_directory_is_said),
+        CASE(nothing_is_told_from_what_cannot_be_looked_at));
 }
