@@ -94,16 +94,20 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
     return done == size_bytes || error_set(error, "%s changes while it is read", name);
 }
 
-/* Another name of the file among those that are written already, or null. */
-static const char *find_link(int directory, const char *const *files, size_t index,
-                             const struct stat *status)
+/* Another name of the file among those that are written already, or null; whether one is a hard or
+ * a symbolic link, which depends on the file system, the tarball is the same. */
+static bool find_link(int directory, const char *const *files, size_t index,
+                      const struct stat *status, const char **ret_link, struct error *error)
 {
     struct stat other;
-    for (size_t i = 0; i < index && status->st_nlink > 1; i++)
-        if (fstatat(directory, files[i], &other, AT_SYMLINK_NOFOLLOW) == 0 &&
-            other.st_ino == status->st_ino && other.st_dev == status->st_dev)
-            return files[i];
-    return NULL;
+    *ret_link = NULL;
+    for (size_t i = 0; i < index && !*ret_link; i++) {
+        if (fstatat(directory, files[i], &other, AT_SYMLINK_NOFOLLOW) < 0)
+            return error_errno(error, errno, "look at %s", files[i]);
+        if (other.st_ino == status->st_ino && other.st_dev == status->st_dev)
+            *ret_link = files[i];
+    }
+    return true;
 }
 
 static bool add_file(struct archive *archive, int directory, const char *const *files, size_t index,
@@ -117,7 +121,9 @@ static bool add_file(struct archive *archive, int directory, const char *const *
         return error_set(error, "out of memory");
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", name);
-    const char *link = find_link(directory, files, index, &status);
+    const char *link;
+    if (!find_link(directory, files, index, &status, &link, error))
+        return false;
     archive_entry_set_pathname(entry, name);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, status.st_mode & S_IXUSR ? 0755 : 0644);
