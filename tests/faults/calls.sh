@@ -1,0 +1,105 @@
+#!/bin/sh
+# calls.sh — whichever system call of whichever verb fails: the right result, or one sentence?
+#
+# strace makes each call in turn fail that a good run makes after the program has started, with an error that such a call
+# may have. A run succeeds with the right result, or ends with status 1 and says why; what was there before is then there still.
+# build.sh and register.sh do the same more closely for what they change, and kill besides.
+#
+# Usage    REGD=… REGD_BUILD=… SCRATCH=… [CALLS=30] [JOBS=…] sh tests/faults/calls.sh
+#
+# Of a verb's calls so many are tried, evenly spread, and fewer with TEST_STEP; `CALLS=all` tries each.
+set -u
+: "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+
+# Where a mount can be made that only we see, the scratch is in memory.
+if [ -z "${FAULTS_MOUNTS-}" ]; then
+    export FAULTS_MOUNTS=none
+    for flags in -m -rm; do
+        if unshare "$flags" mount -t tmpfs none "$SCRATCH" 2>/dev/null; then
+            # shellcheck disable=SC2016  # for the inner shell
+            FAULTS_MOUNTS=private exec unshare "$flags" sh -c 'mount -t tmpfs none "$SCRATCH" && exec sh "$@"' sh \
+                "$0" "$@"
+        fi
+    done
+fi
+
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+# shellcheck source=tests/verbs.sh disable=SC1091
+. tests/verbs.sh
+export LC_ALL=C
+unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
+# LeakSanitizer does not work under strace.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+wants sqlite3 nix-store
+rows_sql=$PWD/tests/data/cases/rows.sql
+text='whichever system call of whichever verb fails'
+have strace "$text" || finish
+strace -qq -e trace=fsync -e inject=fsync:error=EIO true 2>/dev/null || {
+    skip "$text" 'it may not trace'
+    finish
+}
+make_machine
+sanitized=$(grep -c __asan_init "$REGD" | grep -v '^0$')
+tries=${CALLS:-30}
+[ "$tries" = all ] || tries=$((tries / ${TEST_STEP:-1} + 1))
+
+# Calls that fail, and how. Those that a thread's life needs (futex, munmap, brk, signals) are left to glibc, which ends the
+# process where they fail; `close` has closed when it fails.
+error_of() {
+    case $1 in
+    read | pread64 | readv | preadv | openat | openat2 | getdents64 | readlink | readlinkat | lseek) echo EIO ;;
+    *stat | *statat | newfstatat | statx | statfs | fstatfs | access | faccessat | faccessat2) echo EIO ;;
+    write | pwrite64 | writev | fallocate | ftruncate | copy_file_range | sendfile | mkdirat | mkdir | linkat | symlinkat) echo ENOSPC ;;
+    rename | renameat | renameat2 | unlink | unlinkat | fsync | fdatasync | syncfs | fchmod | fchmodat | fchown | utimensat) echo EIO ;;
+    flock | fcntl) echo ENOLCK ;;
+    mmap) [ "$sanitized" ] || echo ENOMEM ;;
+    clone | clone3 | vfork | fork | pipe2 | pipe | dup | dup3 | socket | memfd_create) echo EMFILE ;;
+    sched_getaffinity | getrandom | sysinfo | ioctl | madvise | posix_fadvise | fadvise64 | prlimit64 | uname | prctl) echo EPERM ;;
+    umask | getpid | getuid | geteuid | gettid | close | futex | brk | munmap | mprotect | rt_* | set_* | rseq | exit*) ;;
+    wait4 | clock_nanosleep | sched_yield | execve | arch_prctl | sigaltstack) ;;
+    *) echo EIO ;;
+    esac
+}
+
+# Lines of "call number error": the calls of a good run, but for as many as `--version` makes, which are those of starting.
+find_places() {
+    program=$(sed -n 's/^[0-9]* *execve("\([^"]*\)".*/\1/p' trace | head -n 1)
+    strace -f -qq -o started "$program" --version >/dev/null || return
+    sed 's/^[0-9]* *//' started | grep -v -e '^write(1,' -e 'stat(1,' >starting
+    sed 's/^[0-9]* *//' trace | awk '
+        !/^[a-z0-9_]+\(/ { next }
+        { call = $0; sub(/\(.*/, "", call); count[call]++ }
+        FILENAME == "starting" { skip[call] = count[call]; next }
+        count[call] > skip[call] * 2 { print call, count[call] - skip[call] }' starting - |
+        while read -r call number; do
+            error=$(error_of "$call")
+            [ -z "$error" ] || echo "$call $number $error"
+        done >places
+    [ "$tries" = all ] || {
+        total=$(wc -l <places)
+        awk -v step=$((total / tries + 1)) 'NR % step == 0' places >chosen && mv chosen places
+    }
+    [ -s places ]
+}
+
+fail_each() {
+    know_job "$1" || return
+    prepare
+    run_wrapped "$job" strace -f -qq -o "$SCRATCH/trace" >stdout 2>stderr || { cat stderr && return 1; }
+    find_places || { echo 'no call was seen' && return 1; }
+    bad=0
+    while read -r call number error; do
+        prepare
+        run_wrapped "$job" strace -f -qq -o "$SCRATCH/trace" -e "trace=$call" -e "inject=$call:error=$error:when=$number" \
+            >stdout 2>stderr
+        check_result $? "$call $number: $error" || { bad=$((bad + 1)) && grep -a INJECTED trace; }
+    done <places
+    echo "$(wc -l <places) calls"
+    [ "$bad" -eq 0 ]
+}
+
+for job in ${JOBS:-$jobs}; do
+    claim "$job: each system call that fails leaves the old state or the new one, and a sentence" fail_each "$job"
+done
+finish

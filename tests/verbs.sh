@@ -1,0 +1,171 @@
+# verbs.sh — every verb of the three programs on small inputs, for the tests that let something fail beneath them.
+#
+# To be read in with '.', after tap.sh. Needs REGD, REGD_BUILD, SCRATCH, and rows_sql, the path of tests/data/cases/rows.sql.
+#
+#   make_machine               a root with two paths of which one is registered, and what is built of them; in $SCRATCH, where
+#                              the shell is then
+#   know_job JOB               a good run, to see what it does: sets job, old, good
+#   prepare                    the state before a run of $job, in work/
+#   run_job JOB                one verb with one family of options; its results go to work/out, work/root or work/new
+#   check_result STATUS TEXT   after a run whose output is in stdout and stderr: has it succeeded as it should, or does it say
+#                              why not and has left what was there, or what should be there?
+#   jobs                       the names of all
+# shellcheck shell=sh disable=SC2034  # jobs is for whoever reads this in
+
+verbs_linux=/nix/store/11111111111111111111111111111111-linux
+verbs_system=/nix/store/00000000000000000000000000000000-system
+verbs_build="--root root --registration manifest -q --compression zstd:1 --jobs 2"
+
+make_machine() {
+    for program in REGD REGD_BUILD; do
+        eval "case \$$program in /*) ;; *) $program=\$PWD/\$$program ;; esac"
+    done
+    generator=${REGD%/*}/regd-initrd-generator
+    SCRATCH=$(cd "$SCRATCH" && pwd -P) && cd "$SCRATCH" || bail "$SCRATCH is not there"
+    linux=$verbs_linux system=$verbs_system
+    mkdir -p "root$linux" "root$system/specialisation" root/etc build keep
+    head -c 3001 "$REGD_BUILD" >"root$linux/bzImage"
+    head -c 1001 "$REGD_BUILD" >"root$linux/initrd"
+    ln -s "$linux/bzImage" "root$system/kernel"
+    ln -s "$linux/initrd" "root$system/initrd"
+    printf 'quiet' >"root$system/kernel-params"
+    printf '#!/bin/sh\n' >"root$system/init"
+    chmod 555 "root$system/init"
+    : >manifest
+    for path in "$linux" "$system"; do
+        nix-store --dump "root$path" >nar
+        printf '%s\n%s\n%s\n\n' "$path" "$(sha256sum nar | cut -c 1-64)" "$(wc -c <nar)" >>manifest
+        if [ "$path" = "$linux" ]; then echo 0; else printf '1\n%s\n' "$linux"; fi >>manifest
+    done
+    head -n 5 manifest >first.manifest
+    "$REGD" register -q --root root first.manifest || bail 'nothing can be registered'
+    "$REGD" profile set -q --root root "$linux" || bail 'no profile can be set'
+    cp -a root whole
+    "$REGD" register -q --root whole manifest || bail 'nothing can be registered'
+    cp -a whole twice
+    "$REGD" profile set -q --root twice "$system" || bail 'no profile can be set'
+    cp manifest root/nix/store/nix-path-registration
+    # shellcheck disable=SC2086  # options
+    if ! "$REGD_BUILD" squashfs $verbs_build "$system" -o keep/image || ! "$REGD_BUILD" squashfs $verbs_build "$linux" -o keep/base ||
+        ! "$REGD_BUILD" tree $verbs_build "$system" -o keep/tree; then
+        bail 'nothing can be built'
+    fi
+}
+
+jobs='register register-new register-sql boot profile-set profile-rollback profile-list status verify dump dump-paths manifest
+manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why
+verify-image verify-layer verify-tree generator generator-root overlay'
+
+prepare() {
+    rm -rf work
+    mkdir work work/out work/new
+    cp -a root work/root
+    case $job in
+    profile-set) cp -a whole/. work/new ;;
+    profile-rollback) cp -a twice/. work/new ;;
+    generator-root)
+        mkdir -p work/new/proc work/new/etc work/out/it && cp keep/image work/new/nix-store.squashfs
+        echo "quiet init=$system/init" >work/new/proc/cmdline
+        ;;
+    generator | overlay) mkdir work/out/it ;;
+    esac
+}
+
+run_job() {
+    # shellcheck disable=SC2086  # options
+    case $1 in
+    register) "$REGD" register -q --root work/root manifest ;;
+    register-new) "$REGD" register -q --root work/new --missing=accept manifest ;;
+    register-sql) "$REGD" register -q --root work/new --missing=accept --loader=sql manifest ;;
+    boot) "$REGD" boot -q --root work/root --system "$system" ;;
+    profile-set) "$REGD" profile set -q --root work/new "$system" ;;
+    profile-rollback) "$REGD" profile rollback -q --root work/new ;;
+    profile-list) "$REGD" profile list --json --root work/root ;;
+    status) "$REGD" status --json --root work/root ;;
+    verify) "$REGD" verify --root work/root ;;
+    dump) "$REGD" dump --json --root work/root ;;
+    dump-paths) "$REGD" dump --root work/root "$linux" ;;
+    manifest) "$REGD_BUILD" manifest --root root --registration manifest "$system" ;;
+    manifest-database) "$REGD_BUILD" manifest --root work/root "$linux" ;;
+    squashfs) "$REGD_BUILD" squashfs $verbs_build --signatures "$system" -o work/out/it ;;
+    reuse) "$REGD_BUILD" squashfs $verbs_build --reuse keep/image "$system" -o work/out/it ;;
+    split) "$REGD_BUILD" squashfs $verbs_build --max-size 1M "$system" -o work/out/it ;;
+    layer) "$REGD_BUILD" squashfs $verbs_build --base keep/base "$system" -o work/out/it ;;
+    tree) "$REGD_BUILD" tree $verbs_build "$system" -o work/out/it ;;
+    tree-parts) "$REGD_BUILD" tree $verbs_build --separate-store --base keep/base --max-size 1M "$system" -o work/out/it ;;
+    tree-options)
+        "$REGD_BUILD" tree $verbs_build --reuse keep/tree --target-ram 4G --compressor gzip:1 --kernel "root$linux/bzImage" \
+            --prepend "root$linux/initrd" --file manifest:/etc/it --params quiet --base-url http://192.0.2.1 "$system" -o work/out/it
+        ;;
+    tarball) "$REGD_BUILD" tree $verbs_build "$system" -o work/out/it --tarball work/out/it.tar.zst ;;
+    ramdisk) "$REGD_BUILD" ramdisk -q --compressor zstd --prepend "root$linux/initrd" --store keep/image -o work/out/it ;;
+    ramdisk-xz) "$REGD_BUILD" ramdisk -q --compressor xz --store keep/image -o work/out/it ;;
+    ipxe) "$REGD_BUILD" ipxe --root root "$system" ;;
+    kexec) "$REGD_BUILD" kexec --root root "$system" ;;
+    inspect) "$REGD_BUILD" inspect keep/image --json --svg work/out/it ;;
+    closure) "$REGD_BUILD" inspect keep/image --closure "$system" ;;
+    why) "$REGD_BUILD" inspect keep/image --why system linux ;;
+    verify-image) "$REGD_BUILD" verify --jobs 2 keep/image ;;
+    verify-layer) "$REGD_BUILD" verify --jobs 1 --base keep/base keep/image ;;
+    verify-tree) "$REGD_BUILD" verify --jobs 2 --json keep/tree ;;
+    generator) "$generator" work/out/it ;;
+    generator-root) "$generator" --root work/new work/out/it ;;
+    overlay) "$generator" --overlay work/out/it ;;
+    esac
+}
+
+# run_wrapped JOB WORD...: the same, where the programs are called through these words; the shell's own part of it is not.
+run_wrapped() (
+    wrapped=$1
+    shift
+    for program in REGD REGD_BUILD generator; do
+        eval "path=\$$program"
+        printf '#!/bin/sh\nexec %s %s "$@"\n' "$*" "$path" >"wrapped-$program"
+        chmod 755 "wrapped-$program"
+    done
+    REGD=$PWD/wrapped-REGD REGD_BUILD=$PWD/wrapped-REGD_BUILD generator=$PWD/wrapped-generator
+    run_job "$wrapped"
+)
+
+# What a job leaves behind, but for times, and for a generation that the profile does not lead to yet.
+state() {
+    for root in work/root work/new; do
+        database=$root/nix/var/nix/db/db.sqlite
+        [ ! -s "$database" ] || sqlite3 -batch "$database" 'pragma integrity_check' ".read $rows_sql"
+    done
+    find work/*/nix/var/nix/profiles work/root/etc -type l ! -name '.*' ! -name 'system-*' -printf '%f %l\n' 2>/dev/null | sort
+    find -L work/out -type f ! -name '.*' ! -path '*/.*' -exec sha256sum {} + 2>/dev/null | sort -k 2
+}
+
+know_job() {
+    job=$1
+    prepare
+    old=$(state)
+    run_job "$job" >good.stdout 2>stderr || { cat stderr && return 1; }
+    good=$(state)
+}
+
+# Of a tree and its tarball the tree comes first. A unit that was written is as it should be; a generator that fails is run
+# again, or the machine goes without.
+is_old_or_new() {
+    now=$(state)
+    case $job in
+    tarball) [ "$now" = "$(echo "$good" | grep -v 'it\.tar')" ] && return ;;
+    generator*) [ -z "$(echo "$now" | while read -r line; do echo "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
+    esac
+    [ "$now" = "$old" ] || [ "$now" = "$good" ]
+}
+
+check_result() {
+    status=$1
+    case $status in
+    0) [ "$(state)" = "$good" ] && cmp -s stdout good.stdout && return ;;
+    1) [ -s stderr ] && is_old_or_new && return ;;
+    esac
+    echo "$job, $2: status $status"
+    head -n 3 stderr
+    state | diff /dev/fd/3 - 3<<END | head -n 5
+$good
+END
+    return 1
+}
