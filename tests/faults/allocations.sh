@@ -18,7 +18,6 @@ set -u
 export LC_ALL=C
 unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
 wants cc sqlite3 nix-store
-rows_sql=$PWD/tests/data/cases/rows.sql
 cc -O1 -shared -fPIC -o "$SCRATCH/allocations.so" tests/faults/allocations.c || bail 'the library does not compile'
 make_machine
 
@@ -65,7 +64,7 @@ limit_each() {
     [ "$bad" -eq 0 ] && [ "$status" -eq 0 ]
 }
 
-if grep -q __asan_init "$REGD"; then
+if is_sanitized; then
     skip 'each failing allocation has a sentence' 'the sanitizer has its own allocator'
     skip 'and so has each limit of the address space' 'the sanitizer needs all of it'
     finish
