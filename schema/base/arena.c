@@ -3,10 +3,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_SANITIZED 1
@@ -49,10 +47,7 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
 
 static _Noreturn void exhausted(void)
 {
-    static const char sentence[] = "out of memory: the input needs more than could be reserved\n";
-    ssize_t ignored = write(STDERR_FILENO, sentence, sizeof sentence - 1);
-    (void)ignored;
-    _exit(EXIT_FAILURE);
+    error_end("out of memory: the input needs more than could be reserved");
 }
 
 /* Where the next block starts. */

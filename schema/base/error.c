@@ -4,8 +4,11 @@
 #include "schema/base/show.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool error_set(struct error *error, const char *format, ...)
 {
@@ -50,4 +53,21 @@ bool error_in(struct error *error, const char *format, ...)
 void error_print(FILE *stream, const char *program, const struct error *error)
 {
     show_line(stream, "%s: %s", program, error->sentence);
+}
+
+_Noreturn void error_end(const char *format, ...)
+{
+    char line[512];
+    struct error error;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error.sentence, sizeof error.sentence, format, arguments);
+    va_end(arguments);
+    int length =
+        snprintf(line, sizeof line, "%s: %s\n", program_invocation_short_name, error.sentence);
+    if (length >= (int)sizeof line)
+        length = (int)sizeof line - 1;
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    (void)ignored;
+    _exit(EXIT_FAILURE);
 }

@@ -39,6 +39,11 @@ bool error_in(struct error *error, const char *format, ...) __attribute__((forma
 /* Prints "PROGRAM: SENTENCE\n", shown (show.h): names and texts in it can be of any origin. */
 void error_print(FILE *stream, const char *program, const struct error *error);
 
+/* Prints "PROGRAM: SENTENCE\n" on standard error and ends the process with status 1: for what no caller
+ * can do anything about, as where memory ends. Whatever thread calls it, nothing of the others' is taken
+ * down, and no buffer is written. */
+_Noreturn void error_end(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The analyzer looks at one file at a time and cannot know what these return. */
 #if defined(__clang_analyzer__) && !defined(ERROR_DEFINITIONS)
 #define error_set(...)   (error_set(__VA_ARGS__), false)

@@ -129,11 +129,9 @@ bool json_check(const char *what, struct str text, struct error *error)
 /* There is nothing a caller could do, as where an arena is exhausted. */
 static void *require_memory(void *memory)
 {
-    static const char sentence[] = "out of memory\n";
-    if (memory)
-        return memory;
-    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
-    _exit(EXIT_FAILURE);
+    if (!memory)
+        error_end("out of memory");
+    return memory;
 }
 
 static void *allocate(size_t size_bytes)

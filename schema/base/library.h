@@ -8,3 +8,6 @@
 /* The address of a symbol in a library of that soname; null if there is no such library or symbol.
  * The library stays open. */
 void *library_find(const char *soname, const char *symbol);
+
+/* Why this thread's last library_find gave nothing: the loader's sentence, which names the library. */
+const char *library_reason(void);

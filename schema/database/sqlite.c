@@ -12,13 +12,13 @@ bool sqlite_load(struct error *error)
     bool found = true;
     if (sqlite.step)
         return true;
-#define SQLITE_FIND(name)                                       \
-    functions.name = library_find(LIBSQLITE, "sqlite3_" #name); \
-    found = found && functions.name
+#define SQLITE_FIND(name)                                                      \
+    functions.name = found ? library_find(LIBSQLITE, "sqlite3_" #name) : NULL; \
+    found = functions.name
     SQLITE_FUNCTIONS(SQLITE_FIND);
 #undef SQLITE_FIND
     if (!found)
-        return error_set(error, LIBSQLITE " could not be loaded");
+        return error_set(error, "load %s", library_reason());
     sqlite = functions;
     return true;
 }

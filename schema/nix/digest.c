@@ -4,8 +4,6 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define LIBCRYPTO "libcrypto.so.3"
 
@@ -19,19 +17,17 @@ static struct {
     const EVP_MD *sha256, *sha1;
 } crypto;
 
-/* Other threads may be at work, so nothing of theirs is taken down, as where an arena is exhausted. */
-static void require(bool done, const char *sentence)
+static void require(bool done)
 {
-    if (done)
-        return;
-    fprintf(stderr, "%s\n", sentence);
-    _exit(EXIT_FAILURE);
+    if (!done)
+        error_end("out of memory: " LIBCRYPTO " could not compute a digest");
 }
 
 static void *find(const char *symbol)
 {
     void *address = library_find(LIBCRYPTO, symbol);
-    require(address, LIBCRYPTO " could not be loaded");
+    if (!address)
+        error_end("load %s", library_reason());
     return address;
 }
 
@@ -48,14 +44,12 @@ static void load(void)
     crypto.make = find("EVP_MD_CTX_new");
 }
 
-static const char failed[] = "out of memory: libcrypto could not compute a digest";
-
 static struct digest start(bool is_sha1)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
     EVP_MD_CTX *context = crypto.make();
-    require(context && crypto.init(context, is_sha1 ? crypto.sha1 : crypto.sha256, NULL), failed);
+    require(context && crypto.init(context, is_sha1 ? crypto.sha1 : crypto.sha256, NULL));
     return (struct digest){ context };
 }
 
@@ -66,13 +60,13 @@ struct digest digest_start(void)
 
 void digest_add(struct digest *digest, const void *data, size_t size_bytes)
 {
-    require(crypto.update(digest->context, data, size_bytes), failed);
+    require(crypto.update(digest->context, data, size_bytes));
 }
 
 struct hash digest_finish(struct digest *digest)
 {
     struct hash hash;
-    require(crypto.final(digest->context, hash.bytes, NULL), failed);
+    require(crypto.final(digest->context, hash.bytes, NULL));
     digest_release(digest);
     return hash;
 }
@@ -95,6 +89,6 @@ void digest_sha1(struct str text, uint8_t ret_bytes[static SHA1_BYTES])
 {
     struct digest digest = start(true);
     digest_add(&digest, text.data, text.len);
-    require(crypto.final(digest.context, ret_bytes, NULL), failed);
+    require(crypto.final(digest.context, ret_bytes, NULL));
     digest_release(&digest);
 }

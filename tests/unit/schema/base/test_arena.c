@@ -173,7 +173,7 @@ static void exhaustion_ends_the_program_with_one_sentence(struct arena arena)
         char said[256];
         check_about("use %zu", i);
         CHECK_NUMBER(run_child(uses[i], arena, said, sizeof said), 1);
-        CHECK_STR(said, "out of memory: the input needs more than could be reserved\n");
+        CHECK_STR(said, "test_arena: out of memory: the input needs more than could be reserved\n");
     }
 }
 

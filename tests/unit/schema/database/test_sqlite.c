@@ -16,13 +16,18 @@ void *library_find(const char *soname, const char *symbol)
     return strcmp(soname, "libsqlite3.so.0") == 0 ? &function : NULL;
 }
 
+const char *library_reason(void)
+{
+    return "libsqlite3.so.0: undefined symbol";
+}
+
 static void a_library_that_lacks_any_function_is_refused(void)
 {
 #define SQLITE_SYMBOL(name) "sqlite3_" #name
-#define SQLITE_TRY(name)                                                            \
-    lacking = SQLITE_SYMBOL(name);                                                  \
-    check_about("%s", lacking);                                                     \
-    CHECK_REFUSED(sqlite_load(check_error), "libsqlite3.so.0 could not be loaded"); \
+#define SQLITE_TRY(name)                                                               \
+    lacking = SQLITE_SYMBOL(name);                                                     \
+    check_about("%s", lacking);                                                        \
+    CHECK_REFUSED(sqlite_load(check_error), "load libsqlite3.so.0: undefined symbol"); \
     CHECK(!sqlite.step)
     SQLITE_FUNCTIONS(SQLITE_TRY);
     lacking = NULL;
