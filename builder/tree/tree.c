@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KERNEL_OLD_NAME  "bzImage"
 #define RAMDISK_OLD_NAME "initrd.gz"
 
 bool tree_create(const struct tree_building *building, const char *name, mode_t mode, int *ret_fd,
@@ -192,18 +193,27 @@ static bool write_ramdisk(struct tree_building *building, struct error *error)
            count_memory(building, error);
 }
 
-/* A second name for the ramdisk: a link to the same file, or where there are none a symbolic one.
- */
-static bool link_ramdisk(struct tree_building *building, struct error *error)
+/* A second name for a file: a link to the same file, or where there are none a symbolic one. */
+static bool link_again(struct tree_building *building, const struct tree_file *file,
+                       const char *name, struct error *error)
 {
     int directory = building->directory;
-    if (linkat(directory, RAMDISK_NAME, directory, RAMDISK_OLD_NAME, 0) < 0 &&
-        symlinkat(RAMDISK_NAME, directory, RAMDISK_OLD_NAME) < 0)
-        return error_errno(error, errno, "create " RAMDISK_OLD_NAME);
-    struct tree_file *file = &building->files[building->file_count++];
-    *file = building->result.description.ramdisks[0];
-    file->name = RAMDISK_OLD_NAME;
+    if (linkat(directory, file->name, directory, name, 0) < 0 &&
+        symlinkat(file->name, directory, name) < 0)
+        return error_errno(error, errno, "create %s", name);
+    struct tree_file *again = &building->files[building->file_count++];
+    *again = *file;
+    again->name = name;
     return true;
+}
+
+/* The names by which existing tools ask for kernel and ramdisk, whatever the machine. */
+static bool link_old_names(struct tree_building *building, struct error *error)
+{
+    const struct tree_description *description = &building->result.description;
+    return link_again(building, &description->ramdisks[0], RAMDISK_OLD_NAME, error) &&
+           (strcmp(description->kernel.name, KERNEL_OLD_NAME) == 0 ||
+            link_again(building, &description->kernel, KERNEL_OLD_NAME, error));
 }
 
 /* --- Texts -------------------------------------------------------------------------------------- */
@@ -284,7 +294,7 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
     };
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
         !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
-        !link_ramdisk(&building, error) || !write_script(&building, IPXE, error) ||
+        !link_old_names(&building, error) || !write_script(&building, IPXE, error) ||
         !write_script(&building, KEXEC, error) ||
         (building.result.has_grub && !write_script(&building, GRUB, error)) ||
         !write_boot_json(&building, error) || !write_sums(&building, error))

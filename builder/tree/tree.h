@@ -1,6 +1,7 @@
 /* tree.h — everything that a machine needs to netboot or kexec into a system, in one directory.
  *
- * Shape    bzImage       the kernel, under its own name (Image on aarch64)
+ * Shape    bzImage       the kernel; on aarch64 it is Image, its own name, and bzImage the same file, under
+ *                        the name that existing tools expect
  *          initrd        initial ramdisk(s), extra files, store images
  *          initrd.gz     the same file, under the name that existing tools expect
  *          netboot.ipxe  for iPXE

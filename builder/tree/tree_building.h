@@ -9,8 +9,8 @@
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/tree/tree.h"
 
-/* The kernel, two names of the ramdisk, three scripts, boot.json. */
-enum { TREE_FIXED_FILES = 7 };
+/* Two names of the kernel and of the ramdisk, three scripts, boot.json. */
+enum { TREE_FIXED_FILES = 8 };
 
 struct tree_building {
     const struct tree_request *request;

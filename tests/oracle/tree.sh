@@ -251,7 +251,9 @@ printf 'second' >second
 overrides() {
     tree overridden --kernel Image --prepend first --prepend second --params 'a=b  c' --init /bin/other-init || return
     cat overridden/netboot.ipxe
-    cmp Image overridden/Image && [ ! -e overridden/bzImage ] && (cd overridden && sha256sum --quiet -c SHA256SUMS) &&
+    cmp Image overridden/Image &&
+        [ "$(stat -c %i overridden/Image)" = "$(stat -c %i overridden/bzImage)" ] &&
+        [ "$(grep -cE '  (Image|bzImage)$' overridden/SHA256SUMS)" -eq 2 ] && (cd overridden && sha256sum --quiet -c SHA256SUMS) &&
         [ "$(head -c 22 overridden/initrd | tr '\0' .)" = 'first ramdisk...second' ] &&
         grep -qx "command_line='init=/bin/other-init a=b  c'" overridden/kexec-boot &&
         grep -qx "kernel_name='Image'" overridden/kexec-boot && grep -q '^kernel Image initrd=initrd init=/bin/' \
