@@ -9,6 +9,7 @@
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 
 static cJSON *result_json(const struct registry_result *result)
 {
+    assert(result->left_out_count + result->added <= result->path_count);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "paths", (double)result->path_count);
     cJSON_AddNumberToObject(object, "added", (double)result->added);

@@ -1,5 +1,6 @@
 #include "regd/bulk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct bulk_table {
@@ -84,6 +85,7 @@ static int bulk_eof(sqlite3_vtab_cursor *cursor)
 static int bulk_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
 {
     const struct bulk_rows *rows = rows_of(cursor);
+    assert(((struct bulk_cursor *)cursor)->row < rows->count);
     rows->cell(rows->context, ((struct bulk_cursor *)cursor)->row, column, result);
     return SQLITE_OK;
 }
@@ -110,6 +112,7 @@ static const sqlite3_module bulk_module = {
 bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
               struct error *error)
 {
+    assert(rows->cell && sqlite.step);
     if (rows->count == 0)
         return true;
     if (sqlite.create_module(db->sqlite, "bulk", &bulk_module, (void *)rows) != SQLITE_OK)

@@ -3,6 +3,7 @@
 
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Asks for the row of one path: its id, or 0. */
@@ -77,6 +78,7 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
         sqlite.bind_int(update, 4, 1);
     bind_text(update, 5, info->signatures);
     bind_text(update, 6, info->content_address);
+    assert(merge->rows.ids[path] != 0);
     merge->result.updated++;
     if (!known.same_hash)
         merge->result.rehashed[merge->result.rehashed_count++] = info->base;
@@ -95,6 +97,7 @@ bool merge_find_paths(struct merge *merge, const struct store_db *db, struct err
                           "where path = ?",
                           &find, error))
         return false;
+    assert(merge->list->names.count >= merge->list->count);
     merge->result.rehashed = arena_new(merge->arena, struct str, merge->list->count);
     for (uint32_t path = 0; path < merge->list->count; path++) {
         if (merge->left_out[path])
@@ -142,9 +145,12 @@ static int compare_references(const void *left, const void *right)
 static void add_new_references(struct merge *merge, uint32_t path)
 {
     const struct path_info *info = &merge->list->items[path];
-    for (size_t i = 0; i < info->reference_count; i++)
+    for (size_t i = 0; i < info->reference_count; i++) {
+        int64_t reference = merge->rows.ids[info->references[i]];
+        assert(merge->rows.ids[path] != 0 && reference != 0); /* both have rows, or ids for them */
         merge->rows.references[merge->rows.reference_count++] =
-            (struct reference_row){ merge->rows.ids[path], merge->rows.ids[info->references[i]] };
+            (struct reference_row){ merge->rows.ids[path], reference };
+    }
 }
 
 static void sort_references(struct merge *merge)
@@ -168,6 +174,7 @@ static bool add_path_references(struct merge *merge, const struct store_db *db, 
     if (merge->is_new[path] || merge->rows.reference_count == first)
         return true;
     size_t total = merge->rows.reference_count;
+    assert(total == first + merge->list->items[path].reference_count);
     qsort(merge->rows.references + first, total - first, sizeof *merge->rows.references,
           compare_references);
     merge->rows.reference_count = first;
@@ -207,6 +214,7 @@ bool merge_add_references(struct merge *merge, const struct store_db *db, struct
     for (uint32_t path = 0; path < merge->list->count; path++)
         if (!merge->left_out[path] && !add_path_references(merge, db, path, known, error))
             return false;
+    assert(merge->rows.reference_count <= merge_count_references(merge));
     sort_references(merge);
     return true;
 }

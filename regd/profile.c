@@ -10,6 +10,7 @@
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -126,6 +127,7 @@ static bool list_generations(const struct place *place, struct arena *arena,
         return error_errno(error, errno, "list the generations of %s", place->path);
     own_take(&fd);
     struct str name = str_from(place->name);
+    assert(name.len > 0);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         if (parse_generation(str_from(entry->d_name), name, &number) &&
@@ -291,6 +293,7 @@ static bool rollback(const struct place *place, struct arena *arena, uint64_t *r
     if (!before)
         return error_set(error, "there is no generation of %s older than the current one (%llu)",
                          place->path, (unsigned long long)current->number);
+    assert(before->number <= current->number);
     if (!link_publish(place->directory, place->name, before->name.data, error))
         return false;
     *ret_from = current->number;

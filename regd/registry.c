@@ -48,6 +48,7 @@ static bool refuse_missing(const struct merge *merge, const bool *present, struc
 
 static void leave_out(struct merge *merge, uint32_t path)
 {
+    assert(!merge->left_out[path]);
     merge->left_out[path] = true;
     merge->result.left_out[merge->result.left_out_count++] = merge_base(merge, path);
 }
@@ -147,6 +148,7 @@ static bool check_derivations(struct merge *merge, struct error *error)
 /* New paths get ids in the list's order, as Nix gives them. */
 static void give_ids(struct merge *merge, int64_t last_id)
 {
+    assert(last_id >= 0 && last_id < INT64_MAX - PATH_COUNT_MAX);
     merge->rows.new_paths = arena_new(merge->arena, uint32_t, merge->list->count);
     for (uint32_t path = 0; path < merge->list->count; path++) {
         if (!merge->is_new[path])
@@ -154,6 +156,7 @@ static void give_ids(struct merge *merge, int64_t last_id)
         merge->rows.ids[path] = ++last_id;
         merge->rows.new_paths[merge->rows.new_count++] = path;
     }
+    assert(merge->rows.new_count <= merge->list->count);
     merge->result.added = merge->rows.new_count;
     for (size_t i = 0; i < merge->rows.output_count; i++)
         merge->rows.outputs[i].derivation = merge->rows.ids[merge->rows.outputs[i].derivation];
@@ -163,6 +166,7 @@ static void give_ids(struct merge *merge, int64_t last_id)
 static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loader loader,
                      struct error *error)
 {
+    assert(db->is_new && db->draft.fd >= 0);
     for (uint32_t path = 0; path < merge->list->count; path++)
         merge->is_new[path] = !merge->left_out[path];
     if (!check_outside(merge, error) || !check_derivations(merge, error))
@@ -179,6 +183,7 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
 static bool merge_into(struct merge *merge, const struct store_db *db, struct error *error)
 {
     int64_t last_id = 0;
+    assert(!db->is_new && db->is_writable);
     store_db_allow(db, merge->list->names.count + merge_count_references(merge));
     if (!merge_find_paths(merge, db, error) || !check_outside(merge, error) ||
         !check_derivations(merge, error) || !merge_find_last_id(db, &last_id, error))
@@ -223,6 +228,7 @@ bool registry_merge(const struct store *store, const struct path_list *list,
         db.is_new ? fill_new(&merge, &db, options->loader, error) : merge_into(&merge, &db, error);
     if (!merged || !store_db_commit(&db, error))
         return false;
+    assert(merge.result.missing_count <= merge.result.left_out_count);
     *ret_result = merge.result;
     return true;
 }

@@ -2,6 +2,8 @@
 
 #include "regd/bulk.h"
 
+#include <assert.h>
+
 /* Empty is null. */
 static void text_result(sqlite3_context *result, struct str text)
 {
@@ -12,12 +14,14 @@ static void text_result(sqlite3_context *result, struct str text)
 static void path_cell(const void *context, size_t row, int column, sqlite3_context *result)
 {
     const struct store_rows *rows = context;
+    assert(row < rows->new_count && rows->new_paths[row] < rows->list->count);
     uint32_t index = rows->new_paths[row];
     const struct path_info *info = &rows->list->items[index];
     struct store_rows_path path;
     char hash[STORE_ROWS_HASH_LENGTH];
     switch (column) {
     case 0:
+        assert(rows->ids[index] != 0);
         sqlite.result_int64(result, rows->ids[index]);
         return;
     case 1:

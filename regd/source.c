@@ -8,6 +8,7 @@
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -183,6 +184,7 @@ static enum details_answer read_details(const struct store *store, const char *n
 static bool add_details(const struct path_list *details, struct path_list *list, size_t first,
                         struct error *error)
 {
+    assert(first <= list->count);
     for (size_t i = first; i < list->count; i++) {
         const struct path_info *info = &list->items[i];
         uint32_t found = path_list_find(details, info->base);

@@ -10,6 +10,7 @@
 #include "schema/base/show.h"
 #include "schema/database/store_read.h"
 
+#include <assert.h>
 #include <fcntl.h>
 
 struct status {
@@ -58,6 +59,7 @@ static bool count_registered(const struct command *command, const struct store_d
             return false;
         count += answer == STORE_DB_FOUND && hash_equal(&info.nar_hash, &list->items[i].nar_hash);
     }
+    assert(count <= list->count);
     *ret_count = count;
     return true;
 }

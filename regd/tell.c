@@ -3,6 +3,7 @@
 #include "schema/base/library.h"
 #include "schema/base/show.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -98,6 +99,7 @@ void tell_event(const struct command *command, enum message message,
                 const struct journal_entry *fields, const char *format, ...)
 {
     struct error sentence;
+    assert(message < MESSAGE_COUNT && messages[message].id);
     struct arena scratch = fields ? *fields->arena : *command->arena;
     struct journal_entry entry = { 0 };
     if (command->settings.quiet && messages[message].priority > LOG_WARNING)

@@ -17,6 +17,7 @@
 #include "schema/nix/nar.h"
 #include "schema/nix/store_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static bool examine_one(void *context, unsigned worker, size_t index, struct err
     const struct work *work = context;
     uint32_t path = work->order[index];
     (void)error; /* what is wrong with a path is a result */
+    assert(path < work->list->count);
     work->results[path] = examine(work, &work->list->items[path], &work->arenas[worker]);
     return true;
 }
@@ -236,6 +238,7 @@ static bool summarise(const struct verification *verification, struct error *err
     const struct findings *findings = &verification->findings;
     struct arena scratch = *verification->command->arena;
     size_t count = verification->list.count, ok = verification->ok_count;
+    assert(ok <= count);
     struct str text = findings_summary(findings, &scratch);
     if (ok < count)
         return error_set(error, "%zu of %zu paths are not as registered: %.*s", count - ok, count,

@@ -2,6 +2,7 @@
 
 #include "schema/boot/kernel_command_line.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* --- Values ------------------------------------------------------------------------------------ */
@@ -43,6 +44,7 @@ static struct str encode_label(struct str label, struct arena *arena)
         else
             length += (size_t)snprintf(name + length, 5, "\\x%02x", byte);
     }
+    assert(length <= label.len * 4);
     name[length] = '\0';
     return (struct str){ name, length };
 }

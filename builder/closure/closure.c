@@ -8,6 +8,7 @@
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Adds what a root leads to. */
@@ -149,6 +150,7 @@ bool closure_find(const struct closure_request *request, struct arena *arena,
                          : follow_database(&list, request->store, arena, error);
     if (!found)
         return false;
+    assert(list.count == list.names.count); /* each name that was reached has its item */
     path_list_normalise(&list, *arena);
     ret_closure->paths = list;
     return true;

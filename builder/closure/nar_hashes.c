@@ -5,6 +5,8 @@
 #include "schema/base/root.h"
 #include "schema/nix/nar.h"
 
+#include <assert.h>
+
 struct work {
     const struct store *store;
     int directory;
@@ -43,6 +45,7 @@ bool nar_hashes_compute(const struct store *store, struct path_list *list, unsig
         root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0)
         return error_errno(error, -directory, "open the store %s", store->store_dir.data);
+    assert(jobs > 0);
     if (jobs > list->count)
         jobs = list->count ? (unsigned)list->count : 1;
     struct work work = { .store = store, .directory = directory, .items = list->items };

@@ -11,6 +11,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A library that compresses. A result of 0: the block does not fit in what there is room for; below
@@ -304,6 +305,7 @@ bool compressor_make(const struct compression *compression, size_t block_bytes,
                      sqfs_compressor_t **ret_compressor, struct error *error)
 {
     SQFS_COMPRESSOR id = compressor_id(compression);
+    assert(block_bytes > 0 && block_bytes <= SQFS_MAX_BLOCK_SIZE);
     sqfs_compressor_t *made =
         make(make_inner(compression, block_bytes), &known[compression->kind].engine,
              compression->level, block_bytes, is_slow(id, compression->level));

@@ -42,6 +42,7 @@ static bool is_same_file(const struct candidate *left, const struct candidate *r
 static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
 {
     struct candidate *candidates = duplicates->candidates;
+    assert(end - start > 1 && duplicates->count <= start); /* kept ones lie in front */
     bool is_one_file = is_same_file(&candidates[start], &candidates[end - 1]);
     for (size_t i = start; i < end; i++) {
         struct candidate *at = &candidates[duplicates->count];
@@ -87,6 +88,7 @@ struct duplicates duplicates_list(const struct inventory *inventory, struct aren
                 .inode = at->inode,
             };
     }
+    assert(count <= inventory->file_count);
     keep_groups(&duplicates, count);
     return duplicates;
 }
@@ -111,6 +113,7 @@ void duplicates_narrow(struct duplicates *duplicates)
 {
     struct candidate *candidates = duplicates->candidates;
     for (size_t i = 0; i < duplicates->count; i++) {
+        assert(candidates[i].leader <= i);
         candidates[i].checksum = candidates[candidates[i].leader].checksum;
         duplicates->candidate_of[candidates[i].node] = 0;
     }

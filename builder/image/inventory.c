@@ -7,6 +7,7 @@
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ void inventory_release(const struct inventory *inventory)
 struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena)
 {
     size_t length = 0;
+    assert(node < inventory->count);
     for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent)
         length += inventory->nodes[at].name.len + 1;
     char *path = arena_new(arena, char, length + 2);
@@ -40,6 +42,7 @@ struct str inventory_path(const struct inventory *inventory, uint32_t node, stru
         end -= name.len;
         memcpy(path + end, name.data, name.len);
     }
+    assert(end == 0);
     path[length - 1] = '\0';
     return (struct str){ path, length - 1 };
 }
@@ -150,6 +153,7 @@ static void append_part(struct inventory *inventory, uint32_t top, const struct 
     const struct node *walked = &part->nodes[PART_TOP];
     inventory->nodes[top].first_child = walked->first_child + shift;
     inventory->nodes[top].child_count = walked->child_count;
+    assert(inventory->count <= inventory->capacity);
     inventory->file_count += part->file_count;
     inventory->file_bytes += part->file_bytes;
 }
@@ -217,6 +221,8 @@ struct inventory inventory_select(const struct inventory *inventory, const bool 
         arena_new(arena, uint32_t, inventory->count); /* with that content, plus one */
     for (uint32_t node = 0; node < inventory->count; node++) {
         struct node copy = inventory->nodes[node];
+        assert(copy.parent < node || node == 0);
+        assert(copy.same_as <= node);
         bool kept = node == 0 || (copy.parent == 0 ? chosen[node - root->first_child]
                                                    : new_index[copy.parent] > 0);
         if (!kept)

@@ -3,6 +3,7 @@
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -76,6 +77,7 @@ uint32_t inventory_add(struct inventory *inventory, struct arena *arena, struct 
 {
     inventory->nodes = arena_grow(arena, inventory->nodes, inventory->count, &inventory->capacity,
                                   sizeof *inventory->nodes);
+    assert(inventory->count < NODE_COUNT_MAX && parent <= inventory->count);
     uint32_t node = (uint32_t)inventory->count++;
     inventory->nodes[node] = (struct node){ .name = name, .parent = parent, .same_as = node };
     return node;
@@ -99,6 +101,7 @@ bool inventory_examine(struct inventory *inventory, uint32_t node, int directory
 {
     struct stat status;
     struct node *at = &inventory->nodes[node];
+    assert(at->name.data[at->name.len] == '\0');
     if (fstatat(directory, at->name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return refuse_errno(inventory, node, *arena, errno, error);
     if (S_ISLNK(status.st_mode)) {

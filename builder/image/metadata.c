@@ -10,6 +10,7 @@
 #include <sqfs/inode.h>
 #include <sqfs/meta_writer.h>
 
+#include <assert.h>
 #include <string.h>
 
 enum { NO_XATTR = -1, NO_FRAGMENT = -1 };
@@ -74,6 +75,7 @@ static uint64_t fill_block_list(const struct metadata *metadata, const struct pl
                                 sqfs_inode_generic_t *inode)
 {
     uint64_t sparse = 0;
+    assert(place->first_block + place->block_count <= metadata->plan->fragment_start);
     for (uint32_t i = 0; i < place->block_count; i++) {
         const struct packed *packed = &metadata->packed[place->first_block + i];
         inode->extra[i] = packed_field(packed);
@@ -95,6 +97,10 @@ static bool write_file(struct metadata *metadata, uint32_t node, struct error *e
 {
     uint32_t stored = metadata->inventory->nodes[node].same_as;
     const struct placement *place = &metadata->plan->placements[stored];
+    /* What stands for it is stored itself, and is as long. */
+    assert(metadata->inventory->nodes[stored].same_as == stored &&
+           metadata->inventory->nodes[stored].size_bytes ==
+               metadata->inventory->nodes[node].size_bytes);
     struct arena scratch = metadata->scratch;
     size_t list_bytes = place->block_count * sizeof(sqfs_u32);
     sqfs_inode_generic_t *inode = arena_alloc(&scratch, 1, sizeof *inode + list_bytes);
@@ -121,6 +127,7 @@ static bool write_entries(struct metadata *metadata, uint32_t node, struct error
 {
     const struct node *at = &metadata->inventory->nodes[node];
     int code = sqfs_dir_writer_begin(metadata->directories, 0);
+    assert(at->child_count == 0 || at->first_child > node); /* so they have inodes */
     for (uint32_t i = 0; i < at->child_count && code == 0; i++) {
         uint32_t child = at->first_child + i;
         code = sqfs_dir_writer_add_entry(
@@ -189,6 +196,7 @@ bool metadata_write(struct metadata *metadata, sqfs_super_t *super, struct error
         sqfs_dir_writer_create(metadata->directory_table, SQFS_DIR_WRITER_CREATE_EXPORT_TABLE);
     if (!sqfs_part_check(metadata->directories, "write the directories", error))
         return false;
+    assert(metadata->inventory->count > 0 && metadata->inventory->nodes[0].kind == NODE_DIRECTORY);
     metadata->references = arena_new(&metadata->scratch, uint64_t, metadata->inventory->count);
     super->inode_table_start = metadata->image->size_bytes;
     for (uint32_t node = (uint32_t)metadata->inventory->count; node-- > 0;)
@@ -205,6 +213,7 @@ bool metadata_write(struct metadata *metadata, sqfs_super_t *super, struct error
 
 bool metadata_write_exports(struct metadata *metadata, sqfs_super_t *super, struct error *error)
 {
+    assert(metadata->references); /* metadata_write comes first */
     int code = sqfs_dir_writer_write_export_table(metadata->directories, &metadata->image->base,
                                                   metadata->compressor, inode_number(metadata, 0),
                                                   metadata->references[0], super);

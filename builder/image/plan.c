@@ -55,6 +55,7 @@ static uint32_t *find_tops(const struct inventory *inventory, struct arena *aren
     uint32_t *tops = arena_new(arena, uint32_t, inventory->count);
     for (uint32_t node = 1; node < inventory->count; node++) {
         uint32_t parent = inventory->nodes[node].parent;
+        assert(parent < node);
         tops[node] = parent == 0 ? node : tops[parent];
     }
     return tops;
@@ -116,6 +117,7 @@ static struct tail *list_tails(const struct inventory *inventory, uint32_t block
         if (is_stored(inventory, node) && left > 0)
             tails[count++] = make_tail(inventory, node, tops[node], left);
     }
+    assert(count <= inventory->file_count);
     if (count)
         qsort(tails, count, sizeof *tails, compare_tails);
     *ret_count = count;
@@ -161,6 +163,7 @@ static void plan_fragment_blocks(struct plan *plan, const struct inventory *inve
                             inventory->nodes[tail->node].size_bytes - tail->size_bytes };
         block->piece_count++;
         block->size_bytes += tail->size_bytes;
+        assert(block->size_bytes <= block_bytes);
         if (block->size_bytes >= block_bytes / 4 * 3 && ends_block(inventory, tail, block_bytes))
             block = NULL;
     }
@@ -171,6 +174,7 @@ struct plan plan_make(const struct inventory *inventory, uint32_t block_bytes, s
     struct plan plan = { .block_bytes = block_bytes,
                          .placements = arena_new(arena, struct placement, inventory->count) };
     size_t whole = 0, tail_count;
+    assert(block_bytes >= 8); /* an eighth of it is counted with */
     for (uint32_t node = 0; node < inventory->count; node++)
         if (is_stored(inventory, node))
             whole += (size_t)(inventory->nodes[node].size_bytes / block_bytes);
@@ -178,8 +182,10 @@ struct plan plan_make(const struct inventory *inventory, uint32_t block_bytes, s
     plan.pieces = arena_room(arena, most * sizeof *plan.pieces);
     plan.blocks = arena_room(arena, most * sizeof *plan.blocks);
     plan_whole_blocks(&plan, inventory, block_bytes);
+    assert(plan.fragment_start == whole);
     struct arena scratch = *arena;
     const struct tail *tails = list_tails(inventory, block_bytes, &scratch, &tail_count);
     plan_fragment_blocks(&plan, inventory, tails, tail_count, block_bytes);
+    assert(plan.block_count <= most);
     return plan;
 }

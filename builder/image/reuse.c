@@ -9,6 +9,7 @@
 #include "schema/base/parallel.h"
 #include "schema/nix/digest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ static int compare_hashes(const void *left, const void *right)
 
 static void add_block(struct reuse *reuse, struct image_block block)
 {
+    assert(reuse->blocks);
     if (block.packed_bytes > 0)
         reuse->blocks[reuse->count++] = (struct reuse_block){ .block = block };
 }
@@ -62,6 +64,7 @@ static void list_blocks(struct reuse *reuse, struct arena *arena)
     }
     for (size_t i = 0; i < image->fragment_count; i++)
         add_block(reuse, image->fragments[i].block);
+    assert(reuse->count <= most);
     if (reuse->count)
         qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_places);
     for (size_t i = 0; i < reuse->count; i++)
@@ -191,6 +194,7 @@ const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data
 bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void *bytes,
                 struct error *error)
 {
+    assert(block >= reuse->blocks && block < reuse->blocks + reuse->count);
     return image_file_read(&reuse->image.file, block->block.start, bytes, block->block.packed_bytes,
                            error) ||
            error_in(error, "%s", reuse->image.name);

@@ -4,6 +4,7 @@
 
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* How much smaller the next try is where a layer came out too large. */
@@ -96,6 +97,7 @@ static bool write_layer(struct split *split, size_t layer, struct error *error)
 {
     const struct split_request *request = split->request;
     const struct node *root = &request->inventory->nodes[0];
+    assert(layer < split->count);
     struct arena scratch = *split->arena;
     bool *chosen = arena_new(&scratch, bool, root->child_count);
     for (uint32_t i = 0; i < root->child_count; i++)
@@ -170,6 +172,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
                  struct error *error)
 {
     uint32_t tops = request->inventory->nodes[0].child_count;
+    assert(request->limit_bytes > 0);
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(release_drafts) struct split split = {

@@ -10,6 +10,7 @@
 
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <sqfs/frag_table.h>
 #include <sqfs/id_table.h>
 #include <sqfs/super.h>
@@ -124,6 +125,8 @@ static bool finish(struct writer *writer, struct error *error)
     writer->super.inode_count = (sqfs_u32)writer->inventory->count;
     writer->super.root_inode_ref = writer->metadata.references[0];
     writer->super.bytes_used = used;
+    assert(writer->super.directory_table_start >= writer->super.inode_table_start &&
+           used >= writer->super.directory_table_start);
     int code = sqfs_super_write(&writer->super, file);
     struct str trailer = image_trailer_format(
         used, writer->record, sqfs_range_checksum(&writer->image), &writer->metadata.scratch);
@@ -144,6 +147,7 @@ static void share_out(const struct writer *writer, uint64_t *path_bytes)
             uint32_t top = piece->node;
             while (nodes[top].parent != 0)
                 top = nodes[top].parent;
+            assert(top - nodes[0].first_child < nodes[0].child_count && block->size_bytes > 0);
             path_bytes[top - nodes[0].first_child] +=
                 (uint64_t)piece->size_bytes * writer->packed[i].size_bytes / block->size_bytes;
         }
@@ -155,6 +159,7 @@ bool squashfs_write(const struct inventory *inventory, const struct squashfs_opt
                     struct squashfs_result *ret_result, struct error *error)
 {
     cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
+    assert(options->jobs > 0);
     sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
     if (!start(&writer, options, error) || !write_data(&writer, options, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))

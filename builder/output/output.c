@@ -4,6 +4,7 @@
 
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -188,6 +189,7 @@ static bool lock_former(const struct output *output, int *ret_fd, struct error *
 bool output_tree_publish(struct output_tree *tree, struct error *error)
 {
     cleanup(own_close) int former = -1;
+    assert(tree->fd >= 0);
     if (fchmod(tree->fd, 0755) < 0)
         return error_errno(error, errno, "set the mode of %s", tree->output->name);
     if (!directory_sync(tree->fd, error) || !lock_former(tree->output, &former, error) ||

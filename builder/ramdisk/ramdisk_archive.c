@@ -5,6 +5,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static bool open_unnamed(int directory, int *ret_fd, struct error *error)
 bool ramdisk_archive_write(const struct ramdisk_archive *archive, struct ramdisk *ramdisk,
                            uint64_t *ret_offset, struct error *error)
 {
+    assert(!ramdisk->member && archive->fill);
     if (!archive->compression->is_on)
         return archive->fill(archive->context, ramdisk, error);
     cleanup(own_close) int fd = -1;

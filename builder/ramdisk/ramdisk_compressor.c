@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static bool next_piece(struct stream *stream, char *bytes, size_t *ret_count, st
     if (!read_at(stream->source, stream->next, bytes, count, error))
         return false;
     stream->next += count;
+    assert(stream->next <= stream->end);
     forget(stream);
     *ret_count = count;
     return true;
@@ -199,6 +201,7 @@ static bool deflate_piece(const struct gzip *gzip, struct gzip_piece *piece, siz
            deflate(&deflater, is_last ? Z_FINISH : Z_SYNC_FLUSH) == (is_last ? Z_STREAM_END : Z_OK);
     done = done && deflater.avail_in == 0 && (is_last || deflater.avail_out > 0);
     piece->packed_bytes = piece->room - deflater.avail_out;
+    assert(piece->packed_bytes <= piece->room);
     deflateEnd(&deflater);
     return done;
 }
@@ -273,6 +276,8 @@ bool ramdisk_compress(const struct ramdisk_compression *compression, unsigned jo
         .level = compression->level,
         .scratch = scratch,
     };
+    assert(compression->is_on && level_most(compression->kind) >= 0 && jobs > 0);
+    assert(!archive->member && !ramdisk->member);
     *ret_offset = ramdisk->size_bytes;
     if (!(compression->kind == COMPRESSION_ZSTD ? compress_zstd
           : compression->kind == COMPRESSION_XZ ? compress_xz

@@ -5,6 +5,7 @@
 #include <sqfs/error.h>
 #include <zstd.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -189,6 +190,7 @@ bool image_decoder_make(const struct image_file *file, struct arena *arena,
     decoder.compressor = compressor;
     if (!decoder.zstd && !decoder.deflate && !compressor)
         return error_set(error, "out of memory");
+    assert(!!decoder.zstd + !!decoder.deflate + !!compressor == 1);
     decoder.packed = arena_room(arena, IMAGE_BLOCK_MAX);
     *ret_decoder = decoder;
     return true;
@@ -299,6 +301,7 @@ static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *pa
             return error_in(error, "damaged %s", table->range.what);
         if (size < IMAGE_TABLE_BLOCK_BYTES && i + 1 < table->block_count)
             return damaged_table(&table->range, "a block within it is not full", error);
+        assert(size <= IMAGE_TABLE_BLOCK_BYTES);
         table->size_bytes += size;
         at += 2 + block.packed_bytes;
     }
@@ -376,6 +379,7 @@ size_t image_table_find(const struct image_table *table, uint64_t block, uint32_
         else
             high = middle;
     }
+    assert(low <= table->block_count); /* which is the end's */
     if (table->block_positions[low] != block)
         return SIZE_MAX;
     if (low == table->block_count)

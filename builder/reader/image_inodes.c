@@ -1,5 +1,6 @@
 #include "builder/reader/image_inodes.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -240,6 +241,7 @@ size_t image_inodes_find(const struct image_tree *tree, uint64_t block, uint32_t
 
 struct image_block image_tree_block(const struct image_inode *inode, uint32_t index, uint64_t start)
 {
+    assert(index < inode->block_count);
     uint32_t word = image_u32(inode->words + 4 * (size_t)index);
     return (struct image_block){
         .start = start,

@@ -2,6 +2,8 @@
 
 #include "schema/base/own.h"
 
+#include <assert.h>
+
 /* --- Sizes ------------------------------------------------------------------------------------ */
 
 static uint64_t padded(uint64_t length)
@@ -42,6 +44,7 @@ uint64_t *image_nar_sizes(const struct image *image, struct arena *arena)
     uint64_t *sizes = arena_new(arena, uint64_t, (size_t)tree->nodes[0].child_count + 1);
     for (uint32_t node = 1; node < tree->node_count; node++) {
         const struct image_node *at = &tree->nodes[node];
+        assert(at->parent < node && at->top <= node);
         uint64_t own = at->parent == 0 ? text_bytes(13) : entry_bytes(at->name);
         sizes[at->top] += own + field_bytes(&tree->inodes[at->inode]);
     }
@@ -105,6 +108,7 @@ bool image_nar_hash(const struct image *image, struct image_worker *worker, uint
 {
     cleanup(nar_stream_release) struct nar_stream stream = nar_stream_start(&scratch);
     uint32_t node = top;
+    assert(top > 0 && top < image->tree.node_count);
     do {
         if (!add_node(image, worker, image_inode_of(image, node), &stream, error))
             return error_in(error, "%.*s",

@@ -2,6 +2,7 @@
 
 #include "builder/reader/image_inodes.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -183,6 +184,7 @@ bool image_tree_read(const struct image_file *file, const struct image_table *id
 
 bool image_tree_is_last(const struct image_tree *tree, uint32_t node)
 {
+    assert(node > 0 && node < tree->node_count);
     const struct image_node *parent = &tree->nodes[tree->nodes[node].parent];
     return node + 1 == parent->first_child + parent->child_count;
 }
@@ -202,5 +204,6 @@ struct str image_tree_path(const struct image_tree *tree, uint32_t node, struct 
         if (tree->nodes[at].parent != 0)
             *--end = '/';
     }
+    assert(end == path);
     return (struct str){ path, length };
 }
