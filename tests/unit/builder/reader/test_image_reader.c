@@ -1,24 +1,10 @@
-#include "builder/reader/image_reader.h"
-#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/nix/digest.h"
-#include "tests/check.h"
+#include "tests/check_image.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-#define DIGEST "0123456789abcdfghijklmnpqrsvwxyz-"
-
-/* An image of the fuzzer's corpus, in memory, so that it can be damaged. */
-static int open_copy(const char *name, struct arena *arena)
-{
-    struct str bytes = STR("");
-    const char *path = check_data(arena, arena_format(arena, "../fuzz/corpus/image/%s", name).data);
-    int fd = memfd_create(name, MFD_CLOEXEC);
-    CHECK_DONE(file_read(AT_FDCWD, path, 1 << 20, arena, &bytes, check_error));
-    CHECK(fd >= 0 && write(fd, bytes.data, bytes.len) == (ssize_t)bytes.len);
-    return fd;
-}
+#define DIGEST CHECK_DIGEST "-"
 
 static bool open_image(int fd, struct arena *arena, struct image *ret_image, struct error *error)
 {
@@ -35,7 +21,7 @@ static void each_compressor_tells_the_same_tree(struct arena arena)
 {
     static const char *const names[] = { "gzip", "lz4", "xz", "zstd", "plain" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        cleanup(own_close) int fd = open_copy(names[i], &arena);
+        cleanup(own_close) int fd = check_image_file(names[i], &arena);
         cleanup(image_close) struct image image = { 0 };
         cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
         check_about("%s", names[i]);
@@ -64,7 +50,7 @@ static void each_compressor_tells_the_same_tree(struct arena arena)
 
 static void holes_are_zeros(struct arena arena)
 {
-    cleanup(own_close) int fd = open_copy("plain", &arena);
+    cleanup(own_close) int fd = check_image_file("plain", &arena);
     cleanup(image_close) struct image image = { 0 };
     struct str text = STR("");
     if (!CHECK_DONE(open_image(fd, &arena, &image, check_error)))
@@ -86,7 +72,7 @@ static void holes_are_zeros(struct arena arena)
 static void check_damage(const char *name, size_t at, const char *bytes, size_t count,
                          const char *sentence, struct arena arena)
 {
-    cleanup(own_close) int fd = open_copy(name, &arena);
+    cleanup(own_close) int fd = check_image_file(name, &arena);
     cleanup(image_close) struct image image = { 0 };
     check_about("%s, byte %zu", name, at);
     CHECK(pwrite(fd, bytes, count, (off_t)at) == (ssize_t)count);
@@ -112,7 +98,7 @@ static void a_super_block_that_cannot_be_is_refused(struct arena arena)
 
 static void what_is_too_short_is_refused(struct arena arena)
 {
-    cleanup(own_close) int fd = open_copy("zstd", &arena);
+    cleanup(own_close) int fd = check_image_file("zstd", &arena);
     struct image image = { 0 };
     CHECK(ftruncate(fd, 95) == 0);
     CHECK_REFUSED(open_image(fd, &arena, &image, check_error),
@@ -127,7 +113,7 @@ static void each_flipped_byte_is_read_or_refused(struct arena arena)
     size_t refused = 0, opened = 0;
     for (size_t at = 0; at < 8192; at += 7) {
         struct arena scratch = arena;
-        cleanup(own_close) int fd = open_copy("gzip", &scratch);
+        cleanup(own_close) int fd = check_image_file("gzip", &scratch);
         cleanup(image_close) struct image image = { 0 };
         unsigned char byte;
         CHECK(pread(fd, &byte, 1, (off_t)at) == 1);

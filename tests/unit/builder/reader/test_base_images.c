@@ -1,0 +1,109 @@
+#include "tests/check_image.h"
+
+#include "builder/reader/base_images.h"
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <string.h>
+
+#define D CHECK_DIGEST
+
+/* The corpus' images as files of the test directory; their names. */
+static struct option_list files_of(const char *const *names, struct arena *arena)
+{
+    struct option_list list = { 0 };
+    for (; *names; names++) {
+        struct str bytes;
+        cleanup(own_close) int fd = check_image_file(*names, arena);
+        CHECK(lseek(fd, 0, SEEK_SET) == 0);
+        CHECK_DONE(file_read_fd(fd, *names, 1 << 20, arena, &bytes, check_error));
+        check_file(*names, bytes);
+        option_list_add(&list, arena_format(arena, "%s/%s", check_directory_path(), *names).data,
+                        arena);
+    }
+    return list;
+}
+
+/* What the image lists, and one path more. */
+static struct path_list list_of(const struct image *image, struct arena *arena)
+{
+    struct path_list list = { 0 };
+    struct path_info *item;
+    for (size_t i = 0; i < image->listed.count; i++) {
+        item = path_list_add(&list, arena);
+        item->name = name_table_add(&list.names, image->listed.items[i].base, arena);
+        item->nar_hash = image->listed.items[i].nar_hash;
+    }
+    item = path_list_add(&list, arena);
+    item->name = name_table_add(&list.names, STR(D "-other"), arena);
+    for (size_t i = 0; i < list.count; i++)
+        list.items[i].base = list.names.names[list.items[i].name];
+    path_list_normalise(&list, *arena);
+    return list;
+}
+
+static void what_an_image_holds_is_marked(struct arena arena)
+{
+    bool held[4] = { false };
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("zstd", &arena, &open))
+        return;
+    struct path_list list = list_of(&open.image, &arena);
+    if (!CHECK_NUMBER(list.count, 4))
+        return;
+    CHECK_DONE(base_images_mark(&open.image, &list, held, check_error));
+    for (size_t i = 0; i < 4; i++)
+        CHECK(held[i] == !str_equal(list.items[i].base, STR(D "-other")));
+}
+
+static void several_images_are_added_up(struct arena arena)
+{
+    bool held[4] = { false };
+    size_t count = 0;
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("zstd", &arena, &open))
+        return;
+    struct path_list list = list_of(&open.image, &arena);
+    struct option_list names = files_of((const char *const[]){ "xz", "lz4", NULL }, &arena);
+    CHECK_DONE(
+        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error));
+    CHECK_NUMBER(count, 3);
+}
+
+static void another_hash_is_refused(struct arena arena)
+{
+    bool held[4] = { false };
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("zstd", &arena, &open))
+        return;
+    struct path_list list = list_of(&open.image, &arena);
+    for (size_t i = 0; i < list.count; i++)
+        if (str_equal(list.items[i].base, STR(D "-file")))
+            list.items[i].nar_hash.bytes[31] ^= 1;
+    CHECK_REFUSED(base_images_mark(&open.image, &list, held, check_error),
+                  "image holds '" D "-file' with another NAR hash");
+}
+
+static void what_is_no_image_is_refused(struct arena arena)
+{
+    bool held[1] = { false };
+    size_t count;
+    struct path_list list = { 0 };
+    struct option_list names = { 0 };
+    option_list_add(&names, "/no/where", &arena);
+    CHECK_REFUSED(
+        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error),
+        "open /no/where: No such file or directory");
+    check_file("text", STR("text"));
+    names.items[0] = arena_format(&arena, "%s/text", check_directory_path()).data;
+    CHECK_REFUSED(
+        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error),
+        arena_format(&arena, "%s: it is not a squashfs image: it has only 4 bytes",
+                     names.items[0]));
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(what_an_image_holds_is_marked), CASE(several_images_are_added_up),
+                     CASE(another_hash_is_refused), CASE(what_is_no_image_is_refused));
+}
