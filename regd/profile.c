@@ -54,9 +54,14 @@ bool profile_look(const struct store *store, const char *profile, enum profile_s
                   struct error *error)
 {
     cleanup(own_close) int link = root_open(store->root, profile, O_PATH | O_NOFOLLOW, 0);
+    struct stat status;
     bool leads_somewhere;
     if (link < 0 && link != -ENOENT)
         return error_errno(error, -link, "open the profile %s", profile);
+    if (link >= 0 && fstat(link, &status) < 0)
+        return error_errno(error, errno, "look at the profile %s", profile);
+    if (link >= 0 && !S_ISLNK(status.st_mode))
+        return error_set(error, "the profile '%s' is not a symbolic link", profile);
     if (!root_find(store->root, profile, &leads_somewhere, error))
         return false;
     *ret_state = link < 0 ? PROFILE_MISSING : leads_somewhere ? PROFILE_VALID : PROFILE_DANGLING;

@@ -31,7 +31,7 @@ enum profile_state {
     PROFILE_VALID,
 };
 
-/* Does the profile lead to something? */
+/* Does the profile lead to something? Refuses what is not a link, as setting it would. */
 must_check bool profile_look(const struct store *store, const char *profile,
                              enum profile_state *ret_state, struct error *error);
 

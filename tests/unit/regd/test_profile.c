@@ -164,6 +164,10 @@ static void a_profile_is_missing_dangling_or_valid(struct arena arena)
     CHECK_DONE(profile_look(&store, PROFILE, &state, check_error));
     CHECK_NUMBER(state, PROFILE_VALID);
     check_file("file", STR(""));
+    CHECK_REFUSED(profile_look(&store, "/file", &state, check_error),
+                  "the profile '/file' is not a symbolic link");
+    CHECK_REFUSED(profile_look(&store, "/", &state, check_error),
+                  "the profile '/' is not a symbolic link");
     CHECK_REFUSED(profile_look(&store, "/file/x", &state, check_error),
                   "open the profile /file/x: Not a directory");
 }
