@@ -1,5 +1,6 @@
 #include "builder/reader/base_images.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 
 #include <errno.h>
@@ -29,9 +30,11 @@ bool base_images_find(const struct option_list *names, struct str store_dir,
     for (size_t i = 0; i < names->count; i++) {
         struct arena rest = scratch;
         cleanup(image_close) struct image image = { 0 };
-        cleanup(own_close) int fd = open(names->items[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        cleanup(own_close) int fd = -1;
+        if (!file_open(AT_FDCWD, names->items[i], &fd, error))
+            return false;
         if (fd < 0)
-            return error_errno(error, errno, "open %s", names->items[i]);
+            return error_errno(error, ENOENT, "open %s", names->items[i]);
         struct image_place place = { .fd = fd, .name = names->items[i] };
         if (!image_open(&place, store_dir, 1, &rest, &image, error) ||
             !base_images_mark(&image, paths, ret_held, error))

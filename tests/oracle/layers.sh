@@ -82,8 +82,11 @@ refused() {
     [ "$(wc -l <stderr)" -eq 1 ] && grep -q "foreign/image holds '${first##*/}' with another NAR hash" stderr && [ ! -e new ]
 }
 claim 'an image that holds a path with another NAR hash is refused' refused
-for bad in manifest nowhere foreign; do
+mkfifo pipe
+for bad in manifest nowhere foreign pipe; do
     not_one() {
+        timeout 60 "$REGD_BUILD" verify --base "$bad" foreign/image 2>stderr && return 1
+        grep -q "$bad" stderr || { cat stderr && return 1; }
         build squashfs -o new --base "$bad" "$toplevel" 2>stderr && return 1
         cat stderr
         [ "$(wc -l <stderr)" -eq 1 ] && grep -q "$bad" stderr && [ ! -e new ]
