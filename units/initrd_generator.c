@@ -182,9 +182,14 @@ static bool make_overlay(const char *path, struct error *error)
     cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return error_errno(error, errno, "open %s", path);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (mkdirat(directory, names[i], 0755) < 0 && errno != EEXIST)
             return error_errno(error, errno, "create %s/%s", path, names[i]);
+        cleanup(own_close) int made =
+            openat(directory, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (made < 0)
+            return error_errno(error, errno, "use %s/%s", path, names[i]);
+    }
     return true;
 }
 

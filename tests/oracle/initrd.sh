@@ -121,6 +121,9 @@ rm "$fake/proc/cmdline"
 ramdisk '' nix-store.squashfs
 claim 'a directory that is not there' refused 1 "open $SCRATCH/none: No such file or directory" \
     "$generator" --root "$fake" "$SCRATCH/none"
+mkdir "$SCRATCH/layer" && ln -s /etc "$SCRATCH/layer/work"
+claim 'a link in place of a directory for overlayfs' refused 1 "use $SCRATCH/layer/work: Not a directory" \
+    "$generator" --overlay "$SCRATCH/layer"
 claim 'no directory is a wrong command line' refused 2 'one directory for units is wanted, or three, see --help' "$generator"
 claim 'so are two' refused 2 'one directory for units is wanted, or three, see --help' "$generator" "$units" "$units"
 claim 'so is an unknown option' refused 2 "unknown option '--what'" "$generator" --what "$units"
