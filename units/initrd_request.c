@@ -1,5 +1,6 @@
 #include "units/initrd_request.h"
 
+#include "schema/base/utf8.h"
 #include "schema/boot/kernel_command_line.h"
 
 #include <assert.h>
@@ -23,10 +24,7 @@ static bool is_plain_path(struct str path)
 {
     if (path.len < 2 || path.data[0] != '/' || strchr(" \\", path.data[path.len - 1]))
         return false;
-    for (size_t i = 0; i < path.len; i++)
-        if ((unsigned char)path.data[i] < ' ' || path.data[i] == '\x7f')
-            return false;
-    return str_is_plain_path(str_skip(path, 1));
+    return str_is_plain_path(str_skip(path, 1)) && utf8_control_from(path) == path.len;
 }
 
 /* The name of the link that udev makes for a label: of ASCII it keeps only some characters, and

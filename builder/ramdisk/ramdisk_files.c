@@ -3,6 +3,7 @@
 #include "builder/ramdisk/newc.h"
 
 #include "schema/base/own.h"
+#include "schema/base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +29,8 @@ static bool check_top(struct str top, struct error *error)
 /* The kernel unpacks what it is given, wherever it leads, and leaves out what it cannot create. */
 static bool check_target(struct str target, struct error *error)
 {
-    for (size_t i = 0; i < target.len; i++)
-        if ((unsigned char)target.data[i] < 0x20 || target.data[i] == 0x7f)
-            return error_set(error, "it has a control character");
+    if (utf8_control_from(target) < target.len)
+        return error_set(error, "it has a control character");
     if (target.len >= NEWC_NAME_MAX)
         return error_set(error, "it is longer than a path can be");
     if (!str_is_plain_path(target))

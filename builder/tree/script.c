@@ -1,5 +1,7 @@
 #include "builder/tree/script.h"
 
+#include "schema/base/utf8.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -174,10 +176,7 @@ bool script_check_grub(struct str command_line)
 /* One line, and nothing that GRUB would take for an option. */
 static bool is_title(struct str text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
-            return false;
-    return text.len > 0 && text.data[0] != '-';
+    return text.len > 0 && text.data[0] != '-' && utf8_control_from(text) == text.len;
 }
 
 void script_write_grub(FILE *stream, const struct tree_description *tree)

@@ -4,6 +4,7 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/str.h"
+#include "schema/base/utf8.h"
 #include "schema/nix/digest.h"
 #include "schema/nix/store_path.h"
 
@@ -133,10 +134,9 @@ static bool read_line(const cJSON *object, const char *key, struct arena *arena,
 {
     if (!json_text(object, key, arena, ret_line, error))
         return false;
-    for (const char *at = *ret_line; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return json_wrong(key, "a text without control characters", error);
-    return true;
+    struct str line = str_from(*ret_line);
+    return utf8_control_from(line) == line.len ||
+           json_wrong(key, "a text without control characters", error);
 }
 
 static bool read_file(const cJSON *object, struct arena *arena, struct tree_file *file,

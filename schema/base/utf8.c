@@ -46,3 +46,21 @@ size_t utf8_wrong_from(struct str text)
         at += length;
     return at;
 }
+
+static bool is_control(uint32_t character)
+{
+    return character < 0x20 || (character >= 0x7f && character < 0xa0);
+}
+
+size_t utf8_control_from(struct str text)
+{
+    uint32_t character = 0;
+    size_t at = 0;
+    while (at < text.len) {
+        size_t length = utf8_first(str_skip(text, at), &character);
+        if (length > 0 && is_control(character))
+            break;
+        at += length > 0 ? length : 1;
+    }
+    return at;
+}

@@ -15,3 +15,7 @@ size_t utf8_first(struct str text, uint32_t *ret_character);
 
 /* Where the text is no UTF-8 any more; its length: nowhere. */
 size_t utf8_wrong_from(struct str text);
+
+/* Where the text's first control character is, C0, DEL or C1; its length: nowhere. A terminal obeys
+ * them, and lines end at them. What is no UTF-8 is passed over. */
+size_t utf8_control_from(struct str text);

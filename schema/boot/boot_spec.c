@@ -4,6 +4,7 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/base/utf8.h"
 #include "schema/boot/boot_spec_json.h"
 #include "schema/nix/store_path.h"
 
@@ -242,12 +243,10 @@ static bool check_texts(const struct boot_spec *spec, struct error *error)
 static bool check_command_line(struct str line, struct str system, struct error *error)
 {
     size_t length_max = boot_spec_command_line_max(system);
-    for (size_t i = 0; i < line.len; i++) {
-        unsigned char byte = (unsigned char)line.data[i];
-        if (byte < 0x20 || byte == 0x7f)
-            return error_set(error, "the kernel's command line has a control character at byte %zu",
-                             i + 1);
-    }
+    size_t control = utf8_control_from(line);
+    if (control < line.len)
+        return error_set(error, "the kernel's command line has a control character at byte %zu",
+                         control + 1);
     return line.len <= length_max ||
            error_set(error,
                      "the kernel's command line would have %zu bytes, and the kernel reads "

@@ -29,9 +29,8 @@ static bool choose(const char *given, const char *variable, const char *standard
 /* It is part of every store path, and stands in manifests, a line each, and in JSON. */
 static bool check_store_dir(struct str path, struct error *error)
 {
-    for (size_t i = 0; i < path.len; i++)
-        if ((unsigned char)path.data[i] < 0x20 || path.data[i] == 0x7f)
-            return error_set(error, "'%s' has a control character", path.data);
+    if (utf8_control_from(path) < path.len)
+        return error_set(error, "'%s' has a control character", path.data);
     return utf8_wrong_from(path) == path.len || error_set(error, "'%s' is not UTF-8", path.data);
 }
 

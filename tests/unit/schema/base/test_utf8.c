@@ -59,8 +59,20 @@ static void the_first_wrong_byte_is_found(void)
     CHECK_NUMBER(utf8_wrong_from(STR("abc\xe2\x82")), 3);
 }
 
+static void the_first_control_character_is_found(void)
+{
+    CHECK_NUMBER(utf8_control_from(STR("")), 0);
+    CHECK_NUMBER(utf8_control_from(STR("K\xc3\xa4se \xff\x9b\xc2\xa0")), 10);
+    CHECK_NUMBER(utf8_control_from(STR("a\0")), 1);
+    CHECK_NUMBER(utf8_control_from(STR("ab\x1f")), 2);
+    CHECK_NUMBER(utf8_control_from(STR("\x7f")), 0);
+    CHECK_NUMBER(utf8_control_from(STR("\xff\xc2\x80")), 1);
+    CHECK_NUMBER(utf8_control_from(STR("\xc3\xa4\xc2\x9f")), 2);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(characters_of_every_length_are_read),
-                     CASE(what_is_no_utf8_is_no_character), CASE(the_first_wrong_byte_is_found));
+                     CASE(what_is_no_utf8_is_no_character), CASE(the_first_wrong_byte_is_found),
+                     CASE(the_first_control_character_is_found));
 }

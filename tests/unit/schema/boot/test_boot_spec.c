@@ -154,6 +154,9 @@ static void a_line_with_control_characters_or_other_bytes_is_refused(struct aren
     } rows[] = {
         { "a\nb", "the kernel's command line has a control character at byte 10" },
         { "\x7f", "the kernel's command line has a control character at byte 9" },
+        { "a \xc2\x9b"
+          "2J",
+          "the kernel's command line has a control character at byte 11" },
         { "a\n", NULL },
         { "\xc3\xa4", NULL },
         { "\xff",
