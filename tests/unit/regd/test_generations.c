@@ -1,0 +1,102 @@
+#include "tests/check_store.h"
+
+#include "regd/command.h"
+#include "schema/base/json.h"
+#include "schema/base/own.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define D       CHECK_DIGEST
+#define P       "/nix/store/" D
+#define PROFILE "/state/profiles/system"
+
+/* What a profile command prints on both streams; or why it fails. */
+static struct str run(enum profile_verb verb, const char *target, bool json, struct arena *arena)
+{
+    struct command command = {
+        .settings = { .json = json },
+        .store = check_store(arena),
+        .profile = PROFILE,
+        .profile_verb = verb,
+        .collector = -1,
+        .arena = arena,
+    };
+    option_list_add(&command.arguments, "verb", arena);
+    if (target)
+        option_list_add(&command.arguments, target, arena);
+    struct check_output errors = check_keep(STDERR_FILENO);
+    struct check_output output = check_keep(STDOUT_FILENO);
+    bool done = command_profile(&command, check_error);
+    struct str text = check_kept(&output, arena);
+    struct str told = check_kept(&errors, arena);
+    own_close(&command.collector);
+    check_store_close(&command.store);
+    return done ? arena_format(arena, "%.*s%.*s", STR_ARG(text), STR_ARG(told))
+                : arena_copy(arena, str_from(check_error->sentence));
+}
+
+static void begin(struct arena arena)
+{
+    check_make_directory("state/profiles");
+    check_sql(CHECK_ADD(1, "a") CHECK_ADD(2, "b"), arena);
+    setenv("TZ", "UTC", 1);
+}
+
+/* The links of the test were made at this time. */
+static void date_link(const char *path)
+{
+    const struct timespec times[] = { { .tv_sec = 86400 }, { .tv_sec = 86400 } };
+    CHECK(utimensat(check_directory(), path, times, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+static void setting_makes_a_generation_and_says_so(struct arena arena)
+{
+    begin(arena);
+    CHECK_STR(run(PROFILE_SET, P "-a", false, &arena),
+              "regd: " PROFILE " is now generation 1, " D "-a\n");
+    CHECK_STR(run(PROFILE_SET, P "-b/below", false, &arena),
+              "regd: " PROFILE " is now generation 2, " D "-b\n");
+    CHECK_STR(run(PROFILE_SET, P "-c", false, &arena),
+              "set the profile " PROFILE ": '" P
+              "-c' is not a valid store path: register it first");
+}
+
+/* As `nix-env --list-generations` prints them. */
+static void generations_are_listed_as_nix_env_does(struct arena arena)
+{
+    begin(arena);
+    CHECK_STR(run(PROFILE_LIST, NULL, false, &arena), "");
+    run(PROFILE_SET, P "-a", false, &arena);
+    run(PROFILE_SET, P "-b", false, &arena);
+    date_link("state/profiles/system-1-link");
+    date_link("state/profiles/system-2-link");
+    CHECK_STR(run(PROFILE_LIST, NULL, false, &arena),
+              "   1   1970-01-02 00:00:00   \n   2   1970-01-02 00:00:00   (current)\n");
+    cleanup(json_free) cJSON *root = NULL;
+    CHECK_DONE(json_parse(run(PROFILE_LIST, NULL, true, &arena), &root, check_error));
+    const cJSON *second = cJSON_GetArrayItem(root, 1);
+    CHECK_NUMBER(cJSON_GetArraySize(root), 2);
+    CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(second, "generation")), 2);
+    CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(second, "time")), 86400);
+    CHECK(cJSON_IsTrue(cJSON_GetObjectItem(second, "current")));
+    CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(second, "path")), P "-b");
+}
+
+static void rolling_back_says_from_where(struct arena arena)
+{
+    begin(arena);
+    CHECK_STR(run(PROFILE_ROLLBACK, NULL, false, &arena),
+              "roll the profile back: '" PROFILE "' does not point at one of its generations");
+    run(PROFILE_SET, P "-a", false, &arena);
+    run(PROFILE_SET, P "-b", false, &arena);
+    CHECK_STR(run(PROFILE_ROLLBACK, NULL, false, &arena),
+              "regd: " PROFILE " is switched from generation 2 to 1\n");
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(setting_makes_a_generation_and_says_so),
+                     CASE(generations_are_listed_as_nix_env_does),
+                     CASE(rolling_back_says_from_where));
+}
