@@ -40,7 +40,9 @@ static bool verify_file(const struct command *command, const struct verifier *ve
                         struct verify_result *ret_result, struct error *error)
 {
     const struct settings *settings = command->settings;
-    struct image_place place = { .fd = fd, .name = settings->arguments.items[0] };
+    struct image_place place = { .fd = fd,
+                                 .name = settings->arguments.items[0],
+                                 .budget = verifier->budget };
     struct str store_dir = verifier->store_dir;
     cleanup(image_close) struct image image = { 0 };
     size_t count;
@@ -64,19 +66,26 @@ static bool verify_directory(const struct command *command, const struct verifie
 bool command_verify(const struct command *command, struct error *error)
 {
     const char *name = command->settings->arguments.items[0];
-    struct findings findings = { .arena = command->arena };
+    struct findings findings = findings_start(command->arena);
+    struct image_budget budget = image_budget_make(command->settings->unpacked_bytes);
+    budget.contents.remedy = "allow more with --unpacked-limit";
     struct verifier verifier = {
         .store_dir = command->store->store_dir,
         .jobs = command->jobs,
         .arena = command->arena,
         .findings = &findings,
+        .budget = &budget,
     };
     struct verify_result result = { 0 };
     struct stat status;
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", name);
-    return (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,
+    /* A tree pays for its files once it has looked at them. */
+    if (!S_ISDIR(status.st_mode))
+        image_budget_pay(&budget, budget_real_bytes(&status));
+    return verifier_reserve(&verifier, error) &&
+           (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,
                                                                       &result, error) &&
            report(command, &findings, &result, error);
 }

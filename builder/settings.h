@@ -70,6 +70,8 @@ struct settings {
     const char *root, *store_dir, *state_dir, *output;
     unsigned jobs; /* threads; 0: not said */
     bool quiet, json;
+    uint64_t
+        unpacked_bytes; /* that may be unpacked to verify; 0: in proportion to what is verified */
     struct closure_settings closure;
     struct image_settings image;
     struct ramdisk_settings ramdisk;

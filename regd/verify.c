@@ -138,9 +138,9 @@ static bool hash_paths(struct verification *verification, int store, struct erro
     return true;
 }
 
-static struct str full_path(const struct command *command, struct str below)
+static struct str full_path(const struct command *command, struct str below, struct arena *scratch)
 {
-    return arena_format(command->arena, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
+    return arena_format(scratch, "%s/%.*s", command->store.store_dir.data, STR_ARG(below));
 }
 
 /* --- Strays ----------------------------------------------------------------------------------- */
@@ -189,8 +189,9 @@ static bool find_strays(struct verification *verification, int store, struct err
         if (is_housekeeping(name) || path_list_find(&verification->list, name) != NAME_NONE ||
             is_odd(&verification->odd, name))
             continue;
-        findings_add(&verification->findings, FINDING_STRAY, full_path(verification->command, name),
-                     STR(""));
+        struct arena scratch = *verification->command->arena;
+        findings_add(&verification->findings, FINDING_STRAY,
+                     full_path(verification->command, name, &scratch), STR(""));
     }
     if (errno != 0)
         return error_errno(error, errno, "read the store");
@@ -203,7 +204,8 @@ static void judge(struct verification *verification, const struct path_info *inf
                   const struct result *result)
 {
     struct findings *findings = &verification->findings;
-    struct str path = full_path(verification->command, info->base);
+    struct arena scratch = *verification->command->arena;
+    struct str path = full_path(verification->command, info->base, &scratch);
     if (result->is_ok)
         verification->ok_count++;
     else if (result->finding == FINDING_MISMATCHED)
@@ -212,7 +214,7 @@ static void judge(struct verification *verification, const struct path_info *inf
         findings_add_size(findings, path, info->nar_size_bytes, result->found.size_bytes);
     else if (result->finding == FINDING_UNREADABLE)
         findings_add(findings, FINDING_UNREADABLE, path,
-                     full_path(verification->command, result->reason));
+                     full_path(verification->command, result->reason, &scratch));
     else
         findings_add(findings, FINDING_MISSING, path, STR(""));
 }
@@ -247,7 +249,8 @@ static bool summarise(const struct verification *verification, struct error *err
         return error_set(error, "%zu paths verified, all as registered; in the database: %.*s",
                          count, STR_ARG(text));
     if (findings->count)
-        text = arena_format(&scratch, "; not valid paths: %zu strays", findings->count);
+        text = arena_format(&scratch, "; not valid paths: %zu strays",
+                            findings->counts[FINDING_STRAY]);
     tell_note(verification->command, "%zu paths verified, all as registered%.*s", count,
               STR_ARG(text));
     return true;
@@ -256,7 +259,7 @@ static bool summarise(const struct verification *verification, struct error *err
 bool command_verify(struct command *command, struct error *error)
 {
     struct verification verification = { .command = command,
-                                         .findings = { .arena = command->arena } };
+                                         .findings = findings_start(command->arena) };
     const struct store *store = &command->store;
     if (!collector_hold_to_read(command, error) ||
         !valid_paths_read(command, true, &verification.list, &verification.odd, error))

@@ -2,23 +2,21 @@
 
 #include "builder/check/image_checking.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TIME_SECONDS = 1 };
 
-static void add(const struct checking *checking, bool is_of_file, struct str subject,
-                struct str text)
+void image_found(const struct checking *checking, const char *what, const char *format, ...)
 {
-    struct image_findings *findings = checking->findings;
-    findings->items = arena_grow(checking->arena, findings->items, findings->count,
-                                 &findings->capacity, sizeof *findings->items);
-    findings->items[findings->count++] = (struct image_finding){ is_of_file, subject, text };
-}
-
-void image_found(const struct checking *checking, const char *what, struct str text)
-{
-    add(checking, false, str_from(what), text);
+    char text[ERROR_SENTENCE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    findings_add(checking->findings, FINDING_LAYOUT, str_from(what), str_from(text));
 }
 
 /* --- The super block and the options ---------------------------------------------------------- */
@@ -43,9 +41,7 @@ static void check_flags(const struct checking *checking)
     if (are_fragments_stored(image))
         expected |= flags & IMAGE_STORED_FRAGMENTS;
     if (flags != expected)
-        image_found(
-            checking, "super block",
-            arena_format(checking->arena, "flags 0x%04x, expected 0x%04x", flags, expected));
+        image_found(checking, "super block", "flags 0x%04x, expected 0x%04x", flags, expected);
 }
 
 static void check_super(const struct checking *checking)
@@ -54,17 +50,15 @@ static void check_super(const struct checking *checking)
     const struct image_super *super = &image->file.super;
     check_flags(checking);
     if (super->modified_seconds != TIME_SECONDS)
-        image_found(checking, "super block",
-                    arena_format(checking->arena, "time %u, expected %d", super->modified_seconds,
-                                 TIME_SECONDS));
+        image_found(checking, "super block", "time %u, expected %d", super->modified_seconds,
+                    TIME_SECONDS);
     if (super->attribute_table != IMAGE_NO_TABLE)
-        image_found(checking, "super block", STR("there is a table of extended attributes"));
+        image_found(checking, "super block", "there is a table of extended attributes");
     if (super->id_count != 1 || image_u32(image->tables[IMAGE_IDS].bytes) != 0)
-        image_found(checking, "id table", STR("there are other owners than 0"));
+        image_found(checking, "id table", "there are other owners than 0");
     if (image->fragment_count == 0 && super->fragment_table != IMAGE_NO_TABLE &&
         super->fragment_table != image->tables[IMAGE_EXPORTS].range.start)
-        image_found(checking, "super block",
-                    STR("the place of a fragment table that is not there"));
+        image_found(checking, "super block", "the place of a fragment table that is not there");
 }
 
 static bool is_within(uint32_t number, uint32_t least, uint32_t most)
@@ -110,14 +104,14 @@ static bool check_options(const struct checking *checking, struct error *error)
         return true;
     size_t size = (size_t)(range->end - range->start);
     if (size > sizeof bytes) {
-        image_found(checking, range->what, STR("they are too long"));
+        image_found(checking, range->what, "they are too long");
         return true;
     }
     if (!image_file_read(&checking->image->file, range->start, bytes, size, error))
         return false;
     if (!(image_u16(bytes) & stored_bit) ||
         !are_options_right(&checking->image->file.super, bytes + 2, size - 2))
-        image_found(checking, range->what, STR("not what the builder writes"));
+        image_found(checking, range->what, "not what the builder writes");
     return true;
 }
 
@@ -134,12 +128,10 @@ static void check_exports(const struct checking *checking)
             continue;
         uint64_t reference = image_u64(exports->bytes + 8 * ((size_t)inode->number - 1));
         if (image_table_find(table, reference >> 16, reference & 0xffff) != inode->position)
-            image_found(
-                checking, "export table",
-                arena_format(checking->arena, "inode %u is not where it says", inode->number));
+            image_found(checking, "export table", "inode %u is not where it says", inode->number);
     }
     if (!exports->bytes)
-        image_found(checking, "export table", STR("there is none"));
+        image_found(checking, "export table", "there is none");
 }
 
 static void check_numbers(const struct checking *checking)
@@ -156,9 +148,8 @@ static void check_numbers(const struct checking *checking)
             seen[number] = true;
     }
     if (wrong)
-        image_found(
-            checking, "inode table",
-            arena_format(checking->arena, "%zu inodes are not numbered as they should be", wrong));
+        image_found(checking, "inode table", "%zu inodes are not numbered as they should be",
+                    wrong);
 }
 
 /* --- Files ------------------------------------------------------------------------------------ */
@@ -227,15 +218,24 @@ static void check_file(const struct image_inode *inode, struct complaint *compla
         complain(complaint, "bytes in holes", inode->sparse_bytes, inode->hole_bytes);
 }
 
+static void add_complaint(const struct checking *checking, const struct image_inode *inode,
+                          struct str text, struct arena scratch)
+{
+    struct str below = image_tree_path(&checking->image->tree, inode->node, &scratch);
+    struct str path = arena_format(&scratch, "%s/%.*s", checking->store_dir.data, STR_ARG(below));
+    findings_add(checking->findings, FINDING_METADATA, path, text);
+}
+
 static void check_inodes(const struct checking *checking)
 {
     const struct image_tree *tree = &checking->image->tree;
     size_t listing = 0;
     for (size_t i = 0; i < tree->inode_count; i++) {
         const struct image_inode *inode = &tree->inodes[i];
-        struct complaint complaint = { .arena = checking->arena };
+        struct arena scratch = *checking->arena;
+        struct complaint complaint = { .arena = &scratch };
         if (inode->mode != expected_mode(inode))
-            complaint.text = arena_format(checking->arena, "mode %04o, expected %04o", inode->mode,
+            complaint.text = arena_format(&scratch, "mode %04o, expected %04o", inode->mode,
                                           expected_mode(inode));
         complain(&complaint, "owner", inode->owner, 0);
         complain(&complaint, "group", inode->group, 0);
@@ -249,22 +249,19 @@ static void check_inodes(const struct checking *checking)
             check_file(inode, &complaint);
         }
         if (complaint.text.len)
-            add(checking, true, image_tree_path(tree, inode->node, checking->arena),
-                complaint.text);
+            add_complaint(checking, inode, complaint.text, scratch);
     }
     if (listing != tree->directory_table.size_bytes)
-        image_found(checking, "directory table", STR("a part of it belongs to no directory"));
+        image_found(checking, "directory table", "a part of it belongs to no directory");
 }
 
-bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
-                 struct image_findings *findings, struct error *error)
+bool image_check(const struct checking *checking, struct error *error)
 {
-    struct checking checking = { image, checksum, arena, findings };
-    check_super(&checking);
-    image_check_places(&checking);
-    check_numbers(&checking);
-    check_exports(&checking);
-    check_inodes(&checking);
-    image_check_fragments(&checking);
-    return check_options(&checking, error) && image_check_trailer(&checking, error);
+    check_super(checking);
+    image_check_places(checking);
+    check_numbers(checking);
+    check_exports(checking);
+    check_inodes(checking);
+    image_check_fragments(checking);
+    return check_options(checking, error) && image_check_trailer(checking, error);
 }

@@ -14,23 +14,20 @@
 #pragma once
 
 #include "builder/reader/image_reader.h"
+#include "schema/nix/findings.h"
 
-struct image_finding {
-    bool is_of_file;    /* else of the image */
-    struct str subject; /* path below the root; or a part of the image */
-    struct str text;
-};
-
-struct image_findings {
-    struct image_finding *items;
-    size_t count, capacity;
+/* An image that is checked. */
+struct checking {
+    const struct image *image;
+    uint32_t checksum;    /* as it should be */
+    struct str store_dir; /* findings of files are of paths in it */
+    struct arena *arena;
+    struct findings *findings;
 };
 
 /* The checksum of what is in use, see image_trailer.h. The scratch gives 1 MiB. */
 must_check bool image_checksum(const struct image *image, struct arena scratch,
                                uint32_t *ret_checksum, struct error *error);
 
-/* Adds what is not as it should be; `checksum` is that of what is in use. To be called once all files were
- * read. */
-must_check bool image_check(const struct image *image, uint32_t checksum, struct arena *arena,
-                            struct image_findings *findings, struct error *error);
+/* Adds what is not as it should be. To be called once all files were read. */
+must_check bool image_check(const struct checking *checking, struct error *error);

@@ -40,9 +40,8 @@ static struct image_range *list_ranges(const struct image *image, struct arena *
                                        size_t *ret_count)
 {
     const struct image_tree *tree = &image->tree;
-    size_t count = image->range_count, most = image->range_count + image->fragment_count;
-    for (size_t i = 0; i < tree->inode_count; i++)
-        most += tree->inodes[i].block_count;
+    size_t count = image->range_count;
+    size_t most = count + image->fragment_count + tree->stored_block_count;
     struct image_range *ranges = arena_new(arena, struct image_range, most);
     memcpy(ranges, image->ranges, image->range_count * sizeof *ranges);
     for (size_t i = 0; i < tree->inode_count; i++)
@@ -75,20 +74,17 @@ void image_check_places(const struct checking *checking)
         if (i > 0 && is_shared(&ranges[i - 1], range))
             continue;
         if (range->start > at)
-            image_found(checking, range->what,
-                        arena_format(arena, "bytes %llu to %llu before it belong to nothing",
-                                     wide(at), wide(range->start - 1)));
+            image_found(checking, range->what, "bytes %llu to %llu before it belong to nothing",
+                        wide(at), wide(range->start - 1));
         if (range->start < at)
-            image_found(checking, range->what,
-                        arena_format(arena, "it starts at byte %llu, within what is before it",
-                                     wide(range->start)));
+            image_found(checking, range->what, "it starts at byte %llu, within what is before it",
+                        wide(range->start));
         if (range->end > at)
             at = range->end;
     }
     if (at != checking->image->file.super.used_bytes)
-        image_found(checking, "super block",
-                    arena_format(arena, "%llu bytes are in use, and it says %llu", wide(at),
-                                 wide(checking->image->file.super.used_bytes)));
+        image_found(checking, "super block", "%llu bytes are in use, and it says %llu", wide(at),
+                    wide(checking->image->file.super.used_bytes));
 }
 
 bool image_checksum(const struct image *image, struct arena scratch, uint32_t *ret_checksum,
@@ -99,6 +95,8 @@ bool image_checksum(const struct image *image, struct arena scratch, uint32_t *r
     unsigned char *buffer = arena_room(&scratch, BUFFER_BYTES);
     uint32_t checksum = 0;
     uint64_t used = file->super.used_bytes;
+    if (!budget_spend(&file->budget->contents, used, error))
+        return false;
     for (uint64_t at = IMAGE_SUPER_BYTES; at < used;) {
         size_t some = used - at < BUFFER_BYTES ? (size_t)(used - at) : BUFFER_BYTES;
         if (!image_file_read(file, at, buffer, some, error))
@@ -120,14 +118,13 @@ static void check_trailer(const struct checking *checking, const struct image_tr
     bool has_checksum = trailer->kind == IMAGE_TRAILER_CHECKSUM;
     uint64_t expected = has_checksum ? image_trailer_bytes(used, trailer->record.len) : least;
     if (size != expected)
-        image_found(checking, "padding",
-                    arena_format(checking->arena, "the image has %llu bytes, expected %llu",
-                                 wide(file->size_bytes), wide(used + expected)));
+        image_found(checking, "padding", "the image has %llu bytes, expected %llu",
+                    wide(file->size_bytes), wide(used + expected));
     else if (trailer->kind == IMAGE_TRAILER_UNKNOWN)
-        image_found(checking, "padding", STR("it is neither of zeros nor a record and a checksum"));
+        image_found(checking, "padding", "it is neither of zeros nor a record and a checksum");
     else if (has_checksum &&
              trailer->checksum != image_trailer_checksum(trailer, checking->checksum))
-        image_found(checking, "checksum", STR("it is not that of the image"));
+        image_found(checking, "checksum", "it is not that of the image");
 }
 
 bool image_check_trailer(const struct checking *checking, struct error *error)
@@ -165,13 +162,10 @@ static void check_fragment(const struct checking *checking, uint32_t fragment,
     }
     /* What could not be read was told already. */
     if (!is_covered || count == 0 || (size && at != size))
-        image_found(
-            checking, "fragment block",
-            arena_format(checking->arena, "a part of number %u belongs to no file", fragment));
+        image_found(checking, "fragment block", "a part of number %u belongs to no file", fragment);
     if (checking->image->fragments[fragment].unused)
-        image_found(
-            checking, "fragment table",
-            arena_format(checking->arena, "a field without use of number %u is not 0", fragment));
+        image_found(checking, "fragment table", "a field without use of number %u is not 0",
+                    fragment);
 }
 
 void image_check_fragments(const struct checking *checking)

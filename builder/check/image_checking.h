@@ -4,15 +4,9 @@
 
 #include "builder/check/image_check.h"
 
-struct checking {
-    const struct image *image;
-    uint32_t checksum; /* of what is in use */
-    struct arena *arena;
-    struct image_findings *findings;
-};
-
 /* Adds a finding about a part of the image. */
-void image_found(const struct checking *checking, const char *what, struct str text);
+void image_found(const struct checking *checking, const char *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Stand the tables and the blocks one behind the other, and belongs each to something? */
 void image_check_places(const struct checking *checking);

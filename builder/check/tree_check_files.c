@@ -106,6 +106,7 @@ static void look_at_files(struct tree_check *check)
         if (!is_same && !budget_spend(&contents, file->size_bytes, &error))
             file->reason = arena_copy(check->arena, str_from(error.sentence));
     }
+    image_budget_pay(check->verifier->budget, contents.real_bytes);
 }
 
 static bool read_one(void *context, unsigned worker, size_t index, struct error *error)

@@ -65,7 +65,7 @@ static bool open_images(struct tree_check *check, struct error *error)
     for (size_t i = 0; i < description->image_count; i++)
         check->fds[i] = -1;
     for (size_t i = 0; i < description->image_count; i++) {
-        struct image_place place;
+        struct image_place place = { .budget = check->verifier->budget };
         if (!tree_place_open(check->directory, &description->images[i], &place, error))
             return false;
         check->fds[i] = place.fd;

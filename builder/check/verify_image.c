@@ -92,10 +92,11 @@ static bool hash_path(struct verification *verification, unsigned worker, size_t
         return true;
     result->is_hashed = image_nar_hash(verification->image, &verification->workers[worker], node,
                                        verification->arenas[worker], &result->nar, error);
-    /* What is wrong with a path is a result. */
+    /* What is wrong with a path is a result; that the image costs too much ends the run. */
     if (!result->is_hashed)
         result->reason = arena_copy(&verification->arenas[worker], str_from(error->sentence));
-    return true;
+    return budget_check(&verification->image->file.budget->contents, error) ||
+           error_in(error, "%s", verification->image->name);
 }
 
 static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
@@ -116,7 +117,6 @@ static void release_workers(const struct verification *verification)
 
 static bool hash_paths(struct verification *verification, struct error *error)
 {
-    enum { WORKER_BYTES = 1 << 30 };
     struct arena *arena = verification->verifier->arena;
     size_t count = verification->image->listed.count;
     unsigned jobs = verification->verifier->jobs;
@@ -125,12 +125,12 @@ static bool hash_paths(struct verification *verification, struct error *error)
     verification->turns = arena_new(arena, struct turn, count);
     verification->results = arena_new(arena, struct result, count);
     verification->arenas = arena_new(arena, struct arena, jobs);
+    memcpy(verification->arenas, verification->verifier->arenas, jobs * sizeof(struct arena));
     verification->workers = arena_new(arena, struct image_worker, verification->verifier->jobs);
     verification->nar_sizes = image_nar_sizes(verification->image, arena);
     take_turns(verification, jobs);
     for (unsigned i = 0; i < jobs; i++)
-        if (!arena_reserve(&verification->arenas[i], WORKER_BYTES, error) ||
-            !image_worker_make(verification->image, &verification->arenas[i],
+        if (!image_worker_make(verification->image, &verification->arenas[i],
                                &verification->workers[i], error))
             return false;
     return parallel_run(jobs, count + 1, hash_one, verification, error);
@@ -138,35 +138,37 @@ static bool hash_paths(struct verification *verification, struct error *error)
 
 /* --- Judging ---------------------------------------------------------------------------------- */
 
-static struct str full_path(const struct verification *verification, struct str below)
+static struct str full_path(const struct verification *verification, struct str below,
+                            struct arena *scratch)
 {
-    const struct verifier *verifier = verification->verifier;
-    return arena_format(verifier->arena, "%s/%.*s", verifier->store_dir.data, STR_ARG(below));
+    return arena_format(scratch, "%s/%.*s", verification->verifier->store_dir.data, STR_ARG(below));
+}
+
+static void judge_path(struct verification *verification, size_t index, struct arena scratch)
+{
+    struct findings *findings = verification->verifier->findings;
+    const struct path_info *info = &verification->image->listed.items[index];
+    const struct result *result = &verification->results[index];
+    bool is_here = image_find(verification->image, info->base) != 0;
+    struct str path = full_path(verification, info->base, &scratch);
+    if (!is_here && verification->held[index])
+        verification->held_count++;
+    else if (!is_here)
+        findings_add(findings, FINDING_MISSING, path, STR("it is not in this image"));
+    else if (result->reason.data)
+        findings_add(findings, FINDING_UNREADABLE, path, result->reason);
+    else if (!result->is_hashed)
+        findings_add_size(findings, path, info->nar_size_bytes, result->nar.size_bytes);
+    else if (!hash_equal(&info->nar_hash, &result->nar.hash))
+        findings_add_hash(findings, path, &info->nar_hash, &result->nar.hash);
+    else
+        verification->ok_count++;
 }
 
 static void judge_paths(struct verification *verification)
 {
-    for (size_t i = 0; i < verification->image->listed.count; i++) {
-        const struct path_info *info = &verification->image->listed.items[i];
-        const struct result *result = &verification->results[i];
-        bool is_here = image_find(verification->image, info->base) != 0;
-        if (!is_here && verification->held[i])
-            verification->held_count++;
-        else if (!is_here)
-            findings_add(verification->verifier->findings, FINDING_MISSING,
-                         full_path(verification, info->base), STR("it is not in this image"));
-        else if (result->reason.data)
-            findings_add(verification->verifier->findings, FINDING_UNREADABLE,
-                         full_path(verification, info->base), result->reason);
-        else if (!result->is_hashed)
-            findings_add_size(verification->verifier->findings, full_path(verification, info->base),
-                              info->nar_size_bytes, result->nar.size_bytes);
-        else if (!hash_equal(&info->nar_hash, &result->nar.hash))
-            findings_add_hash(verification->verifier->findings, full_path(verification, info->base),
-                              &info->nar_hash, &result->nar.hash);
-        else
-            verification->ok_count++;
-    }
+    for (size_t i = 0; i < verification->image->listed.count; i++)
+        judge_path(verification, i, *verification->verifier->arena);
 }
 
 static void find_strays(struct verification *verification)
@@ -176,10 +178,11 @@ static void find_strays(struct verification *verification)
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         struct str name = image->tree.nodes[node].name;
+        struct arena scratch = *verification->verifier->arena;
         if (node != image->manifest && node != image->description &&
             path_list_find(&image->listed, name) == NAME_NONE)
             findings_add(verification->verifier->findings, FINDING_STRAY,
-                         full_path(verification, name), STR("it is not in the manifest"));
+                         full_path(verification, name, &scratch), STR("it is not in the manifest"));
     }
 }
 
@@ -187,12 +190,14 @@ static void find_unlisted(struct verification *verification)
 {
     const struct path_list *list = &verification->image->listed;
     for (size_t i = 0; i < list->count; i++)
-        for (size_t j = 0; j < list->items[i].reference_count; j++)
-            if (list->items[i].references[j] >= list->count)
-                findings_add(
-                    verification->verifier->findings, FINDING_NOT_CLOSED,
-                    full_path(verification, list->items[i].base),
-                    full_path(verification, list->names.names[list->items[i].references[j]]));
+        for (size_t j = 0; j < list->items[i].reference_count; j++) {
+            uint32_t name = list->items[i].references[j];
+            struct arena scratch = *verification->verifier->arena;
+            if (name >= list->count)
+                findings_add(verification->verifier->findings, FINDING_NOT_CLOSED,
+                             full_path(verification, list->items[i].base, &scratch),
+                             full_path(verification, list->names.names[name], &scratch));
+        }
 }
 
 /* --- The description -------------------------------------------------------------------------- */
@@ -221,65 +226,78 @@ static const char *difference(const struct path_list *left, const struct path_in
     return has_same_references(left, a, right, b) ? NULL : "other references";
 }
 
+static void compare_lists(struct verification *verification, const struct path_list *described)
+{
+    struct findings *findings = verification->verifier->findings;
+    const struct path_list *listed = &verification->image->listed;
+    for (size_t i = 0; i < listed->count; i++) {
+        struct arena scratch = *verification->verifier->arena;
+        uint32_t other = path_list_find(described, listed->items[i].base);
+        const char *what = other == NAME_NONE ? "nothing"
+                                              : difference(listed, &listed->items[i], described,
+                                                           &described->items[other]);
+        if (what)
+            findings_add(
+                findings, FINDING_DISAGREEING,
+                full_path(verification, listed->items[i].base, &scratch),
+                arena_format(&scratch, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
+    }
+    for (size_t i = 0; i < described->count; i++) {
+        struct arena scratch = *verification->verifier->arena;
+        if (path_list_find(listed, described->items[i].base) == NAME_NONE)
+            findings_add(findings, FINDING_DISAGREEING,
+                         full_path(verification, described->items[i].base, &scratch),
+                         STR("only " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " lists it"));
+    }
+}
+
+/* It may be left out, so it has an arena of its own: see path_info_json.h. */
 static bool compare_description(struct verification *verification, struct error *error)
 {
     struct str text;
+    struct arena own;
     struct path_list described = { 0 };
-    struct image *image = verification->image;
-    const struct path_list *listed = &image->listed;
-    struct arena *arena = verification->verifier->arena;
-    if (image->description == 0)
-        return true;
-    if (image_inode_of(image, image->description)->kind != IMAGE_REGULAR)
+    const struct image *image = verification->image;
+    const struct image_inode *inode = image_inode_of(image, image->description);
+    if (inode->kind != IMAGE_REGULAR)
         return error_set(error, "it is not a file");
-    if (!image_read_text(image, image_inode_of(image, image->description), manifest_bytes_max,
-                         arena, &text, error) ||
-        !path_info_json_parse(text, verification->verifier->store_dir, arena, &described, error))
+    if (!path_info_json_reserve(inode->size_bytes, &own, error) ||
+        !budget_spend(&image->file.budget->memory, path_info_json_room((size_t)inode->size_bytes),
+                      error) ||
+        !image_read_text(image, inode, path_info_json_bytes_max, &own, &text, error) ||
+        !path_info_json_parse(text, verification->verifier->store_dir, &own, &described, error))
         return false;
-    for (size_t i = 0; i < listed->count; i++) {
-        uint32_t other = path_list_find(&described, listed->items[i].base);
-        const char *what = other == NAME_NONE ? "nothing"
-                                              : difference(listed, &listed->items[i], &described,
-                                                           &described.items[other]);
-        if (what)
-            findings_add(verification->verifier->findings, FINDING_DISAGREEING,
-                         full_path(verification, listed->items[i].base),
-                         arena_format(arena, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
-    }
-    for (size_t i = 0; i < described.count; i++)
-        if (path_list_find(listed, described.items[i].base) == NAME_NONE)
-            findings_add(verification->verifier->findings, FINDING_DISAGREEING,
-                         full_path(verification, described.items[i].base),
-                         STR("only " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " lists it"));
+    compare_lists(verification, &described);
     return true;
 }
 
 static void check_description(struct verification *verification)
 {
     struct error error;
-    if (!compare_description(verification, &error))
+    struct arena scratch = *verification->verifier->arena;
+    if (verification->image->description && !compare_description(verification, &error))
         findings_add(verification->verifier->findings, FINDING_UNREADABLE,
-                     full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX)),
-                     arena_copy(verification->verifier->arena, str_from(error.sentence)));
+                     full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX), &scratch),
+                     str_from(error.sentence));
 }
 
 /* --- The whole -------------------------------------------------------------------------------- */
 
-static bool check_image(struct verification *verification, struct error *error)
+static bool check_image(const struct verification *verification, struct error *error)
 {
-    struct image_findings found = { 0 };
-    if (!image_check(verification->image, verification->checksum, verification->verifier->arena,
-                     &found, error))
-        return error_in(error, "%s", verification->image->name);
-    for (size_t i = 0; i < found.count; i++) {
-        const struct image_finding *item = &found.items[i];
-        if (item->is_of_file)
-            findings_add(verification->verifier->findings, FINDING_METADATA,
-                         full_path(verification, item->subject), item->text);
-        else
-            findings_add(verification->verifier->findings, FINDING_LAYOUT, item->subject,
-                         item->text);
-    }
+    const struct verifier *verifier = verification->verifier;
+    struct checking checking = { verification->image, verification->checksum, verifier->store_dir,
+                                 verifier->arena, verifier->findings };
+    return image_check(&checking, error) || error_in(error, "%s", verification->image->name);
+}
+
+bool verifier_reserve(struct verifier *verifier, struct error *error)
+{
+    enum { WORKER_BYTES = 1 << 30 };
+    verifier->arenas = arena_new(verifier->arena, struct arena, verifier->jobs);
+    for (unsigned i = 0; i < verifier->jobs; i++)
+        if (!arena_reserve(&verifier->arenas[i], WORKER_BYTES, error))
+            return false;
     return true;
 }
 

@@ -20,8 +20,8 @@
  * Measured, of single bits in compressed tables: zstd 0.3 %, gzip 0.2 %, lz4 2.5 %, xz none of 2272;
  * in file data zstd and lz4 0.1 %, others none of 2300.
  *
- * Work     Each path's data is unpacked and hashed once; a hostile image can make it as long as the
- *          sizes in its manifest say, no longer.
+ * Work     Each path's data is unpacked and hashed once, as far as the budget goes (image_budget.h): beyond
+ *          it the image is refused.
  */
 #pragma once
 
@@ -33,8 +33,13 @@ struct verifier {
     struct str store_dir; /* of the paths that manifests list */
     unsigned jobs;        /* threads */
     struct arena *arena;
-    struct findings *findings; /* takes what is wrong */
+    struct arena *arenas;        /* one for each thread; used again for each image */
+    struct findings *findings;   /* takes what is wrong */
+    struct image_budget *budget; /* what all images together may cost */
 };
+
+/* Reserves an arena for each thread. */
+must_check bool verifier_reserve(struct verifier *verifier, struct error *error);
 
 struct verify_result {
     size_t path_count; /* in the manifest */

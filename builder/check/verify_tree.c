@@ -22,8 +22,7 @@ static void tree_check_release(const struct tree_check *check)
 void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
                     const char *text)
 {
-    findings_add(check->verifier->findings, kind, arena_copy(check->arena, str_from(subject)),
-                 arena_copy(check->arena, str_from(text)));
+    findings_add(check->verifier->findings, kind, str_from(subject), str_from(text));
 }
 
 /* --- boot.json and the scripts ------------------------------------------------------------------ */

@@ -48,10 +48,7 @@ static void add_block(struct reuse *reuse, struct image_block block)
 static void list_blocks(struct reuse *reuse, struct arena *arena)
 {
     const struct image *image = &reuse->image;
-    size_t most = image->fragment_count, kept = 0;
-    for (size_t i = 0; i < image->tree.inode_count; i++)
-        if (image->tree.inodes[i].kind == IMAGE_REGULAR)
-            most += image->tree.inodes[i].block_count;
+    size_t most = image->fragment_count + image->tree.stored_block_count, kept = 0;
     reuse->blocks = arena_new(arena, struct reuse_block, most);
     for (size_t i = 0; i < image->tree.inode_count; i++) {
         const struct image_inode *inode = &image->tree.inodes[i];
@@ -147,7 +144,8 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
     list_blocks(reuse, arena);
     struct arena scratch = *arena;
     if (!start_workers(&work, request->jobs, &scratch, error) ||
-        !parallel_run(request->jobs, reuse->count, hash_block, &work, error))
+        !parallel_run(request->jobs, reuse->count, hash_block, &work, error) ||
+        !budget_check(&reuse->image.file.budget->contents, error))
         return false;
     drop_damaged(reuse);
     if (reuse->count)

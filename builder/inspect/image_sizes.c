@@ -65,10 +65,8 @@ static size_t list_blocks(const struct image *image, const struct image_inode *i
 
 static void add_blocks(const struct image *image, struct image_sizes *sizes, struct arena scratch)
 {
-    size_t count = 0, most = 0;
-    for (size_t i = 0; i < image->tree.inode_count; i++)
-        most += image->tree.inodes[i].block_count;
-    struct part *parts = arena_new(&scratch, struct part, most);
+    size_t count = 0;
+    struct part *parts = arena_new(&scratch, struct part, image->tree.stored_block_count);
     for (size_t i = 0; i < image->tree.inode_count; i++)
         count += list_blocks(image, &image->tree.inodes[i], parts + count);
     count = sort_parts(parts, count);

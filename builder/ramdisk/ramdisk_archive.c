@@ -6,12 +6,26 @@
 #include <archive_entry.h>
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { READ_BYTES = 1 << 20 };
+/* What is handed to the decompressor before it is asked how much it has made: no compression makes more
+ * than 32768 times of it. */
+enum { READ_BYTES = 64 << 10 };
+
+struct reading {
+    int fd; /* borrowed */
+    uint64_t next;
+    struct archive *archive; /* owned */
+    struct budget *contents;
+    int64_t unpacked_bytes; /* that were paid for */
+    struct error *error;
+    bool is_refused; /* the error is set */
+    char bytes[READ_BYTES];
+};
 
 /* A new file without a name in the directory, which vanishes when it is closed. */
 static bool open_unnamed(int directory, int *ret_fd, struct error *error)
@@ -54,17 +68,53 @@ static bool make_temporary(int *ret_fd, struct error *error)
     return open_unnamed(directory, ret_fd, error) || error_in(error, "%s", path);
 }
 
-static void free_archive(struct archive **archive)
+static void free_reading(const struct reading *reading)
 {
-    if (*archive)
-        archive_read_free(*archive);
+    if (reading->archive)
+        archive_read_free(reading->archive);
 }
 
-static bool failed(struct archive *archive, struct error *error)
+static bool failed(const struct reading *reading)
 {
-    const char *cause = archive_error_string(archive);
-    return error_set(error, "unpack the ramdisk's archive: %s",
+    const char *cause = archive_error_string(reading->archive);
+    if (reading->is_refused)
+        return false;
+    return error_set(reading->error, "unpack the ramdisk's archive: %s",
                      cause ? cause : "libarchive cannot");
+}
+
+/* Of what the system says libarchive keeps only the number. */
+static bool failed_to_write(const struct reading *reading)
+{
+    int code = archive_errno(reading->archive);
+    bool is_of_system = code == ENOSPC || code == EFBIG || code == EDQUOT || code == EIO;
+    if (!reading->is_refused && is_of_system)
+        return error_errno(reading->error, code, "unpack the ramdisk's archive");
+    return failed(reading);
+}
+
+/* Pays for what was unpacked since the last time. A member that is skipped is unpacked, too. */
+static bool pay(struct reading *reading)
+{
+    int64_t unpacked = archive_filter_bytes(reading->archive, 0);
+    if (unpacked <= reading->unpacked_bytes)
+        return true;
+    uint64_t more = (uint64_t)(unpacked - reading->unpacked_bytes);
+    reading->unpacked_bytes = unpacked;
+    return budget_spend(reading->contents, more, reading->error);
+}
+
+static la_ssize_t read_some(struct archive *archive, void *context, const void **ret_bytes)
+{
+    struct reading *reading = context;
+    size_t got = 0;
+    (void)archive;
+    reading->is_refused =
+        !pay(reading) || !file_read_at(reading->fd, "the ramdisk", reading->bytes, READ_BYTES,
+                                       reading->next, &got, reading->error);
+    reading->next += got;
+    *ret_bytes = reading->bytes;
+    return reading->is_refused ? -1 : (la_ssize_t)got;
 }
 
 static bool is_named(struct archive_entry *entry, const char *name)
@@ -73,16 +123,15 @@ static bool is_named(struct archive_entry *entry, const char *name)
     return path && strcmp(path, name) == 0;
 }
 
-static bool open_archive(struct archive *archive, int fd, uint64_t offset, struct error *error)
+static bool open_archive(struct reading *reading)
 {
-    if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
-        return error_errno(error, errno, "read the ramdisk's archive");
+    struct archive *archive = reading->archive;
     return (archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
             archive_read_support_filter_xz(archive) == ARCHIVE_OK &&
             archive_read_support_filter_zstd(archive) == ARCHIVE_OK &&
             archive_read_support_format_cpio(archive) == ARCHIVE_OK &&
-            archive_read_open_fd(archive, fd, READ_BYTES) == ARCHIVE_OK) ||
-           failed(archive, error);
+            archive_read_open(archive, reading, NULL, read_some, NULL) == ARCHIVE_OK) ||
+           failed(reading);
 }
 
 /* What is unpacked is what the tree says, and no more: a small archive can be endless. */
@@ -97,28 +146,34 @@ static bool check_member(struct archive_entry *entry, const struct packed_image 
                      (unsigned long long)image->size_bytes);
 }
 
+static bool find_member(const struct reading *reading, const struct packed_image *image)
+{
+    struct archive_entry *entry;
+    int answer;
+    do
+        answer = archive_read_next_header(reading->archive, &entry);
+    while (answer == ARCHIVE_OK && !is_named(entry, image->name));
+    if (answer == ARCHIVE_EOF)
+        return error_set(reading->error, "the ramdisk's archive has no %s", image->name);
+    return answer == ARCHIVE_OK ? check_member(entry, image, reading->error) : failed(reading);
+}
+
 bool ramdisk_archive_unpack(int fd, const struct packed_image *image, int *ret_fd,
                             struct error *error)
 {
-    cleanup(free_archive) struct archive *archive = archive_read_new();
+    cleanup(free_reading) struct reading reading = { .fd = fd,
+                                                     .next = image->archive_offset,
+                                                     .archive = archive_read_new(),
+                                                     .contents = image->contents,
+                                                     .error = error };
     cleanup(own_close) int target = -1;
-    struct archive_entry *entry;
-    int answer;
-    if (!archive)
+    if (!reading.archive)
         return error_set(error, "out of memory");
-    if (!open_archive(archive, fd, image->archive_offset, error))
+    if (!open_archive(&reading) || !find_member(&reading, image) ||
+        !budget_spend(image->space, image->size_bytes, error) || !make_temporary(&target, error))
         return false;
-    do
-        answer = archive_read_next_header(archive, &entry);
-    while (answer == ARCHIVE_OK && !is_named(entry, image->name));
-    if (answer == ARCHIVE_EOF)
-        return error_set(error, "the ramdisk's archive has no %s", image->name);
-    if (answer != ARCHIVE_OK)
-        return failed(archive, error);
-    if (!check_member(entry, image, error) || !make_temporary(&target, error))
-        return false;
-    if (archive_read_data_into_fd(archive, target) != ARCHIVE_OK)
-        return failed(archive, error);
+    if (archive_read_data_into_fd(reading.archive, target) != ARCHIVE_OK)
+        return failed_to_write(&reading);
     *ret_fd = own_take(&target);
     return true;
 }

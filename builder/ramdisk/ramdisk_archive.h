@@ -3,6 +3,7 @@
 #pragma once
 
 #include "builder/ramdisk/ramdisk_compressor.h"
+#include "schema/base/budget.h"
 
 struct ramdisk_archive {
     const struct ramdisk_compression *compression;
@@ -23,10 +24,12 @@ struct packed_image {
     const char *name;
     uint64_t archive_offset; /* where the archive starts in the ramdisk */
     uint64_t size_bytes;     /* as the tree says */
+    struct budget *space;    /* pays for the file it becomes */
+    struct budget *contents; /* pays for all that is unpacked on the way to it */
 };
 
 /* Unpacks a member of the ramdisk `fd` into a file without a name in the directory of temporary files
  * (TMPDIR, /tmp). `fd` is left open.
- * Refuses, before it is unpacked, a member of another size. */
+ * Refuses, before it is written, a member of another size, and what the budgets do not pay for. */
 must_check bool ramdisk_archive_unpack(int fd, const struct packed_image *image, int *ret_fd,
                                        struct error *error);

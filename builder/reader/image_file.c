@@ -15,6 +15,9 @@ _Static_assert((int)SQFS_MAX_BLOCK_SIZE == (int)IMAGE_BLOCK_MAX, "the library's 
 
 enum { STORED_BIT = 0x8000, BLOCK_LOG_LEAST = 12, BLOCK_LOG_MOST = 20 };
 
+/* Of a table's block: what it unpacks to, and its position. */
+static const uint64_t table_block_memory = IMAGE_TABLE_BLOCK_BYTES + sizeof(uint64_t);
+
 /* Far beyond what a table of IMAGE_TABLE_MAX takes. */
 static const uint64_t packed_max = (uint64_t)IMAGE_TABLE_MAX + IMAGE_TABLE_MAX / 64;
 
@@ -132,20 +135,35 @@ static bool check_compression(const struct image_file *file, struct error *error
     return true;
 }
 
-bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes, struct image_file *ret_file,
-                     struct error *error)
+/* What there is of the place, and who pays for it. */
+static bool look_at_place(const struct image_place *place, struct arena *arena,
+                          struct image_file *file, struct error *error)
 {
     struct stat status;
-    unsigned char bytes[IMAGE_SUPER_BYTES];
-    struct image_file file = { .fd = fd, .offset = offset };
-    if (fstat(fd, &status) < 0)
+    if (fstat(place->fd, &status) < 0)
         return error_errno(error, errno, "look at it");
     if (!S_ISREG(status.st_mode))
         return error_set(error, "it is not a file");
-    if ((uint64_t)status.st_size > offset)
-        file.size_bytes = (uint64_t)status.st_size - offset;
-    if (size_bytes && size_bytes < file.size_bytes)
-        file.size_bytes = size_bytes;
+    if ((uint64_t)status.st_size > place->offset)
+        file->size_bytes = (uint64_t)status.st_size - place->offset;
+    if (place->size_bytes && place->size_bytes < file->size_bytes)
+        file->size_bytes = place->size_bytes;
+    file->budget = place->budget;
+    if (file->budget)
+        return true;
+    file->budget = arena_new(arena, struct image_budget, 1);
+    *file->budget = image_budget_make(0);
+    image_budget_pay(file->budget, budget_real_bytes(&status));
+    return true;
+}
+
+bool image_file_open(const struct image_place *place, struct arena *arena,
+                     struct image_file *ret_file, struct error *error)
+{
+    unsigned char bytes[IMAGE_SUPER_BYTES];
+    struct image_file file = { .fd = place->fd, .offset = place->offset };
+    if (!look_at_place(place, arena, &file, error))
+        return false;
     if (file.size_bytes < sizeof bytes)
         return error_set(error, "it is not a squashfs image: it has only %llu bytes",
                          (unsigned long long)file.size_bytes);
@@ -250,7 +268,8 @@ bool image_block_read(const struct image_file *file, struct image_decoder *decod
 {
     if (block.packed_bytes == 0 || block.packed_bytes > IMAGE_BLOCK_MAX)
         return damaged_block(block.start, error);
-    return image_file_read(file, block.start, decoder->packed, block.packed_bytes, error) &&
+    return budget_spend(&file->budget->contents, room, error) &&
+           image_file_read(file, block.start, decoder->packed, block.packed_bytes, error) &&
            unpack(decoder, decoder->packed, block, bytes, room, ret_size_bytes, error);
 }
 
@@ -319,9 +338,12 @@ bool image_table_read(const struct image_file *file, struct image_decoder *decod
     uint64_t packed_bytes = range.end - range.start;
     if (packed_bytes > packed_max)
         return damaged_table(&range, "it is larger than 1 GiB", error);
+    if (!budget_spend(&file->budget->memory, packed_bytes, error))
+        return false;
     unsigned char *packed = arena_room(arena, (size_t)packed_bytes);
     if (!image_file_read(file, range.start, packed, (size_t)packed_bytes, error) ||
-        !count_blocks(packed, &range, &table.block_count, error))
+        !count_blocks(packed, &range, &table.block_count, error) ||
+        !budget_spend(&file->budget->memory, table.block_count * table_block_memory, error))
         return false;
     unsigned char *bytes = arena_room(arena, table.block_count * IMAGE_TABLE_BLOCK_BYTES);
     table.block_positions = arena_new(arena, uint64_t, table.block_count + 1);
@@ -350,6 +372,8 @@ bool image_table_read_indexed(const struct image_file *file, struct image_decode
     if (size_bytes == 0 || size_bytes > IMAGE_TABLE_MAX ||
         count * 8 > file->super.used_bytes - index->start)
         return damaged_table(index, "its size cannot be right", error);
+    if (!budget_spend(&file->budget->memory, count * 8, error))
+        return false;
     unsigned char *bytes = arena_room(arena, (size_t)count * 8);
     if (!image_file_read(file, index->start, bytes, (size_t)count * 8, error))
         return false;

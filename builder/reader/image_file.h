@@ -1,8 +1,8 @@
 /* image_file.h — a squashfs image as bytes: its super block, its compressed blocks and its tables.
  *
  * Knows where things are, and nothing of what they mean (image_reader.h). Every number of the image
- * is checked before it is used: nothing outside the image is read, and no more is allocated than
- * IMAGE_TABLE_MAX for a table and two blocks for a thread.
+ * is checked before it is used: nothing outside the image is read, and no more is allocated or unpacked
+ * than its budget allows (image_budget.h): IMAGE_TABLE_MAX for a table, and two blocks for a thread.
  *
  * Shape    Super block, [compressor options], file data, then tables; all numbers little-endian.
  *          A table is a chain of blocks of 8 KiB (the last may be shorter), each compressed alone
@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "builder/reader/image_budget.h"
 #include "schema/base/arena.h"
 
 enum {
@@ -43,11 +44,21 @@ struct image_super {
     uint64_t id_table, attribute_table, inode_table, directory_table, fragment_table, export_table;
 };
 
+/* Where an image is. */
+struct image_place {
+    int fd;                      /* stays the caller's */
+    uint64_t offset, size_bytes; /* 0: all that follows */
+    const char *name;            /* what sentences call it */
+    struct image_budget
+        *budget; /* borrowed; null: one of its own, for what its file really takes */
+};
+
 struct image_file {
     int fd; /* borrowed */
     uint64_t offset;
     uint64_t size_bytes; /* from there to the end of the file */
     const char *compression_name;
+    struct image_budget *budget;
     struct image_super super;
 };
 
@@ -88,9 +99,9 @@ uint16_t image_u16(const unsigned char *bytes);
 uint32_t image_u32(const unsigned char *bytes);
 uint64_t image_u64(const unsigned char *bytes);
 
-/* Reads and checks the super block of an image of at most so many bytes; 0: up to the file's end.
+/* Reads and checks the super block. The arena holds a budget if the place has none.
  * Refuses what is no squashfs 4.0, is cut off, or has tables that do not follow each other. */
-must_check bool image_file_open(int fd, uint64_t offset, uint64_t size_bytes,
+must_check bool image_file_open(const struct image_place *place, struct arena *arena,
                                 struct image_file *ret_file, struct error *error);
 
 /* Reads bytes of the image as they are. Refuses what lies outside. */
@@ -104,7 +115,7 @@ must_check bool image_decoder_make(const struct image_file *file, struct arena *
 /* For `cleanup`. */
 void image_decoder_release(const struct image_decoder *decoder);
 
-/* Unpacks a block of file data of at most IMAGE_BLOCK_MAX bytes. */
+/* Unpacks a block of file data of at most `room` bytes, IMAGE_BLOCK_MAX at most. They are paid for. */
 must_check bool image_block_read(const struct image_file *file, struct image_decoder *decoder,
                                  struct image_block block, unsigned char *bytes, size_t room,
                                  size_t *ret_size_bytes, struct error *error);

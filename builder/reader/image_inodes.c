@@ -60,6 +60,9 @@ static bool check_blocks(const struct reading *reading, struct image_inode *inod
         }
         if (at < IMAGE_SUPER_BYTES || at > end || block.packed_bytes > end - at)
             return refuse_inode(reading, inode, "a block outside of the data");
+        if (!budget_spend(&reading->file->budget->memory, IMAGE_MEMORY_OF_BLOCK, reading->error))
+            return false;
+        reading->tree->stored_block_count++;
         at += block.packed_bytes;
     }
     return true;
@@ -213,6 +216,9 @@ bool image_inodes_read(const struct image_file *file, const struct image_table *
     if (count == 0 || count > table->size_bytes / INODE_LEAST_BYTES)
         return error_set(error, "damaged super block: it cannot be that there are %zu inodes",
                          count);
+    if (!budget_spend(&file->budget->memory,
+                      count * (sizeof(struct image_inode) + IMAGE_MEMORY_OF_FILE), error))
+        return false;
     tree->inodes = arena_new(arena, struct image_inode, count);
     for (tree->inode_count = 0; tree->inode_count < count; tree->inode_count++) {
         struct image_inode *inode = &tree->inodes[tree->inode_count];

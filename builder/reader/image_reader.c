@@ -94,6 +94,10 @@ static bool read_tree(struct image *image, struct image_decoder *decoder, struct
 static bool read_fragments(struct image *image, struct arena *arena, struct error *error)
 {
     const struct image_super *super = &image->file.super;
+    if (!budget_spend(&image->file.budget->memory,
+                      super->fragment_count * (sizeof(struct image_fragment) + sizeof(uint32_t)),
+                      error))
+        return false;
     image->fragments = arena_new(arena, struct image_fragment, super->fragment_count);
     for (uint32_t i = 0; i < super->fragment_count; i++) {
         const unsigned char *fields =
@@ -132,7 +136,9 @@ static bool make_cache(struct image *image, unsigned jobs, struct arena *arena, 
     size_t slots = IMAGE_FRAGMENTS_KEPT + jobs;
     if (slots > image->fragment_count)
         slots = image->fragment_count;
-    return image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
+    return budget_spend(&image->file.budget->memory,
+                        (uint64_t)slots * image->file.super.block_bytes, error) &&
+           image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
                             &image->cache, error);
 }
 
@@ -183,7 +189,7 @@ bool image_open(const struct image_place *place, struct str store_dir, unsigned 
 {
     cleanup(image_close) struct image image = { .name = place->name };
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
-    if (!image_file_open(place->fd, place->offset, place->size_bytes, &image.file, error) ||
+    if (!image_file_open(place, arena, &image.file, error) ||
         !image_decoder_make(&image.file, arena, &decoder, error) || !find_options(&image, error) ||
         !read_tables(&image, &decoder, arena, error) ||
         !read_tree(&image, &decoder, arena, error) || !read_fragments(&image, arena, error) ||
@@ -232,7 +238,8 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
     struct image_cache_source source = { &image->file, &worker->decoder, fragment->block };
     const unsigned char *bytes;
     size_t there = 0;
-    if (!image_cache_get(image->cache, inode->fragment, &source, &bytes, &there, error))
+    if (!budget_spend(&image->file.budget->contents, size_bytes, error) ||
+        !image_cache_get(image->cache, inode->fragment, &source, &bytes, &there, error))
         return false;
     __atomic_store_n(&fragment->unpacked_bytes, (uint32_t)there, __ATOMIC_RELAXED);
     bool fits = inode->fragment_offset <= there && size_bytes <= there - inode->fragment_offset;
@@ -249,6 +256,8 @@ static bool read_block(const struct image *image, struct image_worker *worker,
 {
     size_t there = 0;
     if (block.packed_bytes == 0) {
+        if (!budget_spend(&image->file.budget->contents, wanted, error))
+            return false;
         memset(worker->block, 0, wanted);
         return true;
     }
@@ -296,6 +305,8 @@ bool image_read_text(const struct image *image, const struct image_inode *inode,
     if (inode->size_bytes > limit_bytes)
         return error_set(error, "larger than the limit of %zu bytes", limit_bytes);
     size_t size_bytes = (size_t)inode->size_bytes;
+    if (!budget_spend(&image->file.budget->memory, inode->size_bytes * IMAGE_MEMORY_OF_TEXT, error))
+        return false;
     char *start = arena_room(arena, size_bytes + 1);
     struct text text = { start };
     struct arena scratch = *arena;

@@ -4,7 +4,8 @@
  * files share fragment blocks, and neighbours in the order of paths mostly the same ones: what was
  * unpacked last is kept for all threads, so that a walk in this order unpacks each about once.
  *
- * Memory   The tables unpacked, about 200 bytes a file, and IMAGE_FRAGMENTS_KEPT blocks.
+ * Memory   The tables unpacked, about 200 bytes a file, and IMAGE_FRAGMENTS_KEPT blocks, within the
+ *          image's budget (image_budget.h). What is read of contents is paid for, holes too.
  * Refused  Whatever does not fit together: see image_file.h and image_tree.h. The data of a file is
  *          looked at when it is read. What is merely not as the builder makes it is read:
  *          image_check.h finds that.
@@ -50,13 +51,6 @@ struct image_worker {
 
 #define IMAGE_WORKER_NONE ((struct image_worker){ .block = NULL })
 
-/* Where an image is. */
-struct image_place {
-    int fd;                      /* stays the caller's */
-    uint64_t offset, size_bytes; /* 0: all that follows */
-    const char *name;            /* what sentences call it */
-};
-
 /* Opens an image. Up to `jobs` workers may read at a time.
  * store_dir is where the manifest's paths lie.
  * Refuses an image without a manifest, or with one that is malformed. */
@@ -78,7 +72,8 @@ must_check bool image_read_file(const struct image *image, struct image_worker *
                                 const struct image_inode *inode, image_sink *sink, void *context,
                                 struct error *error);
 
-/* The whole contents of a file, terminated. Refuses more than limit_bytes. */
+/* The whole contents of a file, terminated. Refuses more than limit_bytes, and more than the budget has for
+ * a text and what is made of it. */
 must_check bool image_read_text(const struct image *image, const struct image_inode *inode,
                                 size_t limit_bytes, struct arena *arena, struct str *ret_text,
                                 struct error *error);

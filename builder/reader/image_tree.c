@@ -51,6 +51,8 @@ static bool add_node(struct walk *walk, struct listing *listing, struct str name
         return refuse_listing(walk, listing, "too many files");
     if (at->kind == IMAGE_DIRECTORY && at->name_count > 0)
         return refuse_listing(walk, listing, "it holds a directory that is in another already");
+    if (!budget_spend(&walk->file->budget->memory, 2 * sizeof *tree->nodes, walk->error))
+        return false;
     tree->nodes = arena_grow(walk->arena, tree->nodes, tree->node_count, &walk->node_capacity,
                              sizeof *tree->nodes);
     uint32_t node = (uint32_t)tree->node_count++;

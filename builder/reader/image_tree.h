@@ -60,6 +60,7 @@ struct image_tree {
     struct image_table inode_table, directory_table;
     struct image_inode *inodes; /* ascending by position */
     size_t inode_count;
+    size_t stored_block_count; /* of all files: their blocks without the holes */
     struct image_node *nodes;
     size_t node_count;
 };

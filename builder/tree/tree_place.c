@@ -21,21 +21,37 @@ bool tree_place_read(int directory, const char *name, size_t limit_bytes, struct
     return fd >= 0 && file_read_fd(fd, name, limit_bytes, arena, ret_text, error);
 }
 
-bool tree_place_open(int directory, const struct tree_image *image, struct image_place *ret_place,
+bool tree_place_open(int directory, const struct tree_image *image, struct image_place *place,
                      struct error *error)
 {
     cleanup(own_close) int fd = tree_place_open_file(directory, image->file, error);
     if (fd < 0)
         return false;
-    *ret_place = (struct image_place){ .size_bytes = image->size_bytes, .name = image->name };
+    struct image_budget *budget = place->budget;
+    place->size_bytes = image->size_bytes;
+    place->name = image->name;
     if (!image->is_packed) {
-        ret_place->offset = image->offset;
-        ret_place->fd = own_take(&fd);
+        place->offset = image->offset;
+        place->fd = own_take(&fd);
         return true;
     }
-    struct packed_image packed = { image->name, image->offset, image->size_bytes };
-    return ramdisk_archive_unpack(fd, &packed, &ret_place->fd, error) ||
+    struct packed_image packed = { image->name, image->offset, image->size_bytes, &budget->space,
+                                   &budget->contents };
+    return ramdisk_archive_unpack(fd, &packed, &place->fd, error) ||
            error_in(error, "%s", image->file);
+}
+
+static bool pay_for_file(int directory, const char *name, struct image_budget *budget,
+                         struct error *error)
+{
+    struct stat status;
+    cleanup(own_close) int fd = tree_place_open_file(directory, name, error);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &status) < 0)
+        return error_errno(error, errno, "look at %s", name);
+    image_budget_pay(budget, budget_real_bytes(&status));
+    return true;
 }
 
 static bool find_in_tree(int directory, const char *path, struct arena *arena,
@@ -48,9 +64,13 @@ static bool find_in_tree(int directory, const char *path, struct arena *arena,
         return false;
     if (!tree_description_parse(text, arena, &description, error))
         return error_in(error, TREE_BOOT_JSON_NAME);
-    if (!tree_place_open(directory, &description.images[0], ret_place, error))
+    struct image_place place = { .budget = arena_new(arena, struct image_budget, 1) };
+    *place.budget = image_budget_make(0);
+    if (!pay_for_file(directory, description.images[0].file, place.budget, error) ||
+        !tree_place_open(directory, &description.images[0], &place, error))
         return false;
-    ret_place->name = path;
+    place.name = path;
+    *ret_place = place;
     return true;
 }
 

@@ -27,18 +27,31 @@ static uint64_t limit_of(const struct budget *budget)
     return limit;
 }
 
+static bool refuse(const struct budget *budget, struct error *error)
+{
+    uint64_t real_bytes = __atomic_load_n(&budget->real_bytes, __ATOMIC_RELAXED);
+    return error_set(error, "%s: more than %llu bytes, the limit for %llu bytes of input%s%s",
+                     budget->what, (unsigned long long)limit_of(budget),
+                     (unsigned long long)real_bytes, budget->remedy ? "; " : "",
+                     budget->remedy ? budget->remedy : "");
+}
+
 bool budget_spend(struct budget *budget, uint64_t bytes, struct error *error)
 {
     uint64_t wanted, limit = limit_of(budget);
     uint64_t spent = __atomic_load_n(&budget->spent_bytes, __ATOMIC_RELAXED);
     assert(budget->what);
     do {
-        if (__builtin_add_overflow(spent, bytes, &wanted) || wanted > limit)
-            return error_set(
-                error, "%s: more than %llu bytes, the limit for %llu bytes of input%s%s",
-                budget->what, (unsigned long long)limit, (unsigned long long)budget->real_bytes,
-                budget->remedy ? "; " : "", budget->remedy ? budget->remedy : "");
+        if (__builtin_add_overflow(spent, bytes, &wanted) || wanted > limit) {
+            __atomic_store_n(&budget->is_exceeded, true, __ATOMIC_RELAXED);
+            return refuse(budget, error);
+        }
     } while (!__atomic_compare_exchange_n(&budget->spent_bytes, &spent, wanted, false,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     return true;
+}
+
+bool budget_check(const struct budget *budget, struct error *error)
+{
+    return !__atomic_load_n(&budget->is_exceeded, __ATOMIC_RELAXED) || refuse(budget, error);
 }

@@ -21,6 +21,7 @@ struct budget {
     uint64_t limit_bytes; /* instead of floor and factor; 0: none was given */
     uint64_t real_bytes;  /* what was paid so far */
     uint64_t spent_bytes;
+    bool is_exceeded; /* more was wanted at some time */
 };
 
 /* The bytes of a file that take room on its disk: all but its holes. File systems that do not know
@@ -32,3 +33,7 @@ void budget_pay(struct budget *budget, uint64_t real_bytes);
 
 /* Takes bytes that are about to be used. Refuses what goes beyond the limit; nothing is taken then. */
 must_check bool budget_spend(struct budget *budget, uint64_t bytes, struct error *error);
+
+/* Refuses, in the same words, where anything was refused before: for work whose parts may fail, but
+ * which has to end when the budget does. */
+must_check bool budget_check(const struct budget *budget, struct error *error);

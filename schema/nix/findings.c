@@ -18,14 +18,35 @@ static const char *const kind_names[FINDING_KIND_COUNT] = {
     [FINDING_ODD_ROW] = "odd row",
 };
 
+/* What alignment and a text of two hashes take besides. */
+enum { SLACK_BYTES = 1024 };
+
+struct findings findings_start(struct arena *arena)
+{
+    struct findings findings = { .capacity = (size_t)FINDING_KIND_COUNT * FINDINGS_KEPT_MAX };
+    size_t room =
+        arena_left(arena) / 2 < FINDINGS_BYTES_MAX ? arena_left(arena) / 2 : FINDINGS_BYTES_MAX;
+    if (findings.capacity > room / 2 / sizeof *findings.items)
+        findings.capacity = room / 2 / sizeof *findings.items;
+    findings.arena = arena_split(arena, room);
+    findings.items =
+        arena_room(&findings.arena, findings.capacity * sizeof *findings.items + SLACK_BYTES);
+    return findings;
+}
+
+/* Counts one more; null if it is not kept. */
 static struct finding *add(struct findings *findings, enum finding_kind kind, struct str subject,
                            struct str text)
 {
-    findings->items = arena_grow(findings->arena, findings->items, findings->count,
-                                 &findings->capacity, sizeof *findings->items);
-    struct finding *finding = &findings->items[findings->count++];
-    *finding = (struct finding){ .kind = kind, .subject = subject, .text = text };
     findings->counts[kind]++;
+    if (findings->kept[kind] == FINDINGS_KEPT_MAX || findings->count == findings->capacity ||
+        arena_left(&findings->arena) < subject.len + text.len + SLACK_BYTES)
+        return NULL;
+    findings->kept[kind]++;
+    struct finding *finding = &findings->items[findings->count++];
+    *finding = (struct finding){ .kind = kind,
+                                 .subject = arena_copy(&findings->arena, subject),
+                                 .text = arena_copy(&findings->arena, text) };
     return finding;
 }
 
@@ -38,9 +59,11 @@ void findings_add(struct findings *findings, enum finding_kind kind, struct str 
 void findings_add_hash(struct findings *findings, struct str subject, const struct hash *expected,
                        const struct hash *found)
 {
-    struct str text = arena_format(findings->arena, "expected sha256:%s, found sha256:%s",
-                                   hash_to_hex(expected).text, hash_to_hex(found).text);
-    struct finding *finding = add(findings, FINDING_MISMATCHED, subject, text);
+    struct finding *finding = add(findings, FINDING_MISMATCHED, subject, STR(""));
+    if (!finding)
+        return;
+    finding->text = arena_format(&findings->arena, "expected sha256:%s, found sha256:%s",
+                                 hash_to_hex(expected).text, hash_to_hex(found).text);
     finding->expected = *expected;
     finding->found = *found;
 }
@@ -48,10 +71,12 @@ void findings_add_hash(struct findings *findings, struct str subject, const stru
 void findings_add_size(struct findings *findings, struct str subject, uint64_t expected_bytes,
                        uint64_t found_bytes)
 {
-    struct str text =
-        arena_format(findings->arena, "expected %llu bytes, found %llu",
+    struct finding *finding = add(findings, FINDING_WRONG_SIZE, subject, STR(""));
+    if (!finding)
+        return;
+    finding->text =
+        arena_format(&findings->arena, "expected %llu bytes, found %llu",
                      (unsigned long long)expected_bytes, (unsigned long long)found_bytes);
-    struct finding *finding = add(findings, FINDING_WRONG_SIZE, subject, text);
     finding->expected_bytes = expected_bytes;
     finding->found_bytes = found_bytes;
 }
@@ -81,6 +106,10 @@ void findings_print(const struct findings *findings)
         show_line(stdout, "%s: %.*s%s%.*s", kind_names[finding->kind], STR_ARG(subject),
                   subject.len && text.len ? ": " : "", STR_ARG(text));
     }
+    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
+        if (findings->counts[kind] > findings->kept[kind])
+            show_line(stdout, "%s: %zu more, which are not listed", kind_names[kind],
+                      findings->counts[kind] - findings->kept[kind]);
 }
 
 static void add_hash(cJSON *object, const char *key, const struct hash *hash, struct arena scratch)
@@ -136,7 +165,13 @@ cJSON *findings_json(const struct findings *findings, size_t path_count, size_t 
         if (kinds & 1U << kind)
             arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
     for (size_t i = 0; i < findings->count; i++)
-        add_one(arrays[findings->items[i].kind], &findings->items[i], *findings->arena);
+        add_one(arrays[findings->items[i].kind], &findings->items[i], findings->arena);
+    cJSON *omitted = cJSON_AddObjectToObject(object, "omitted");
+    for (int kind = 0; kind < FINDING_KIND_COUNT; kind++) {
+        size_t count = findings->counts[kind] - findings->kept[kind];
+        if (count)
+            cJSON_AddNumberToObject(omitted, keys[kind], (double)count);
+    }
     return object;
 }
 

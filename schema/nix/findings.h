@@ -3,6 +3,9 @@
  * Shape    One line each on standard output, "KIND: SUBJECT: TEXT"; a text that begins with the
  *          subject stands alone. Or one JSON object: "paths" and "ok", how many were verified and how many of
  *          them are as they should be, and an array for each kind that was looked for.
+ * Limits   Whoever made what is verified can make any number of things wrong in it. All are counted, and
+ *          the first FINDINGS_KEPT_MAX of a kind are kept, in FINDINGS_BYTES_MAX: a line for each kind, or
+ *          the object "omitted", says how many others there were.
  */
 #pragma once
 
@@ -25,6 +28,9 @@ enum finding_kind {
     FINDING_KIND_COUNT
 };
 
+/* More than anybody reads; paths that are lost by the ten thousand are seen by their number. */
+enum { FINDINGS_KEPT_MAX = 10000, FINDINGS_BYTES_MAX = 128 << 20 };
+
 /* Sets of kinds: bit 1 << KIND. */
 enum {
     FINDING_KINDS_OF_IMAGE = (1 << FINDING_ODD_ROW) - 1,
@@ -39,12 +45,16 @@ struct finding {
 };
 
 struct findings {
-    struct arena *arena;
+    struct arena arena; /* of its own: subjects and texts are copied */
     struct finding *items;
-    size_t count, capacity;
-    size_t counts[FINDING_KIND_COUNT];
+    size_t count, capacity; /* of what is kept */
+    size_t counts[FINDING_KIND_COUNT], kept[FINDING_KIND_COUNT];
 };
 
+/* None yet; the room for them is taken off the arena's end. */
+struct findings findings_start(struct arena *arena);
+
+/* Subjects and texts may be the caller's temporaries. */
 void findings_add(struct findings *findings, enum finding_kind kind, struct str subject,
                   struct str text);
 void findings_add_hash(struct findings *findings, struct str subject, const struct hash *expected,

@@ -2,10 +2,11 @@
 # budgets.sh — does an input that claims more than its bytes pay for cost no more than a sentence?
 #
 # Each is made here and is small: a description of 40 000 signatures, one of 22 million empty lists, files that are holes,
-# a SHA256SUMS that names one file thousands of times. Time and memory are limited while they are read.
+# a SHA256SUMS that names one file thousands of times, images of a few hundred bytes that are holes (tests/hole_image.c),
+# ramdisks of zeros. Time and memory are limited while they are read, and compared with the limit that the page gives.
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… sh tests/faults/budgets.sh
-# shellcheck disable=SC2015,SC2086,SC2317,SC3045  # dash has ulimit -t; `A && B || C` is meant so; claims call functions by their names
+# shellcheck disable=SC2015,SC2016,SC2086,SC2317,SC3045  # dash has ulimit -t; `A && B || C` is meant so; claims call functions by their names
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -142,5 +143,173 @@ linked() {
     refused 'boot.json'
 }
 claim 'one file under 200 names is hashed once' linked
+
+# --- Images ------------------------------------------------------------------------------------------------
+
+hole_image=$(dirname "$REGD")/tests/hole_image
+
+# image KIND BYTES: makes an image of a few hundred bytes, in which the file, manifest or description is a hole.
+image() {
+    rm -rf image && "$hole_image" "$1" "$2" >image && real_kib=$(du -k image | cut -f 1)
+}
+
+# said COMMAND STATUS SENTENCE: what it says of the image. One of status 1 says one line.
+said() {
+    limited "$REGD_BUILD" "$1" image >stdout 2>stderr
+    status=$?
+    cat stdout stderr
+    [ $status -eq "$2" ] && grep -qF "$3" stdout stderr && [ "$(wc -l <stderr)" -le 1 ]
+}
+
+# memory_paid: the peak is below 64 MiB, 64 times the image, and 32 MiB for the program and its threads' blocks.
+memory_paid() {
+    peak_below $((96 + 64 * real_kib / 1024))
+}
+
+contents_holes() {
+    image file $((8 << 30)) && said verify 1 'its unpacked contents: more than' && memory_paid &&
+        grep -q 'allow more with --unpacked-limit' stderr && said inspect 0 '8192.00 MiB' && memory_paid
+}
+claim 'an image of 500 bytes with 8 GiB of holes is refused at 4 GiB by verify, and inspected' contents_holes
+
+wider() {
+    image file $((5 << 30)) && said verify 1 'its unpacked contents' || return
+    limited "$REGD_BUILD" verify --unpacked-limit 6G image >stdout 2>stderr
+    cat stdout stderr
+    grep -q '^mismatched' stdout || return
+    limited "$REGD_BUILD" verify --unpacked-limit 1M image >stdout 2>stderr
+    cat stderr
+    grep -q 'more than 1048576 bytes' stderr
+}
+claim '--unpacked-limit allows more, or less' wider
+
+many_holes() {
+    image file $((16 << 40)) && said inspect 0 '16777216.00 MiB' && memory_paid && said verify 1 'its unpacked contents' &&
+        memory_paid
+}
+claim '16 TiB of holes take no more memory than is paid for' many_holes
+
+manifest_hole() {
+    image manifest 4000000000 && for command in verify inspect; do
+        said $command 1 'memory for its tables: more than' && peak_below 32 || return
+    done
+    image manifest 16000000 && said verify 1 'line 1'
+}
+claim 'a manifest that is a hole is refused before it is read' manifest_hole
+
+description_hole() {
+    image description $(((1 << 30) - 1)) && said verify 1 '1 unreadable' && peak_below 64 &&
+        image description 2000000000000 && said verify 1 'larger than the limit' && peak_below 64
+}
+claim 'a description that is a hole is a finding' description_hole
+
+sparse_image() {
+    image file 1 && truncate -s 1T image && said verify 1 'expected' && said inspect 0 1048576 && memory_paid
+}
+claim 'an image with 1 TiB of holes behind it is not read to its end' sparse_image
+
+# nar_text TEXT: as a NAR has it.
+nar_text() {
+    printf "\\$(printf %03o ${#1})\\0\\0\\0\\0\\0\\0\\0%s" "$1"
+    head -c $(((8 - ${#1} % 8) % 8)) /dev/zero
+}
+
+nar_of_zeros() {
+    for text in nix-archive-1 '(' type regular contents; do
+        nar_text "$text"
+    done
+    printf '\0\0\0\100\0\0\0\0' && head -c 1G /dev/zero && nar_text ')'
+}
+
+honest() {
+    rm -rf store image && mkdir -p store/nix/store && truncate -s 1G "store/nix/store/$base" || return
+    hash=$(nar_of_zeros | sha256sum | cut -c -64)
+    printf '/nix/store/%s\n%s\n%s\n\n0\n' "$base" "$hash" $((112 + (1 << 30))) >zeros
+    limited "$REGD_BUILD" squashfs --root store --registration zeros -o image && said verify 0 '1 paths verified' &&
+        said inspect 0 '1024.00 MiB' && memory_paid
+}
+claim '1 GiB of zeros in an honest image is built, verified and inspected' honest
+
+# --- Trees of compressed ramdisks ------------------------------------------------------------------------
+
+# packed_tree BYTES NAME...: makes a tree whose compressed ramdisk has members of so many zeros; boot.json says that one is an
+# image of that size.
+packed_tree() {
+    bytes=$1 && shift
+    rm -rf tree packing && mkdir tree packing && (cd packing && truncate -s "$bytes" "$@") || return
+    (cd packing && printf '%s\n' "$@" | cpio --quiet -o -H newc | zstd -q --long=23) >tree/initrd || return
+    echo kernel >tree/bzImage
+    jq -n --argjson bytes "$bytes" --arg zeros "$zeros" --arg system "/nix/store/$base" '{version: 1,
+        toplevel: $system, label: "", system: "", init: "\($system)/init", kernelParams: "", commandLine: "init=\($system)/init",
+        kernel: {name: "bzImage", size: 7, sha256: $zeros}, initrd: [{name: "initrd", size: 1, sha256: $zeros}],
+        storeImages: [{name: "nix-store.squashfs", file: "initrd", size: $bytes, archiveOffset: 0}],
+        unpackedSize: 1, memoryAtBoot: 1}' >tree/boot.json &&
+        (cd tree && sha256sum boot.json bzImage initrd >SHA256SUMS)
+}
+
+# unpacked KIB SENTENCE: verifying the tree writes no file of more KiB, and finds this of its images.
+unpacked() {
+    (ulimit -f $(($1 * 2)) && limited "$REGD_BUILD" verify tree) 2>&1 | cat >stdout
+    cat stdout
+    grep -qF "the store images: $2" stdout && peak_below 64
+}
+
+bomb_ramdisk() {
+    packed_tree 1500000000 nix-store.squashfs && [ "$(stat -c %s tree/initrd)" -lt 200000 ] &&
+        unpacked 4 'initrd: temporary space for the images in it: more than'
+}
+
+small_ramdisk() {
+    packed_tree 60000000 nix-store.squashfs && unpacked 65536 'nix-store.squashfs: it is not a squashfs image' &&
+        unpacked 1024 "initrd: unpack the ramdisk's archive: File too large"
+}
+
+endless_archive() {
+    packed_tree 2200000000 a b c nix-store.squashfs && unpacked 4 'initrd: its unpacked contents: more than'
+}
+
+if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' &&
+    have jq 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image'; then
+    claim 'an image of 1.5 GB in a ramdisk of 150 KB is refused before it is written' bomb_ramdisk
+    claim 'one of 60 MB is unpacked; where that fails it is a sentence' small_ramdisk
+    claim 'an archive that has 6.6 GB before the image is not unpacked to its end' endless_archive
+fi
+
+# --- Little room -----------------------------------------------------------------------------------------
+
+# one_sentence COMMAND...: it does its work, or says in one line why not. With status 127 it was not even loaded.
+one_sentence() {
+    "$@" >stdout 2>stderr
+    status=$?
+    [ $status -ne 127 ] || return 0
+    [ $status -le 1 ] && [ "$(wc -l <stderr)" -eq $status ] || { echo "status $status:" && cat stderr && return 1; }
+}
+
+little_memory() {
+    for kib in 10000 30000 60000 100000 300000 1000000 4000000; do
+        for kind in file manifest description; do
+            image $kind 1000000 && for command in verify inspect; do
+                (ulimit -v $kib && one_sentence "$REGD_BUILD" $command --quiet image) || return
+            done
+        done
+    done
+}
+if is_sanitized; then
+    skip 'little memory is one sentence' 'the sanitizers need terabytes of address space'
+else
+    claim 'little memory is one sentence' little_memory
+fi
+
+little_space() {
+    mkdir -p small && packed_tree 60000000 nix-store.squashfs &&
+        unshare -m sh -c 'mount -t tmpfs -o size=1m tmpfs small && TMPDIR=$PWD/small "$0" verify tree' "$REGD_BUILD" >stdout 2>&1
+    cat stdout
+    grep -qF "the store images: initrd: unpack the ramdisk's archive: No space left on device" stdout
+}
+if ! unshare -m true 2>/dev/null; then
+    skip 'little temporary space is one sentence' 'nothing can be mounted here'
+elif have cpio 'little temporary space' && have jq 'little temporary space'; then
+    claim 'little temporary space is one sentence' little_space
+fi
 
 finish

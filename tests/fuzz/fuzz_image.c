@@ -66,7 +66,7 @@ static void hash_paths(const struct image *image, struct image_worker *worker, s
 static void read_image(const struct image_place *place, struct arena arena)
 {
     struct error error = { 0 };
-    struct image_findings findings = { 0 };
+    struct findings findings = findings_start(&arena);
     cleanup(image_close) struct image image = { 0 };
     cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
     if (!is_done(image_open(place, STR("/nix/store"), 1, &arena, &image, &error), &error) ||
@@ -80,7 +80,10 @@ static void read_image(const struct image_place *place, struct arena arena)
     hash_paths(&image, &worker, &arena);
     uint32_t checksum;
     if (is_done(image_checksum(&image, arena, &checksum, &error), &error))
-        is_done(image_check(&image, checksum, &arena, &findings, &error), &error);
+        is_done(image_check(
+                    &(struct checking){ &image, checksum, STR("/nix/store"), &arena, &findings },
+                    &error),
+                &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -124,7 +124,8 @@ static bool read_chain(struct picture *picture, enum part part, uint64_t start, 
 static bool take_apart(struct picture *picture, const uint8_t *data, int fd)
 {
     struct error error;
-    if (!image_file_open(fd, 0, 0, &picture->file, &error) ||
+    struct image_place place = { .fd = fd };
+    if (!image_file_open(&place, picture->arena, &picture->file, &error) ||
         !image_decoder_make(&picture->file, picture->arena, &picture->decoder, &error))
         return false;
     const struct image_super *super = &picture->file.super;

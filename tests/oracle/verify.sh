@@ -329,7 +329,7 @@ json() {
     sqlite3 "$root/nix/var/nix/db/db.sqlite" "update ValidPaths set narSize = 1 where path = '$d'"
     verify 1 --json || return 1
     jq -e --arg a "$a" --arg b "$b" --arg c "$c" --arg d "$d" '
-        (keys == ["mismatched", "missing", "oddRows", "ok", "paths", "strays", "unreadable", "wrongSize"]) and
+        (keys == ["mismatched", "missing", "oddRows", "ok", "omitted", "paths", "strays", "unreadable", "wrongSize"]) and
         .ok + 4 == .paths and .missing == [$a] and
         (.mismatched | length == 1 and .[0].path == $b and (.[0] | keys) == ["expected", "found", "path"]) and
         (.mismatched[0] | [.expected, .found] | all(test("^sha256:[0-9a-f]{64}$"))) and

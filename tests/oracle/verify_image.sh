@@ -435,7 +435,7 @@ json() {
             (.mismatched | length == 1 and .[0].path == $path and .[0].expected == "sha256:" + "0" * 64) and
             (.wrongSize | length == 1 and .[0].path == $sized and .[0].expected == 7) and
             (.metadata + .layout + .notClosed + .disagreeing + .unreadable == []) and
-            keys == ["disagreeing", "layout", "metadata", "mismatched", "missing", "notClosed", "ok", "paths", "strays",
+            keys == ["disagreeing", "layout", "metadata", "mismatched", "missing", "notClosed", "ok", "omitted", "paths", "strays",
                 "unreadable", "wrongSize"]' "$out"
 }
 have jq '--json tells it all' && claim '--json tells it all' json

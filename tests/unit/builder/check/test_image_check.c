@@ -9,11 +9,11 @@
 /* All findings, "SUBJECT: TEXT", each behind a '\n'. */
 static struct str find(const struct image *image, struct arena *arena)
 {
-    uint32_t checksum = 0;
-    struct image_findings findings = { 0 };
+    struct findings findings = findings_start(arena);
+    struct checking checking = { image, 0, STR("/nix/store"), arena, &findings };
     struct str all = STR("");
-    CHECK_DONE(image_checksum(image, *arena, &checksum, check_error));
-    CHECK_DONE(image_check(image, checksum, arena, &findings, check_error));
+    CHECK_DONE(image_checksum(image, *arena, &checking.checksum, check_error));
+    CHECK_DONE(image_check(&checking, check_error));
     for (size_t i = 0; i < findings.count; i++)
         all = arena_format(arena, "%.*s\n%.*s: %.*s", STR_ARG(all),
                            STR_ARG(findings.items[i].subject), STR_ARG(findings.items[i].text));
@@ -40,7 +40,7 @@ static struct image_inode *inode_of(struct image *image, const char *name)
     return &image->tree.inodes[image->tree.nodes[node].inode];
 }
 
-#define PACKAGE "\n" CHECK_DIGEST "-package"
+#define PACKAGE "\n/nix/store/" CHECK_DIGEST "-package"
 
 static void each_field_of_a_file_has_one_right_value(struct arena arena)
 {

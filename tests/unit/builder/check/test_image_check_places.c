@@ -6,7 +6,7 @@
 
 /* What stands where is changed in what was read of an image, or behind its end in the file. */
 
-static struct str join(const struct image_findings *findings, struct arena *arena)
+static struct str join(const struct findings *findings, struct arena *arena)
 {
     struct str all = STR("");
     for (size_t i = 0; i < findings->count; i++)
@@ -17,16 +17,16 @@ static struct str join(const struct image_findings *findings, struct arena *aren
 
 static struct str find_places(const struct image *image, struct arena *arena)
 {
-    struct image_findings findings = { 0 };
-    struct checking checking = { image, 0, arena, &findings };
+    struct findings findings = findings_start(arena);
+    struct checking checking = { image, 0, STR("/nix/store"), arena, &findings };
     image_check_places(&checking);
     return join(&findings, arena);
 }
 
 static struct str find_fragments(const struct image *image, struct arena *arena)
 {
-    struct image_findings findings = { 0 };
-    struct checking checking = { image, 0, arena, &findings };
+    struct findings findings = findings_start(arena);
+    struct checking checking = { image, 0, STR("/nix/store"), arena, &findings };
     image_check_fragments(&checking);
     return join(&findings, arena);
 }
@@ -124,8 +124,8 @@ static void a_part_of_a_fragment_block_without_file_is_found(struct arena arena)
 
 static struct str find_trailer(struct image *image, uint32_t checksum, struct arena *arena)
 {
-    struct image_findings findings = { 0 };
-    struct checking checking = { image, checksum, arena, &findings };
+    struct findings findings = findings_start(arena);
+    struct checking checking = { image, checksum, STR("/nix/store"), arena, &findings };
     CHECK_DONE(image_check_trailer(&checking, check_error));
     return join(&findings, arena);
 }

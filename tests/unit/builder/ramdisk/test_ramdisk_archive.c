@@ -53,11 +53,23 @@ static int make_ramdisk(const char *method, struct arena *arena, uint64_t *ret_o
     return fd;
 }
 
+static struct budget space, contents;
+
+/* The image as the tree describes it; 1 MiB may be unpacked, and as much be written. */
+static struct packed_image image_of(uint64_t size_bytes)
+{
+    space = (struct budget){ .what = "space", .floor_bytes = 1 << 20 };
+    contents = (struct budget){ .what = "contents", .floor_bytes = 1 << 20 };
+    return (struct packed_image){
+        .name = IMAGE, .size_bytes = size_bytes, .space = &space, .contents = &contents
+    };
+}
+
 static void an_image_is_unpacked_as_it_was(struct arena arena)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         struct str back = STR("");
-        struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+        struct packed_image image = image_of(IMAGE_BYTES);
         cleanup(own_close) int ramdisk = make_ramdisk(methods[i], &arena, &image.archive_offset);
         cleanup(own_close) int unpacked = -1;
         check_about("%s", methods[i]);
@@ -76,7 +88,7 @@ static void an_image_is_unpacked_as_it_was(struct arena arena)
 
 static void what_is_not_the_image_is_refused(struct arena arena)
 {
-    struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES - 1 };
+    struct packed_image image = image_of(IMAGE_BYTES - 1);
     cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
     int unpacked = -7;
     CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
@@ -94,7 +106,7 @@ static void what_is_not_the_image_is_refused(struct arena arena)
 static void a_damaged_archive_is_refused(struct arena arena)
 {
     for (size_t i = 1; i < sizeof methods / sizeof *methods; i++) {
-        struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+        struct packed_image image = image_of(IMAGE_BYTES);
         cleanup(own_close) int ramdisk = make_ramdisk(methods[i], &arena, &image.archive_offset);
         off_t size = lseek(ramdisk, 0, SEEK_END), middle = (BEFORE_BYTES + size) / 2;
         int unpacked = -7;
@@ -109,9 +121,25 @@ static void a_damaged_archive_is_refused(struct arena arena)
     }
 }
 
+/* Nothing is written before it is paid for; what is skipped is paid for, too. */
+static void what_costs_too_much_is_refused(struct arena arena)
+{
+    struct packed_image image = image_of(IMAGE_BYTES);
+    cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
+    cleanup(own_close) int unpacked = -1;
+    space.floor_bytes = IMAGE_BYTES - 1;
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "space: more than 299999 bytes, the limit for 0 bytes of input");
+    space.floor_bytes = IMAGE_BYTES;
+    contents.floor_bytes = 1000;
+    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+                  "contents: more than 1000 bytes, the limit for 0 bytes of input");
+    CHECK_NUMBER(unpacked, -1);
+}
+
 static void a_place_that_takes_no_files_is_told(struct arena arena)
 {
-    struct packed_image image = { .name = IMAGE, .size_bytes = IMAGE_BYTES };
+    struct packed_image image = image_of(IMAGE_BYTES);
     cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
     int unpacked;
     const char *former = getenv("TMPDIR");
@@ -150,6 +178,6 @@ static void a_failure_to_fill_is_told(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_is_unpacked_as_it_was), CASE(what_is_not_the_image_is_refused),
-                     CASE(a_damaged_archive_is_refused), CASE(a_place_that_takes_no_files_is_told),
-                     CASE(a_failure_to_fill_is_told));
+                     CASE(a_damaged_archive_is_refused), CASE(what_costs_too_much_is_refused),
+                     CASE(a_place_that_takes_no_files_is_told), CASE(a_failure_to_fill_is_told));
 }

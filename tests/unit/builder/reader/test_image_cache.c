@@ -11,6 +11,7 @@ enum { BLOCK = 4096, KEYS = 6, SLOTS = 3, GZIP = 1 };
 
 /* Block number `key` is BLOCK times the letter 'a' + key, stored as it is. */
 struct example {
+    struct image_budget budget;
     struct image_file file;
     struct image_decoder decoders[2];
     struct image_cache *cache;
@@ -27,7 +28,9 @@ static void write_block(const struct example *example, uint32_t key, char letter
 static void make(struct example *example, struct arena *arena)
 {
     *example =
-        (struct example){ .file = { .fd = memfd_create("blocks", MFD_CLOEXEC),
+        (struct example){ .budget = image_budget_make(0),
+                          .file = { .budget = &example->budget,
+                                    .fd = memfd_create("blocks", MFD_CLOEXEC),
                                     .size_bytes = KEYS * BLOCK,
                                     .super = { .compression = GZIP, .block_bytes = BLOCK } } };
     for (uint32_t key = 0; key < KEYS; key++)

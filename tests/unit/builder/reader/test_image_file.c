@@ -19,7 +19,10 @@ static int memory_of(const void *bytes, size_t size)
 /* A file of which only tables are read. */
 static struct image_file file_of(int fd, uint64_t size_bytes)
 {
+    static struct image_budget budget;
+    budget = image_budget_make(0);
     return (struct image_file){
+        .budget = &budget,
         .fd = fd,
         .size_bytes = size_bytes,
         .compression_name = "gzip",
@@ -42,11 +45,21 @@ static void fill_super(unsigned char *bytes)
     memset(bytes + 56, 0xff, 8); /* no extended attributes */
 }
 
+static bool open_place(int fd, uint64_t offset, uint64_t size_bytes, struct image_file *ret_file)
+{
+    static struct image_budget budget;
+    struct image_place place = {
+        .fd = fd, .offset = offset, .size_bytes = size_bytes, .budget = &budget
+    };
+    budget = image_budget_make(0);
+    return image_file_open(&place, NULL, ret_file, check_error);
+}
+
 static bool open_bytes(const unsigned char *bytes, uint64_t offset, uint64_t size_bytes,
                        struct image_file *ret_file)
 {
     cleanup(own_close) int fd = memory_of(bytes, 4096);
-    return image_file_open(fd, offset, size_bytes, ret_file, check_error);
+    return open_place(fd, offset, size_bytes, ret_file);
 }
 
 static void a_super_block_is_read(void)
@@ -103,15 +116,15 @@ static void an_image_is_where_it_is_said_to_be(void)
     unsigned char bytes[8192] = { 0 };
     fill_super(bytes + 4096);
     cleanup(own_close) int fd = memory_of(bytes, sizeof bytes);
-    CHECK_DONE(image_file_open(fd, 4096, 0, &file, check_error));
+    CHECK_DONE(open_place(fd, 4096, 0, &file));
     CHECK_NUMBER(file.size_bytes, 4096);
-    CHECK_REFUSED(image_file_open(fd, 4096, 4095, &file, check_error),
+    CHECK_REFUSED(open_place(fd, 4096, 4095, &file),
                   "it is cut off: it has 4095 bytes and should have 4096");
-    CHECK_REFUSED(image_file_open(fd, 8192 - 95, 0, &file, check_error),
+    CHECK_REFUSED(open_place(fd, 8192 - 95, 0, &file),
                   "it is not a squashfs image: it has only 95 bytes");
-    CHECK_REFUSED(image_file_open(fd, 1 << 20, 0, &file, check_error),
+    CHECK_REFUSED(open_place(fd, 1 << 20, 0, &file),
                   "it is not a squashfs image: it has only 0 bytes");
-    CHECK_REFUSED(image_file_open(check_directory(), 0, 0, &file, check_error), "it is not a file");
+    CHECK_REFUSED(open_place(check_directory(), 0, 0, &file), "it is not a file");
 }
 
 static void nothing_outside_is_read(void)

@@ -84,7 +84,9 @@ static bool read_inodes(const struct table *table, uint32_t count, struct arena 
     static uint64_t positions[2];
     static const unsigned char owners[8] = { 10, [4] = 20 };
     static const unsigned char listings[50];
+    struct image_budget budget = image_budget_make(0);
     struct image_file file = {
+        .budget = &budget,
         .super = { .inode_count = count,
                    .fragment_count = 1,
                    .block_bytes = BLOCK,

@@ -7,10 +7,13 @@ static void a_floor_and_a_factor_make_the_limit(void)
 {
     struct budget budget = { .what = "contents", .floor_bytes = 10, .factor = 3 };
     CHECK_DONE(budget_spend(&budget, 10, check_error));
+    CHECK_DONE(budget_check(&budget, check_error));
     CHECK_REFUSED(budget_spend(&budget, 1, check_error),
                   "contents: more than 10 bytes, the limit for 0 bytes of input");
     budget_pay(&budget, 5);
     CHECK_REFUSED(budget_spend(&budget, 16, check_error),
+                  "contents: more than 25 bytes, the limit for 5 bytes of input");
+    CHECK_REFUSED(budget_check(&budget, check_error),
                   "contents: more than 25 bytes, the limit for 5 bytes of input");
     CHECK_DONE(budget_spend(&budget, 15, check_error));
     CHECK(budget.spent_bytes == 25);

@@ -6,7 +6,7 @@
 
 static struct findings some(struct arena *arena)
 {
-    struct findings findings = { .arena = arena };
+    struct findings findings = findings_start(arena);
     struct hash zero = { 0 }, one = { .bytes = { 1 } };
     findings_add(&findings, FINDING_STRAY, STR("/s/z"), STR(""));
     findings_add_size(&findings, STR("/s/b"), 2, 3);
@@ -27,7 +27,7 @@ static void they_stand_in_the_order_of_their_subjects(struct arena arena)
 
 static void the_summary_counts_each_kind(struct arena arena)
 {
-    struct findings findings = some(&arena), none = { .arena = &arena };
+    struct findings findings = some(&arena), none = findings_start(&arena);
     CHECK_STR(findings_summary(&findings, &arena),
               "1 mismatched, 1 wrong size, 1 missing, 1 stray");
     CHECK_STR(findings_summary(&none, &arena), "");
@@ -38,16 +38,53 @@ static void the_json_has_an_array_for_each_kind_that_is_looked_for(struct arena 
     struct findings findings = some(&arena);
     cleanup(json_free) cJSON *store = findings_json(&findings, 9, 6, FINDING_KINDS_OF_STORE);
     cleanup(json_free) cJSON *image = findings_json(&findings, 9, 6, FINDING_KINDS_OF_IMAGE);
-    CHECK_NUMBER(cJSON_GetArraySize(store), 8);
-    CHECK_NUMBER(cJSON_GetArraySize(image), 11);
+    CHECK_NUMBER(cJSON_GetArraySize(store), 9);
+    CHECK_NUMBER(cJSON_GetArraySize(image), 12);
     CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(store, "ok")), 6);
     const cJSON *missing = cJSON_GetObjectItem(store, "missing");
     CHECK_STR(cJSON_GetStringValue(cJSON_GetArrayItem(missing, 0)), "/s/a\\xff");
 }
 
+/* Nobody reads more; and a hostile input makes as many as it likes. */
+static void the_first_of_a_kind_are_kept_and_all_are_counted(struct arena arena)
+{
+    struct findings findings = findings_start(&arena);
+    findings_add(&findings, FINDING_STRAY, STR("/s/z"), STR(""));
+    size_t left = arena_left(&arena), after_most = 0;
+    for (int i = 0; i < 3 * FINDINGS_KEPT_MAX; i++) {
+        struct arena scratch = arena;
+        struct str subject = arena_format(&scratch, "/s/%d", i);
+        findings_add_size(&findings, subject, 1, 2);
+        if (i == FINDINGS_KEPT_MAX)
+            after_most = arena_left(&findings.arena);
+    }
+    CHECK_NUMBER(findings.count, FINDINGS_KEPT_MAX + 1);
+    CHECK_NUMBER(findings.counts[FINDING_WRONG_SIZE], 3 * FINDINGS_KEPT_MAX);
+    CHECK(arena_left(&arena) == left && arena_left(&findings.arena) == after_most);
+    CHECK_STR(findings.items[1].subject, "/s/0");
+    CHECK_STR(findings_summary(&findings, &arena), "30000 wrong size, 1 stray");
+    cleanup(json_free) cJSON *json = findings_json(&findings, 9, 6, FINDING_KINDS_OF_STORE);
+    const cJSON *omitted = cJSON_GetObjectItem(json, "omitted");
+    CHECK_NUMBER(cJSON_GetArraySize(omitted), 1);
+    CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(omitted, "wrongSize")),
+                 2 * FINDINGS_KEPT_MAX);
+}
+
+/* Little memory costs findings, not the run. */
+static void what_has_no_room_is_counted(struct arena arena)
+{
+    struct arena small = arena_split(&arena, 64 << 10);
+    struct findings findings = findings_start(&small);
+    for (int i = 0; i < 1000; i++)
+        findings_add(&findings, FINDING_MISSING, STR("/s/a"), STR("it is not there"));
+    CHECK(findings.count > 10 && findings.count < 1000);
+    CHECK_NUMBER(findings.counts[FINDING_MISSING], 1000);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(they_stand_in_the_order_of_their_subjects),
-                     CASE(the_summary_counts_each_kind),
-                     CASE(the_json_has_an_array_for_each_kind_that_is_looked_for));
+    return CHECK_ALL(
+        CASE(the_first_of_a_kind_are_kept_and_all_are_counted), CASE(what_has_no_room_is_counted),
+        CASE(they_stand_in_the_order_of_their_subjects), CASE(the_summary_counts_each_kind),
+        CASE(the_json_has_an_array_for_each_kind_that_is_looked_for));
 }
