@@ -41,7 +41,12 @@ let
     map (each: if typeOf each == "override" then each.content else each)
       (filter (each: priority each == least) definitions);
 
-  effective = definitions: strongest (concatMap discharge definitions);
+  # In their order: what `mkBefore` marks comes first.
+  sorted = definitions:
+    let first = filter (each: typeOf each == "order") definitions;
+    in map (each: each.content) first ++ filter (each: typeOf each != "order") definitions;
+
+  effective = definitions: sorted (strongest (concatMap discharge definitions));
 
   # --- types: what a definition has to be, and what several of them are ---
 
@@ -123,24 +128,23 @@ let
 
   evalModules = { modules, specialArgs ? { }, path ? [ ] }:
     let
-      arguments = specialArgs // { inherit config options lib; };
+      arguments = { inherit lib; } // specialArgs // { inherit config options; };
       found = concatMap (load arguments) modules;
       # Names below modulesPath, as in NixOS.
       disabled = map (name: "${toString specialArgs.modulesPath}/${name}") (concatMap (each: each.disabled) found);
       loaded = filter (each: !(elem each.key disabled)) found;
       options = foldl' recursiveUpdate { } (map (each: each.options) loaded);
 
-      # The definitions below a name, with the conditions and priorities that stand above it.
-      below = name: concatMap (definition:
-        concatMap
-          (each:
-            if typeOf each == "override" then
-              optional (each.content ? ${name}) (mkOverride each.priority each.content.${name})
-            else optional (each ? ${name}) each.${name})
-          (discharge definition));
-      names = definitions: unique (concatMap
-        (each: attrNames (if typeOf each == "override" then each.content else each))
-        (concatMap discharge definitions));
+      # The definitions below a name. What stands above it is pushed down to it: whether a condition holds is asked of the
+      # one option that is looked at, as it may depend on the others.
+      push = definition: {
+        "if" = map (mapAttrs (name: mkIf definition.condition)) (push definition.content);
+        merge = concatMap push definition.contents;
+        override = map (mapAttrs (name: mkOverride definition.priority)) (push definition.content);
+      }.${typeOf definition} or [ definition ];
+      below = name: definitions:
+        concatMap (each: optional (each ? ${name}) each.${name}) (concatMap push definitions);
+      names = definitions: unique (concatMap attrNames (concatMap push definitions));
 
       evaluate = place: tree: definitions:
         if isOption tree then
@@ -162,10 +166,14 @@ let
     inherit concatLists concatMap elem evalModules filter hasPrefix hasSuffix mkIf mkMerge mkOverride optional optionals types;
 
     mkOption = option: { _type = "option"; type = types.raw; } // option;
+    mkBefore = content: { _type = "order"; priority = 500; inherit content; };
     mkDefault = mkOverride 1000;
     mkForce = mkOverride 50;
     mkImageMediaOverride = mkOverride 60;
 
+    inherit concatStringsSep;
+    filterAttrs = holds: attributes: listToAttrs (map (name: { inherit name; value = attributes.${name}; })
+      (filter (name: holds name attributes.${name}) (attrNames attributes)));
     optionalAttrs = condition: attributes: if condition then attributes else { };
     mapAttrsToList = function: attributes: map (name: function name attributes.${name}) (attrNames attributes);
     findFirst = holds: default: list: let found = filter holds list; in if found == [ ] then default else head found;
@@ -178,6 +186,7 @@ let
     escapeShellArgs = arguments: concatStringsSep " "
       (map (argument: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString argument)}'") arguments);
     makeLibraryPath = packages: concatStringsSep ":" (map (package: "${package}/lib") packages);
+    versionOlder = version: least: builtins.compareVersions version least < 0;
     versionAtLeast = version: least: builtins.compareVersions version least >= 0;
     literalExpression = text: { _type = "literalExpression"; inherit text; };
     licenses.lgpl21Plus.spdxId = "LGPL-2.1-or-later";

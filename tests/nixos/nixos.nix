@@ -2,16 +2,19 @@
 # own netboot module, which has to be disabled.
 #
 # busybox        a static one
-# isNew          with what NixOS has had since 24.05: overlay, an initrd with systemd, image
+# isNew          with what newer NixOS has: overlay, an initrd with systemd, /etc as an overlay, names of image files
+# release        which one it says it is
+# netboot        with that module
+# cross          for another machine
 # configuration  a module, or a list of them
 
-{ busybox, isNew ? true, configuration ? { } }:
+{ busybox, isNew ? true, release ? if isNew then "26.11" else "23.11", netboot ? true, cross ? false, configuration ? { } }:
 
 let
-  lib = import ./lib.nix;
-  pkgs = import ./pkgs.nix { };
+  lib = import ./lib.nix // { trivial = { inherit release; }; };
+  pkgs = import ./pkgs.nix { inherit cross; };
   inherit (lib) mkOption types;
-  modulesPath = toString (if isNew then ./modules/new else ./modules/old);
+  modulesPath = toString (if lib.versionAtLeast release "25.05" then ./modules/new else ./modules/old);
   text = default: mkOption { type = types.str; inherit default; };
   list = mkOption { type = types.listOf types.raw; default = [ ]; };
 
@@ -32,7 +35,16 @@ let
   };
 
   service.options = {
+    enable = mkOption { type = types.bool; default = true; };
+    description = text "";
+    aliases = list;
+    before = list;
+    after = list;
+    requires = list;
     wantedBy = list;
+    requiredBy = list;
+    script = mkOption { type = types.lines; default = ""; };
+    unitConfig = mkOption { type = types.attrsOf types.raw; default = { }; };
     restartIfChanged = mkOption { type = types.bool; default = true; };
     serviceConfig = mkOption { type = types.attrsOf types.raw; default = { }; };
   };
@@ -50,14 +62,22 @@ let
           systemd.enable = mkOption { type = types.bool; default = false; };
           systemd.contents = mkOption { type = types.attrsOf types.raw; default = { }; };
         };
+        isContainer = mkOption { type = types.bool; default = false; };
         kernelPackages.kernel.version = text "6.6.30";
         kernelParams = mkOption { type = types.listOf types.str; default = [ ]; };
         postBootCommands = mkOption { type = types.lines; default = ""; };
       };
+      environment.etc = mkOption { type = types.attrsOf types.raw; default = { }; };
       environment.systemPackages = mkOption { type = types.listOf types.package; default = [ ]; };
       fileSystems = mkOption { type = types.attrsOf (types.submodule fileSystem); default = { }; };
-      system.build = mkOption { type = types.lazyAttrsOf types.raw; default = { }; };
-      system.nixos.tags = list;
+      system = lib.optionalAttrs isNew {
+        etc.overlay.enable = mkOption { type = types.bool; default = false; };
+        etc.overlay.mutable = mkOption { type = types.bool; default = true; };
+        nixos-init.enable = mkOption { type = types.bool; default = false; };
+      } // {
+        build = mkOption { type = types.lazyAttrsOf types.raw; default = { }; };
+        nixos.tags = list;
+      };
       systemd.packages = mkOption { type = types.listOf types.package; default = [ ]; };
       systemd.services = mkOption { type = types.attrsOf (types.submodule service); default = { }; };
     };
@@ -93,9 +113,10 @@ let
   tools = builtins.path { path = busybox; name = "busybox"; };
 in
 lib.evalModules {
-  modules = [ base (modulesPath + "/installer/netboot/netboot.nix") ../../units/nixos/module.nix ]
+  modules = [ base ]
+    ++ lib.optionals netboot [ (modulesPath + "/installer/netboot/netboot.nix") ../../units/nixos/module.nix ]
     ++ (if builtins.isList configuration then configuration else [ configuration ]);
   specialArgs = {
-    inherit pkgs modulesPath;
+    inherit lib modulesPath pkgs;
   };
 }

@@ -1,8 +1,9 @@
 # pkgs.nix: as much of nixpkgs as units/nixos uses, made of this system: its compiler, its programs, its libraries.
 #
 # libraries   the folder of this system's shared libraries
+# cross       as if what is made were for another machine; only to be looked at
 
-{ libraries ? "/usr/lib/x86_64-linux-gnu" }:
+{ libraries ? "/usr/lib/x86_64-linux-gnu", cross ? false }:
 
 let
   lib = import ./lib.nix;
@@ -13,7 +14,7 @@ let
     inherit system;
     builder = "/bin/bash";
     args = [ "-eu" ./builder.sh ];
-  } // removeAttrs attributes [ "meta" ]);
+  } // (if cross then { hostSystem = "aarch64-linux"; } else { }) // removeAttrs attributes [ "meta" ]);
 
   runCommand = name: attributes: buildCommand: mkDerivation ({ inherit name buildCommand; } // attributes);
 
@@ -30,12 +31,14 @@ let
     inherit lib runCommand;
     stdenv = {
       inherit mkDerivation;
-      hostPlatform.system = system;
+      hostPlatform.system = if cross then "aarch64-linux" else system;
+      buildPlatform.system = system;
     };
     callPackage = file: arguments:
       let function = import file;
       in function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments);
 
+    buildPackages = if cross then import ./pkgs.nix { inherit libraries; } else pkgs;
     openssl = library "openssl" "libcrypto.so.3";
     sqlite = library "sqlite" "libsqlite3.so.0";
     systemd = library "systemd" "libsystemd.so.0";

@@ -39,11 +39,11 @@ done
 
 # The names that nixpkgs' callPackage finds in the functions' arguments.
 parses() {
-    for file in "$here"/units/nixos/*.nix "$here"/tests/nixos/*.nix; do
+    for file in "$here"/units/nixos/*.nix "$here"/tests/nixos/*.nix "$here"/tests/nixos/kinds/*.nix; do
         nix-instantiate --parse "$file" >/dev/null || return
     done
 }
-claim 'Nix parses package, module and default.nix' parses
+claim 'Nix parses package and modules' parses
 
 builds() {
     nix-build -o out/regd -E "(import $here/units/nixos { pkgs = import $here/tests/nixos/pkgs.nix { }; }).regd" >out/log 2>&1 && return
@@ -96,12 +96,19 @@ fi
 
 # --- what the module says ---------------------------------------------------------------------------------
 
-# system AGE CONFIGURATION: the expression of a system; AGE is new or old.
+# system AGE CONFIGURATION: the expression of a system. AGE is old or new, or a release; without netboot it is another kind
+# of image, "iso-24.05"; for another machine "cross".
 system() {
-    is_new=true
-    [ "$1" = new ] || is_new=false
-    printf '(import %s/tests/nixos/nixos.nix { busybox = %s/busybox; isNew = %s; configuration = [ %s %s ]; })' \
-        "$here" "$SCRATCH" "$is_new" "${2:-}" "$package"
+    is_new=true arguments='' own=$package
+    case $1 in
+    old) is_new=false ;;
+    new) ;;
+    cross) arguments='cross = true;' own='' ;;
+    *-*) arguments="release = \"${1#*-}\"; netboot = false;" own=${package:+"{ services.regd.package = builtins.path { name = \"given\"; path = $SCRATCH/given; }; }"} ;;
+    *) arguments="release = \"$1\";" ;;
+    esac
+    printf '(import %s/tests/nixos/nixos.nix { busybox = %s/busybox; isNew = %s; %s configuration = [ %s %s ]; })' \
+        "$here" "$SCRATCH" "$is_new" "$arguments" "${2:-}" "$own"
 }
 # value AGE CONFIGURATION EXPRESSION: as JSON, of `config`.
 value() {
@@ -144,13 +151,11 @@ for age in old new; do
         '{ inherit (config.boot.initrd) availableKernelModules kernelModules; inherit (config.boot) loader; }' \
         '{"availableKernelModules": ["squashfs", "overlay"], "kernelModules": ["loop", "overlay"],
             "loader": {"grub": {"enable": false}, "timeout": 10}}'
-    claim "other modules find their packages ($age)" says $age '' \
-        'map (each: builtins.match ".*-(grub2|grub2_efi|syslinux)" "${each}") (builtins.filter
-            (each: each != config.netboot.regd.package) config.environment.systemPackages)' \
-        '[["grub2_efi"], ["grub2"], ["syslinux"]]'
     claim "regd's unit takes the place of the script ($age)" says $age '' \
-        '[ (config.systemd.packages == [ config.netboot.regd.package ]) config.systemd.services ]' \
-        '[true, {"regd": {"restartIfChanged": false, "serviceConfig": {}, "wantedBy": ["sysinit.target"]}}]'
+        '[ (config.systemd.packages == [ config.netboot.regd.package ])
+            (removeAttrs config.systemd.services.regd [ "after" "description" "enable" "requires" "requiredBy" "script" ]) ]' \
+        '[true, {"aliases": ["register-nix-paths.service"], "before": [], "restartIfChanged": false, "serviceConfig": {},
+            "unitConfig": {}, "wantedBy": ["sysinit.target"]}]'
     claim "the system is in the store image, and what is added ($age)" says $age \
         '({ pkgs, ... }: { netboot.storeContents = [ pkgs.zstd ]; })' \
         'map (each: builtins.match ".*-(nixos-system-test-24.05|zstd)" "${each}") config.netboot.storeContents' \
@@ -165,6 +170,103 @@ claim 'the profile can be set at every boot' says new '{ netboot.regd.setProfile
 claim 'newer NixOS knows the tarball as the image' says new '' \
     '[ config.image.filePath config.system.nixos.tags (config.system.build.image == config.system.build.kexecTarball) ]' \
     '["tarball/nixos-image-test.tar.zst", ["kexec"], true]'
+
+# What was otherwise in some release.
+packages='map (each: builtins.match ".*-(grub2|grub2_efi|syslinux)" "${each}") (builtins.filter
+    (each: each != config.netboot.regd.package) config.environment.systemPackages)'
+for age in old 24.05; do
+    claim "other modules find their packages ($age)" says $age '' "$packages" '[["grub2_efi"], ["grub2"], ["syslinux"]]'
+done
+claim 'there are none since 24.11' says 24.11 '' "$packages" '[]'
+claim 'image/repart.nix of 24.05 is not taken for the names of image files' says 24.05 "$here/tests/nixos/kinds/repart.nix" \
+    '[ (config.system.build ? image) config.system.nixos.tags (builtins.match ".*(nixos-kexec-[^ \"]*zst).*"
+        (builtins.replaceStrings [ "\n" ] [ " " ] config.system.build.kexecTarball.buildCommand) != null) ]' '[false, [], true]'
+claim 'the extension can be another' says new '{ image.extension = "tar"; }' config.image.fileName '"nixos-image-test.tar"'
+claim 'storeContents takes what the classic one takes' says new '({ pkgs, ... }: { netboot.storeContents =
+    [ pkgs.zstd "${pkgs.zstd}" pkgs.zstd.drvPath ./. "/some/where" ]; })' 'builtins.length config.netboot.storeContents' 6
+claim 'and nothing else' complains 'netboot.storeContents is not of type path' new '{ netboot.storeContents = [ "some" ]; }' \
+    config.netboot.storeContents
+cross='[ (config.services.regd.buildPackage == config.services.regd.package)
+    (config.system.build.squashfsStore.nativeBuildInputs == [ config.services.regd.buildPackage ])
+    (config.systemd.packages == [ config.services.regd.package ]) ]'
+claim 'a build for another machine takes the tool of this one' says cross '' "$cross" '[false, true, true]'
+claim 'there is one package otherwise' says new '' "$cross" '[true, true, true]'
+claim "a password on the kernel's command line is a unit, and nothing is left of the script" says new '' \
+    'let unit = config.systemd.services.live-nixos-password; in
+        [ unit.unitConfig unit.wantedBy (builtins.match ".*chpasswd.*" (builtins.replaceStrings [ "\n" ] [ " " ] unit.script) != null)
+            config.boot.postBootCommands ]' \
+    '[{"ConditionKernelCommandLine": ["|live.nixos.password", "|live.nixos.passwordHash"]}, ["multi-user.target"], true, ""]'
+
+# --- every kind of image ----------------------------------------------------------------------------------
+
+registration=$here/units/nixos/registration.nix
+regd='builtins.replaceStrings [ "${config.services.regd.package}" ] [ "" ]'
+for kind in iso disk machine; do
+    with="$registration $here/tests/nixos/kinds/$kind.nix"
+    claim "$kind: without services.regd.enable nothing is changed" says $kind-26.11 "$with" \
+        '[ (config.systemd.services ? regd) config.systemd.services.register-nix-paths.enable config.systemd.packages ]' \
+        '[false, true, []]'
+    claim "$kind: regd.service has the name of nixpkgs' unit, which is not started" says $kind-26.11 \
+        "$with { services.regd.enable = true; }" \
+        '[ config.systemd.services.regd.aliases config.systemd.services.register-nix-paths.enable config.boot.postBootCommands ]' \
+        '[["register-nix-paths.service"], false, ""]'
+    for release in 24.05 25.11; do
+        claim "$kind: in $release regd comes before all that runs after boot, and is a unit too" says $kind-$release \
+            "$with { services.regd.enable = true; }" \
+            "[ (builtins.head (builtins.filter (line: builtins.isString line && line != \"\") (builtins.split \"\\n\"
+                ($regd config.boot.postBootCommands)))) (builtins.match \".*load-database.*\"
+                (builtins.replaceStrings [ \"\\n\" ] [ \" \" ] config.boot.postBootCommands) != null)
+                config.systemd.services.regd.wantedBy ]" \
+            '["/bin/regd boot", true, ["sysinit.target"]]'
+    done
+done
+claim 'netboot: so it does in 24.05' says 24.05 '{ boot.postBootCommands = "install-channel\n"; }' \
+    "$regd config.boot.postBootCommands" '"/bin/regd boot\n\ninstall-channel\n"'
+claim 'nixos-init takes no such commands' says new '{ system.nixos-init.enable = true; }' config.boot.postBootCommands '""'
+claim 'who asks for it has none early' says 24.05 '{ services.regd.early = false; }' config.boot.postBootCommands '""'
+of_unit='builtins.listToAttrs (map (name: { inherit name; value = config.systemd.services.regd.${name}; })
+    [ "before" "after" "requiredBy" "unitConfig" "serviceConfig" ])'
+enabled='{ services.regd.enable = true; }'
+claim "disk: nixpkgs' condition and orderings hold" says disk-26.11 "$registration $here/tests/nixos/kinds/disk.nix $enabled" \
+    "$of_unit" '{"before": ["sysinit.target", "shutdown.target", "nix-daemon.socket", "nix-daemon.service"],
+        "after": ["local-fs.target"], "requiredBy": [], "serviceConfig": {},
+        "unitConfig": {"ConditionPathExists": "/nix-path-registration"}}'
+claim "machine: so do its user and what needs it" says machine-26.11 "$registration $here/tests/nixos/kinds/machine.nix $enabled" \
+    "$of_unit" '{"before": [], "after": [], "requiredBy": ["nix-daemon.service"],
+        "serviceConfig": {"User": "nix", "Group": "nix"}, "unitConfig": {"ConditionKernelCommandLine": "regInfo"}}'
+claim 'iso: a description is not one of its conditions' says iso-26.11 "$registration $here/tests/nixos/kinds/iso.nix $enabled" \
+    config.systemd.services.regd.unitConfig '{}'
+claim 'other units can be ordered behind it' says disk-26.11 \
+    "$registration { services.regd.enable = true; services.regd.before = [ \"deploy.service\" ]; }" \
+    config.systemd.services.regd.before '["deploy.service"]'
+# command OPTIONS COMMAND
+while IFS='|' read -r asked command; do
+    claim "$asked: $command" says disk-26.11 "$registration { services.regd = { enable = true; $asked }; }" \
+        "$regd (builtins.elemAt config.systemd.services.regd.serviceConfig.ExecStart 1)" "\"/bin/regd boot $command\""
+done <<'END'
+deleteManifest = true;|--delete-manifest
+tag = null;|--no-tag
+tag = "/var/tag";|--tag=/var/tag
+setProfile = "never";|--no-profile
+setProfile = "always";|--set-profile=always
+deleteManifest = true; tag = null;|--no-tag --delete-manifest
+tag = null; setProfile = "never";|--no-profile --no-tag
+deleteManifest = true; manifests = [ "/a" "/b" ]; tag = null;|--no-tag --delete-manifest /a /b
+END
+claim 'where a manifest is deleted, / can be written' says disk-26.11 \
+    "$registration { services.regd = { enable = true; deleteManifest = true; }; }" \
+    config.systemd.services.regd.serviceConfig.ProtectSystem '"full"'
+claim 'a container has no sandbox' says disk-26.11 \
+    "$registration { services.regd = { enable = true; deleteManifest = true; }; boot.isContainer = true; }" \
+    '[ (builtins.length config.systemd.packages) (config.systemd.services.regd.serviceConfig ? ProtectSystem) ]' '[2, false]'
+claim 'a read-only /etc has the tag from the start' says disk-26.11 \
+    "$registration { services.regd.enable = true; system.etc.overlay = { enable = true; mutable = false; }; }" \
+    config.environment.etc '{"NIXOS": {"text": ""}}'
+claim 'unless it is to have none' says disk-26.11 \
+    "$registration { services.regd = { enable = true; tag = null; }; system.etc.overlay = { enable = true; mutable = false; }; }" \
+    config.environment.etc '{}'
+claim 'or can be written' says disk-26.11 "$registration { services.regd.enable = true; system.etc.overlay.enable = true; }" \
+    config.environment.etc '{}'
 
 # Several layers: the generator mounts them.
 layered='{ netboot.regd.maxSize = "1M"; netboot.regd.overlaySize = "2g"; boot.initrd.systemd.enable = true; }'
@@ -311,5 +413,32 @@ too_little() {
     ! make none kexecTree '{ netboot.regd.targetRam = "16M"; }' >out/refused && cat out/refused && grep -q 'regd-build: .*16' out/refused
 }
 claim 'targetRam refuses what does not fit' too_little
+
+# The other kinds.
+iso="$here/units/nixos/iso.nix $here/tests/nixos/kinds/iso.nix"
+repart="$here/units/nixos/repart.nix $here/tests/nixos/kinds/repart.nix { services.regd.repart.partition = \"20-root\"; }"
+make_kind() {
+    nix-build -o "out/$1" -E "with $(system "$1-26.11" "$2"); $3" >out/log 2>&1 && return
+    tail -40 out/log
+    return 1
+}
+iso_image() {
+    make_kind iso "$iso" config.system.build.isoImage && cmp out/iso out/squashfsStore && says iso-26.11 "$iso" \
+        config.services.regd.enable true
+}
+claim "iso: its store image is regd-build's, the same as for netboot" iso_image
+iso_compression() {
+    complains 'isoImage.squashfsCompression: ' iso-26.11 "$iso { isoImage.squashfsCompression = \"lzo -Xcompression-level\"; }" \
+        config.system.build.squashfsStore.buildCommand
+}
+claim "iso: a compression that regd-build has not is refused by the option's name" iso_compression
+# A build is not told who made its inputs.
+repart_manifest() {
+    make_kind repart "$repart" 'config.image.repart.partitions."20-root".contents."/nix-path-registration".source' &&
+        nix-store -qR "$toplevel" | xargs nix-store --dump-db | grep -v -e '\.drv$' -e '^$' | sort >out/wanted &&
+        grep . out/repart | sort | diff out/wanted - &&
+        says repart-26.11 "$repart" config.services.regd.enable true
+}
+claim 'repart: the partition gets the manifest of its paths, as Nix has it' repart_manifest
 
 finish

@@ -2,7 +2,8 @@
 #
 # Takes the place of nixpkgs' installer/netboot/netboot.nix, which it disables: the options `netboot.*` and the outputs
 # `system.build.*` are those, and so is what the machine mounts. Everything is taken from one tree (kexecTree), so that its
-# parts fit together; the store image in it is that of squashfsStore, compressed once.
+# parts fit together; the store image in it is that of squashfsStore, compressed once. registration.nix has the part that runs
+# at boot.
 #
 # Layers   Where the store is more than one image (maxSize, baseImages), how many is known only when they are made, so it is
 #          not fileSystems that mounts them, but the initrd's generator: see regd-initrd-generator(8).
@@ -10,10 +11,9 @@
 { config, lib, modulesPath, options, pkgs, ... }:
 
 let
-  inherit (lib) mkIf mkImageMediaOverride mkMerge mkOption optional optionalAttrs optionals types;
+  inherit (lib) mkDefault mkIf mkImageMediaOverride mkMerge mkOption optional optionalAttrs optionals types;
 
   cfg = config.netboot;
-  regd = cfg.regd.package;
   build = config.system.build;
   inherit (pkgs.stdenv.hostPlatform) system;
   hasLayers = cfg.regd.maxSize != null || cfg.regd.baseImages != [ ];
@@ -22,29 +22,15 @@ let
   # Newer NixOS prefixes the directories of an overlay for stage 1 and makes them; older only those in `options`.
   hasOverlayOption = (options.fileSystems.type.getSubOptions [ ]) ? overlay;
 
-  # "zstd -Xcompression-level 19", as mksquashfs is told it, is "zstd:19".
-  compression =
-    let
-      asked = if cfg.squashfsCompression == null then "lz4" else cfg.squashfsCompression;
-      words = builtins.filter (word: word != "") (lib.splitString " " asked);
-      name = if words == [ ] then "" else builtins.head words;
-      level = rest:
-        let option = builtins.head rest;
-        in
-        if rest == [ ] then ""
-        else if option == "-Xhc" && name == "lz4" then ":12" + level (builtins.tail rest)
-        else if builtins.length rest < 2 then unknown option
-        else if option == "-Xcompression-level" && (name == "zstd" || name == "gzip") then
-          ":" + builtins.elemAt rest 1 + level (lib.drop 2 rest)
-        # The dictionary is as large as a block anyway, and the filters are not used.
-        else if (option == "-Xdict-size" || option == "-Xbcj") && name == "xz" then level (lib.drop 2 rest)
-        else unknown option;
-      unknown = option: throw "netboot.squashfsCompression: '${asked}': regd-build has no counterpart of '${option}'";
-    in
-    if name == "" then throw "netboot.squashfsCompression is empty" else name + level (builtins.tail words);
+  image = import ./image.nix {
+    inherit lib pkgs;
+    inherit (config.services.regd) buildPackage;
+    inherit (cfg) squashfsCompression;
+    option = "netboot.squashfsCompression";
+  };
 
   arguments = lib.escapeShellArgs (
-    [ "--quiet" "--store-dir" builtins.storeDir "--compression" compression ]
+    [ "--quiet" "--store-dir" builtins.storeDir "--compression" image.compression ]
     ++ optionals (cfg.regd.maxSize != null) [ "--max-size" cfg.regd.maxSize ]
     ++ lib.concatMap (image: [ "--base" "${image}" ]) cfg.regd.baseImages
   );
@@ -61,30 +47,20 @@ let
   squashfs = ''regd-build squashfs ${arguments} --jobs "$NIX_BUILD_CORES" --graph "$graph"'';
   tree = ''regd-build tree ${build.toplevel} ${arguments} ${treeArguments} --jobs "$NIX_BUILD_CORES" --graph "$graph"'';
 
-  # Nix tells the closure, with its hashes, in a file; there is no database in the sandbox. What an artefact names is in it,
-  # so that it can be copied without its closure.
-  make = name: command: pkgs.stdenv.mkDerivation {
-    inherit name;
-    __structuredAttrs = true;
-    unsafeDiscardReferences.out = true;
-    exportReferencesGraph.closure = cfg.storeContents;
-    nativeBuildInputs = [ regd ];
-    buildCommand = ''
-      out=''${outputs[out]}
-      graph=''${NIX_ATTRS_JSON_FILE:-$PWD/.attrs.json}
-      ${command}
-    '';
-  };
+  make = name: image.make name cfg.storeContents;
 
   # Some of the tree, where the classic outputs have it.
   part = name: command: pkgs.runCommand name { kexecTree = build.kexecTree; } command;
 
-  tarballName = if options ? image then config.image.fileName else "nixos-kexec-${system}.tar.zst";
+  # NixOS 24.05 has options.image too, of image/repart.nix, but not the names of files.
+  hasImageNames = options ? image.extension;
+  tarballName = if hasImageNames then config.image.fileName else "nixos-kexec-${system}.tar.zst";
 in
 {
   disabledModules = [ "installer/netboot/netboot.nix" ];
 
-  imports = optional (builtins.pathExists (modulesPath + "/image/file-options.nix")) (modulesPath + "/image/file-options.nix");
+  imports = [ ./registration.nix ]
+    ++ optional (builtins.pathExists (modulesPath + "/image/file-options.nix")) (modulesPath + "/image/file-options.nix");
 
   options.netboot = {
     squashfsCompression = mkOption {
@@ -98,7 +74,7 @@ in
     };
 
     storeContents = mkOption {
-      type = types.listOf types.package;
+      type = types.listOf types.path;
       example = lib.literalExpression or lib.literalExample "[ pkgs.stdenv ]";
       description = "Store paths to add to the image, with their closures.";
     };
@@ -108,7 +84,7 @@ in
         type = types.package;
         default = pkgs.callPackage ./package.nix { };
         defaultText = lib.literalExpression or lib.literalExample "pkgs.callPackage ./package.nix { }";
-        description = "The package with regd and regd-build.";
+        description = "The package with regd and regd-build: services.regd.package.";
       };
 
       maxSize = mkOption {
@@ -178,9 +154,10 @@ in
     boot.loader.grub.enable = false;
     boot.loader.timeout = 10;
 
-    # What other modules expect to be there.
-    environment.systemPackages = [ pkgs.grub2_efi regd ]
-      ++ optionals (system != "aarch64-linux") [ pkgs.grub2 pkgs.syslinux ];
+    # What other modules expected to be there.
+    environment.systemPackages = optionals (lib.versionOlder lib.trivial.release "24.11") (
+      [ pkgs.grub2_efi ] ++ optionals (system != "aarch64-linux") [ pkgs.grub2 pkgs.syslinux ]
+    );
 
     fileSystems = mkMerge [
       {
@@ -231,37 +208,44 @@ in
     } // optionalAttrs (options.boot.initrd ? systemd) {
       systemd.contents = mkIf hasLayers {
         "/etc/systemd/system-generators/regd-initrd-generator".source =
-          "${regd}/lib/systemd/system-generators/regd-initrd-generator";
+          "${cfg.regd.package}/lib/systemd/system-generators/regd-initrd-generator";
       };
     };
     boot.kernelParams = mkIf (hasLayers && cfg.regd.overlaySize != null) [ "regd.overlay-size=${cfg.regd.overlaySize}" ];
 
-    # The unit is the package's; NixOS does not heed its [Install].
-    systemd.packages = [ regd ];
-    systemd.services.regd = {
-      wantedBy = [ "sysinit.target" ];
-      restartIfChanged = false;
-      serviceConfig = mkIf (cfg.regd.setProfile == "always") {
-        ExecStart = [ "" "${regd}/bin/regd boot --set-profile=always" ];
-      };
+    services.regd = {
+      enable = mkDefault true;
+      package = mkDefault cfg.regd.package;
+      setProfile = mkDefault cfg.regd.setProfile;
     };
 
     # A password for root from the kernel's command line, if root has an empty one: for installers of machines without a
     # screen.
-    boot.postBootCommands = ''
-      read -r -a words < /proc/cmdline
-      for word in "''${words[@]}"; do
-        case $word in
-          live.nixos.password*=*) ;;
-          *) continue ;;
-        esac
-        ${pkgs.gnugrep}/bin/grep -q '^root::' /etc/shadow || break
-        case $word in
-          live.nixos.passwordHash=*) ${pkgs.shadow}/bin/usermod -p "''${word#*=}" root ;;
-          live.nixos.password=*) printf 'root:%s\n' "''${word#*=}" | ${pkgs.shadow}/bin/chpasswd ;;
-        esac
-      done
-    '';
+    systemd.services.live-nixos-password = {
+      description = "Set root's password from the kernel's command line";
+      unitConfig.ConditionKernelCommandLine = [ "|live.nixos.password" "|live.nixos.passwordHash" ];
+      wantedBy = [ "multi-user.target" ];
+      before = [ "systemd-user-sessions.service" "sshd.service" "display-manager.service" ];
+      restartIfChanged = false;
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+      };
+      script = ''
+        read -r -a words < /proc/cmdline
+        for word in "''${words[@]}"; do
+          case $word in
+            live.nixos.password=* | live.nixos.passwordHash=*) ;;
+            *) continue ;;
+          esac
+          ${pkgs.gnugrep}/bin/grep -q '^root::' /etc/shadow || break
+          case $word in
+            live.nixos.passwordHash=*) ${pkgs.shadow}/bin/usermod -p "''${word#*=}" root ;;
+            live.nixos.password=*) printf 'root:%s\n' "''${word#*=}" | ${pkgs.shadow}/bin/chpasswd ;;
+          esac
+        done
+      '';
+    };
 
     netboot.storeContents = [ build.toplevel ];
 
@@ -302,8 +286,8 @@ in
       ${tree} -o tree --tarball "$out/tarball/${tarballName}"
       echo "file system-tarball $out/tarball/${tarballName}" > "$out/nix-support/hydra-build-products"
     '';
-  } (optionalAttrs (options ? image) {
-    image.extension = "tar.zst";
+  } (optionalAttrs hasImageNames {
+    image.extension = mkDefault "tar.zst";
     image.filePath = "tarball/${config.image.fileName}";
     system.nixos.tags = [ "kexec" ];
     system.build.image = build.kexecTarball;

@@ -1,0 +1,16 @@
+# A virtual machine that the kernel's parameter regInfo= tells its manifest (qemu-vm, microvm.nix).
+
+{ lib, ... }:
+
+if lib.versionOlder lib.trivial.release "26.05" then {
+  boot.postBootCommands = ''
+    load-database < "$regInfo"
+  '';
+} else {
+  systemd.services.register-nix-paths = {
+    unitConfig = { ConditionKernelCommandLine = "regInfo"; };
+    requiredBy = [ "nix-daemon.service" ];
+    serviceConfig = { Type = "oneshot"; User = "nix"; Group = "nix"; };
+    script = "load-database < $regInfo";
+  };
+}
