@@ -104,7 +104,8 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
     const char *given;
     if (!source_kernel_parameter(store, "regInfo", arena, &given, error))
         return false;
-    if (given)
+    /* Without a path it names nothing. */
+    if (given && *given)
         option_list_add(&names, given, arena);
     else if (!find_layers(store, arena, &names, error))
         return false;
@@ -272,7 +273,8 @@ bool source_delete(const struct store *store, const char *name, bool found, stru
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         if (unlinkat(parent, bases[i], 0) == 0 || errno == ENOENT)
             continue;
-        return errno == EROFS || error_errno(error, errno, "delete %s", name);
+        return errno == EROFS ||
+               error_errno(error, errno, "delete %s%s", name, i == 0 ? PATH_INFO_JSON_SUFFIX : "");
     }
     *ret_deleted = true;
     return true;

@@ -53,6 +53,8 @@ static void the_kernels_command_line_comes_first(struct arena arena)
     check_file("proc/cmdline",
                STR("a regInfo=/one b=\"x regInfo=/no\" regInfo=\"/two three\" regInfo\n"));
     CHECK_STR(find(&store, &arena), " /two three");
+    check_file("proc/cmdline", STR("a regInfo=/one regInfo=\n"));
+    CHECK_STR(find(&store, &arena), " /" LAYER "/nix-path-registration");
 }
 
 static void a_parameter_without_value_is_none(struct arena arena)
