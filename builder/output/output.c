@@ -96,6 +96,9 @@ static bool check_replaceable(const struct output *output, const char *mark, str
     struct error not_ours;
     cleanup(own_close) int fd =
         openat(output->directory, output->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOTDIR)
+        return error_set(error, "replace %s: it is a link or a file; remove it, or name another",
+                         output->name);
     if (fd < 0)
         return errno == ENOENT || error_errno(error, errno, "replace %s", output->name);
     if (faccessat(fd, CHECKSUMS_NAME, F_OK, 0) == 0 &&

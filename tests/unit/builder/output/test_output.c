@@ -138,7 +138,8 @@ static void a_file_or_link_of_that_name_is_refused(struct arena arena)
             check_file("tree", STR(""));
         else
             CHECK(symlinkat("elsewhere", check_directory(), "tree") == 0);
-        CHECK_REFUSED(start_tree(&output, &tree, &arena), "replace tree: Not a directory");
+        CHECK_REFUSED(start_tree(&output, &tree, &arena),
+                      "replace tree: it is a link or a file; remove it, or name another");
         CHECK(unlinkat(check_directory(), "tree", 0) == 0);
     }
 }
