@@ -47,17 +47,18 @@ struct work {
     const uint32_t *order; /* of the list's paths */
     struct result *results;
     struct arena *arenas; /* per thread */
+    struct budget contents;
 };
 
 /* The names of one directory with a million of entries fit. */
 static const size_t worker_bytes = (size_t)1 << 30;
 
-static struct result examine(const struct work *work, const struct path_info *info,
-                             struct arena *arena)
+static struct result examine(struct work *work, const struct path_info *info, struct arena *arena)
 {
     struct error error;
     struct result result = { .is_ok = false };
-    switch (nar_hash(work->store, info->base, *arena, &result.found, &error)) {
+    const struct nar_place place = { work->store, info->base, &work->contents };
+    switch (nar_hash(&place, *arena, &result.found, &error)) {
     case NAR_ABSENT:
         result.finding = FINDING_MISSING;
         break;
@@ -79,17 +80,18 @@ static struct result examine(const struct work *work, const struct path_info *in
 
 static bool examine_one(void *context, unsigned worker, size_t index, struct error *error)
 {
-    const struct work *work = context;
+    struct work *work = context;
     uint32_t path = work->order[index];
-    (void)error; /* what is wrong with a path is a result */
     assert(path < work->list->count);
     work->results[path] = examine(work, &work->list->items[path], &work->arenas[worker]);
-    return true;
+    /* What is wrong with a path is a result; that the store costs too much ends the run. */
+    return budget_check(&work->contents, error);
 }
 
 static bool run_workers(struct work *work, unsigned jobs, struct arena *arena, struct error *error)
 {
     work->arenas = arena_new(arena, struct arena, jobs);
+    work->contents = nar_contents_budget();
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&work->arenas[i], worker_bytes, error))
             return false;

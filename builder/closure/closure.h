@@ -6,6 +6,9 @@
 #include "schema/base/options.h"
 #include "schema/nix/store.h"
 
+/* Of a list of roots on standard input: a million paths of the greatest length. */
+enum { CLOSURE_ROOTS_BYTES_MAX = 256 << 20 };
+
 /* Where path information comes from, and what is wanted of it. Without `roots`, all paths of a source
  * that is a file are roots, and there must be some. */
 struct closure_request {

@@ -12,6 +12,7 @@ struct work {
     int directory;
     struct path_info *items;
     struct arena *arenas; /* per thread */
+    struct budget contents;
 };
 
 /* The names of one directory with a million of entries fit. */
@@ -19,12 +20,13 @@ static const size_t worker_bytes = (size_t)1 << 30;
 
 static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
 {
-    const struct work *work = context;
+    struct work *work = context;
     const char *store_dir = work->store->store_dir.data;
     struct path_info *info = &work->items[index];
     struct error reason;
     struct nar nar;
-    switch (nar_hash(work->directory, info->base, work->arenas[worker], &nar, &reason)) {
+    const struct nar_place place = { work->directory, info->base, &work->contents };
+    switch (nar_hash(&place, work->arenas[worker], &nar, &reason)) {
     case NAR_ABSENT:
         return error_set(error, "hash %s/%.*s: there is no such path", store_dir,
                          STR_ARG(info->base));
@@ -48,7 +50,10 @@ bool nar_hashes_compute(const struct store *store, struct path_list *list, unsig
     assert(jobs > 0);
     if (jobs > list->count)
         jobs = list->count ? (unsigned)list->count : 1;
-    struct work work = { .store = store, .directory = directory, .items = list->items };
+    struct work work = { .store = store,
+                         .directory = directory,
+                         .items = list->items,
+                         .contents = nar_contents_budget() };
     work.arenas = arena_new(&scratch, struct arena, jobs);
     for (unsigned i = 0; i < jobs; i++)
         if (!arena_reserve(&work.arenas[i], worker_bytes, error))

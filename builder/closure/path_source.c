@@ -50,7 +50,7 @@ bool path_source_read(const struct path_source *source, struct str store_dir, st
         return error_errno(error, errno, "open %s", known.file);
     bool read = source->kind == PATH_SOURCE_REGISTRATION
                     ? read_manifest(fd, store_dir, arena, &known, error)
-                    : file_read_fd(fd, known.file, manifest_bytes_max, arena, &text, error) &&
+                    : file_read_fd(fd, known.file, path_info_json_bytes_max, arena, &text, error) &&
                           parse(source->kind, text, store_dir, arena, &known, error);
     if (read)
         *ret_known = known;

@@ -6,6 +6,7 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
+#include "schema/nix/nar.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -127,7 +128,7 @@ static bool walk_part(void *context, unsigned worker, size_t index, struct error
 {
     struct walk *walk = context;
     struct inventory_walker *walker = &walk->walkers[worker];
-    struct inventory part = { .store = walk->tops->store };
+    struct inventory part = { .store = walk->tops->store, .contents = walk->tops->contents };
     uint32_t number = walk->order[index].part;
     const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
     inventory_add(&part, &walker->nodes, (struct str){ 0 }, 0);
@@ -180,7 +181,8 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
                     struct inventory *ret_inventory, struct error *error)
 {
     const struct store *store = request->store;
-    cleanup(inventory_release) struct inventory inventory = { .store = -1 };
+    struct budget contents = nar_contents_budget();
+    cleanup(inventory_release) struct inventory inventory = { .store = -1, .contents = &contents };
     inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (inventory.store < 0)
         return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
@@ -204,6 +206,7 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
     if (!parallel_run(request->jobs, inventory.nodes[0].child_count, walk_part, &walk, error) ||
         !join_parts(&inventory, walk.parts, arena, error))
         return error_in(error, "%s", store->store_dir.data);
+    inventory.contents = NULL;
     *ret_inventory = inventory;
     inventory.store = -1;
     return true;

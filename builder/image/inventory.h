@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "schema/base/budget.h"
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
@@ -48,6 +49,7 @@ struct inventory {
     struct node *nodes;
     size_t count, capacity;
     uint64_t file_count, file_bytes; /* all of them, with repetitions */
+    struct budget *contents; /* pays for them while they are met; borrowed, shared by threads */
 };
 
 /* A file of the image's root that is not in the store. */

@@ -118,6 +118,10 @@ bool inventory_examine(struct inventory *inventory, uint32_t node, int directory
     if (status.st_mode & (S_ISUID | S_ISGID))
         return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
                       error);
+    struct error reason;
+    budget_pay(inventory->contents, budget_share(directory, at->name.data, &status));
+    if (!budget_spend(inventory->contents, (uint64_t)status.st_size, &reason))
+        return refuse(inventory, node, *arena, reason.sentence, error);
     at->kind = NODE_FILE;
     at->is_executable = status.st_mode & S_IXUSR;
     at->size_bytes = (uint64_t)status.st_size;

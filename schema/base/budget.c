@@ -1,6 +1,10 @@
 #include "schema/base/budget.h"
 
+#include "schema/base/own.h"
+
 #include <assert.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 enum { STATUS_BLOCK_BYTES = 512 };
 
@@ -9,6 +13,22 @@ uint64_t budget_real_bytes(const struct stat *status)
     uint64_t size_bytes = status->st_size > 0 ? (uint64_t)status->st_size : 0;
     uint64_t blocks = status->st_blocks > 0 ? (uint64_t)status->st_blocks : 0;
     return blocks < size_bytes / STATUS_BLOCK_BYTES ? blocks * STATUS_BLOCK_BYTES : size_bytes;
+}
+
+/* Without holes all of a file is data; of one that is a hole there is none to find. */
+static bool has_data(int directory, const char *name)
+{
+    cleanup(own_close) int fd =
+        openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd >= 0 && lseek(fd, 0, SEEK_DATA) == 0;
+}
+
+uint64_t budget_share(int directory, const char *name, const struct stat *status)
+{
+    uint64_t real_bytes = budget_real_bytes(status);
+    if (S_ISREG(status->st_mode) && status->st_size > 0 && status->st_blocks == 0)
+        real_bytes = has_data(directory, name) ? (uint64_t)status->st_size : 0;
+    return real_bytes / (status->st_nlink ? status->st_nlink : 1);
 }
 
 void budget_pay(struct budget *budget, uint64_t real_bytes)

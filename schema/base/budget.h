@@ -28,6 +28,11 @@ struct budget {
  * say 0, which is why a floor must be enough for small files. */
 uint64_t budget_real_bytes(const struct stat *status);
 
+/* What one of a file's names pays: its real bytes, shared out over all its names. Where the file system says
+ * that it takes no blocks, it is asked whether there is data: not all of them count. `name` is in the
+ * directory, and `status` is its. */
+uint64_t budget_share(int directory, const char *name, const struct stat *status);
+
 /* The input has so many real bytes more. */
 void budget_pay(struct budget *budget, uint64_t real_bytes);
 

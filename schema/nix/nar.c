@@ -36,7 +36,15 @@ struct walk {
     struct arena arena;
     char *listing;
     struct nar_stream nar;
+    struct budget *contents;
 };
+
+struct budget nar_contents_budget(void)
+{
+    return (struct budget){ .what = "contents of the store",
+                            .floor_bytes = nar_contents_floor_bytes,
+                            .factor = NAR_CONTENTS_FACTOR };
+}
 
 /* --- Failing ---------------------------------------------------------------------------------- */
 
@@ -110,6 +118,10 @@ static bool add_file(struct walk *walk, const char *name, struct error *error)
         return refuse_errno(walk, errno, error);
     if (!S_ISREG(before.st_mode))
         return refuse(walk, changed, error);
+    struct error reason;
+    budget_pay(walk->contents, budget_share(walk->directory, name, &before));
+    if (!budget_spend(walk->contents, (uint64_t)before.st_size, &reason))
+        return refuse(walk, reason.sentence, error);
     nar_stream_file(&walk->nar, before.st_mode & S_IXUSR, (uint64_t)before.st_size);
     if (!add_content(walk, fd, (uint64_t)before.st_size, error))
         return false;
@@ -254,12 +266,17 @@ static void release(struct walk *walk)
     change_directory(walk, walk->store);
 }
 
-enum nar_answer nar_hash(int directory, struct str name, struct arena scratch, struct nar *ret_nar,
+enum nar_answer nar_hash(const struct nar_place *place, struct arena scratch, struct nar *ret_nar,
                          struct error *error)
 {
     struct stat status;
+    struct str name = place->name;
+    int directory = place->directory;
+    assert(place->contents);
     assert(name.len > 0 && !memchr(name.data, '/', name.len) && !memchr(name.data, 0, name.len));
-    cleanup(release) struct walk walk = { .store = directory, .directory = directory };
+    cleanup(release) struct walk walk = { .store = directory,
+                                          .directory = directory,
+                                          .contents = place->contents };
     walk.top = arena_copy(&scratch, name);
     walk.listing = arena_room(&scratch, LISTING_BYTES);
     if (fstatat(directory, walk.top.data, &status, AT_SYMLINK_NOFOLLOW) < 0) {

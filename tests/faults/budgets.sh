@@ -275,6 +275,62 @@ if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' &&
     claim 'an archive that has 6.6 GB before the image is not unpacked to its end' endless_archive
 fi
 
+# --- Stores ----------------------------------------------------------------------------------------------
+
+# sparse_store BYTES: makes a store whose one path, which is registered, is a hole.
+sparse_store() {
+    rm -rf store && mkdir -p store/nix/store store/nix/var/nix && truncate -s "$1" "store/nix/store/$base" &&
+        "$REGD" register --quiet --root store manifest
+}
+
+# costs COMMAND...: it is refused, in one line, for what the store claims.
+costs() {
+    limited "$@" >stdout 2>stderr
+    status=$?
+    cat stdout stderr
+    [ $status -eq 1 ] && [ "$(wc -l <stderr)" -eq 1 ] && grep -qF 'contents of the store: more than 4294967296 bytes' stderr &&
+        peak_below 64
+}
+
+sparse_path() {
+    printf '/nix/store/%s\n\n0\n' "$base" >graph
+    sparse_store 1T && costs "$REGD" verify --root store &&
+        costs "$REGD_BUILD" squashfs --root store --registration manifest -o refused &&
+        costs "$REGD_BUILD" manifest --root store --graph graph && [ ! -e refused ]
+}
+claim 'a path of 1 TiB of holes is refused by verify, squashfs and manifest before it is hashed' sparse_path
+
+sparse_names() {
+    rm -rf store && mkdir -p "store/nix/store/$base" store/nix/var/nix && head -c 1M /dev/urandom >"store/nix/store/$base/a" &&
+        truncate -s 100M "store/nix/store/$base/a" && (cd "store/nix/store/$base" && for i in $(seq 999); do ln a "$i" || exit; done) &&
+        "$REGD" register --quiet --root store manifest || return
+    limited "$REGD" verify --root store >stdout 2>stderr
+    cat stderr
+    grep -qF 'contents of the store: more than' stderr
+}
+claim '1000 names of a sparse file pay as one' sparse_names
+
+# said_of SENTENCE: where the sanitizers leave no memory for the input, that is the sentence.
+said_of() {
+    cat stderr
+    grep -qF "$1" stderr || { is_sanitized && grep -q 'out of memory' stderr; }
+}
+
+endless() {
+    for option in --path-info --graph; do
+        yes '[' | limited "$REGD_BUILD" manifest $option - 2>stderr
+        said_of 'larger than the limit of 1073741824 bytes' && peak_below 2560 || return
+    done
+    yes "/nix/store/$base" | limited "$REGD_BUILD" manifest - 2>stderr
+    said_of 'larger than the limit of 268435456 bytes' && peak_below 640 || return
+    limited "$REGD_BUILD" manifest --registration /dev/zero 2>stderr
+    cat stderr
+    grep -qF 'line 1 is longer than' stderr && peak_below 32 && truncate -s 4G sparse || return
+    limited "$REGD" register --root store sparse 2>stderr
+    said_of 'line 1 is longer than' && peak_below 32
+}
+claim 'endless and sparse inputs are refused at their limits' endless
+
 # --- Little room -----------------------------------------------------------------------------------------
 
 # one_sentence COMMAND...: it does its work, or says in one line why not. With status 127 it was not even loaded.

@@ -14,6 +14,14 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
+static enum nar_answer hash(int directory, struct str name, struct arena scratch,
+                            struct nar *ret_nar, struct error *error)
+{
+    struct budget contents = nar_contents_budget();
+    struct nar_place place = { directory, name, &contents };
+    return nar_hash(&place, scratch, ret_nar, error);
+}
+
 static void make_directory(const char *name)
 {
     CHECK(mkdirat(check_directory(), name, 0755) == 0);
@@ -43,7 +51,7 @@ static void check_nar(const char *name, uint64_t size_bytes, const char *hex, st
 {
     struct nar nar = { 0 };
     check_about("%s", name);
-    CHECK_NUMBER(nar_hash(check_directory(), str_from(name), arena, &nar, check_error), NAR_DONE);
+    CHECK_NUMBER(hash(check_directory(), str_from(name), arena, &nar, check_error), NAR_DONE);
     CHECK_NUMBER(nar.size_bytes, size_bytes);
     CHECK_STR(hex_of(&nar.hash, &arena), hex);
 }
@@ -51,8 +59,7 @@ static void check_nar(const char *name, uint64_t size_bytes, const char *hex, st
 static void check_failure(const char *name, const char *sentence, struct arena arena)
 {
     struct nar nar;
-    CHECK_REFUSED(nar_hash(check_directory(), str_from(name), arena, &nar, check_error) !=
-                      NAR_FAILED,
+    CHECK_REFUSED(hash(check_directory(), str_from(name), arena, &nar, check_error) != NAR_FAILED,
                   sentence);
 }
 
@@ -209,14 +216,14 @@ static void what_a_store_cannot_hold_is_refused_by_name(struct arena arena)
 
     cleanup(own_close) int devices = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct nar nar;
-    CHECK_REFUSED(nar_hash(devices, STR("null"), arena, &nar, check_error) != NAR_FAILED,
+    CHECK_REFUSED(hash(devices, STR("null"), arena, &nar, check_error) != NAR_FAILED,
                   "null: a store cannot hold a device, socket or pipe");
 }
 
 static void what_is_not_there_is_an_answer(struct arena arena)
 {
     struct nar nar;
-    CHECK_NUMBER(nar_hash(check_directory(), STR("nothing"), arena, &nar, check_error), NAR_ABSENT);
+    CHECK_NUMBER(hash(check_directory(), STR("nothing"), arena, &nar, check_error), NAR_ABSENT);
 }
 
 /* Files of sysfs have a page's size and less content. */
@@ -229,7 +236,7 @@ static void a_file_that_ends_early_is_refused(struct arena arena)
         check_skip("/sys, whose files say more than they hold, is not mounted");
         return;
     }
-    CHECK_REFUSED(nar_hash(cpus, STR("online"), arena, &nar, check_error) != NAR_FAILED,
+    CHECK_REFUSED(hash(cpus, STR("online"), arena, &nar, check_error) != NAR_FAILED,
                   "online: it changed while it was read");
 }
 
@@ -281,8 +288,8 @@ static void *read_often(void *argument)
 {
     struct reader *reader = argument;
     for (int i = 0; i < ROUND_COUNT; i++)
-        reader->done_count += nar_hash(check_directory(), STR("tree"), reader->arena, &reader->nar,
-                                       &reader->error) == NAR_DONE;
+        reader->done_count += hash(check_directory(), STR("tree"), reader->arena, &reader->nar,
+                                   &reader->error) == NAR_DONE;
     return NULL;
 }
 
@@ -303,9 +310,22 @@ static void threads_do_not_disturb_each_other(struct arena arena)
     }
 }
 
+/* A file claims what it likes, and its holes cost as much to hash as data. */
+static void holes_are_refused_before_they_are_read(struct arena arena)
+{
+    make_file("hole", "", 0, 0644);
+    cleanup(own_close) int fd = openat(check_directory(), "hole", O_WRONLY | O_CLOEXEC);
+    CHECK(ftruncate(fd, (off_t)1 << 40) == 0);
+    check_failure("hole",
+                  "hole: contents of the store: more than 4294967296 bytes, the limit for 0 bytes "
+                  "of input",
+                  arena);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_file_is_its_content_and_its_executable_bit),
+    return CHECK_ALL(CASE(holes_are_refused_before_they_are_read),
+                     CASE(a_file_is_its_content_and_its_executable_bit),
                      CASE(files_around_the_size_of_the_buffer_are_whole),
                      CASE(a_link_is_its_target_and_is_not_followed),
                      CASE(entries_ascend_by_their_bytes), CASE(a_directory_may_have_many_entries),
