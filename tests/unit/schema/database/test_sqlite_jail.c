@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_calls.h"
 
 #include "schema/base/own.h"
 #include "schema/database/sqlite_jail.h"
@@ -357,6 +358,45 @@ static void a_still_database_is_read_without_its_log(struct arena arena)
     sqlite3_close(neighbour);
 }
 
+/* Opens the database, adds a row, closes it: false where something failed. */
+static bool add_row(void)
+{
+    struct connection connection = { 0 };
+    int code = open_database(&connection);
+    if (code == SQLITE_OK)
+        code = run(&connection, "insert into t values (99)");
+    sqlite3_close(connection.sqlite);
+    sqlite_jail_free(connection.jail);
+    return code == SQLITE_OK;
+}
+
+/* Whichever system call fails: SQLite is told, and the database is as it was, or has the row. */
+static void each_call_that_fails_leaves_the_database_whole(struct arena arena)
+{
+    static const char *const modes[] = { "delete", "wal" };
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        bool is_done = false, has_failed = true;
+        make_database(modes[i], &arena);
+        for (size_t number = 1; has_failed; number++) {
+            check_about("%s, call %zu", modes[i], number);
+            sqlite3 *neighbour = open_neighbour(&arena);
+            int before = ask(neighbour, "select count(*) from t");
+            sqlite3_close(neighbour);
+            check_calls_fail(number);
+            is_done = add_row();
+            has_failed = check_calls_end();
+            neighbour = open_neighbour(&arena);
+            int after = ask(neighbour, "select count(*) from t");
+            CHECK(is_done ? after == before + 1 : after == before || after == before + 1);
+            CHECK_NUMBER(
+                ask(neighbour, "select integrity_check = 'ok' from pragma_integrity_check"), 1);
+            sqlite3_close(neighbour);
+        }
+        CHECK(is_done);
+        CHECK(unlinkat(check_directory(), "db", 0) == 0);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(rows_written_here_are_read_by_the_own_layer_and_back),
@@ -366,5 +406,6 @@ int main(void)
                      CASE(a_file_with_a_second_name_is_read_but_not_changed),
                      CASE(no_other_database_can_be_attached), CASE(temporary_files_have_no_name),
                      CASE(a_draft_is_the_open_file_and_has_no_journal),
-                     CASE(a_still_database_is_read_without_its_log));
+                     CASE(a_still_database_is_read_without_its_log),
+                     CASE(each_call_that_fails_leaves_the_database_whole));
 }

@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_calls.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
@@ -293,6 +294,30 @@ static void *read_often(void *argument)
     return NULL;
 }
 
+/* Whichever system call fails: a sentence with the name, and nothing is returned. */
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    size_t number = 1;
+    make_tree();
+    for (;; number++) {
+        struct nar nar = { .size_bytes = 77 };
+        check_about("call %zu", number);
+        check_calls_fail(number);
+        enum nar_answer answer = nar_hash(check_directory(), STR("tree"), arena, &nar, check_error);
+        bool has_failed = check_calls_end();
+        if (answer == NAR_DONE) {
+            CHECK(!has_failed);
+            CHECK_STR(hex_of(&nar.hash, &arena), tree_hex);
+            break;
+        }
+        struct str sentence = str_from(check_error->sentence);
+        CHECK(has_failed && answer == NAR_FAILED);
+        CHECK(str_starts(sentence, STR("tree")) && str_ends(sentence, STR(": Input/output error")));
+        CHECK_NUMBER(nar.size_bytes, 77);
+    }
+    CHECK(number > 40);
+}
+
 static void threads_do_not_disturb_each_other(struct arena arena)
 {
     static struct reader readers[READER_COUNT];
@@ -332,5 +357,6 @@ int main(void)
                      CASE(directories_may_be_deeper_than_a_path_is_long),
                      CASE(what_a_store_cannot_hold_is_refused_by_name),
                      CASE(what_is_not_there_is_an_answer), CASE(a_file_that_ends_early_is_refused),
-                     CASE(a_file_that_grows_is_refused), CASE(threads_do_not_disturb_each_other));
+                     CASE(a_file_that_grows_is_refused), CASE(each_call_that_fails_is_told),
+                     CASE(threads_do_not_disturb_each_other));
 }

@@ -1,0 +1,132 @@
+#include "tests/check_calls.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static size_t left;
+static bool has_failed;
+
+void check_calls_fail(size_t number)
+{
+    left = number;
+    has_failed = false;
+}
+
+bool check_calls_end(void)
+{
+    left = 0;
+    return has_failed;
+}
+
+/* Is it the turn of this call? */
+static bool fails(void)
+{
+    if (left == 0 || --left > 0)
+        return false;
+    has_failed = true;
+    errno = EIO;
+    return true;
+}
+
+/* Files are of 64 bits: the library's functions have that in their names. */
+#define NEXT(function, symbol)         \
+    static __typeof__(&function) next; \
+    if (!next)                         \
+    next = (__typeof__(&function))dlsym(RTLD_NEXT, symbol)
+
+int openat(int directory, const char *path, int flags, ...)
+{
+    NEXT(openat, "openat64");
+    mode_t mode = 0;
+    if (flags & (O_CREAT | __O_TMPFILE)) {
+        va_list arguments;
+        va_start(arguments, flags);
+        mode = va_arg(arguments, mode_t);
+        va_end(arguments);
+    }
+    return fails() ? -1 : next(directory, path, flags, mode);
+}
+
+int fstat(int fd, struct stat *status)
+{
+    NEXT(fstat, "fstat64");
+    return fails() ? -1 : next(fd, status);
+}
+
+int fstatat(int directory, const char *restrict path, struct stat *restrict status, int flags)
+{
+    NEXT(fstatat, "fstatat64");
+    return fails() ? -1 : next(directory, path, status, flags);
+}
+
+ssize_t read(int fd, void *data, size_t size)
+{
+    NEXT(read, "read");
+    return fails() ? -1 : next(fd, data, size);
+}
+
+ssize_t pread(int fd, void *data, size_t size, off_t offset)
+{
+    NEXT(pread, "pread64");
+    return fails() ? -1 : next(fd, data, size, offset);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    NEXT(pwrite, "pwrite64");
+    return fails() ? -1 : next(fd, data, size, offset);
+}
+
+ssize_t readlinkat(int directory, const char *restrict path, char *restrict target, size_t size)
+{
+    NEXT(readlinkat, "readlinkat");
+    return fails() ? -1 : next(directory, path, target, size);
+}
+
+ssize_t getdents64(int fd, void *entries, size_t size)
+{
+    NEXT(getdents64, "getdents64");
+    return fails() ? -1 : next(fd, entries, size);
+}
+
+int unlinkat(int directory, const char *path, int flags)
+{
+    NEXT(unlinkat, "unlinkat");
+    return fails() ? -1 : next(directory, path, flags);
+}
+
+int renameat(int from, const char *name, int to, const char *other)
+{
+    NEXT(renameat, "renameat");
+    return fails() ? -1 : next(from, name, to, other);
+}
+
+int ftruncate(int fd, off_t size)
+{
+    NEXT(ftruncate, "ftruncate64");
+    return fails() ? -1 : next(fd, size);
+}
+
+int fdatasync(int fd)
+{
+    NEXT(fdatasync, "fdatasync");
+    return fails() ? -1 : next(fd);
+}
+
+int fsync(int fd)
+{
+    NEXT(fsync, "fsync");
+    return fails() ? -1 : next(fd);
+}
+
+int fchmod(int fd, mode_t mode)
+{
+    NEXT(fchmod, "fchmod");
+    return fails() ? -1 : next(fd, mode);
+}
