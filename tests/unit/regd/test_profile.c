@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "regd/profile.h"
@@ -182,6 +183,26 @@ static void a_lock_that_is_no_file_is_refused(struct arena arena)
     CHECK(faccessat(check_directory(), "state/profiles/elsewhere", F_OK, 0) < 0);
 }
 
+/* Whichever system call fails: the profile leads to the old system or to the new one. */
+static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
+{
+    bool has_failed = true;
+    cleanup(check_store_close) struct store store = begin(&arena);
+    for (size_t number = 1; has_failed; number++) {
+        uint64_t generation;
+        struct arena scratch = arena;
+        const char *name = arena_format(&scratch, "p%zu", number).data;
+        const char *path = arena_format(&scratch, "/state/profiles/%s", name).data;
+        check_about("call %zu", number);
+        CHECK_DONE(profile_set(&store, path, a, &scratch, &generation, check_error));
+        check_calls_fail(number);
+        bool done = profile_set(&store, path, b, &scratch, &generation, check_error);
+        has_failed = check_calls_end();
+        struct str system = str_from(target_of(target_of(name, &scratch), &scratch));
+        CHECK(str_equal(system, STR(P "-b")) || (!done && str_equal(system, STR(P "-a"))));
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -189,5 +210,6 @@ int main(void)
         CASE(entries_that_are_generations_are_listed_by_number), CASE(the_last_number_is_the_end),
         CASE(what_cannot_be_set_is_refused_and_nothing_changes),
         CASE(rolling_back_takes_the_one_before), CASE(a_profile_is_missing_dangling_or_valid),
-        CASE(a_lock_that_is_no_file_is_refused));
+        CASE(a_lock_that_is_no_file_is_refused),
+        CASE(each_call_that_fails_leaves_the_old_or_the_new));
 }

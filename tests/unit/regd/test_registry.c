@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "regd/registry.h"
@@ -165,6 +166,37 @@ static void an_empty_list_makes_an_empty_database(struct arena arena)
     CHECK(is_there("state/db/schema"));
 }
 
+/* Whichever system call fails: all rows are there or none, and a merge tried again completes it. */
+static void each_call_that_fails_leaves_all_or_nothing(struct arena arena)
+{
+    static const enum registry_loader loaders[] = { REGISTRY_LOADER_FILE, REGISTRY_LOADER_SQL };
+    for (size_t i = 0; i < 2; i++) {
+        bool has_failed = true;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            struct registry_result result;
+            struct path_list list = { 0 };
+            struct registry_options options = { .missing = REGISTRY_MISSING_ACCEPT,
+                                                .loader = loaders[i] };
+            cleanup(check_store_close) struct store store = check_store(&scratch);
+            check_about("loader %zu, call %zu", i, number);
+            CHECK_DONE(manifest_parse(STR(CHAIN), STR("/nix/store"), &scratch, &list, check_error));
+            path_list_normalise(&list, scratch);
+            check_calls_fail(number);
+            bool done = registry_merge(&store, &list, &options, &scratch, &result, check_error);
+            has_failed = check_calls_end();
+            if (is_there("state/db/db.sqlite") && is_there("state/db/schema"))
+                CHECK_STR(check_rows(ROWS, &scratch), "\n" P "-a|2\n" P "-b|2,3\n" P "-c|");
+            else
+                CHECK(!done);
+            CHECK_DONE(registry_merge(&store, &list, &options, &scratch, &result, check_error));
+            CHECK_STR(check_rows("pragma integrity_check", &scratch), "\nok");
+            CHECK(unlinkat(check_directory(), "state/db/db.sqlite", 0) == 0);
+            CHECK(unlinkat(check_directory(), "state/db/schema", 0) == 0);
+        }
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(both_loaders_make_the_same_rows), CASE(a_second_merge_changes_nothing),
@@ -173,5 +205,6 @@ int main(void)
                      CASE(what_depends_on_missing_paths_is_left_out_too),
                      CASE(outputs_of_derivations_are_registered),
                      CASE(a_derivation_that_is_not_there_is_refused),
-                     CASE(an_empty_list_makes_an_empty_database));
+                     CASE(an_empty_list_makes_an_empty_database),
+                     CASE(each_call_that_fails_leaves_all_or_nothing));
 }

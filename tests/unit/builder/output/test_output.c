@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "builder/output/checksums.h"
@@ -210,6 +211,28 @@ static void a_name_that_leaves_no_room_is_refused(struct arena arena)
                   arena_format(&arena, "the name '%s' is too long", name));
 }
 
+/* Whichever system call fails: there is the old tree or the new one, all of it. */
+static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
+{
+    bool has_failed = true;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        cleanup(output_release) struct output output = { .directory = -1 };
+        cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+        check_about("call %zu", number);
+        check_file("tree/" CHECKSUMS_NAME, STR(SUMS(MARK) SUMS("old")));
+        check_file("tree/" MARK, STR(""));
+        check_file("tree/old", STR(""));
+        unlinkat(check_directory(), "tree/new", 0);
+        check_calls_fail(number);
+        bool done = start_tree(&output, &tree, &scratch) && output_tree_publish(&tree, check_error);
+        has_failed = check_calls_end();
+        CHECK(is_there("tree/new") != is_there("tree/old"));
+        CHECK(is_there("tree/new") || !done);
+        CHECK(is_there("tree/old") == is_there("tree/" MARK));
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -218,5 +241,6 @@ int main(void)
         CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
         CASE(a_file_or_link_of_that_name_is_refused), CASE(a_draft_that_is_left_is_used_again),
         CASE(a_draft_in_use_is_refused), CASE(a_draft_of_another_user_is_refused),
-        CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused));
+        CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
+        CASE(each_call_that_fails_leaves_the_old_or_the_new));
 }

@@ -266,7 +266,7 @@ static void an_index_has_to_fit(struct arena arena)
 
 static void a_block_of_no_possible_length_is_damaged(struct arena arena)
 {
-    unsigned char bytes[4096];
+    unsigned char bytes[4096] = { 0 };
     size_t size;
     cleanup(own_close) int fd = memory_of(bytes, sizeof bytes);
     struct image_file file = file_of(fd, sizeof bytes);
