@@ -142,6 +142,7 @@ static void each_content_is_stored_once(struct arena arena)
     struct squashfs_result result = { 0 };
     fill(&example, &arena);
     cleanup(own_close) int fd = write_image(&example, "zstd:1", 1, 0, &result, arena);
+    CHECK(fd >= 0);
     CHECK_NUMBER(result.data_bytes, BLOCK + 1 + (BLOCK - 1) + 10);
     CHECK_NUMBER(result.reused_bytes, 0);
     CHECK(result.size_bytes < 2 * BLOCK + 3 * IMAGE_ALIGN_BYTES);

@@ -303,7 +303,7 @@ static void each_call_that_fails_is_told(struct arena arena)
         struct nar nar = { .size_bytes = 77 };
         check_about("call %zu", number);
         check_calls_fail(number);
-        enum nar_answer answer = nar_hash(check_directory(), STR("tree"), arena, &nar, check_error);
+        enum nar_answer answer = hash(check_directory(), STR("tree"), arena, &nar, check_error);
         bool has_failed = check_calls_end();
         if (answer == NAR_DONE) {
             CHECK(!has_failed);
