@@ -21,10 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_must(fd >= 0 && ftruncate(fd, 0) == 0 &&
                   pwrite(fd, data + 2, size - 2, 0) == (ssize_t)size - 2,
               "the ramdisk is written");
+    struct budget space = { .what = "space", .floor_bytes = (uint64_t)64 << 20 }, contents = space;
     struct packed_image wanted = {
         .name = "nix-store.squashfs",
         .archive_offset = (uint64_t)(data[1] & 3) * 4,
         .size_bytes = (uint64_t)data[0] << 12,
+        .space = &space,
+        .contents = &contents,
     };
     if (!ramdisk_archive_unpack(fd, &wanted, &image, &error)) {
         fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
