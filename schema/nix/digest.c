@@ -2,6 +2,7 @@
 
 #include "schema/base/library.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 
@@ -31,8 +32,12 @@ static void *find(const char *symbol)
     return address;
 }
 
+/* Where its first use has no memory, libcrypto goes on with a context that is not there, and crashes. */
 static void load(void)
 {
+    __typeof__(&OSSL_LIB_CTX_get0_global_default) context =
+        find("OSSL_LIB_CTX_get0_global_default");
+    require(context());
     __typeof__(&EVP_sha256) sha256 = find("EVP_sha256");
     __typeof__(&EVP_sha1) sha1 = find("EVP_sha1");
     crypto.free = find("EVP_MD_CTX_free");
