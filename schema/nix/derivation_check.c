@@ -39,6 +39,12 @@ static bool read_derivation(struct derivation_checker *checker, struct str base,
 {
     const char *name = arena_copy(checker->arena, base).data;
     struct str text;
+    mode_t mode;
+    /* Looking first keeps a device from being opened, which can do something by itself. */
+    if (!file_look(checker->store, name, &mode, error))
+        return false;
+    if (mode != 0 && !S_ISREG(mode))
+        return error_set(error, "open the derivation %s: it is not a regular file", name);
     cleanup(own_close) int fd =
         openat(checker->store, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)

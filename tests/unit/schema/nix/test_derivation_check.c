@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define STORE        STR("/nix/store")
@@ -231,10 +232,13 @@ static void only_regular_files_are_derivations(struct arena arena)
 {
     CHECK(symlinkat("/etc/passwd", check_directory(), RECURSIVE_SHA1) == 0);
     CHECK_REFUSED(check(check_directory(), RECURSIVE_SHA1, arena),
-                  "open the derivation " RECURSIVE_SHA1 ": Too many levels of symbolic links");
+                  "open the derivation " RECURSIVE_SHA1 ": it is not a regular file");
     CHECK(mkdirat(check_directory(), FLAT_SHA256, 0755) == 0);
     CHECK_REFUSED(check(check_directory(), FLAT_SHA256, arena),
-                  "derivation " FLAT_SHA256 ": read " FLAT_SHA256 ": Is a directory");
+                  "open the derivation " FLAT_SHA256 ": it is not a regular file");
+    CHECK(mkfifoat(check_directory(), MULTI, 0644) == 0);
+    CHECK_REFUSED(check(check_directory(), MULTI, arena),
+                  "open the derivation " MULTI ": it is not a regular file");
 }
 
 static void a_derivation_that_is_its_own_input_is_refused(struct arena arena)
