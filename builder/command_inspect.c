@@ -14,8 +14,8 @@ static bool answer(const struct inspection *inspection, const struct settings *s
                    struct error *error)
 {
     const struct inspect_settings *wanted = &settings->inspect;
-    if (wanted->why)
-        return inspect_explain(inspection, wanted->why, settings->arguments.items[1], error);
+    if (wanted->why.first)
+        return inspect_explain(inspection, wanted->why.first, wanted->why.second, error);
     if (wanted->closure)
         return inspect_print_closure(inspection, wanted->closure, error);
     return inspect_print_overview(inspection, error);

@@ -57,7 +57,7 @@ bool command_ramdisk(const struct command *command, struct error *error)
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(ramdisk_inputs_release) struct ramdisk_inputs inputs = { .extras = given->extras };
     if (!ramdisk_inputs_open(&given->prepends, &given->stores, command->arena, &inputs, error) ||
-        !output_open(settings->output, command->arena, &output, error) ||
+        !output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
         !draft_open(output.directory, output.name, &draft, error))
         return false;
     struct ramdisk ramdisk = { .fd = draft.fd };

@@ -82,7 +82,7 @@ bool command_squashfs(const struct command *command, struct error *error)
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
-    if (!output_open(settings->output, command->arena, &output, error) ||
+    if (!output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
         !image_source_take(&request, &options, command->arena, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);

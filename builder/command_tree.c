@@ -31,7 +31,8 @@ static bool places_open(const struct command *command, struct places *places, st
 {
     const char *tarball = command->settings->tree.tarball;
     struct arena *arena = command->arena;
-    return output_open(command->settings->output, arena, &places->output, error) &&
+    return output_open(command->settings->output, OUTPUT_DIRECTORY, arena, &places->output,
+                       error) &&
            output_tree_open(&places->output, TREE_BOOT_JSON_NAME, *arena, &places->tree, error) &&
            (!tarball || tarball_open(tarball, &places->output, arena, &places->tarball, error));
 }

@@ -61,7 +61,8 @@ struct tree_settings {
 };
 
 struct inspect_settings {
-    const char *closure, *svg, *why;
+    const char *closure, *svg;
+    struct option_pair why;
 };
 
 struct settings {

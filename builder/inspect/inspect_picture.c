@@ -73,7 +73,7 @@ bool inspect_draw(const struct inspection *inspection, const char *path, struct 
 {
     cleanup(output_release) struct output output = { .directory = -1 };
     cleanup(draft_release) struct draft draft = { .fd = -1 };
-    return output_open(path, inspection->arena, &output, error) &&
+    return output_open(path, OUTPUT_FILE, inspection->arena, &output, error) &&
            draft_open(output.directory, output.name, &draft, error) &&
            write_picture(inspection, draft.fd, path, error) && draft_publish(&draft, 0644, error);
 }

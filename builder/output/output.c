@@ -9,14 +9,70 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sysmacros.h>
 
 void output_release(const struct output *output)
 {
     own_close(&output->directory);
 }
 
-bool output_open(const char *path, struct arena *arena, struct output *ret_output,
-                 struct error *error)
+/* Some kernels (before 5.8) do not say it; then another device does. */
+static bool is_mount_point(const struct statx *status, const struct stat *parent)
+{
+    if (status->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+        return status->stx_attributes & STATX_ATTR_MOUNT_ROOT;
+    return makedev(status->stx_dev_major, status->stx_dev_minor) != parent->st_dev;
+}
+
+/* In a directory like /tmp only the owner of a file, or of the directory, may replace it. */
+static bool is_protected(const struct statx *status, const struct stat *parent)
+{
+    uid_t user = geteuid();
+    return (status->stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) ||
+           (parent->st_mode & S_ISVTX && user != 0 && status->stx_uid != user &&
+            parent->st_uid != user);
+}
+
+/* May what has the name already be replaced by a result of the kind? */
+static bool check_former(const char *path, enum output_kind kind, const struct statx *status,
+                         const struct stat *parent, struct error *error)
+{
+    mode_t mode = status->stx_mode;
+    if (S_ISLNK(mode))
+        return error_set(error, "create %s: it is a symbolic link; give the path that it leads to",
+                         path);
+    if (is_mount_point(status, parent))
+        return error_set(error, "create %s: it is a mount point; name something below it", path);
+    if (kind == OUTPUT_FILE && S_ISDIR(mode))
+        return error_set(error, "create %s: it is a directory; name a file in it", path);
+    if (kind == OUTPUT_FILE && !S_ISREG(mode))
+        return error_set(error, "create %s: it is not a regular file; choose another name", path);
+    if (kind == OUTPUT_DIRECTORY && !S_ISDIR(mode))
+        return error_set(error, "create %s: it is not a directory; choose another name", path);
+    if (is_protected(status, parent))
+        return error_set(error, "create %s: it may not be replaced by this user; remove it first",
+                         path);
+    return true;
+}
+
+static bool check_place(const struct output *output, const char *path, enum output_kind kind,
+                        struct error *error)
+{
+    struct stat parent;
+    struct statx status;
+    if (fstat(output->directory, &parent) < 0)
+        return error_errno(error, errno, "create %s", path);
+    if (faccessat(output->directory, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return error_errno(error, errno,
+                           "create %s: choose another directory, this one is not writable", path);
+    if (statx(output->directory, output->name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS, &status) < 0)
+        return errno == ENOENT || error_errno(error, errno, "create %s", path);
+    return check_former(path, kind, &status, &parent, error);
+}
+
+bool output_open(const char *path, enum output_kind kind, struct arena *arena,
+                 struct output *ret_output, struct error *error)
 {
     struct str plain = str_from(path);
     while (plain.len > 1 && plain.data[plain.len - 1] == '/')
@@ -26,10 +82,14 @@ bool output_open(const char *path, struct arena *arena, struct output *ret_outpu
     if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
         return error_set(error, "'%s' cannot be written: name the file or directory itself", path);
     const char *parent = !cut.found ? "." : cut.head.len ? arena_copy(arena, cut.head).data : "/";
-    int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
+    cleanup(output_release) struct output output = { .name = arena_copy(arena, name).data };
+    output.directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (output.directory < 0)
         return error_errno(error, errno, "open the directory %s", parent);
-    *ret_output = (struct output){ directory, arena_copy(arena, name).data };
+    if (!check_place(&output, path, kind, error))
+        return false;
+    *ret_output = output;
+    output.directory = -1;
     return true;
 }
 

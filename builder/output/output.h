@@ -10,9 +10,13 @@ struct output {
     const char *name; /* its last component */
 };
 
-/* Opens the directory in which `path` is to appear. Refuses "", "/", "." and "..". */
-must_check bool output_open(const char *path, struct arena *arena, struct output *ret_output,
-                            struct error *error);
+enum output_kind { OUTPUT_FILE, OUTPUT_DIRECTORY };
+
+/* Opens the directory in which `path` is to appear. What would fail only when the result gets its
+ * name is refused here, before the work, with a remedy: "", "/", "." and ".."; a link; something of
+ * another kind; a mount point; a place where this process may not make or replace names. */
+must_check bool output_open(const char *path, enum output_kind kind, struct arena *arena,
+                            struct output *ret_output, struct error *error);
 
 /* For `cleanup`. */
 void output_release(const struct output *output);

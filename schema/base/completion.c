@@ -32,6 +32,8 @@ static bool has_words(const char *synopsis)
 static enum kind kind_of(const struct option_spec *option)
 {
     static const char *const plain[] = { "N", "SIZE", "TEXT", "NAME", "URL", "SECONDS" };
+    if (option->kind == OPTION_PAIR)
+        return KIND_NOTHING;
     if (has_words(option->argument))
         return KIND_WORDS;
     if (strcmp(option->argument, "DIR") == 0)
@@ -187,6 +189,8 @@ static void write_zsh_option(FILE *stream, const struct option_spec *option)
     write_help(stream, option->help, special);
     fputc(']', stream);
     write_zsh_value(stream, option);
+    if (option->kind == OPTION_PAIR)
+        write_zsh_value(stream, option);
     fputc('\'', stream);
     if (!option->letter)
         return;

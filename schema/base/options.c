@@ -93,6 +93,18 @@ static bool store_size(struct reader *reader, const struct option_spec *option, 
     return true;
 }
 
+static bool store_pair(struct reader *reader, const struct option_spec *option, const char *value)
+{
+    struct option_pair *place = (void *)(reader->values + option->offset);
+    const char *second = *reader->arguments;
+    if (!second)
+        return error_set(reader->error, "option --%s expects %s, not only '%s'", option->name,
+                         option->argument, value);
+    reader->arguments++;
+    *place = (struct option_pair){ value, second };
+    return true;
+}
+
 static bool store_value(struct reader *reader, const struct option_spec *option, const char *value)
 {
     void *place = reader->values + option->offset;
@@ -103,6 +115,8 @@ static bool store_value(struct reader *reader, const struct option_spec *option,
     case OPTION_TEXT:
         *(const char **)place = value;
         return true;
+    case OPTION_PAIR:
+        return store_pair(reader, option, value);
     case OPTION_LIST:
         option_list_add(place, value, reader->arena);
         return true;

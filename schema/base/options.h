@@ -14,10 +14,15 @@ enum completion_shell { COMPLETION_BASH, COMPLETION_ZSH, COMPLETION_FISH };
 enum option_kind {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char *: the argument itself; the last one counts */
+    OPTION_PAIR,   /* struct option_pair: two arguments, of which the first may stand after '=' */
     OPTION_LIST,   /* struct option_list: every one given, in order */
     OPTION_CHOICE, /* int: which of the words of `argument`, "refuse|skip|accept", from 0 on */
     OPTION_JOBS,   /* unsigned: a number of threads, 1 … PARALLEL_JOBS_MAX */
     OPTION_SIZE,   /* uint64_t: bytes, or K, M, G of them (powers of 1024); not 0 */
+};
+
+struct option_pair {
+    const char *first, *second; /* null: not given */
 };
 
 struct option_list {
@@ -30,7 +35,7 @@ struct option_spec {
     const char *name; /* "root" for --root */
     char letter;      /* 'o' for -o, or 0 */
     enum option_kind kind;
-    const char *argument; /* "DIR", or the words to choose from; null for a flag */
+    const char *argument; /* "DIR", "A B" of a pair, or words to choose from; null for a flag */
     const char *help;     /* one line of at most 50 bytes, or several joined by '\n' */
     size_t offset;        /* of the value in the caller's struct */
     unsigned verbs;       /* bit i: verb i takes it */

@@ -16,6 +16,7 @@ struct values {
     int choice;
     unsigned jobs;
     uint64_t size_bytes;
+    struct option_pair pair;
 };
 
 static const struct verb_spec verbs[] = {
@@ -33,6 +34,7 @@ static const struct option_spec specs[] = {
     { "choice", 'c', OPTION_CHOICE, "red|green|blue", "a choice", offsetof(struct values, choice),
       7 },
     { "jobs", 'j', OPTION_JOBS, "N", "threads", offsetof(struct values, jobs), 7 },
+    { "pair", 'p', OPTION_PAIR, "A B", "a pair", offsetof(struct values, pair), 7 },
     { "size", 's', OPTION_SIZE, "SIZE", "a size", offsetof(struct values, size_bytes), 7 },
 };
 
@@ -76,6 +78,11 @@ static void check_values(const struct line *line, const struct values *values,
         check_given(line, values->text);
     if (values->other)
         check_given(line, values->other);
+    fuzz_must(!values->pair.first == !values->pair.second, "a pair is given whole");
+    if (values->pair.first)
+        check_given(line, values->pair.first);
+    if (values->pair.second)
+        check_given(line, values->pair.second);
     fuzz_must(values->choice >= 0 && values->choice < 3, "a choice is one of the words");
     fuzz_must(values->jobs <= PARALLEL_JOBS_MAX, "there are no more threads than there can be");
     fuzz_must(!values->other || result->verb == 2, "an option is one that the command takes");

@@ -351,7 +351,7 @@ for verb in squashfs tree; do
     done
     claim "$verb: a name that is too long is refused" refuses nnnnnnnn small "$verb" "out/$(printf %250s n | tr ' ' n)" "$system"
     chmod 555 out
-    with_modes "$verb: an output directory that is not writable is refused" powerless_refuses 'create new: Permission' \
+    with_modes "$verb: an output directory that is not writable is refused" powerless_refuses 'this one is not writable: Permission' \
         "$REGD_BUILD" "$verb" --root root --registration manifest --no-check -q -o out/new "$system"
     chmod 755 out
 done

@@ -20,7 +20,7 @@ static bool is_there(const char *path)
 static bool open_output(const char *name, struct arena *arena, struct output *ret_output)
 {
     const char *path = arena_format(arena, "%s/%s", check_directory_path(), name).data;
-    return output_open(path, arena, ret_output, check_error);
+    return output_open(path, OUTPUT_DIRECTORY, arena, ret_output, check_error);
 }
 
 static void a_path_is_taken_apart(struct arena arena)
@@ -32,10 +32,10 @@ static void a_path_is_taken_apart(struct arena arena)
         CHECK_STR(output.name, "out");
     }
     cleanup(output_release) struct output root = { .directory = -1 };
-    CHECK_DONE(output_open("/out", &arena, &root, check_error));
+    CHECK_DONE(output_open("/out", OUTPUT_DIRECTORY, &arena, &root, check_error));
     CHECK_STR(root.name, "out");
     cleanup(output_release) struct output here = { .directory = -1 };
-    CHECK_DONE(output_open("out", &arena, &here, check_error));
+    CHECK_DONE(output_open("out", OUTPUT_DIRECTORY, &arena, &here, check_error));
 }
 
 static void a_path_without_a_name_is_refused(struct arena arena)
@@ -43,12 +43,46 @@ static void a_path_without_a_name_is_refused(struct arena arena)
     static const char *const wrong[] = { "", "/", "//", ".", "..", "a/..", "a/." };
     struct output output;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        CHECK_REFUSED(output_open(wrong[i], &arena, &output, check_error),
+        CHECK_REFUSED(output_open(wrong[i], OUTPUT_DIRECTORY, &arena, &output, check_error),
                       arena_format(&arena,
                                    "'%s' cannot be written: name the file or directory itself",
                                    wrong[i]));
-    CHECK_REFUSED(output_open("/no/where/x", &arena, &output, check_error),
+    CHECK_REFUSED(output_open("/no/where/x", OUTPUT_DIRECTORY, &arena, &output, check_error),
                   "open the directory /no/where: No such file or directory");
+}
+
+static void check_open_refused(const char *path, enum output_kind kind, const char *cause,
+                               struct arena *arena)
+{
+    struct output output;
+    CHECK_REFUSED(output_open(path, kind, arena, &output, check_error),
+                  arena_format(arena, "create %s: %s", path, cause));
+}
+
+/* Before the work, not when the result gets its name. */
+static void what_cannot_be_replaced_is_refused_at_once(struct arena arena)
+{
+    int directory = check_directory();
+    const char *path = arena_format(&arena, "%s/it", check_directory_path()).data;
+    static const char link[] = "it is a symbolic link; give the path that it leads to";
+    CHECK(symlinkat("/tmp", directory, "it") == 0);
+    check_open_refused(path, OUTPUT_FILE, link, &arena);
+    check_open_refused(path, OUTPUT_DIRECTORY, link, &arena);
+    CHECK(unlinkat(directory, "it", 0) == 0 && mkdirat(directory, "it", 0700) == 0);
+    check_open_refused(path, OUTPUT_FILE, "it is a directory; name a file in it", &arena);
+    CHECK(unlinkat(directory, "it", AT_REMOVEDIR) == 0 && mkfifoat(directory, "it", 0600) == 0);
+    check_open_refused(path, OUTPUT_FILE, "it is not a regular file; choose another name", &arena);
+    check_open_refused(path, OUTPUT_DIRECTORY, "it is not a directory; choose another name",
+                       &arena);
+    check_open_refused("/proc", OUTPUT_DIRECTORY, "it is a mount point; name something below it",
+                       &arena);
+}
+
+/* Root may write anywhere, but not into /proc. */
+static void a_directory_that_cannot_be_written_is_refused(struct arena arena)
+{
+    struct output output;
+    CHECK(!output_open("/proc/self/it", OUTPUT_FILE, &arena, &output, check_error));
 }
 
 /* Starts a tree named "tree", puts one file into it. */
@@ -127,21 +161,6 @@ static void what_is_not_ours_is_not_replaced(struct arena arena)
         CHECK(is_there(stray.data) && !is_there(".tree.draft"));
         unlinkat(check_directory(), stray.data, 0);
         unlinkat(check_directory(), "tree/" CHECKSUMS_NAME, 0);
-    }
-}
-
-static void a_file_or_link_of_that_name_is_refused(struct arena arena)
-{
-    struct output_tree tree;
-    for (int i = 0; i < 2; i++) {
-        cleanup(output_release) struct output output = { .directory = -1 };
-        if (i == 0)
-            check_file("tree", STR(""));
-        else
-            CHECK(symlinkat("elsewhere", check_directory(), "tree") == 0);
-        CHECK_REFUSED(start_tree(&output, &tree, &arena),
-                      "replace tree: it is a link or a file; remove it, or name another");
-        CHECK(unlinkat(check_directory(), "tree", 0) == 0);
     }
 }
 
@@ -237,10 +256,12 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(a_path_is_taken_apart), CASE(a_path_without_a_name_is_refused),
+        CASE(what_cannot_be_replaced_is_refused_at_once),
+        CASE(a_directory_that_cannot_be_written_is_refused),
         CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
         CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
-        CASE(a_file_or_link_of_that_name_is_refused), CASE(a_draft_that_is_left_is_used_again),
-        CASE(a_draft_in_use_is_refused), CASE(a_draft_of_another_user_is_refused),
-        CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
+        CASE(a_draft_that_is_left_is_used_again), CASE(a_draft_in_use_is_refused),
+        CASE(a_draft_of_another_user_is_refused), CASE(a_former_tree_in_use_is_not_replaced),
+        CASE(a_name_that_leaves_no_room_is_refused),
         CASE(each_call_that_fails_leaves_the_old_or_the_new));
 }

@@ -13,6 +13,7 @@ struct values {
     int when;
     unsigned jobs;
     uint64_t limit_bytes;
+    struct option_pair between;
 };
 
 enum { GET, PUT, SHOW, VERB_COUNT };
@@ -35,6 +36,7 @@ static const struct option_spec options[] = {
       1 << PUT },
     { "jobs", 'j', OPTION_JOBS, "N", "threads", offsetof(struct values, jobs), 1 << PUT },
     { "limit", 0, OPTION_SIZE, "SIZE", "how much", offsetof(struct values, limit_bytes), 1 << PUT },
+    { "between", 'b', OPTION_PAIR, "A B", "two ends", offsetof(struct values, between), 1 << PUT },
     { "a-name-that-leaves-no-room", 0, OPTION_FLAG, NULL,
       "fifty bytes of help, which is as much as there may", offsetof(struct values, quiet), 7 },
 };
@@ -61,6 +63,30 @@ static struct options_result parse(const char *line, struct values *values, stru
         rest = cut.tail;
     }
     return options_parse(&program, argc, argv, values, arena, check_error);
+}
+
+/* A pair is two arguments, wherever it stands; what follows them is not of it. */
+static void a_pair_takes_two_arguments(struct arena arena)
+{
+    static const char *const lines[] = {
+        "tool put --between x y name", "tool put name --between x y", "tool put --between=x y name",
+        "tool put -b x y -- name",     "tool put -bx y name",
+    };
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct values values = { 0 };
+        struct options_result result = parse(lines[i], &values, &arena);
+        check_about("%s", lines[i]);
+        CHECK_NUMBER(result.answer, OPTIONS_RUN);
+        CHECK_STR(values.between.first, "x");
+        CHECK_STR(values.between.second, "y");
+        CHECK_NUMBER(result.arguments.count, 1);
+        CHECK_STR(result.arguments.items[0], "name");
+    }
+    struct values values = { 0 };
+    CHECK_REFUSED(parse("tool put name --between x", &values, &arena).answer != OPTIONS_WRONG,
+                  "option --between expects A B, not only 'x'");
+    CHECK_REFUSED(parse("tool put name --between", &values, &arena).answer != OPTIONS_WRONG,
+                  "option --between expects A B");
 }
 
 static void values_go_where_the_table_says(struct arena arena)
@@ -324,6 +350,7 @@ static void help_of_the_program_lists_everything(struct arena arena)
               "                            at what time\n"
               "  -j, --jobs N              threads\n"
               "      --limit SIZE          how much\n"
+              "  -b, --between A B         two ends\n"
               "      --a-name-that-leaves-no-room\n"
               "                            fifty bytes of help, which is as much as there may\n"
               "  -h, --help                print help; after a command, help for it\n"
@@ -368,10 +395,11 @@ static void help_fits_eighty_columns(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(
-        CASE(values_go_where_the_table_says), CASE(defaults_stay_where_nothing_is_said),
-        CASE(arguments_and_options_may_be_mixed), CASE(a_list_takes_any_number),
-        CASE(help_and_version_are_answers), CASE(a_wrong_line_is_answered_with_what_is_wrong),
-        CASE(an_empty_command_line_is_wrong), CASE(help_of_the_program_lists_everything),
-        CASE(help_of_a_verb_lists_only_its_options), CASE(help_fits_eighty_columns),
-        CASE(words_become_numbers), CASE(completions_are_asked_for_by_shell));
+        CASE(a_pair_takes_two_arguments), CASE(values_go_where_the_table_says),
+        CASE(defaults_stay_where_nothing_is_said), CASE(arguments_and_options_may_be_mixed),
+        CASE(a_list_takes_any_number), CASE(help_and_version_are_answers),
+        CASE(a_wrong_line_is_answered_with_what_is_wrong), CASE(an_empty_command_line_is_wrong),
+        CASE(help_of_the_program_lists_everything), CASE(help_of_a_verb_lists_only_its_options),
+        CASE(help_fits_eighty_columns), CASE(words_become_numbers),
+        CASE(completions_are_asked_for_by_shell));
 }
