@@ -97,8 +97,9 @@ static bool read_link(int directory, const char *name, struct arena *arena, stru
     ssize_t length = readlinkat(directory, name, target, sizeof target);
     if (length < 0 && errno != EINVAL && errno != ENOENT)
         return error_errno(error, errno, "read the link %s", name);
-    *ret_target =
-        length < 0 ? (struct str){ 0 } : arena_copy(arena, (struct str){ target, (size_t)length });
+    *ret_target = (struct str){ 0 };
+    if (length >= 0)
+        *ret_target = arena_copy(arena, (struct str){ target, (size_t)length });
     return true;
 }
 

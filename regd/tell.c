@@ -85,7 +85,7 @@ static void tell(enum message message, struct journal_entry *entry, const struct
 
 void tell_step(const struct command *command, const char *format, ...)
 {
-    struct error sentence;
+    struct error sentence = { 0 };
     va_list arguments;
     va_start(arguments, format);
     format_sentence(&sentence, format, arguments);
@@ -98,7 +98,7 @@ void tell_step(const struct command *command, const char *format, ...)
 void tell_event(const struct command *command, enum message message,
                 const struct journal_entry *fields, const char *format, ...)
 {
-    struct error sentence;
+    struct error sentence = { 0 };
     assert(message < MESSAGE_COUNT && messages[message].id);
     struct arena scratch = fields ? *fields->arena : *command->arena;
     struct journal_entry entry = { 0 };
@@ -116,7 +116,7 @@ void tell_event(const struct command *command, enum message message,
 
 void tell_note(const struct command *command, const char *format, ...)
 {
-    struct error sentence;
+    struct error sentence = { 0 };
     if (command->settings.quiet)
         return;
     va_list arguments;
