@@ -90,6 +90,7 @@ static void equal_files_share_their_blocks(struct arena arena)
     CHECK(inodes[blocks].block_count > 1);
     tree->inodes = inodes;
     tree->inode_count++;
+    tree->stored_block_count += inodes[blocks].block_count;
     CHECK_STR(find_places(&open.image, &arena), before);
 }
 
