@@ -13,6 +13,8 @@
 # wants PROGRAM...          the test cannot do without them.
 # find_store                sets `store` and `toplevel` to those of $STORE_FIXTURE, or of one made in $SCRATCH; makes
 #                           SCRATCH, REGD and REGD_BUILD absolute.
+# private_nix               makes $SCRATCH/conf and $SCRATCH/home: a Nix with nothing of the host's configuration.
+# nix_store_of ROOT ARG...  its nix-store, on the store in a root.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
 #
@@ -83,6 +85,18 @@ find_store() {
     [ -s "$store/toplevel" ] || tests/store/make "$store" >/dev/null || bail 'no store could be made'
     store=$(cd "$store" && pwd -P)
     toplevel=$(cat "$store/toplevel")
+}
+
+private_nix() {
+    mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
+    printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
+}
+
+nix_store_of() {
+    tap_root=$1
+    shift
+    HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
+        nix-store --store "$tap_root" "$@"
 }
 
 path_infos() {

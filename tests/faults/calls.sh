@@ -11,18 +11,8 @@
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 
-# Where a mount can be made that only we see, the scratch is in memory.
-if [ -z "${FAULTS_MOUNTS-}" ]; then
-    export FAULTS_MOUNTS=none
-    for flags in -m -rm; do
-        if unshare "$flags" mount -t tmpfs none "$SCRATCH" 2>/dev/null; then
-            # shellcheck disable=SC2016  # for the inner shell
-            FAULTS_MOUNTS=private exec unshare "$flags" sh -c 'mount -t tmpfs none "$SCRATCH" && exec sh "$@"' sh \
-                "$0" "$@"
-        fi
-    done
-fi
-
+# shellcheck source=tests/mounts.sh disable=SC1091
+. tests/mounts.sh
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091

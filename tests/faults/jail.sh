@@ -13,18 +13,8 @@
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 
-# Mounts that only we see.
-if [ -z "${JAIL_MOUNTS-}" ]; then
-    export JAIL_MOUNTS=none
-    for flags in -m -rm; do
-        if unshare "$flags" mount -t tmpfs none "$SCRATCH" 2>/dev/null; then
-            # shellcheck disable=SC2016  # for the inner shell
-            JAIL_MOUNTS=private exec unshare "$flags" sh -c 'mount -t tmpfs none "$SCRATCH" && exec sh "$@"' sh \
-                "$0" "$@"
-        fi
-    done
-fi
-
+# shellcheck source=tests/mounts.sh disable=SC1091
+. tests/mounts.sh
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 export LC_ALL=C
@@ -292,7 +282,7 @@ journal_read_only() {
 read_only='a write-ahead log is read on a read-only mount, without a log'
 read_sparse='a database of 2 GiB that is nearly all hole is read on a read-only mount, in less than 64 MiB'
 read_journal='a journal that cannot be replayed on a read-only mount is one sentence'
-if [ "$JAIL_MOUNTS" = private ]; then
+if [ "$TEST_MOUNTS" = private ]; then
     claim "$read_only" wal_read_only
     claim "$read_sparse" sparse
     claim "$read_journal" journal_read_only

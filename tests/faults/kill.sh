@@ -9,18 +9,8 @@
 set -u
 : "${REGD:?the program}" "${SCRATCH:?an empty directory}"
 
-# Thousands of syncs take no time in memory: where a mount can be made that only we see, the scratch is there.
-if [ -z "${KILL_MOUNTS-}" ]; then
-    export KILL_MOUNTS=none
-    for flags in -m -rm; do
-        if unshare "$flags" mount -t tmpfs none "$SCRATCH" 2>/dev/null; then
-            # shellcheck disable=SC2016  # for the inner shell
-            KILL_MOUNTS=private exec unshare "$flags" sh -c 'mount -t tmpfs none "$SCRATCH" && exec sh "$@"' sh \
-                "$0" "$@"
-        fi
-    done
-fi
-
+# shellcheck source=tests/mounts.sh disable=SC1091
+. tests/mounts.sh
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 export LC_ALL=C

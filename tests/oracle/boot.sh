@@ -15,17 +15,10 @@ unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 wants nix-store sqlite3
 find_store
 
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
-nix_store() {
-    nix_root=$1
-    shift
-    HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
-        nix-store --store "$nix_root" "$@"
-}
+private_nix
 manifest=$SCRATCH/manifest
 # shellcheck disable=SC2046  # store paths have no spaces
-nix_store "$store" --dump-db $(nix_store "$store" -qR "$toplevel") >"$manifest" 2>"$SCRATCH/err" ||
+nix_store_of "$store" --dump-db $(nix_store_of "$store" -qR "$toplevel") >"$manifest" 2>"$SCRATCH/err" ||
     bail "Nix cannot dump $store"
 count=$(grep -c '^[0-9a-f]\{64\}$' "$manifest")
 
@@ -103,9 +96,9 @@ claim "boot registers the $count paths of the store's manifest, makes the tag an
 nix_agrees() {
     root=$SCRATCH/whole
     rm -rf "$root$other"
-    nix_store "$root" --verify --check-contents && nix_store "$root" -qR "$toplevel" >"$SCRATCH/closure" &&
+    nix_store_of "$root" --verify --check-contents && nix_store_of "$root" -qR "$toplevel" >"$SCRATCH/closure" &&
         [ "$(wc -l <"$SCRATCH/closure")" -eq "$count" ] &&
-        nix_store "$root" --gc --print-roots | grep -q "system-1-link -> $toplevel\$"
+        nix_store_of "$root" --gc --print-roots | grep -q "system-1-link -> $toplevel\$"
 }
 claim 'Nix verifies that store, and the profile is a root of its garbage collector' nix_agrees
 
@@ -265,8 +258,8 @@ claim 'without a manifest the tag is made and the profile is set' no_manifest
 incomplete() {
     make_root incomplete
     place_manifest /nix/store/nix-path-registration
-    gone=$(nix_store "$store" -q --references "$toplevel" | head -1)
-    left_out=$(for path in $(nix_store "$store" -q --referrers-closure "$gone"); do
+    gone=$(nix_store_of "$store" -q --references "$toplevel" | head -1)
+    left_out=$(for path in $(nix_store_of "$store" -q --referrers-closure "$gone"); do
         grep -Fxq "$path" "$SCRATCH/closure" && echo "$path"
     done | wc -l)
     find "$root$gone" -type d -exec chmod u+w {} +

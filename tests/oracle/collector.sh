@@ -17,8 +17,7 @@ unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE NOTIFY_SOCKET JOURNAL_STREAM
 wants flock timeout
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
 make=$(dirname "$REGD")/tests/make_manifest
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
+private_nix
 export HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null
 
 root=$SCRATCH/root state=$SCRATCH/root/nix/var/nix

@@ -16,20 +16,13 @@ unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
 wants nix-store
 find_store
 
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
-nix_store() {
-    nix_root=$1
-    shift
-    HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
-        nix-store --store "$nix_root" "$@"
-}
+private_nix
 
 # The closure as Nix knows it, and its manifest, both in the order of bytes.
-nix_store "$store" -qR "$toplevel" 2>"$SCRATCH/err" | sort >"$SCRATCH/closure"
+nix_store_of "$store" -qR "$toplevel" 2>"$SCRATCH/err" | sort >"$SCRATCH/closure"
 sed 's|.*/||' "$SCRATCH/closure" >"$SCRATCH/names"
 # shellcheck disable=SC2046  # store paths have no spaces
-nix_store "$store" --dump-db $(cat "$SCRATCH/closure") >"$SCRATCH/manifest" 2>>"$SCRATCH/err" ||
+nix_store_of "$store" --dump-db $(cat "$SCRATCH/closure") >"$SCRATCH/manifest" 2>>"$SCRATCH/err" ||
     bail "Nix cannot dump $store"
 [ "$(wc -l <"$SCRATCH/closure")" -gt 20 ] || bail "the closure is too small: $(cat "$SCRATCH/err")"
 
@@ -269,9 +262,9 @@ claim 'a second store path of the same files costs no data' grows_little
 loads() {
     rm -rf "$SCRATCH/root"
     mkdir -p "$SCRATCH/root/nix" && unpack "$image" && mv "$SCRATCH/tree" "$SCRATCH/root/nix/store" &&
-        nix_store "$SCRATCH/root" --load-db <"$SCRATCH/root/nix/store/nix-path-registration" &&
-        nix_store "$SCRATCH/root" -qR "$toplevel" | sort | diff "$SCRATCH/closure" - &&
-        nix_store "$SCRATCH/root" --verify --check-contents 2>"$SCRATCH/verified" || return
+        nix_store_of "$SCRATCH/root" --load-db <"$SCRATCH/root/nix/store/nix-path-registration" &&
+        nix_store_of "$SCRATCH/root" -qR "$toplevel" | sort | diff "$SCRATCH/closure" - &&
+        nix_store_of "$SCRATCH/root" --verify --check-contents 2>"$SCRATCH/verified" || return
     cat "$SCRATCH/verified"
     ! grep -Eq 'error|was modified|disappeared' "$SCRATCH/verified"
 }
@@ -288,7 +281,7 @@ every_manifest() {
     awk "NR % 4 == 1" "$SCRATCH/closure" >"$SCRATCH/fourths"
     while read -r path; do
         # shellcheck disable=SC2046  # store paths have no spaces
-        nix_store "$store" --dump-db $(nix_store "$store" -qR "$path" | sort) >"$SCRATCH/want" &&
+        nix_store_of "$store" --dump-db $(nix_store_of "$store" -qR "$path" | sort) >"$SCRATCH/want" &&
             "$REGD_BUILD" manifest --root "$store" "$path" >"$SCRATCH/got" &&
             cmp "$SCRATCH/want" "$SCRATCH/got" && continue
         echo "$path" && return 1
@@ -308,7 +301,7 @@ claim 'from --registration with the dump of Nix: same bytes' same_image --regist
 
 # Everything that is in the database, also what is not in the closure.
 whole_database() {
-    nix_store "$store" --dump-db >"$SCRATCH/dump" && [ "$(wc -l <"$SCRATCH/dump")" -gt "$(wc -l <"$SCRATCH/manifest")" ] &&
+    nix_store_of "$store" --dump-db >"$SCRATCH/dump" && [ "$(wc -l <"$SCRATCH/dump")" -gt "$(wc -l <"$SCRATCH/manifest")" ] &&
         same_image --registration "$SCRATCH/dump" "$toplevel"
 }
 claim 'from --registration with more than the closure: same bytes' whole_database
@@ -350,7 +343,7 @@ same_roots() {
 }
 several_roots() {
     # shellcheck disable=SC2046  # store paths have no spaces
-    nix_store "$store" --dump-db $(nix_store "$store" -qR "$a" "$b" "$c" | sort -u) >"$SCRATCH/want" &&
+    nix_store_of "$store" --dump-db $(nix_store_of "$store" -qR "$a" "$b" "$c" | sort -u) >"$SCRATCH/want" &&
         "$REGD_BUILD" manifest --root "$store" "$a" "$b" "$c" >"$SCRATCH/got" && cmp "$SCRATCH/want" "$SCRATCH/got"
 }
 claim 'the closure of several roots is that of Nix' several_roots

@@ -14,18 +14,8 @@
 set -u
 : "${REGD:?the program}" "${SCRATCH:?an empty directory}"
 
-# Thousands of syncs take no time in memory: where a mount can be made that only we see, the scratch is there.
-if [ -z "${NEIGHBOURS_MOUNTS-}" ]; then
-    export NEIGHBOURS_MOUNTS=none
-    for flags in -m -rm; do
-        if unshare "$flags" mount -t tmpfs none "$SCRATCH" 2>/dev/null; then
-            # shellcheck disable=SC2016  # for the inner shell
-            NEIGHBOURS_MOUNTS=private exec unshare "$flags" sh -c \
-                'mount -t tmpfs none "$SCRATCH" && exec sh "$@"' sh "$0" "$@"
-        fi
-    done
-fi
-
+# shellcheck source=tests/mounts.sh disable=SC1091
+. tests/mounts.sh
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 export LC_ALL=C
@@ -35,8 +25,7 @@ SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
 wants nix-store sqlite3 flock timeout
 rows_sql=$PWD/tests/data/cases/rows.sql
 make=$(dirname "$REGD")/tests/make_manifest
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
+private_nix
 export HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null
 
 # --- what is used over and over ---------------------------------------------------------------------

@@ -13,21 +13,14 @@ unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 
 wants nix-store sqlite3
 find_store
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
-nix_store() {
-    nix_root=$1
-    shift
-    HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
-        nix-store --store "$nix_root" "$@"
-}
+private_nix
 manifest=$SCRATCH/manifest
 # shellcheck disable=SC2046  # store paths have no spaces
-nix_store "$store" --dump-db $(nix_store "$store" -qR "$toplevel") >"$manifest" 2>"$SCRATCH/err" ||
+nix_store_of "$store" --dump-db $(nix_store_of "$store" -qR "$toplevel") >"$manifest" 2>"$SCRATCH/err" ||
     bail "Nix cannot dump $store"
 # What the system refers to, and what that needs, is registered first.
 # shellcheck disable=SC2046
-nix_store "$store" --dump-db $(nix_store "$store" -qR "$(nix_store "$store" -q --references "$toplevel" | head -n 1)") \
+nix_store_of "$store" --dump-db $(nix_store_of "$store" -qR "$(nix_store_of "$store" -q --references "$toplevel" | head -n 1)") \
     >"$SCRATCH/first" 2>"$SCRATCH/err" || bail "Nix cannot dump $store"
 
 # make_image NAME: an unpacked image.
@@ -74,15 +67,15 @@ claim 'one that is added to is the same twice, and paths keep the time of their 
 
 # What dockerTools does by hand, with Nix.
 by_nix() {
-    make_image nix && nix_store "$SCRATCH/nix" --load-db <"$manifest" &&
+    make_image nix && nix_store_of "$SCRATCH/nix" --load-db <"$manifest" &&
         sqlite3 "$SCRATCH/nix/nix/var/nix/db/db.sqlite" 'update ValidPaths set registrationTime = 1' &&
         rows nix >"$SCRATCH/rows" && [ -s "$SCRATCH/rows" ] && rows file-1 | diff "$SCRATCH/rows" - && rows sql-1 | diff "$SCRATCH/rows" -
 }
 claim 'its rows, ids and times included, are those of nix-store --load-db with the times set to 1' by_nix
 
 nix_reads() {
-    nix_store "$SCRATCH/file-1" --verify --check-contents &&
-        nix_store "$SCRATCH/file-1" --dump-db >"$SCRATCH/dumped" && sort "$manifest" >"$SCRATCH/sorted" &&
+    nix_store_of "$SCRATCH/file-1" --verify --check-contents &&
+        nix_store_of "$SCRATCH/file-1" --dump-db >"$SCRATCH/dumped" && sort "$manifest" >"$SCRATCH/sorted" &&
         sort "$SCRATCH/dumped" | cmp - "$SCRATCH/sorted"
 }
 claim 'Nix verifies that image, and dumps what the manifest says' nix_reads

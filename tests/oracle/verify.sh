@@ -17,11 +17,9 @@ find_store
 
 out=$SCRATCH/out
 err=$SCRATCH/err
-mkdir "$SCRATCH/conf" "$SCRATCH/home" || bail "$SCRATCH is not empty"
-printf 'build-users-group =\nsubstitute = false\n' >"$SCRATCH/conf/nix.conf"
+private_nix
 nix_store() {
-    HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
-        nix-store --store "$root" "$@"
+    nix_store_of "$root" "$@"
 }
 
 # --- roots ------------------------------------------------------------------------------------------------
