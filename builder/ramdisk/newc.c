@@ -90,10 +90,28 @@ static uint64_t word_at(const char *header, size_t index)
     return word;
 }
 
+enum { MODE = 1, FILE_SIZE = 6, NAME_SIZE = 11 };
+
+bool newc_parse(const char *header, struct newc_header *ret_header)
+{
+    uint64_t mode = word_at(header, MODE), size = word_at(header, FILE_SIZE);
+    uint64_t name_bytes = word_at(header, NAME_SIZE);
+    if (memcmp(header, "070701", 6) != 0 && memcmp(header, "070702", 6) != 0)
+        return false;
+    if (mode > UINT32_MAX || size > UINT32_MAX || name_bytes < 1 || name_bytes > NEWC_NAME_MAX)
+        return false;
+    *ret_header = (struct newc_header){ (uint32_t)mode, size, (size_t)name_bytes };
+    return true;
+}
+
+size_t newc_padding(uint64_t bytes)
+{
+    return (size_t)(-bytes % NEWC_ALIGN_BYTES);
+}
+
 /* Is this one of `bytes` in all, the name and its padding included? */
 static bool is_header(const char *header, size_t bytes, const char *name, uint64_t size_bytes)
 {
-    enum { FILE_SIZE = 6, NAME_SIZE = 11 };
     size_t length = strlen(name) + 1;
     if (memcmp(header, "070701", 6) != 0)
         return false;

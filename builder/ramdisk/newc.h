@@ -54,5 +54,19 @@ must_check bool newc_format(const struct newc_member *member, char *ret_prefix, 
 /* Does a header with that name and size end these bytes, so that its data follows? */
 bool newc_ends_with_header(const char *bytes, size_t count, const char *name, uint64_t size_bytes);
 
+/* What a header says of the member that follows. */
+struct newc_header {
+    uint32_t mode; /* type and permission bits */
+    uint64_t size_bytes;
+    size_t name_bytes; /* with NULs, 1 to NEWC_NAME_MAX */
+};
+
+/* Reads the NEWC_HEADER_BYTES of a header, of the variant with checksums, too. False: they are none, or the
+ * name has no byte or too many. */
+bool newc_parse(const char *header, struct newc_header *ret_header);
+
+/* The bytes that bring what has so many to NEWC_ALIGN_BYTES. */
+size_t newc_padding(uint64_t bytes);
+
 /* Writes the trailer likewise. */
 size_t newc_format_trailer(char *ret_prefix);

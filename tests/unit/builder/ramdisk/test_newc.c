@@ -125,9 +125,39 @@ static void a_number_within_a_name_is_no_header(void)
     CHECK(newc_ends_with_header(bytes, count, member.name, 8));
 }
 
+static void a_header_is_read_as_it_was_written(void)
+{
+    char prefix[NEWC_PREFIX_MAX];
+    size_t bytes;
+    struct newc_header header = { 0 };
+    struct newc_member member = {
+        .name = "a", .mode = 0100644, .inode = 7, .size_bytes = UINT32_MAX, .name_bytes = 2
+    };
+    CHECK_DONE(newc_format(&member, prefix, &bytes, check_error));
+    CHECK(newc_parse(prefix, &header) && header.mode == 0100644 && header.name_bytes == 2);
+    CHECK_NUMBER(header.size_bytes, UINT32_MAX);
+    prefix[5] = '2'; /* with checksums */
+    CHECK(newc_parse(prefix, &header));
+    prefix[5] = '7'; /* the old portable format */
+    CHECK(!newc_parse(prefix, &header));
+    prefix[5] = '1';
+    prefix[20] = 'g'; /* within the mode */
+    CHECK(!newc_parse(prefix, &header));
+}
+
+static void padding_leads_to_the_next_multiple(void)
+{
+    CHECK_NUMBER(newc_padding(0), 0);
+    CHECK_NUMBER(newc_padding(1), 3);
+    CHECK_NUMBER(newc_padding(4), 0);
+    CHECK_NUMBER(newc_padding(UINT32_MAX), 1);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_header_is_that_of_the_kernels_page), CASE(the_trailer_ends_an_archive),
+    return CHECK_ALL(CASE(a_header_is_read_as_it_was_written),
+                     CASE(padding_leads_to_the_next_multiple),
+                     CASE(a_header_is_that_of_the_kernels_page), CASE(the_trailer_ends_an_archive),
                      CASE(a_name_is_filled_up_to_the_boundary),
                      CASE(data_begins_on_the_boundary_from_everywhere),
                      CASE(four_gibibytes_are_too_much), CASE(a_header_is_found_only_as_it_is),

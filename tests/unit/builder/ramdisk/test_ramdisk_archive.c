@@ -121,6 +121,32 @@ static void a_damaged_archive_is_refused(struct arena arena)
     }
 }
 
+/* A header whose numbers are 0 but for two; the archive is not compressed, and ends behind it. */
+static int make_header(const char *size, const char *name_size)
+{
+    int fd = memfd_create("ramdisk", MFD_CLOEXEC);
+    CHECK(dprintf(fd, "070701%048d%s%032d%s%08dlink", 0, size, 0, name_size, 0) > 0);
+    return fd;
+}
+
+/* Names and links are as long as a header says, up to 4 GiB: memory is not had for them. */
+static void what_a_header_claims_is_not_believed(struct arena arena)
+{
+    (void)arena;
+    struct packed_image image = image_of(IMAGE_BYTES);
+    cleanup(own_close) int long_name = make_header("00000000", "fea00002");
+    cleanup(own_close) int no_name = make_header("00000000", "00000000");
+    cleanup(own_close) int long_link = make_header("fea00002", "00000004");
+    int unpacked = -7;
+    CHECK_REFUSED(ramdisk_archive_unpack(long_name, &image, &unpacked, check_error),
+                  "unpack the ramdisk's archive: it is no newc archive");
+    CHECK_REFUSED(ramdisk_archive_unpack(no_name, &image, &unpacked, check_error),
+                  "unpack the ramdisk's archive: it is no newc archive");
+    CHECK_REFUSED(ramdisk_archive_unpack(long_link, &image, &unpacked, check_error),
+                  "unpack the ramdisk's archive: it ends within a member");
+    CHECK_NUMBER(unpacked, -7);
+}
+
 /* Nothing is written before it is paid for; what is skipped is paid for, too. */
 static void what_costs_too_much_is_refused(struct arena arena)
 {
@@ -178,6 +204,7 @@ static void a_failure_to_fill_is_told(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_is_unpacked_as_it_was), CASE(what_is_not_the_image_is_refused),
-                     CASE(a_damaged_archive_is_refused), CASE(what_costs_too_much_is_refused),
+                     CASE(a_damaged_archive_is_refused), CASE(what_a_header_claims_is_not_believed),
+                     CASE(what_costs_too_much_is_refused),
                      CASE(a_place_that_takes_no_files_is_told), CASE(a_failure_to_fill_is_told));
 }
