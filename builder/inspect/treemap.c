@@ -2,6 +2,7 @@
 
 #include "schema/base/order.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -24,8 +25,8 @@ struct map {
     FILE *stream;
     const struct treemap_item *items; /* the largest first */
     size_t count;
-    double area_per_byte;
-    struct rectangle left; /* what is not filled yet */
+    uint64_t bytes_left;   /* of the items that are not drawn yet, */
+    struct rectangle left; /* which fill this */
 };
 
 /* --- Text ------------------------------------------------------------------------------------- */
@@ -137,23 +138,30 @@ static void write_item(const struct map *map, const struct treemap_item *item,
 
 /* How far the least square of items that have `bytes` together is from a square. */
 static double worst_ratio(const struct map *map, uint64_t largest, uint64_t smallest,
-                          uint64_t bytes, double side)
+                          uint64_t bytes)
 {
-    double area = (double)bytes * map->area_per_byte, square = area * area;
-    double wide = side * side * (double)largest * map->area_per_byte / square;
-    double high = square / (side * side * (double)smallest * map->area_per_byte);
+    double width = map->left.width, height = map->left.height;
+    double side = width < height ? width : height;
+    double area_per_byte = width * height / (double)map->bytes_left;
+    double area = (double)bytes * area_per_byte, square = area * area;
+    double wide = side * side * (double)largest * area_per_byte / square;
+    double high = square / (side * side * (double)smallest * area_per_byte);
     return wide > high ? wide : high;
 }
 
-/* Fills a strip at the shorter side of what is left with the items, and takes it off. */
+/* Fills a strip at the shorter side of what is left with the items, and takes it off. All lengths
+ * are shares of what is left: however small that is, rounding cannot leave it. */
 static void write_strip(struct map *map, size_t start, size_t end, uint64_t bytes)
 {
     struct rectangle *left = &map->left;
     bool is_column = left->width >= left->height;
     double side = is_column ? left->height : left->width;
-    double thickness = (double)bytes * map->area_per_byte / side, at = 0;
+    double thickness =
+        (is_column ? left->width : left->height) * ((double)bytes / (double)map->bytes_left);
+    double at = 0;
+    assert(bytes > 0 && bytes <= map->bytes_left);
     for (size_t i = start; i < end; i++) {
-        double length = (double)map->items[i].bytes * map->area_per_byte / thickness;
+        double length = side * ((double)map->items[i].bytes / (double)bytes);
         struct rectangle place = { left->x, left->y + at, thickness, length };
         if (!is_column)
             place = (struct rectangle){ left->x + at, left->y, length, thickness };
@@ -167,20 +175,18 @@ static void write_strip(struct map *map, size_t start, size_t end, uint64_t byte
         left->y += thickness;
         left->height -= thickness;
     }
+    map->bytes_left -= bytes;
 }
 
 /* Takes items into a strip as long as that makes them squarer. */
 static void write_items(struct map *map)
 {
     for (size_t start = 0, end; start < map->count; start = end) {
-        double side = map->left.width < map->left.height ? map->left.width : map->left.height;
         uint64_t largest = map->items[start].bytes, bytes = largest;
-        if (side <= 0)
-            return;
-        double ratio = worst_ratio(map, largest, largest, bytes, side);
+        double ratio = worst_ratio(map, largest, largest, bytes);
         for (end = start + 1; end < map->count; end++) {
             uint64_t next = map->items[end].bytes;
-            double wider = worst_ratio(map, largest, next, bytes + next, side);
+            double wider = worst_ratio(map, largest, next, bytes + next);
             if (wider > ratio)
                 break;
             ratio = wider;
@@ -226,14 +232,11 @@ static struct treemap_item *choose(const struct treemap_item *items, size_t coun
 void treemap_write(FILE *stream, struct str title, const struct treemap_item *items, size_t count,
                    struct arena scratch)
 {
-    uint64_t bytes = 0;
     struct map map = { .stream = stream,
                        .left = { 0, TITLE_HEIGHT, WIDTH, HEIGHT - TITLE_HEIGHT } };
     map.items = choose(items, count, &map.count, &scratch);
     for (size_t i = 0; i < map.count; i++)
-        bytes += map.items[i].bytes;
-    if (bytes)
-        map.area_per_byte = map.left.width * map.left.height / (double)bytes;
+        map.bytes_left += map.items[i].bytes;
     fprintf(stream,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "

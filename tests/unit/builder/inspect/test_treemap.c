@@ -85,6 +85,24 @@ static void the_smallest_of_many_are_put_together(struct arena arena)
     CHECK_NUMBER(count_of(text, "<title>10 smaller ones: 20 bytes</title>"), 1);
 }
 
+/* They are far below what a double can tell apart from the whole picture. */
+static void what_is_tiny_beside_the_largest_lies_in_the_picture(struct arena arena)
+{
+    struct treemap_item items[] = { { .description = STR("a"), .bytes = 54043195528445952 },
+                                    { .description = STR("b"), .bytes = 744 },
+                                    { .description = STR("c"), .bytes = 668 } };
+    struct str text = draw(items, 3, &arena);
+    size_t inside = 0;
+    for (const char *at = text.data; (at = strstr(at, "<rect x=\"")); at++) {
+        double x, y, width, height;
+        inside += sscanf(at, "<rect x=\"%lf\" y=\"%lf\" width=\"%lf\" height=\"%lf\"", &x, &y,
+                         &width, &height) == 4 &&
+                  x >= 0 && y >= 40 && width >= 0 && height >= 0 && x + width < 1600.02 &&
+                  y + height < 1000.02;
+    }
+    CHECK_NUMBER(inside, 3);
+}
+
 static void a_group_has_one_colour(struct arena arena)
 {
     struct treemap_item items[] = { { .description = STR("a"), .group = STR("g"), .bytes = 1 },
@@ -109,5 +127,7 @@ int main(void)
     return CHECK_ALL(CASE(nothing_is_a_picture_of_nothing), CASE(one_item_fills_the_picture),
                      CASE(the_larger_comes_first_and_areas_are_the_bytes),
                      CASE(a_label_stands_upright_where_it_is_narrow),
-                     CASE(the_smallest_of_many_are_put_together), CASE(a_group_has_one_colour));
+                     CASE(the_smallest_of_many_are_put_together),
+                     CASE(what_is_tiny_beside_the_largest_lies_in_the_picture),
+                     CASE(a_group_has_one_colour));
 }
