@@ -33,7 +33,8 @@ bool command_kexec(const struct command *command, struct error *error)
     struct tree_description description;
     if (!describe(command, &description, error))
         return false;
-    /* Which ramdisk it will meet is not known here, so only its packed size can be checked. */
+    /* Which files it will meet is not known here: it goes by SHA256SUMS beside them and, as for
+     * memory, by their packed size. */
     script_write_kexec(stdout, &description, *command->arena);
     return true;
 }

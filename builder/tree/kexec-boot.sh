@@ -10,11 +10,13 @@
 # shellcheck disable=SC1003,SC2016
 set -u
 
-# Filled in by regd-build: names beside this script, the kernel's command line,
-# and the memory that the unpacked ramdisk takes. The names have no blanks; the
-# files of the ramdisk are loaded one behind the other.
+# Filled in by regd-build: names beside this script, the SHA-256 of each of them,
+# the kernel's command line, and the memory that the unpacked ramdisk takes. The
+# names have no blanks; the files of the ramdisk are loaded one behind the other.
+# Digests are known of a tree only: a script that was printed alone has none.
 kernel_name=@KERNEL@
 initrd_names=@INITRDS@
+known_digests=@DIGESTS@
 command_line=@COMMAND_LINE@
 unpacked_kib=@UNPACKED_KIB@
 
@@ -37,7 +39,8 @@ Boot the kernel and ramdisk beside this script in place of the running system.
 
       --append ARGS      add ARGS to the kernel's command line; may be repeated
       --now              execute the kernel at once, without shutting down
-      --dry-run          print the commands that would be run, change nothing
+      --dry-run          check, print the commands to be run, change nothing
+      --no-verify        load the files without checking their SHA-256
       --no-memory-check  boot even if the memory seems too small
       --help             print this text
 
@@ -117,25 +120,15 @@ file_kib() {
   printf '%s' $(((bytes + 1023) / 1024))
 }
 
-# May only root or the caller put files into directory $1? Root by way of sudo is
-# also the user who called it.
-is_trusted() {
-  # shellcheck disable=SC2012
-  listing=$(ls -ldn -- "$1/." 2>/dev/null) || return 1
-  read -r mode _ owner _ <<END
-$listing
-END
-  case $mode in
-    ?????w* | ????????w*) return 1 ;;
-  esac
-  [ "$owner" = 0 ] || [ "$owner" = "$(id -u)" ] || [ "$owner" = "${SUDO_UID:-0}" ]
+# Sets real to the file that path $1 leads to through links. The x keeps $( ) from
+# cutting newlines.
+follow() {
+  real=$(readlink -f -- "$1" && printf x) || refuse "cannot follow the path $1"
+  real=${real%?x}
 }
 
-# Sets tree. The script may have been called through a link to it (follow it),
-# and may itself be a link in a tree of links (do not), so the first directory on
-# the way that has both files is the one. Beside a link in /tmp may lie the files of
-# anybody: the directory of a link must be trusted, that of the script itself has
-# been already. The x keeps $( ) from cutting newlines.
+# Sets tree. Only what lies beside the script itself belongs to it: a link to it may
+# lie in /tmp, beside the files of anybody.
 find_tree() {
   script=$0
   case $script in
@@ -147,37 +140,16 @@ find_tree() {
       fi
       ;;
   esac
-  while :; do
-    case $script in
-      /*) ;;
-      *) script=./$script ;;
-    esac
-    directory=$(CDPATH='' cd -- "${script%/*}/" && pwd -P && printf x) ||
-      refuse "cannot enter ${script%/*}/, the directory of this script"
-    directory=${directory%?x}
-    directory=${directory%/}
-    tree=$directory
-    [ -L "$script" ] || return 0
-    if [ -f "$directory/$kernel_name" ] && [ -f "$directory/${initrd_names%% *}" ] &&
-      is_trusted "$directory"; then
-      return
-    fi
-    target=$(readlink -- "$script" && printf x) ||
-      refuse "cannot follow the link $script: call the script it leads to"
-    target=${target%?x}
-    case $target in
-      /*) script=$target ;;
-      *) script=$directory/$target ;;
-    esac
-  done
+  follow "$script"
+  tree=${real%/*}
 }
 
-check_files() {
-  for name in "$kernel_name" $initrd_names; do
-    [ -f "$tree/$name" ] ||
-      refuse "$tree/$name is missing: this script works only beside the files it came with"
-    [ -r "$tree/$name" ] || refuse "$tree/$name cannot be read"
-  done
+# Sets real to the file called $1 beside the script.
+find_file() {
+  [ -f "$tree/$1" ] ||
+    refuse "$tree/$1 is missing: this script works only beside the files it came with"
+  [ -r "$tree/$1" ] || refuse "$tree/$1 cannot be read"
+  follow "$tree/$1"
 }
 
 check_command_line() {
@@ -224,6 +196,40 @@ check_memory_at_boot() {
     refuse "booting takes $((needed_kib / 1024)) MiB of memory (ramdisk $((initrd_kib / 1024)) MiB, $reason), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
 }
 
+# Sets digests to those that SHA256SUMS beside the script lists.
+read_sums() {
+  find_file SHA256SUMS
+  for name in "$kernel_name" $initrd_names; do
+    digest=
+    while IFS= read -r line || [ -n "$line" ]; do
+      listed=${line#* }
+      [ "${listed#?}" != "$name" ] || digest=${line%% *}
+    done <"$real"
+    [ -n "$digest" ] || refuse "$tree/SHA256SUMS does not list $name; --no-verify loads it all the same"
+    digests="${digests:+$digests }$digest"
+  done
+}
+
+# Are kernel and ramdisk, "$@", what they were when the tree was made?
+check_digests() {
+  digests=$known_digests
+  if [ -z "$digests" ]; then
+    if [ ! -f "$tree/SHA256SUMS" ]; then
+      say "warning: the files are not verified: neither this script nor a SHA256SUMS beside it has their SHA-256" >&2
+      return
+    fi
+    read_sums
+  fi
+  command -v sha256sum >/dev/null ||
+    refuse "sha256sum is not in PATH: install the package coreutils; --no-verify loads without it"
+  for file do
+    found=$(sha256sum <"$file" 2>&1) || refuse "$file cannot be read: $found"
+    [ "${found%% *}" = "${digests%% *}" ] ||
+      refuse "$file has another SHA-256 than when the tree was made: copy the tree again; --no-verify loads it all the same"
+    digests=${digests#* }
+  done
+}
+
 # While loading, the ramdisk is in memory twice: as read, and as the segments that
 # wait for the new kernel; a joined one a third time, if the place for it is a tmpfs.
 # The kernel waits with all the room that it unpacks itself to, and the running one
@@ -259,16 +265,16 @@ is_in_pieces() {
   esac
 }
 
-# kexec takes one ramdisk. Sets it, joined in a temporary file where it is in pieces.
+# kexec takes one ramdisk. Sets it, joined in a temporary file where "$@" are several.
 join_ramdisk() {
-  ramdisk=$tree/$initrd_names
+  ramdisk=$1
   is_in_pieces || return 0
   ramdisk=$(mktemp "${TMPDIR:-/tmp}/kexec-boot.XXXXXX" 2>/dev/null) ||
     refuse "no file for the joined ramdisk can be made in ${TMPDIR:-/tmp}"
   trap 'rm -f -- "$ramdisk"' EXIT
   trap 'exit 1' HUP INT TERM
-  (for name in $initrd_names; do cat -- "$tree/$name" || exit 1; done) >"$ramdisk" ||
-    refuse "the ramdisk could not be joined in ${TMPDIR:-/tmp}: set TMPDIR to where $((initrd_kib / 1024)) MiB are free"
+  output=$(cat -- "$@" 2>&1 >"$ramdisk") ||
+    refuse "the ramdisk could not be joined in ${TMPDIR:-/tmp} ($output): set TMPDIR to where $((initrd_kib / 1024)) MiB are free"
 }
 
 is_loaded() {
@@ -302,7 +308,7 @@ unload() {
 load() {
   failures=
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
-    set -- ${syscall:+"$syscall"} --load "$tree/$kernel_name" \
+    set -- ${syscall:+"$syscall"} --load "$kernel" \
       "--initrd=$ramdisk" "--command-line=$command_line"
     output=$("$kexec" "$@" 2>&1)
     status=$?
@@ -330,17 +336,18 @@ $output"
 
 execute() {
   if [ "$shut_down" = yes ]; then
-    say "loaded $tree/$kernel_name, shutting down into it"
+    say "loaded $kernel, shutting down into it"
     systemctl kexec ||
       refuse "systemctl kexec failed, the system keeps running; --now executes the kernel without shutting down, kexec -u unloads it"
   else
-    say "loaded $tree/$kernel_name, executing it"
+    say "loaded $kernel, executing it"
     sync
     "$kexec" -e || refuse "the loaded kernel could not be executed"
   fi
 }
 
-# One command, joined so that it too executes nothing unless it was loaded.
+# One command, joined so that it too executes nothing unless it was loaded. "$@" are
+# the files of the ramdisk.
 print_commands() {
   if is_loaded; then
     printf '{ '
@@ -349,20 +356,17 @@ print_commands() {
     quoted_command "$kexec" -s -u
     printf '; } &&\n'
   fi
-  initrd_word=$(quoted "--initrd=$tree/$initrd_names")
+  initrd_word=$(quoted "--initrd=$1")
   if is_in_pieces; then
     initrd_word='"--initrd=$ramdisk"'
-    printf 'ramdisk=$(mktemp) &&\n{ '
-    for name in $initrd_names; do
-      quoted_command cat -- "$tree/$name"
-      printf ' && '
-    done
-    printf 'true; } >"$ramdisk" &&\n'
+    printf 'ramdisk=$(mktemp) &&\n'
+    quoted_command cat -- "$@"
+    printf ' >"$ramdisk" &&\n'
   fi
   separator='{ '
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
     printf '%s' "$separator"
-    quoted_command "$kexec" ${syscall:+"$syscall"} --load "$tree/$kernel_name"
+    quoted_command "$kexec" ${syscall:+"$syscall"} --load "$kernel"
     printf ' %s ' "$initrd_word"
     quoted "--command-line=$command_line"
     separator=' ||
@@ -381,6 +385,7 @@ print_commands() {
 shut_down=no
 [ ! -d /run/systemd/system ] || shut_down=yes
 dry_run=no
+verify=yes
 memory_check=yes
 while [ $# -gt 0 ]; do
   case $1 in
@@ -395,6 +400,7 @@ while [ $# -gt 0 ]; do
       ;;
     --now) shut_down=no ;;
     --dry-run) dry_run=yes ;;
+    --no-verify) verify=no ;;
     --no-memory-check) memory_check=no ;;
     --help)
       help
@@ -407,28 +413,34 @@ while [ $# -gt 0 ]; do
 done
 
 find_tree
-check_files
+find_file "$kernel_name"
+kernel=$real
+for name in $initrd_names; do
+  find_file "$name"
+  set -- "$@" "$real"
+done
 check_command_line
 check_host
 syscalls_to_try
 
-kernel_kib=$(file_kib "$tree/$kernel_name")
+kernel_kib=$(file_kib "$kernel")
 initrd_kib=0
-for name in $initrd_names; do
-  initrd_kib=$((initrd_kib + $(file_kib "$tree/$name")))
+for file do
+  initrd_kib=$((initrd_kib + $(file_kib "$file")))
 done
 if [ "$memory_check" = yes ]; then
   check_memory_at_boot
   check_memory_to_load
 fi
+[ "$verify" = no ] || check_digests "$kernel" "$@"
 
 if [ "$dry_run" = yes ]; then
-  print_commands
+  print_commands "$@"
   exit 0
 fi
 
 # Whatever may refuse comes first: a refusal leaves loaded what was.
-join_ramdisk
+join_ramdisk "$@"
 ! is_loaded || unload
 load
 execute

@@ -220,6 +220,23 @@ static struct str ramdisk_names(const struct tree_description *tree, struct aren
     return (struct str){ names, length };
 }
 
+/* The kernel's, then those of the ramdisk in order. Empty if the files are not known. */
+static struct str file_digests(const struct tree_description *tree, struct arena *arena)
+{
+    if (tree->kernel.size_bytes == 0)
+        return STR("");
+    size_t length = 0;
+    char *digests = arena_room(arena, (tree->ramdisk_count + 1) * (HASH_HEX_LENGTH + 1));
+    for (size_t i = 0; i <= tree->ramdisk_count; i++) {
+        const struct tree_file *file = i == 0 ? &tree->kernel : &tree->ramdisks[i - 1];
+        if (i > 0)
+            digests[length++] = ' ';
+        hash_format_hex(file->hash.bytes, HASH_BYTES, digests + length);
+        length += HASH_HEX_LENGTH;
+    }
+    return (struct str){ digests, length };
+}
+
 static struct str number_text(uint64_t number, struct arena *arena)
 {
     return arena_format(arena, "%llu", (unsigned long long)number);
@@ -233,6 +250,7 @@ void script_write_kexec(FILE *stream, const struct tree_description *tree, struc
     } marks[] = {
         { STR("@KERNEL@"), str_from(tree->kernel.name), false },
         { STR("@INITRDS@"), ramdisk_names(tree, &scratch), false },
+        { STR("@DIGESTS@"), file_digests(tree, &scratch), false },
         { STR("@COMMAND_LINE@"), str_from(tree->command_line), false },
         { STR("@COMMAND_LINE_MAX@"),
           number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },

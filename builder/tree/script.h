@@ -23,7 +23,8 @@ must_check bool script_write_ipxe(FILE *stream, const struct tree_description *t
 must_check bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
                                   struct error *error);
 
-/* Writes kexec-boot, from the template kexec-boot.sh. Errors stick to the stream. */
+/* Writes kexec-boot, from the template kexec-boot.sh, with the digests of the kernel and the ramdisk
+ * unless the kernel's size is 0: not known, as where there is no tree. Errors stick to the stream. */
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch);
 
 /* Can GRUB hand this command line over unchanged? It puts a backslash in front of quotes and

@@ -149,8 +149,12 @@ recorded_sync() {
 }
 
 expect_load() {
-  recorded kexec "$@" --load "$tree/$kernel_name" "--initrd=$tree/$initrd_names" \
-    "--command-line=$command_line"
+  recorded kexec "$@" --load "$(readlink -f "$tree/$kernel_name")" \
+    "--initrd=$(readlink -f "$tree/$initrd_names")" "--command-line=$command_line"
+}
+
+sha256() {
+  sha256sum | cut -d ' ' -f 1
 }
 
 # --- the script under test --------------------------------------------------
@@ -181,6 +185,9 @@ else
       'initrd_names=@INITRDS@') line=initrd_names=$(single_quoted "$initrd_names") ;;
       'command_line=@COMMAND_LINE@') line=command_line=$(single_quoted "$command_line") ;;
       'command_line_bytes_max=@COMMAND_LINE_MAX@') line=command_line_bytes_max=2047 ;;
+      'known_digests=@DIGESTS@')
+        line="known_digests='$(printf kernel | sha256) $(printf ramdisk | sha256)'"
+        ;;
       'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
     esac
     printf '%s\n' "$line"
@@ -373,7 +380,7 @@ claims_of_refusals() {
   text="$shell: refuses when kexec is missing, naming the package"
   if private "$text"; then
     mkdir -p "$scratch/no kexec"
-    for tool in sh cat id stat tail dmesg wc readlink; do
+    for tool in sh cat id stat tail dmesg wc readlink sha256sum; do
       ln -sf "$(command -v "$tool")" "$scratch/no kexec/$tool"
     done
     ln -sf "$fakes/id" "$scratch/no kexec/id"
@@ -697,23 +704,22 @@ d"
   finds "in a directory whose name ends in a newline" "$tree" "$PATH" ./kexec-boot
   tree=$base/tree
 
-  # A tree of links, as Nix's linkFarm makes them: the script is elsewhere.
+  # As Nix's linkFarm makes them, but for the script.
   mkdir "$base/farm"
-  mv "$tree/kexec-boot" "$base/the script"
-  ln -s "$base/the script" "$base/farm/kexec-boot"
+  cp "$tree/kexec-boot" "$base/farm/kexec-boot"
   ln -s "$tree/$kernel_name" "$base/farm/$kernel_name"
   ln -s "$tree/$initrd_names" "$base/farm/$initrd_names"
   tree=$base/farm
-  finds "when the script is itself a link in it" / "$PATH" "$tree/kexec-boot"
+  finds "when its files are links" / "$PATH" "$tree/kexec-boot"
   tree=$saved
 }
 
-# A link in a directory where others write, with their files beside it.
+# A link to the script counts for nothing, whatever lies beside it.
 claims_of_links() {
   farm="$scratch/others $shell"
-  text="$shell: passes by the files beside a link where another user may write"
+  text="$shell: passes by the files beside a link to the script"
   if private "$text"; then
-    for way in 'chmod 1777' 'chmod 775' 'chown 65534'; do
+    for way in 'chmod 755' 'chmod 1777' 'chown 65534'; do
       rm -rf "$farm"
       mkdir "$farm"
       ln -s "$tree/kexec-boot" "$farm/kexec-boot"
@@ -721,7 +727,7 @@ claims_of_links() {
       : >"$farm/$initrd_names"
       $way "$farm" 2>/dev/null || continue
       fresh_host
-      with_fakes env -u SUDO_UID "$farm/kexec-boot" --now
+      with_fakes "$farm/kexec-boot" --now --no-verify
       expect_status 0
       { expect_load -s; recorded_sync; recorded kexec -e; } >"$expected"
       expect_calls
@@ -731,14 +737,111 @@ claims_of_links() {
   rm -rf "$farm"
 }
 
+claims_of_digests() {
+  [ -z "$finished" ] || return 0
+  bent="$scratch/bent $shell"
+  for name in "$kernel_name" "$initrd_names"; do
+    rm -rf "$bent"
+    make_tree "$bent"
+    printf x >>"$bent/$name"
+    printf '%s *%s\n%s  %s\n' "$(sha256 <"$bent/$kernel_name")" "$kernel_name" \
+      "$(sha256 <"$bent/$initrd_names")" "$initrd_names" >"$bent/SHA256SUMS"
+
+    text="$shell: refuses a $([ "$name" = "$kernel_name" ] && echo kernel || echo ramdisk) that is not the tree's, leaving what is loaded"
+    if private "$text"; then
+      echo 1 >/sys/kernel/kexec_loaded
+      for option in --now --dry-run; do
+        with_fakes "$bent/kexec-boot" "$option"
+        expect_refusal "$bent/$name has another SHA-256"
+        expect_one_line stderr
+        expect_empty stdout
+        expect_no_calls
+      done
+      claim "$text"
+    fi
+
+    text="$shell: --no-verify loads it all the same"
+    if private "$text"; then
+      with_fakes "$bent/kexec-boot" --now --no-verify
+      expect_status 0
+      expect_empty stderr
+      grep -qxF -e '[-e]' "$record" || problem "was not executed"
+      claim "$text"
+    fi
+  done
+
+  sed -i "s/^known_digests=.*/known_digests=''/" "$bent/kexec-boot"
+  text="$shell: without digests of its own goes by SHA256SUMS beside it"
+  if private "$text"; then
+    with_fakes "$bent/kexec-boot" --now
+    expect_status 0
+    expect_empty stderr
+    printf y >>"$bent/$initrd_names"
+    : >"$record"
+    with_fakes "$bent/kexec-boot" --now
+    expect_refusal "$bent/$initrd_names has another SHA-256"
+    expect_one_line stderr
+    printf '%s  x%s' "$(sed '2!d; s/ .*//' "$bent/SHA256SUMS")" "$initrd_names" >"$scratch/sums"
+    sed -i 2d "$bent/SHA256SUMS"
+    cat "$scratch/sums" >>"$bent/SHA256SUMS"
+    with_fakes "$bent/kexec-boot" --now
+    expect_refusal "SHA256SUMS does not list $initrd_names"
+    expect_one_line stderr
+    expect_no_calls
+    claim "$text"
+  fi
+
+  text="$shell: says so when there is nothing to go by"
+  if private "$text"; then
+    rm "$bent/SHA256SUMS"
+    with_fakes "$bent/kexec-boot" --now
+    expect_status 0
+    expect_one_line stderr
+    grep -q 'warning: the files are not verified' "$scratch/stderr" || problem "$(cat "$scratch/stderr")"
+    grep -qxF -e '[-e]' "$record" || problem "was not executed"
+    claim "$text"
+  fi
+
+  text="$shell: refuses when sha256sum is missing or fails, naming what to do"
+  if private "$text"; then
+    printf '#!/bin/sh\necho some fault >&2\nexit 1\n' >"$scratch/sha256sum"
+    chmod 755 "$scratch/sha256sum"
+    with_fakes in_shell -c 'sha256sum </dev/null' >"$scratch/stdout" 2>&1
+    mv "$scratch/sha256sum" "$fakes/sha256sum"
+    if with_fakes in_shell -c 'sha256sum </dev/null' && [ "$status" -eq 0 ]; then
+      rm "$fakes/sha256sum"
+      skip "$text" "this shell has its own sha256sum"
+    else
+      run --now
+      expect_refusal "$tree/$kernel_name cannot be read: some fault"
+      expect_one_line stderr
+      rm "$fakes/sha256sum" "$scratch/no kexec/sha256sum"
+      ln -sf "$fakes/kexec" "$scratch/no kexec/kexec"
+      unshare -m sh -c '
+        for tool in /usr/sbin/sha256sum /sbin/sha256sum; do
+          [ ! -f "$tool" ] || mount --bind /dev/null "$tool" || exit 99
+        done
+        PATH=$1 exec "$2" --now' - "$scratch/no kexec" "$tree/kexec-boot" >"$scratch/stdout" 2>"$scratch/stderr"
+      status=$?
+      expect_refusal "install the package coreutils; --no-verify"
+      expect_one_line stderr
+      rm "$scratch/no kexec/kexec"
+      claim "$text"
+    fi
+  fi
+  rm -r "$bent"
+}
+
 # The ramdisk of a tree with store images beside it.
 claims_of_pieces() {
   [ -z "$finished" ] || return 0
   pieces="$scratch/pieces $shell"
   make_tree "$pieces"
-  sed "s/^initrd_names=.*/initrd_names='$initrd_names b.newc b'/" "$tree/kexec-boot" >"$pieces/kexec-boot"
   printf 'header\n' >"$pieces/b.newc"
   printf 'image' >"$pieces/b"
+  more=" $(sha256 <"$pieces/b.newc") $(sha256 <"$pieces/b")"
+  sed -e "s/^initrd_names=.*/initrd_names='$initrd_names b.newc b'/" -e "s/^\(known_digests=.*\)'/\1$more'/" \
+    "$tree/kexec-boot" >"$pieces/kexec-boot"
   printf 'ramdiskheader\nimage' >"$scratch/joined"
   mkdir -p "$scratch/tmp dir"
 
@@ -808,6 +911,7 @@ each_shell() {
     claims_of_dry_run
     claims_of_finding
     claims_of_links
+    claims_of_digests
     claims_of_pieces
   done
 }
@@ -820,7 +924,7 @@ claims_of_text() {
     skip "the finished script passes shellcheck" "shellcheck is not installed"
   fi
   if [ -z "$finished" ]; then
-    for name in KERNEL INITRDS COMMAND_LINE UNPACKED_KIB; do
+    for name in KERNEL INITRDS DIGESTS COMMAND_LINE UNPACKED_KIB; do
       [ "$(grep -c "@$name@" "$template")" -eq 1 ] || problem "@$name@ is not on exactly one line"
       grep -qE "^[a-z_]+=@$name@\$" "$template" || problem "@$name@ is not the whole value of an assignment"
     done

@@ -130,7 +130,8 @@ shifted() {
     prepended=$(stat -L -c %s "$store$(readlink "$store$toplevel/initrd")") && prepended=$(((prepended + 3) / 4 * 4)) &&
         fresh whole && { head -c "$prepended" whole/initrd && head -c 4 /dev/zero && tail -c +$((prepended + 1)) whole/initrd; } >new &&
         rm bent/initrd bent/initrd.gz && mv new bent/initrd && ln bent/initrd bent/initrd.gz &&
-        jq --arg sum "$(sha256sum <bent/initrd | cut -c 1-64)" '.initrd[0].sha256 = $sum | .initrd[0].size += 4 | .storeImages[0].offset += 4' \
+        sum=$(sha256sum <bent/initrd | cut -c 1-64) && sed -i "s/$(jq -r '.initrd[0].sha256' whole/boot.json)/$sum/" bent/kexec-boot &&
+        jq --arg sum "$sum" '.initrd[0].sha256 = $sum | .initrd[0].size += 4 | .storeImages[0].offset += 4' \
             whole/boot.json >bent/boot.json && sums && finds layout nix-store.squashfs bent && grep 'multiple of 4096' stdout &&
         [ "$(wc -l <stdout)" -eq 1 ]
 }

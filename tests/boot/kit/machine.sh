@@ -223,7 +223,7 @@ disk_of() {
 make_rescue() {
     mkdir -p "$SCRATCH/rescue/bin" "$SCRATCH/rescue/dev" "$SCRATCH/rescue/proc" "$SCRATCH/rescue/sys" "$SCRATCH/rescue/tmp"
     cp /bin/busybox "$SCRATCH/rescue/bin/"
-    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm; do
+    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm ls sha256sum; do
         ln -s busybox "$SCRATCH/rescue/bin/$name"
     done
     cp "$(command -v kexec)" "$SCRATCH/rescue/bin/"

@@ -157,7 +157,23 @@ static void kexec_has_no_mark_left(struct arena arena)
     CHECK(strstr(text.data, "10240") != NULL);
     CHECK(strstr(text.data, "2047") != NULL);
     CHECK(!strstr(text.data, "@KERNEL@") && !strstr(text.data, "@INITRDS@") &&
-          !strstr(text.data, "@COMMAND_LINE"));
+          !strstr(text.data, "@COMMAND_LINE") && !strstr(text.data, "@DIGESTS@"));
+}
+
+static void kexec_knows_the_digests_of_a_tree(struct arena arena)
+{
+    struct tree_file files[] = { ramdisks[0], ramdisks[1] };
+    files[0].hash.bytes[0] = 0x1a;
+    files[1].hash.bytes[HASH_BYTES - 1] = 0x2b;
+    struct tree_description tree = make_tree("");
+    tree.ramdisks = files;
+    tree.ramdisk_count = 2;
+    CHECK(strstr(write_script(KEXEC, &tree, &arena).data, "\nknown_digests=''\n") != NULL);
+    tree.kernel.size_bytes = 1;
+    tree.kernel.hash.bytes[0] = 0xc3;
+    const char *want =
+        arena_format(&arena, "\nknown_digests='c3%062d 1a%062d %062d2b'\n", 0, 0, 0).data;
+    CHECK(strstr(write_script(KEXEC, &tree, &arena).data, want) != NULL);
 }
 
 int main(void)
@@ -166,5 +182,6 @@ int main(void)
         CASE(ipxe_loads_kernel_and_ramdisks), CASE(ipxe_is_given_its_syntax_by_settings),
         CASE(what_ipxe_would_expand_is_refused), CASE(a_line_that_the_kernel_would_cut_is_refused),
         CASE(grub_is_asked_whether_it_would_change_the_line), CASE(grub_has_words_in_quotes),
-        CASE(a_label_that_is_no_title_gives_way), CASE(kexec_has_no_mark_left));
+        CASE(a_label_that_is_no_title_gives_way), CASE(kexec_has_no_mark_left),
+        CASE(kexec_knows_the_digests_of_a_tree));
 }
