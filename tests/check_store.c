@@ -2,9 +2,12 @@
 
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/database/store_db.h"
 #include "schema/database/store_sql.h"
 
 #include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 struct store check_store(struct arena *arena)
@@ -39,6 +42,34 @@ void check_file(const char *path, struct str content)
     CHECK_NUMBER(write(fd, content.data, content.len), content.len);
 }
 
+struct str check_content(const char *path, struct arena *arena)
+{
+    struct str text = STR("(absent)");
+    if (faccessat(check_directory(), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        CHECK_DONE(file_read(check_directory(), path, 16 << 20, arena, &text, check_error));
+    return text;
+}
+
+static int compare_names(const struct dirent **left, const struct dirent **right)
+{
+    return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+struct str check_names(const char *directory, struct arena *arena)
+{
+    struct dirent **names = NULL;
+    struct str joined = STR("");
+    const char *path = arena_format(arena, "%s/%s", check_directory_path(), directory).data;
+    int count = scandir(path, &names, NULL, compare_names);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(names[i]->d_name, ".") != 0 && strcmp(names[i]->d_name, "..") != 0)
+            joined = arena_format(arena, "%.*s %s", STR_ARG(joined), names[i]->d_name);
+        free(names[i]);
+    }
+    free(names);
+    return joined;
+}
+
 static sqlite3 *open_database(struct arena scratch)
 {
     sqlite3 *database = NULL;
@@ -56,8 +87,10 @@ static void run(sqlite3 *database, const char *sql)
 void check_sql(const char *sql, struct arena scratch)
 {
     bool is_there = faccessat(check_directory(), "state/db/db.sqlite", F_OK, 0) == 0;
-    if (!is_there)
+    if (!is_there) {
         check_file("state/db/schema", STR("10"));
+        check_file("state/db/big-lock", STR(""));
+    }
     sqlite3 *database = open_database(scratch);
     if (!is_there) {
         run(database, "pragma journal_mode = wal");
@@ -83,4 +116,16 @@ struct str check_rows(const char *sql, struct arena *arena)
     sqlite3_finalize(rows);
     sqlite3_close(database);
     return all;
+}
+
+void check_database_refused(const struct store *store, const char *sentence, struct arena arena)
+{
+    struct store_db db = { .lock = -7 };
+    struct str before = check_content("state/db/db.sqlite", &arena);
+    struct str names = check_names("state/db", &arena);
+    CHECK_REFUSED(store_db_open_read(store, &arena, &db, check_error) != STORE_DB_FAILED, sentence);
+    CHECK_REFUSED(store_db_open_write(store, arena, &db, check_error), sentence);
+    CHECK_NUMBER(db.lock, -7);
+    CHECK(str_equal(check_content("state/db/db.sqlite", &arena), before));
+    CHECK_STR(check_names("state/db", &arena), names);
 }

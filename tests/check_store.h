@@ -18,6 +18,11 @@ void check_store_close(const struct store *store);
 /* Writes a file below the kit's directory, and makes the directories above it. */
 void check_file(const char *path, struct str content);
 
+/* What is in a file below the kit's directory, "(absent)" if it is not there; and the names in a directory,
+ * ascending, each behind a blank. */
+struct str check_content(const char *path, struct arena *arena);
+struct str check_names(const char *directory, struct arena *arena);
+
 /* Makes a directory, and those above it. */
 void check_make_directory(const char *path);
 
@@ -27,6 +32,9 @@ void check_sql(const char *sql, struct arena scratch);
 
 /* Rows, columns separated by '|', each row behind a '\n'; null is empty. */
 struct str check_rows(const char *sql, struct arena *arena);
+
+/* Reading and writing the database are refused with this sentence, and all of it stays as it is. */
+void check_database_refused(const struct store *store, const char *sentence, struct arena arena);
 
 /* SQL that adds a row to ValidPaths. */
 #define CHECK_ADD(id, name)                                                           \
