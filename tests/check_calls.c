@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,18 @@ ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
     return fails() ? -1 : next(fd, data, size, offset);
 }
 
+ssize_t write(int fd, const void *data, size_t size)
+{
+    NEXT(write, "write");
+    return fails() ? -1 : next(fd, data, size);
+}
+
+ssize_t readlink(const char *restrict path, char *restrict target, size_t size)
+{
+    NEXT(readlink, "readlink");
+    return fails() ? -1 : next(path, target, size);
+}
+
 ssize_t readlinkat(int directory, const char *restrict path, char *restrict target, size_t size)
 {
     NEXT(readlinkat, "readlinkat");
@@ -93,6 +106,18 @@ ssize_t getdents64(int fd, void *entries, size_t size)
 {
     NEXT(getdents64, "getdents64");
     return fails() ? -1 : next(fd, entries, size);
+}
+
+int mkdirat(int directory, const char *path, mode_t mode)
+{
+    NEXT(mkdirat, "mkdirat");
+    return fails() ? -1 : next(directory, path, mode);
+}
+
+int symlinkat(const char *target, int directory, const char *path)
+{
+    NEXT(symlinkat, "symlinkat");
+    return fails() ? -1 : next(target, directory, path);
 }
 
 int unlinkat(int directory, const char *path, int flags)
@@ -129,4 +154,21 @@ int fchmod(int fd, mode_t mode)
 {
     NEXT(fchmod, "fchmod");
     return fails() ? -1 : next(fd, mode);
+}
+
+/* All that is asked of it here takes one number or one pointer. */
+int fcntl(int fd, int command, ...)
+{
+    NEXT(fcntl, "fcntl64");
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return fails() ? -1 : next(fd, command, argument);
+}
+
+void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    NEXT(mmap, "mmap64");
+    return fails() ? MAP_FAILED : next(address, size, protection, flags, fd, offset);
 }

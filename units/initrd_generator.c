@@ -1,62 +1,25 @@
-/* regd-initrd-generator — units that mount a Nix store in an initial ramdisk that runs systemd.
- *
- * systemd starts it before it loads units. All is read and decided before the first file is written;
- * what is refused is told in one sentence, also to the kernel's log, as there is no journal yet. */
-#include "units/initrd_units.h"
+/* initrd_generator.c — all is read and decided before the first file is written. */
+#include "units/initrd_generator.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/boot/kernel_command_line.h"
+#include "units/initrd_units.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <syslog.h>
-
-#define NAME "regd-initrd-generator"
-
-static const char usage[] =
-    "Usage: " NAME " [--root DIR] UNIT-DIR [EARLY-DIR LATE-DIR]\n"
-    "       " NAME " --overlay DIR\n"
-    "\n"
-    "Writes the units that mount the Nix store of an initial ramdisk.\n"
-    "\n"
-    "Options:\n"
-    "      --root DIR              read the ramdisk that is unpacked in DIR\n"
-    "      --overlay DIR           create the two directories that overlayfs\n"
-    "                              requires in DIR, and write no units\n"
-    "  -h, --help                  print help\n"
-    "      --version               print the version\n"
-    "\n"
-    "See " NAME "(8).\n";
-
-struct command {
-    const char *root;    /* or null: the running system */
-    const char *overlay; /* or null */
-    const char *directory;
-};
-
-/* To the kernel's log too, in one piece; it takes lines of about a kilobyte. */
-static void tell(const struct command *command, int priority, struct error *sentence)
-{
-    error_print(stderr, NAME, sentence);
-    cleanup(own_close_file) FILE *log = command->root ? NULL : fopen("/dev/kmsg", "we");
-    if (!log)
-        return;
-    sentence->sentence[800] = '\0';
-    fprintf(log, "<%d>", priority);
-    error_print(log, NAME, sentence);
-}
 
 /* --- What there is ----------------------------------------------------------------------------- */
 
 /* systemd says so, since version 251; a root that is looked at from outside has to say it itself. */
-static bool is_initrd(const struct command *command, int root)
+static bool is_initrd(const struct initrd_generator *generator, int root)
 {
     const char *told = getenv("SYSTEMD_IN_INITRD");
-    if (told && !command->root)
+    if (told && !generator->root)
         return strcmp(told, "1") == 0;
     cleanup(own_close) int fd = root_open(root, "/etc/initrd-release", O_PATH, 0);
     return fd >= 0;
@@ -145,38 +108,47 @@ static bool write_units(int directory, const struct initrd_unit_list *units, str
     return true;
 }
 
-static bool generate(const struct command *command, struct arena *arena, struct error *error)
+static bool write_all(const char *path, const struct initrd_unit_list *units, struct arena scratch,
+                      struct error *error)
+{
+    cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return error_errno(error, errno, "open %s", path);
+    return write_units(directory, units, scratch, error) ||
+           error_in(error, "write the units to %s", path);
+}
+
+enum initrd_answer initrd_generator_run(const struct initrd_generator *generator,
+                                        struct arena *arena, struct error *error)
 {
     struct str line;
     struct option_list names = { 0 };
     struct initrd_request request;
     struct initrd_facts facts;
     struct initrd_unit_list units;
-    const char *path = command->root ? command->root : "/";
+    assert(generator->directory);
+    const char *path = generator->root ? generator->root : "/";
     cleanup(own_close) int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return error_errno(error, errno, "open %s", path);
-    if (!is_initrd(command, root))
-        return true;
+    if (root < 0) {
+        error_errno(error, errno, "open %s", path);
+        return INITRD_FAILED;
+    }
+    if (!is_initrd(generator, root))
+        return INITRD_DONE;
     if (!read_command_line(root, arena, &line, error) || !read_names(root, arena, &names, error) ||
         !initrd_request_parse(line, &names, arena, &request, error) ||
         !read_facts(arena, &facts, error) ||
         !initrd_units_format(&request, &facts, arena, &units, error))
-        return false;
+        return INITRD_FAILED;
     if (request.count == 0) {
         error_set(error, "there is no store image to mount: neither /nix-store.squashfs in the "
                          "ramdisk nor regd.store= on the kernel's command line");
-        tell(command, LOG_NOTICE, error);
-        return true;
+        return INITRD_NOTHING;
     }
-    cleanup(own_close) int directory = open(command->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return error_errno(error, errno, "open %s", command->directory);
-    return write_units(directory, &units, *arena, error) ||
-           error_in(error, "write the units to %s", command->directory);
+    return write_all(generator->directory, &units, *arena, error) ? INITRD_DONE : INITRD_FAILED;
 }
 
-static bool make_overlay(const char *path, struct error *error)
+bool initrd_generator_overlay(const char *path, struct error *error)
 {
     static const char *const names[] = { "store", "work" };
     cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -195,9 +167,10 @@ static bool make_overlay(const char *path, struct error *error)
 
 /* --- The command line -------------------------------------------------------------------------- */
 
-/* What is refused here is a wrong command line. */
-static bool interpret(int argc, char **argv, struct command *command, struct error *error)
+bool initrd_generator_interpret(int argc, char **argv, struct initrd_generator *ret_generator,
+                                struct error *error)
 {
+    struct initrd_generator generator = { 0 };
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at += 2) {
         bool is_root = strcmp(argv[at], "--root") == 0;
@@ -205,45 +178,13 @@ static bool interpret(int argc, char **argv, struct command *command, struct err
             return error_set(error, "unknown option '%s'", argv[at]);
         if (at + 1 == argc)
             return error_set(error, "%s wants a DIR", argv[at]);
-        *(is_root ? &command->root : &command->overlay) = argv[at + 1];
+        *(is_root ? &generator.root : &generator.overlay) = argv[at + 1];
     }
-    if (command->overlay && (command->root || at < argc))
+    if (generator.overlay && (generator.root || at < argc))
         return error_set(error, "--overlay DIR stands alone");
-    if (!command->overlay && argc - at != 1 && argc - at != 3)
+    if (!generator.overlay && argc - at != 1 && argc - at != 3)
         return error_set(error, "one directory for units is wanted, or three, see --help");
-    command->directory = argv[at];
+    generator.directory = generator.overlay ? NULL : argv[at];
+    *ret_generator = generator;
     return true;
-}
-
-static bool run(const struct command *command, struct error *error)
-{
-    struct arena arena;
-    if (command->overlay)
-        return make_overlay(command->overlay, error);
-    return arena_reserve(&arena, (size_t)64 << 20, error) && generate(command, &arena, error);
-}
-
-int main(int argc, char **argv)
-{
-    struct error error;
-    struct command command = { 0 };
-    const char *first = argc > 1 ? argv[1] : "";
-    own_standard_streams();
-    umask(022);
-    bool asks_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
-    if (asks_help || strcmp(first, "--version") == 0) {
-        fputs(asks_help ? usage : NAME " " REGD_VERSION "\n", stdout);
-        if (options_flush_output(&error))
-            return EXIT_SUCCESS;
-        error_print(stderr, NAME, &error);
-        return EXIT_FAILURE;
-    }
-    if (!interpret(argc, argv, &command, &error)) {
-        error_print(stderr, NAME, &error);
-        return 2;
-    }
-    if (run(&command, &error))
-        return EXIT_SUCCESS;
-    tell(&command, LOG_ERR, &error);
-    return EXIT_FAILURE;
 }

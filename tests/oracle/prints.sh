@@ -18,7 +18,7 @@ schema/nix/path_info_json.c     data: keys and values spelled by json.c
 builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
-units/initrd_generator.c        the usage, and the priority of a line of the kernel's log
+units/main.c                    the usage, and the priority of a line of the kernel's log
 regd/tell.c                     sends what journal.c has made
 END
 
