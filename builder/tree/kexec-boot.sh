@@ -44,6 +44,7 @@ Boot the kernel and ramdisk beside this script in place of the running system.
       --no-memory-check  boot even if the memory seems too small
       --help             print this text
 
+Files that others than root and you can change are refused.
 Where systemd is running it shuts the system down first ("systemctl kexec").
 Exit status: 1 refused or failed, 2 wrong usage.
 HELP
@@ -127,6 +128,24 @@ follow() {
   real=${real%?x}
 }
 
+# May only root and the caller change $1, a file or a directory? Root by way of sudo is
+# also the user who called it. In a directory with the sticky bit others may add names,
+# but not replace what is there.
+check_trust() {
+  listing=$(ls -ldn -- "$1" 2>&1) || refuse "$1 cannot be looked at: $listing"
+  read -r mode _ owner _ <<END
+$listing
+END
+  case $mode in
+    d????????[tT]*) ;;
+    ?????w* | ????????w*)
+      refuse "$1 can be changed by others (mode $mode): run chmod go-w on it, or load a copy of your own"
+      ;;
+  esac
+  [ "$owner" = 0 ] || [ "$owner" = "$(id -u)" ] || [ "$owner" = "${SUDO_UID:-0}" ] ||
+    refuse "$1 belongs to user $owner, neither to root nor to you: load a copy of your own"
+}
+
 # Sets tree. Only what lies beside the script itself belongs to it: a link to it may
 # lie in /tmp, beside the files of anybody.
 find_tree() {
@@ -142,14 +161,18 @@ find_tree() {
   esac
   follow "$script"
   tree=${real%/*}
+  check_trust "${tree:-/}"
 }
 
-# Sets real to the file called $1 beside the script.
+# Sets real to the file called $1 beside the script, which may be a link there.
 find_file() {
   [ -f "$tree/$1" ] ||
     refuse "$tree/$1 is missing: this script works only beside the files it came with"
   [ -r "$tree/$1" ] || refuse "$tree/$1 cannot be read"
   follow "$tree/$1"
+  directory=${real%/*}
+  [ "$directory" = "$tree" ] || check_trust "${directory:-/}"
+  check_trust "$real"
 }
 
 check_command_line() {

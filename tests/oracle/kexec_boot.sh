@@ -13,6 +13,12 @@
 # shellcheck disable=SC1003,SC2016
 set -u
 
+# What others may write to is not loaded. Who is not root and owns the files is taken
+# for whoever called sudo.
+umask 022
+SUDO_UID=$(id -u)
+export SUDO_UID
+
 # The hostile values are no valid UTF-8: grep and sed must take them as bytes.
 export LC_ALL=C
 
@@ -380,7 +386,7 @@ claims_of_refusals() {
   text="$shell: refuses when kexec is missing, naming the package"
   if private "$text"; then
     mkdir -p "$scratch/no kexec"
-    for tool in sh cat id stat tail dmesg wc readlink sha256sum; do
+    for tool in sh cat id stat tail dmesg wc readlink ls sha256sum; do
       ln -sf "$(command -v "$tool")" "$scratch/no kexec/$tool"
     done
     ln -sf "$fakes/id" "$scratch/no kexec/id"
@@ -737,6 +743,71 @@ claims_of_links() {
   rm -rf "$farm"
 }
 
+# A tree whose ramdisk is a link to another directory, and whose script has no digests.
+make_linked_tree() {
+  rm -rf "$trust"
+  make_tree "$trust/tree"
+  mkdir "$trust/target"
+  mv "$trust/tree/$initrd_names" "$trust/target/"
+  ln -s "../target/$initrd_names" "$trust/tree/$initrd_names"
+  printf '%s  %s\n%s  %s\n' "$(printf kernel | sha256)" "$kernel_name" "$(printf ramdisk | sha256)" \
+    "$initrd_names" >"$trust/tree/SHA256SUMS"
+  sed -i "s/^known_digests=.*/known_digests=/" "$trust/tree/kexec-boot"
+}
+
+# distrusts SENTENCE WORD...: after the command on any of what is loaded, or is gone by, or its directory.
+distrusts() {
+  sentence=$1
+  shift
+  for suspect in "tree/$kernel_name" tree tree/SHA256SUMS "target/$initrd_names" target; do
+    make_linked_tree
+    "$@" "$trust/$suspect"
+    echo 1 >/sys/kernel/kexec_loaded
+    for option in --now --dry-run; do
+      with_fakes env -u SUDO_UID "$trust/tree/kexec-boot" "$option"
+      expect_refusal "$trust/$suspect $sentence"
+      expect_one_line stderr
+      expect_empty stdout
+      expect_no_calls
+    done
+  done
+}
+
+# accepts ENVIRONMENT WORD...: runs after the command on a whole tree.
+accepts() {
+  environment=$1
+  shift
+  make_linked_tree
+  "$@"
+  with_fakes env "$environment" "$trust/tree/kexec-boot" --now
+  expect_status 0
+  expect_empty stderr
+  grep -qxF -e '[-e]' "$record" || problem "was not executed"
+}
+
+claims_of_trust() {
+  [ -z "$finished" ] || return 0
+  trust="$scratch/trust $shell"
+  text="$shell: refuses what others may change, or replace, leaving what is loaded"
+  if private "$text"; then
+    distrusts 'can be changed by others' chmod g+w
+    distrusts 'can be changed by others' chmod o+w
+    accepts x= chmod 1777 "$trust/tree" "$trust/target"
+    claim "$text"
+  fi
+
+  text="$shell: refuses what belongs to another than root or the caller"
+  make_linked_tree
+  if ! chown 65534 "$trust/tree" 2>/dev/null; then
+    skip "$text" "no file can be given away"
+  elif private "$text"; then
+    distrusts 'belongs to user 65534' chown 65534
+    accepts SUDO_UID=65534 chown -R 65534 "$trust"
+    claim "$text"
+  fi
+  rm -rf "$trust"
+}
+
 claims_of_digests() {
   [ -z "$finished" ] || return 0
   bent="$scratch/bent $shell"
@@ -911,6 +982,7 @@ each_shell() {
     claims_of_dry_run
     claims_of_finding
     claims_of_links
+    claims_of_trust
     claims_of_digests
     claims_of_pieces
   done
