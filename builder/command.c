@@ -23,7 +23,7 @@ struct closure_request command_closure(const struct command *command,
         .source = path_source(&command->settings->closure),
         .roots = roots,
         .added = &command->settings->closure.added,
-        .jobs = command->jobs,
+        .crew = command->crew,
     };
 }
 

@@ -13,7 +13,7 @@ struct command {
     const struct settings *settings;
     const struct store *store;
     struct progress *progress;
-    unsigned jobs; /* threads */
+    const struct crew *crew;
     struct arena *arena;
 };
 

@@ -10,7 +10,7 @@ struct image_options command_image_options(const struct command *command)
     const struct image_settings *settings = &command->settings->image;
     return (struct image_options){
         .content = { .check = !settings->no_check,
-                     .jobs = command->jobs,
+                     .crew = command->crew,
                      .progress = command->progress },
         .with_signatures = settings->signatures,
         .bases = &settings->bases,
@@ -21,7 +21,7 @@ struct squashfs_options command_squashfs_options(const struct command *command)
 {
     return (struct squashfs_options){
         .compression = command->settings->image.method,
-        .jobs = command->jobs,
+        .crew = command->crew,
         .progress = command->progress,
     };
 }
@@ -33,7 +33,7 @@ void command_open_reuse(const struct command *command, struct reuse *reuse,
     struct reuse_request request = {
         .compression = &options->compression,
         .store_dir = command->store->store_dir,
-        .jobs = command->jobs,
+        .crew = command->crew,
     };
     struct error error;
     if (!path)

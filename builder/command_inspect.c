@@ -25,7 +25,7 @@ bool command_inspect(const struct command *command, struct error *error)
 {
     const struct settings *settings = command->settings;
     const char *name = settings->arguments.items[0], *picture = settings->inspect.svg;
-    cleanup(inspection_release) struct inspection inspection = {
+    struct inspection inspection = {
         .store_dir = command->store->store_dir,
         .as_json = settings->json,
         .is_quiet = settings->quiet,

@@ -35,7 +35,7 @@ static bool write_ramdisk(const struct command *command, const struct ramdisk_in
     const struct input_files *prepends = &inputs->prepends;
     struct ramdisk_archive archive = {
         .compression = &command->settings->ramdisk.method,
-        .jobs = command->jobs,
+        .crew = command->crew,
         .directory = directory,
         .fill = fill_archive,
         .context = &(struct filling){ inputs, command->arena },

@@ -80,7 +80,7 @@ bool command_squashfs(const struct command *command, struct error *error)
     struct squashfs_options squashfs = command_squashfs_options(command);
     struct images images = { .names = { 0 } };
     cleanup(output_release) struct output output = { .directory = -1 };
-    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    struct reuse reuse = REUSE_NONE;
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
         !image_source_take(&request, &options, command->arena, &source, error))

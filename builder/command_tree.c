@@ -97,7 +97,7 @@ bool command_tree(const struct command *command, struct error *error)
     cleanup(
         places_release) struct places places = { { .directory = -1 }, { .fd = -1 }, TARBALL_NONE };
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
-    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    struct reuse reuse = REUSE_NONE;
     if (!command_read_system(command, &spec, error) ||
         !ramdisk_inputs_open(&given->prepends, &settings->image.bases, command->arena, &inputs,
                              error) ||

@@ -44,9 +44,9 @@ static bool verify_file(const struct command *command, const struct verifier *ve
                                  .name = settings->arguments.items[0],
                                  .budget = verifier->budget };
     struct str store_dir = verifier->store_dir;
-    cleanup(image_close) struct image image = { 0 };
+    struct image image;
     size_t count;
-    if (!image_open(&place, store_dir, verifier->jobs, verifier->arena, &image, error))
+    if (!image_open(&place, store_dir, verifier->arena, &image, error))
         return false;
     bool *held = arena_new(verifier->arena, bool, image.listed.count);
     return base_images_find(&settings->image.bases, store_dir, &image.listed, *verifier->arena,
@@ -71,7 +71,7 @@ bool command_verify(const struct command *command, struct error *error)
     budget.contents.remedy = "allow more with --unpacked-limit";
     struct verifier verifier = {
         .store_dir = command->store->store_dir,
-        .jobs = command->jobs,
+        .crew = command->crew,
         .arena = command->arena,
         .findings = &findings,
         .budget = &budget,
@@ -84,8 +84,7 @@ bool command_verify(const struct command *command, struct error *error)
     /* A tree pays for its files once it has looked at them. */
     if (!S_ISDIR(status.st_mode))
         image_budget_pay(&budget, budget_real_bytes(&status));
-    return verifier_reserve(&verifier, error) &&
-           (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,
+    return (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,
                                                                       &result, error) &&
            report(command, &findings, &result, error);
 }

@@ -2,7 +2,6 @@
 #include "builder/command.h"
 
 #include "schema/base/completion.h"
-#include "schema/base/cpu.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
 
@@ -18,17 +17,19 @@ static bool (*const commands[COMMAND_COUNT])(const struct command *, struct erro
 
 static bool run(const struct settings *settings, struct arena *arena, struct error *error)
 {
+    struct crew crew;
     struct store store;
     struct progress progress = PROGRESS_NONE;
     const struct command command = {
         .settings = settings,
         .store = &store,
         .progress = &progress,
-        .jobs = settings->jobs ? settings->jobs : cpu_count(),
+        .crew = &crew,
         .arena = arena,
     };
     progress.is_shown = !settings->quiet && isatty(STDERR_FILENO);
-    if (!store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
+    if (!crew_make(settings->jobs, arena, &crew, error) ||
+        !store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
         return false;
     bool done = commands[settings->command](&command, error);
     own_close(&store.root);

@@ -7,7 +7,6 @@
 #include "regd/tell.h"
 #include "regd/valid_paths.h"
 
-#include "schema/base/cpu.h"
 #include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
@@ -46,12 +45,8 @@ struct work {
     const struct path_list *list;
     const uint32_t *order; /* of the list's paths */
     struct result *results;
-    struct arena *arenas; /* per thread */
     struct budget contents;
 };
-
-/* The names of one directory with a million of entries fit. */
-static const size_t worker_bytes = (size_t)1 << 30;
 
 static struct result examine(struct work *work, const struct path_info *info, struct arena *arena)
 {
@@ -78,24 +73,15 @@ static struct result examine(struct work *work, const struct path_info *info, st
     return result;
 }
 
-static bool examine_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool examine_one(void *context, const struct crew_member *member, size_t index,
+                        struct error *error)
 {
     struct work *work = context;
     uint32_t path = work->order[index];
     assert(path < work->list->count);
-    work->results[path] = examine(work, &work->list->items[path], &work->arenas[worker]);
+    work->results[path] = examine(work, &work->list->items[path], member->arena);
     /* What is wrong with a path is a result; that the store costs too much ends the run. */
     return budget_check(&work->contents, error);
-}
-
-static bool run_workers(struct work *work, unsigned jobs, struct arena *arena, struct error *error)
-{
-    work->arenas = arena_new(arena, struct arena, jobs);
-    work->contents = nar_contents_budget();
-    for (unsigned i = 0; i < jobs; i++)
-        if (!arena_reserve(&work->arenas[i], worker_bytes, error))
-            return false;
-    return parallel_run(jobs, work->list->count, examine_one, work, error);
 }
 
 struct weight {
@@ -128,16 +114,18 @@ static bool hash_paths(struct verification *verification, int store, struct erro
 {
     const struct command *command = verification->command;
     const struct path_list *list = &verification->list;
-    unsigned jobs = command->settings.jobs ? command->settings.jobs : cpu_count();
-    if (jobs > list->count)
-        jobs = list->count ? (unsigned)list->count : 1;
-    verification->results = arena_new(command->arena, struct result, list->count);
-    struct work work = { .store = store, .list = list, .results = verification->results };
-    work.order = order_by_size(list, command->arena);
-    tell_step(command, "verify %zu paths with %u threads", list->count, jobs);
-    if (!run_workers(&work, jobs, command->arena, error))
+    struct crew crew;
+    if (!crew_make(command->settings.jobs, command->arena, &crew, error))
         return false;
-    return true;
+    crew = crew_scratch(&crew, list->count, command->arena);
+    verification->results = arena_new(command->arena, struct result, list->count);
+    struct work work = { .store = store,
+                         .list = list,
+                         .results = verification->results,
+                         .contents = nar_contents_budget() };
+    work.order = order_by_size(list, command->arena);
+    tell_step(command, "verify %zu paths with %u threads", list->count, crew.jobs);
+    return parallel_run(&crew, list->count, examine_one, &work, error);
 }
 
 static struct str full_path(const struct command *command, struct str below, struct arena *scratch)

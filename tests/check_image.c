@@ -19,12 +19,10 @@ bool check_image_open(const char *name, struct arena *arena, struct check_image 
 {
     struct image_place place = { .fd = check_image_file(name, arena), .name = "image" };
     ret_image->fd = place.fd;
-    return CHECK_DONE(
-        image_open(&place, STR("/nix/store"), 1, arena, &ret_image->image, check_error));
+    return CHECK_DONE(image_open(&place, STR("/nix/store"), arena, &ret_image->image, check_error));
 }
 
 void check_image_release(const struct check_image *image)
 {
-    image_close(&image->image);
     own_close(&image->fd);
 }

@@ -20,7 +20,7 @@ struct check_image {
 /* The copy alone; the descriptor is the caller's. */
 int check_image_file(const char *name, struct arena *arena);
 
-/* Opens it for one worker, and fails the case if it is refused. */
+/* Opens it, and fails the case if it is refused. */
 bool check_image_open(const char *name, struct arena *arena, struct check_image *ret_image);
 
 /* For `cleanup`. */

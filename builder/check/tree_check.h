@@ -26,7 +26,6 @@ struct tree_check {
     struct arena *arena;
     struct checksums sums;
     struct listed_file *files; /* one for each of the sums */
-    struct arena *scratches;   /* one for each worker */
     struct tree_description description;
     int *fds; /* one for each image; owned */
     struct image *images;

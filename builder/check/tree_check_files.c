@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKER_BYTES = 16 << 20 };
-
 /* Files of a tree are compressed, and what file systems do not say of small ones is far below it. A
  * ramdisk of 4 GiB and more does not boot. */
 enum { CONTENTS_FACTOR = 1 };
@@ -80,7 +78,7 @@ static void look_at_files(struct tree_check *check)
     struct budget contents = { .what = "contents of the tree",
                                .floor_bytes = contents_floor_bytes,
                                .factor = CONTENTS_FACTOR };
-    struct arena scratch = arena_split(check->arena, WORKER_BYTES);
+    struct arena scratch = check->verifier->crew->arenas[0]; /* nobody works with it yet */
     struct identity *identities = arena_new(&scratch, struct identity, check->sums.count);
     size_t count = 0;
     for (size_t i = 0; i < check->sums.count; i++) {
@@ -109,17 +107,17 @@ static void look_at_files(struct tree_check *check)
     image_budget_pay(check->verifier->budget, contents.real_bytes);
 }
 
-static bool read_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool read_one(void *context, const struct crew_member *member, size_t index,
+                     struct error *error)
 {
     const struct tree_check *check = context;
     struct listed_file *file = &check->files[index];
     struct stat status;
-    struct arena *scratch = &check->scratches[worker];
     if (!file->is_there || file->reason.data || file->first != index)
         return true;
-    cleanup(own_close) int fd = open_listed(check, file, &status, scratch);
-    if (fd >= 0 && !tree_file_read(fd, file->name, *scratch, &file->found, error))
-        file->reason = arena_copy(scratch, str_from(error->sentence));
+    cleanup(own_close) int fd = open_listed(check, file, &status, member->arena);
+    if (fd >= 0 && !tree_file_read(fd, file->name, *member->arena, &file->found, error))
+        file->reason = arena_copy(member->arena, str_from(error->sentence));
     return true;
 }
 
@@ -166,15 +164,10 @@ static bool find_strays(struct tree_check *check, struct error *error)
 
 bool tree_check_files(struct tree_check *check, struct error *error)
 {
-    unsigned jobs = check->verifier->jobs;
-    check->scratches = arena_new(check->arena, struct arena, jobs);
-    for (unsigned i = 0; i < jobs; i++)
-        if (!arena_reserve(&check->scratches[i], WORKER_BYTES, error))
-            return false;
     if (!read_sums(check, error))
         return false;
     look_at_files(check);
-    if (!parallel_run(jobs, check->sums.count, read_one, check, error))
+    if (!parallel_run(check->verifier->crew, check->sums.count, read_one, check, error))
         return false;
     follow_first(check);
     judge_files(check);

@@ -69,8 +69,7 @@ static bool open_images(struct tree_check *check, struct error *error)
         if (!tree_place_open(check->directory, &description->images[i], &place, error))
             return false;
         check->fds[i] = place.fd;
-        if (!image_open(&place, check->verifier->store_dir, check->verifier->jobs, check->arena,
-                        &check->images[i], error))
+        if (!image_open(&place, check->verifier->store_dir, check->arena, &check->images[i], error))
             return false;
     }
     return true;

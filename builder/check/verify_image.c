@@ -4,6 +4,7 @@
 #include "builder/check/verify_image.h"
 
 #include "builder/check/image_check.h"
+#include "builder/reader/image_cache.h"
 #include "builder/reader/image_nar.h"
 #include "schema/nix/findings.h"
 
@@ -40,8 +41,10 @@ struct verification {
     const bool *held;       /* one for each path of the manifest: is it in another image? */
     struct result *results; /* likewise */
     uint64_t *nar_sizes;    /* one for each child of the root, by its node */
+    struct arena *scratch;
+    struct crew crew; /* nothing stays in its arenas beyond this image */
+    struct image_cache *cache;
     struct image_worker *workers;
-    struct arena *arenas; /* one for each worker */
     size_t ok_count, held_count;
 };
 
@@ -64,13 +67,13 @@ static uint64_t nar_size(const struct verification *verification, size_t index)
 }
 
 /* Large is what takes a thread more than a small part of its time. */
-static void take_turns(struct verification *verification, unsigned jobs)
+static void take_turns(struct verification *verification)
 {
     enum { PARTS = 16 };
     size_t count = verification->image->listed.count;
     uint64_t part = 0;
     for (size_t i = 0; i < count; i++)
-        part += nar_size(verification, i) / ((uint64_t)jobs * PARTS);
+        part += nar_size(verification, i) / ((uint64_t)verification->crew.jobs * PARTS);
     for (size_t i = 0; i < count; i++) {
         uint64_t size = nar_size(verification, i);
         verification->turns[i] = (struct turn){ size > part ? size : 0, i };
@@ -79,8 +82,8 @@ static void take_turns(struct verification *verification, unsigned jobs)
         qsort(verification->turns, count, sizeof *verification->turns, compare_turns);
 }
 
-static bool hash_path(struct verification *verification, unsigned worker, size_t index,
-                      struct error *error)
+static bool hash_path(struct verification *verification, const struct crew_member *member,
+                      size_t index, struct error *error)
 {
     const struct path_info *info = &verification->image->listed.items[index];
     struct result *result = &verification->results[index];
@@ -90,50 +93,61 @@ static bool hash_path(struct verification *verification, unsigned worker, size_t
     result->nar.size_bytes = verification->nar_sizes[node];
     if (info->nar_size_bytes && info->nar_size_bytes != result->nar.size_bytes)
         return true;
-    result->is_hashed = image_nar_hash(verification->image, &verification->workers[worker], node,
-                                       verification->arenas[worker], &result->nar, error);
+    result->is_hashed = image_nar_hash(verification->image, &verification->workers[member->number],
+                                       node, *member->arena, &result->nar, error);
     /* What is wrong with a path is a result; that the image costs too much ends the run. */
     if (!result->is_hashed)
-        result->reason = arena_copy(&verification->arenas[worker], str_from(error->sentence));
+        result->reason = arena_copy(member->arena, str_from(error->sentence));
     return budget_check(&verification->image->file.budget->contents, error) ||
            error_in(error, "%s", verification->image->name);
 }
 
-static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool hash_one(void *context, const struct crew_member *member, size_t index,
+                     struct error *error)
 {
     struct verification *verification = context;
     const struct image *image = verification->image;
     if (index > 0)
-        return hash_path(verification, worker, verification->turns[index - 1].index, error);
-    return image_checksum(image, verification->arenas[worker], &verification->checksum, error) ||
+        return hash_path(verification, member, verification->turns[index - 1].index, error);
+    return image_checksum(image, *member->arena, &verification->checksum, error) ||
            error_in(error, "%s", image->name);
 }
 
-static void release_workers(const struct verification *verification)
+static void release(const struct verification *verification)
 {
-    for (unsigned i = 0; verification->workers && i < verification->verifier->jobs; i++)
+    for (unsigned i = 0; verification->workers && i < verification->crew.jobs; i++)
         image_worker_release(&verification->workers[i]);
+    if (verification->cache)
+        image_cache_release(verification->cache);
+}
+
+static bool make_workers(struct verification *verification, struct error *error)
+{
+    struct crew *crew = &verification->crew;
+    verification->workers = arena_new(verification->scratch, struct image_worker, crew->jobs);
+    if (!image_share(verification->image, crew->jobs, verification->scratch, &verification->cache,
+                     error))
+        return false;
+    for (unsigned i = 0; i < crew->jobs; i++) {
+        if (!image_worker_make(verification->image, &crew->arenas[i], &verification->workers[i],
+                               error))
+            return false;
+        verification->workers[i].cache = verification->cache;
+    }
+    return true;
 }
 
 static bool hash_paths(struct verification *verification, struct error *error)
 {
-    struct arena *arena = verification->verifier->arena;
+    struct arena *scratch = verification->scratch;
     size_t count = verification->image->listed.count;
-    unsigned jobs = verification->verifier->jobs;
-    if (jobs > count + 1)
-        jobs = (unsigned)count + 1;
-    verification->turns = arena_new(arena, struct turn, count);
-    verification->results = arena_new(arena, struct result, count);
-    verification->arenas = arena_new(arena, struct arena, jobs);
-    memcpy(verification->arenas, verification->verifier->arenas, jobs * sizeof(struct arena));
-    verification->workers = arena_new(arena, struct image_worker, verification->verifier->jobs);
-    verification->nar_sizes = image_nar_sizes(verification->image, arena);
-    take_turns(verification, jobs);
-    for (unsigned i = 0; i < jobs; i++)
-        if (!image_worker_make(verification->image, &verification->arenas[i],
-                               &verification->workers[i], error))
-            return false;
-    return parallel_run(jobs, count + 1, hash_one, verification, error);
+    verification->turns = arena_new(scratch, struct turn, count);
+    verification->results = arena_new(scratch, struct result, count);
+    verification->nar_sizes = image_nar_sizes(verification->image, scratch);
+    verification->crew = crew_scratch(verification->verifier->crew, count + 1, scratch);
+    take_turns(verification);
+    return make_workers(verification, error) &&
+           parallel_run(&verification->crew, count + 1, hash_one, verification, error);
 }
 
 /* --- Judging ---------------------------------------------------------------------------------- */
@@ -168,7 +182,7 @@ static void judge_path(struct verification *verification, size_t index, struct a
 static void judge_paths(struct verification *verification)
 {
     for (size_t i = 0; i < verification->image->listed.count; i++)
-        judge_path(verification, i, *verification->verifier->arena);
+        judge_path(verification, i, *verification->scratch);
 }
 
 static void find_strays(struct verification *verification)
@@ -178,7 +192,7 @@ static void find_strays(struct verification *verification)
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         struct str name = image->tree.nodes[node].name;
-        struct arena scratch = *verification->verifier->arena;
+        struct arena scratch = *verification->scratch;
         if (node != image->manifest && node != image->description &&
             path_list_find(&image->listed, name) == NAME_NONE)
             findings_add(verification->verifier->findings, FINDING_STRAY,
@@ -192,7 +206,7 @@ static void find_unlisted(struct verification *verification)
     for (size_t i = 0; i < list->count; i++)
         for (size_t j = 0; j < list->items[i].reference_count; j++) {
             uint32_t name = list->items[i].references[j];
-            struct arena scratch = *verification->verifier->arena;
+            struct arena scratch = *verification->scratch;
             if (name >= list->count)
                 findings_add(verification->verifier->findings, FINDING_NOT_CLOSED,
                              full_path(verification, list->items[i].base, &scratch),
@@ -231,7 +245,7 @@ static void compare_lists(struct verification *verification, const struct path_l
     struct findings *findings = verification->verifier->findings;
     const struct path_list *listed = &verification->image->listed;
     for (size_t i = 0; i < listed->count; i++) {
-        struct arena scratch = *verification->verifier->arena;
+        struct arena scratch = *verification->scratch;
         uint32_t other = path_list_find(described, listed->items[i].base);
         const char *what = other == NAME_NONE ? "nothing"
                                               : difference(listed, &listed->items[i], described,
@@ -243,7 +257,7 @@ static void compare_lists(struct verification *verification, const struct path_l
                 arena_format(&scratch, MANIFEST_NAME PATH_INFO_JSON_SUFFIX " says %s", what));
     }
     for (size_t i = 0; i < described->count; i++) {
-        struct arena scratch = *verification->verifier->arena;
+        struct arena scratch = *verification->scratch;
         if (path_list_find(listed, described->items[i].base) == NAME_NONE)
             findings_add(findings, FINDING_DISAGREEING,
                          full_path(verification, described->items[i].base, &scratch),
@@ -274,7 +288,7 @@ static bool compare_description(struct verification *verification, struct error 
 static void check_description(struct verification *verification)
 {
     struct error error;
-    struct arena scratch = *verification->verifier->arena;
+    struct arena scratch = *verification->scratch;
     if (verification->image->description && !compare_description(verification, &error))
         findings_add(verification->verifier->findings, FINDING_UNREADABLE,
                      full_path(verification, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX), &scratch),
@@ -287,27 +301,19 @@ static bool check_image(const struct verification *verification, struct error *e
 {
     const struct verifier *verifier = verification->verifier;
     struct checking checking = { verification->image, verification->checksum, verifier->store_dir,
-                                 verifier->arena, verifier->findings };
+                                 verification->scratch, verifier->findings };
     return image_check(&checking, error) || error_in(error, "%s", verification->image->name);
-}
-
-bool verifier_reserve(struct verifier *verifier, struct error *error)
-{
-    enum { WORKER_BYTES = 1 << 30 };
-    verifier->arenas = arena_new(verifier->arena, struct arena, verifier->jobs);
-    for (unsigned i = 0; i < verifier->jobs; i++)
-        if (!arena_reserve(&verifier->arenas[i], WORKER_BYTES, error))
-            return false;
-    return true;
 }
 
 bool verify_image(const struct verifier *verifier, struct image *image, const bool *held,
                   struct verify_result *ret_result, struct error *error)
 {
-    cleanup(release_workers) struct verification verification = {
+    struct arena scratch = *verifier->arena; /* findings have memory of their own */
+    cleanup(release) struct verification verification = {
         .verifier = verifier,
         .image = image,
         .held = held,
+        .scratch = &scratch,
     };
     if (!hash_paths(&verification, error))
         return false;

@@ -26,20 +26,17 @@
 #pragma once
 
 #include "builder/reader/image_reader.h"
+#include "schema/base/crew.h"
 #include "schema/nix/findings.h"
 
 /* What verifying works with. */
 struct verifier {
     struct str store_dir; /* of the paths that manifests list */
-    unsigned jobs;        /* threads */
+    const struct crew *crew;
     struct arena *arena;
-    struct arena *arenas;        /* one for each thread; used again for each image */
     struct findings *findings;   /* takes what is wrong */
     struct image_budget *budget; /* what all images together may cost */
 };
-
-/* Reserves an arena for each thread. */
-must_check bool verifier_reserve(struct verifier *verifier, struct error *error);
 
 struct verify_result {
     size_t path_count; /* in the manifest */

@@ -13,10 +13,8 @@
 
 static void tree_check_release(const struct tree_check *check)
 {
-    for (size_t i = 0; check->fds && i < check->description.image_count; i++) {
-        image_close(&check->images[i]);
+    for (size_t i = 0; check->fds && i < check->description.image_count; i++)
         own_close(&check->fds[i]);
-    }
 }
 
 void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,

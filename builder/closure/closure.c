@@ -131,8 +131,7 @@ static bool find_in_file(const struct closure_request *request, struct path_list
     }
     if (!follow_known(list, &known, arena, error))
         return false;
-    return known.has_hashes ||
-           nar_hashes_compute(request->store, list, request->jobs, *arena, error);
+    return known.has_hashes || nar_hashes_compute(request->store, list, request->crew, error);
 }
 
 bool closure_find(const struct closure_request *request, struct arena *arena,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "builder/closure/path_source.h"
+#include "schema/base/crew.h"
 #include "schema/base/options.h"
 #include "schema/nix/store.h"
 
@@ -16,7 +17,7 @@ struct closure_request {
     struct path_source source;
     const struct option_list *roots; /* paths, or links to them; "-": one a line on stdin */
     const struct option_list *added; /* more of them */
-    unsigned jobs;                   /* threads that hash paths */
+    const struct crew *crew;         /* who hashes paths */
 };
 
 struct closure {

@@ -11,14 +11,11 @@ struct work {
     const struct store *store;
     int directory;
     struct path_info *items;
-    struct arena *arenas; /* per thread */
     struct budget contents;
 };
 
-/* The names of one directory with a million of entries fit. */
-static const size_t worker_bytes = (size_t)1 << 30;
-
-static bool hash_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool hash_one(void *context, const struct crew_member *member, size_t index,
+                     struct error *error)
 {
     struct work *work = context;
     const char *store_dir = work->store->store_dir.data;
@@ -26,7 +23,7 @@ static bool hash_one(void *context, unsigned worker, size_t index, struct error 
     struct error reason;
     struct nar nar;
     const struct nar_place place = { work->directory, info->base, &work->contents };
-    switch (nar_hash(&place, work->arenas[worker], &nar, &reason)) {
+    switch (nar_hash(&place, *member->arena, &nar, &reason)) {
     case NAR_ABSENT:
         return error_set(error, "hash %s/%.*s: there is no such path", store_dir,
                          STR_ARG(info->base));
@@ -40,23 +37,16 @@ static bool hash_one(void *context, unsigned worker, size_t index, struct error 
     return true;
 }
 
-bool nar_hashes_compute(const struct store *store, struct path_list *list, unsigned jobs,
-                        struct arena scratch, struct error *error)
+bool nar_hashes_compute(const struct store *store, struct path_list *list, const struct crew *crew,
+                        struct error *error)
 {
     cleanup(own_close) int directory =
         root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0)
         return error_errno(error, -directory, "open the store %s", store->store_dir.data);
-    assert(jobs > 0);
-    if (jobs > list->count)
-        jobs = list->count ? (unsigned)list->count : 1;
     struct work work = { .store = store,
                          .directory = directory,
                          .items = list->items,
                          .contents = nar_contents_budget() };
-    work.arenas = arena_new(&scratch, struct arena, jobs);
-    for (unsigned i = 0; i < jobs; i++)
-        if (!arena_reserve(&work.arenas[i], worker_bytes, error))
-            return false;
-    return parallel_run(jobs, list->count, hash_one, &work, error);
+    return parallel_run(crew, list->count, hash_one, &work, error);
 }

@@ -14,9 +14,6 @@
 
 enum { BUFFER_BYTES = 256 << 10 };
 
-/* What a thread needs: buffers, and names of deep files. */
-static const size_t worker_bytes = (size_t)64 << 20;
-
 /* A store path: a node of the root's. */
 struct top {
     uint32_t node;
@@ -30,7 +27,6 @@ struct work {
     bool check;
     struct top *tops;
     size_t top_count;
-    struct arena *arenas; /* per thread */
     struct progress *progress;
 };
 
@@ -188,10 +184,11 @@ static bool compare_nar(const struct top *top, const struct nar *nar, struct err
 }
 
 /* Hashes what may be there twice. The candidates ascend by size; the largest come first. */
-static bool hash_candidate(void *context, unsigned worker, size_t index, struct error *error)
+static bool hash_candidate(void *context, const struct crew_member *member, size_t index,
+                           struct error *error)
 {
     struct work *work = context;
-    struct arena scratch = work->arenas[worker];
+    struct arena scratch = *member->arena;
     uint32_t node = work->duplicates.candidates[work->duplicates.count - 1 - index].node;
     if (!duplicates_want(&work->duplicates, node))
         return true;
@@ -204,11 +201,12 @@ static bool hash_candidate(void *context, unsigned worker, size_t index, struct 
     return true;
 }
 
-static bool read_top(void *context, unsigned worker, size_t index, struct error *error)
+static bool read_top(void *context, const struct crew_member *member, size_t index,
+                     struct error *error)
 {
     struct work *work = context;
     const struct top *top = &work->tops[index];
-    struct arena scratch = work->arenas[worker];
+    struct arena scratch = *member->arena;
     if (!work->check)
         return read_path(work, top->node, NULL, arena_room(&scratch, BUFFER_BYTES), scratch, error);
     cleanup(nar_stream_release) struct nar_stream nar = nar_stream_start(&scratch);
@@ -257,20 +255,16 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
     };
     work.duplicates = duplicates_list(inventory, &scratch);
     work.tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count);
-    work.arenas = arena_new(&scratch, struct arena, options->jobs);
     list_tops(&work, paths, scratch);
-    for (unsigned i = 0; i < options->jobs; i++)
-        if (!arena_reserve(&work.arenas[i], worker_bytes, error))
-            return false;
     progress_start(work.progress, "reading", inventory->file_bytes);
     bool done = read_extra(&work, scratch, error) &&
-                parallel_run(options->jobs, work.top_count, read_top, &work, error);
+                parallel_run(options->crew, work.top_count, read_top, &work, error);
     progress_end(work.progress);
     if (!done)
         return false;
     work.progress = NULL;
     duplicates_narrow(&work.duplicates);
-    if (!parallel_run(options->jobs, work.duplicates.count, hash_candidate, &work, error))
+    if (!parallel_run(options->crew, work.duplicates.count, hash_candidate, &work, error))
         return false;
     duplicates_resolve(&work.duplicates, inventory);
     return true;

@@ -8,10 +8,11 @@
 
 #include "builder/image/inventory.h"
 #include "builder/output/progress.h"
+#include "schema/base/crew.h"
 
 struct content_options {
     bool check; /* compute the NAR hashes; else only what may repeat is read */
-    unsigned jobs;
+    const struct crew *crew;
     struct progress *progress; /* or null */
 };
 

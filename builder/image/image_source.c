@@ -55,7 +55,7 @@ bool image_source_take(const struct closure_request *request, const struct image
         .paths = paths,
         .left_out = held,
         .extra = extra,
-        .jobs = options->content.jobs,
+        .crew = options->content.crew,
     };
     if (!inventory_take(&walk, arena, &source.inventory, error))
         return false;

@@ -14,9 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a thread, twice: names, and nodes, of ten million files. */
-static const size_t worker_bytes = (size_t)4 << 30;
-
 /* Of contents that stay in memory. */
 static const size_t kept_bytes_max = (size_t)96 << 20;
 
@@ -124,10 +121,11 @@ static void order_parts(struct walk *walk, const struct path_list *paths)
         qsort(walk->order, root->child_count, sizeof *walk->order, compare_parts);
 }
 
-static bool walk_part(void *context, unsigned worker, size_t index, struct error *error)
+static bool walk_part(void *context, const struct crew_member *member, size_t index,
+                      struct error *error)
 {
     struct walk *walk = context;
-    struct inventory_walker *walker = &walk->walkers[worker];
+    struct inventory_walker *walker = &walk->walkers[member->number];
     struct inventory part = { .store = walk->tops->store, .contents = walk->tops->contents };
     uint32_t number = walk->order[index].part;
     const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
@@ -177,6 +175,42 @@ static bool join_parts(struct inventory *inventory, const struct inventory *part
     return true;
 }
 
+/* Nodes are in the way of names until the parts are joined: each kind has half of a thread's arena. */
+static void start_walkers(struct walk *walk, const struct crew *crew, atomic_size_t *kept_left)
+{
+    for (unsigned i = 0; i < crew->jobs; i++) {
+        struct arena texts = crew->arenas[i];
+        struct arena nodes = arena_split(&texts, arena_left(&texts) / 2);
+        walk->walkers[i] = (struct inventory_walker){ nodes, texts, kept_left };
+    }
+}
+
+static void keep_texts(const struct walk *walk, const struct crew *crew)
+{
+    for (unsigned i = 0; i < crew->jobs; i++)
+        crew->arenas[i].next = walk->walkers[i].texts.next;
+}
+
+static bool walk_tops(struct inventory *inventory, const struct inventory_request *request,
+                      struct arena *arena, struct error *error)
+{
+    uint32_t count = inventory->nodes[0].child_count;
+    atomic_size_t kept_left = kept_bytes_max;
+    struct walk walk = {
+        .tops = inventory,
+        .order = arena_new(arena, struct part_order, count),
+        .parts = arena_new(arena, struct inventory, count),
+        .walkers = arena_new(arena, struct inventory_walker, request->crew->jobs),
+    };
+    order_parts(&walk, request->paths);
+    start_walkers(&walk, request->crew, &kept_left);
+    if (!parallel_run(request->crew, count, walk_part, &walk, error) ||
+        !join_parts(inventory, walk.parts, arena, error))
+        return false;
+    keep_texts(&walk, request->crew);
+    return true;
+}
+
 bool inventory_take(const struct inventory_request *request, struct arena *arena,
                     struct inventory *ret_inventory, struct error *error)
 {
@@ -186,25 +220,8 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
     inventory.store = root_open(store->root, store->store_dir.data, O_RDONLY | O_DIRECTORY, 0);
     if (inventory.store < 0)
         return error_errno(error, -inventory.store, "open the store %s", store->store_dir.data);
-    if (!add_tops(&inventory, request, arena, error))
-        return error_in(error, "%s", store->store_dir.data);
-    struct walk walk = {
-        .tops = &inventory,
-        .order = arena_new(arena, struct part_order, inventory.nodes[0].child_count),
-        .parts = arena_new(arena, struct inventory, inventory.nodes[0].child_count),
-        .walkers = arena_new(arena, struct inventory_walker, request->jobs),
-    };
-    order_parts(&walk, request->paths);
-    atomic_size_t kept_left = kept_bytes_max;
-    for (unsigned i = 0; i < request->jobs; i++) {
-        struct inventory_walker *walker = &walk.walkers[i];
-        walker->kept_left = &kept_left;
-        if (!arena_reserve(&walker->texts, worker_bytes, error) ||
-            !arena_reserve(&walker->nodes, worker_bytes, error))
-            return false;
-    }
-    if (!parallel_run(request->jobs, inventory.nodes[0].child_count, walk_part, &walk, error) ||
-        !join_parts(&inventory, walk.parts, arena, error))
+    if (!add_tops(&inventory, request, arena, error) ||
+        !walk_tops(&inventory, request, arena, error))
         return error_in(error, "%s", store->store_dir.data);
     inventory.contents = NULL;
     *ret_inventory = inventory;

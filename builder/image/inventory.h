@@ -15,6 +15,7 @@
 #pragma once
 
 #include "schema/base/budget.h"
+#include "schema/base/crew.h"
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
@@ -68,11 +69,11 @@ struct inventory_request {
     const struct path_list *paths;
     const bool *left_out; /* per path */
     struct extra_files extra;
-    unsigned jobs;
+    const struct crew *crew; /* its arenas hold names and contents from then on */
 };
 
-/* Walks the paths but those that are left out, the largest first. Everything is held in the arena,
- * and in memory of the threads that is never given back.
+/* Walks the paths but those that are left out, the largest first. Everything is held in the arena
+ * and in those of the crew.
  * Refuses paths that are not on disk or cannot be read; files that change while they are read. */
 must_check bool inventory_take(const struct inventory_request *request, struct arena *arena,
                                struct inventory *ret_inventory, struct error *error);

@@ -16,11 +16,7 @@ enum { BUFFERS_PER_JOB = 4 };
 
 enum { PLAIN_BIT = 1 << 24 };
 
-/* Names of deep files. */
-static const size_t worker_bytes = (size_t)64 << 20;
-
 struct worker {
-    struct arena arena;
     sqfs_compressor_t *compressor; /* owned */
     uint8_t *plain;                /* a block before it is compressed */
 };
@@ -36,7 +32,8 @@ struct parcel {
 struct packer {
     const struct pack_request *request;
     uint32_t block_bytes;
-    struct worker *workers;
+    struct crew crew;
+    struct worker *workers; /* per thread of the crew */
     struct packed *packed;
 
     pthread_mutex_t lock;
@@ -176,13 +173,12 @@ static bool deliver(struct packer *packer, size_t index, const struct parcel *pa
 
 /* --- One block --------------------------------------------------------------------------------- */
 
-static bool read_block(const struct packer *packer, const struct block *block,
-                       const struct worker *worker, struct error *error)
+static bool read_block(const struct packer *packer, const struct block *block, uint8_t *at,
+                       struct arena scratch, struct error *error)
 {
     const struct piece *pieces = &packer->request->plan->pieces[block->first_piece];
-    uint8_t *at = worker->plain;
     for (size_t i = 0; i < block->piece_count; i++) {
-        if (!read_piece(packer, &pieces[i], at, worker->arena, error))
+        if (!read_piece(packer, &pieces[i], at, scratch, error))
             return false;
         at += pieces[i].size_bytes;
     }
@@ -217,16 +213,17 @@ static int compress(const struct packer *packer, struct worker *worker, uint32_t
     return 0;
 }
 
-static bool pack_block(void *context, unsigned number, size_t index, struct error *error)
+static bool pack_block(void *context, const struct crew_member *member, size_t index,
+                       struct error *error)
 {
     struct packer *packer = context;
     const struct plan *plan = packer->request->plan;
     const struct block *block = &plan->blocks[index];
-    struct worker *worker = &packer->workers[number];
+    struct worker *worker = &packer->workers[member->number];
     struct parcel parcel = { .is_ready = true };
     if (has_failed(packer))
         return true; /* which is told where it happened */
-    if (!read_block(packer, block, worker, error)) {
+    if (!read_block(packer, block, worker->plain, *member->arena, error)) {
         stop(packer, 0);
         return false;
     }
@@ -247,53 +244,52 @@ static bool pack_block(void *context, unsigned number, size_t index, struct erro
 
 /* --- All of them ------------------------------------------------------------------------------- */
 
+/* What a thread needs lies in its own arena, so that many find room where one does. */
 static bool start_workers(struct packer *packer, struct arena *arena, struct error *error)
 {
-    const struct pack_request *request = packer->request;
-    packer->workers = arena_new(arena, struct worker, request->jobs);
-    for (unsigned i = 0; i < request->jobs; i++) {
+    const struct crew *crew = &packer->crew;
+    packer->workers = arena_new(arena, struct worker, crew->jobs);
+    packer->free_buffers = arena_new(arena, uint8_t *, (size_t)crew->jobs * BUFFERS_PER_JOB);
+    for (unsigned i = 0; i < crew->jobs; i++) {
         struct worker *worker = &packer->workers[i];
-        worker->plain = arena_room(arena, packer->block_bytes);
-        worker->compressor = sqfs_copy(request->compressor);
+        worker->plain = arena_room(&crew->arenas[i], packer->block_bytes);
+        for (int j = 0; j < BUFFERS_PER_JOB; j++)
+            packer->free_buffers[packer->free_count++] =
+                arena_room(&crew->arenas[i], packer->block_bytes);
+        worker->compressor = sqfs_copy(packer->request->compressor);
         if (!worker->compressor)
             return error_set(error, "start the compressing threads: out of memory");
-        if (!arena_reserve(&worker->arena, worker_bytes, error))
-            return false;
     }
     return true;
 }
 
 static void release(struct packer *packer)
 {
-    for (unsigned i = 0; packer->workers && i < packer->request->jobs; i++)
+    for (unsigned i = 0; packer->workers && i < packer->crew.jobs; i++)
         sqfs_part_destroy(packer->workers[i].compressor);
 }
 
 bool pack_run(const struct pack_request *request, struct arena scratch, struct packed *ret_packed,
               int *ret_code, struct error *error)
 {
-    size_t buffer_count = (size_t)request->jobs * BUFFERS_PER_JOB;
     cleanup(release) struct packer packer = {
         .request = request,
         .block_bytes = request->plan->block_bytes,
+        .crew = crew_scratch(request->crew, request->plan->block_count, &scratch),
         .packed = ret_packed,
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .moved = PTHREAD_COND_INITIALIZER,
         .parcels = arena_new(&scratch, struct parcel, request->plan->block_count),
         .copied = arena_room(&scratch, request->plan->block_bytes),
-        .free_buffers = arena_new(&scratch, uint8_t *, buffer_count),
-        .free_count = buffer_count,
     };
     *ret_code = 0;
-    for (size_t i = 0; i < buffer_count; i++)
-        packer.free_buffers[i] = arena_room(&scratch, packer.block_bytes);
     if (!start_workers(&packer, &scratch, error))
         return false;
     uint64_t total = 0;
     for (size_t i = 0; i < request->plan->block_count; i++)
         total += request->plan->blocks[i].size_bytes;
     progress_start(request->progress, "compressing", total);
-    bool done = parallel_run(request->jobs, request->plan->block_count, pack_block, &packer, error);
+    bool done = parallel_run(&packer.crew, request->plan->block_count, pack_block, &packer, error);
     progress_end(request->progress);
     if (!done)
         return false;

@@ -31,7 +31,7 @@ struct pack_request {
     const sqfs_compressor_t *compressor; /* copied for each thread */
     const struct reuse *reuse;           /* null: nothing is taken over */
     struct sqfs_range *image;
-    unsigned jobs;
+    const struct crew *crew;
     struct progress *progress; /* or null */
 };
 

@@ -18,7 +18,8 @@
 
 struct work {
     struct reuse *reuse;
-    struct image_worker *workers; /* per thread */
+    struct crew crew;
+    struct image_worker *workers; /* per thread of the crew */
     uint32_t block_bytes;
 };
 
@@ -71,11 +72,12 @@ static void list_blocks(struct reuse *reuse, struct arena *arena)
 }
 
 /* A block that does not unpack stays without a size. */
-static bool hash_block(void *context, unsigned number, size_t index, struct error *error)
+static bool hash_block(void *context, const struct crew_member *member, size_t index,
+                       struct error *error)
 {
     const struct work *work = context;
     struct reuse_block *block = &work->reuse->blocks[index];
-    struct image_worker *worker = &work->workers[number];
+    struct image_worker *worker = &work->workers[member->number];
     size_t size;
     if (image_block_read(&work->reuse->image.file, &worker->decoder, block->block, worker->block,
                          work->block_bytes, &size, error)) {
@@ -99,18 +101,16 @@ static void drop_damaged(struct reuse *reuse)
 
 static void work_release(struct work *work)
 {
-    unsigned jobs = work->reuse ? PARALLEL_JOBS_MAX : 0;
-    for (unsigned i = 0; i < jobs && work->workers && work->workers[i].block; i++)
+    for (unsigned i = 0; work->workers && i < work->crew.jobs; i++)
         image_worker_release(&work->workers[i]);
 }
 
-static bool start_workers(struct work *work, unsigned jobs, struct arena *arena,
-                          struct error *error)
+static bool start_workers(struct work *work, struct arena *arena, struct error *error)
 {
-    /* One more than there are, which stays empty and is the end for work_release. */
-    work->workers = arena_new(arena, struct image_worker, jobs + 1);
-    for (unsigned i = 0; i < jobs; i++)
-        if (!image_worker_make(&work->reuse->image, arena, &work->workers[i], error))
+    work->workers = arena_new(arena, struct image_worker, work->crew.jobs);
+    for (unsigned i = 0; i < work->crew.jobs; i++)
+        if (!image_worker_make(&work->reuse->image, &work->crew.arenas[i], &work->workers[i],
+                               error))
             return false;
     return true;
 }
@@ -143,8 +143,9 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
         return false;
     list_blocks(reuse, arena);
     struct arena scratch = *arena;
-    if (!start_workers(&work, request->jobs, &scratch, error) ||
-        !parallel_run(request->jobs, reuse->count, hash_block, &work, error) ||
+    work.crew = crew_scratch(request->crew, reuse->count, &scratch);
+    if (!start_workers(&work, &scratch, error) ||
+        !parallel_run(&work.crew, reuse->count, hash_block, &work, error) ||
         !budget_check(&reuse->image.file.budget->contents, error))
         return false;
     drop_damaged(reuse);
@@ -156,19 +157,13 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
 bool reuse_open(const struct reuse_request *request, uint32_t block_bytes, struct arena *arena,
                 struct reuse *ret_reuse, struct error *error)
 {
-    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
-    if (!image_open(&request->place, request->store_dir, request->jobs, arena, &reuse.image, error))
+    struct reuse reuse = REUSE_NONE;
+    if (!image_open(&request->place, request->store_dir, arena, &reuse.image, error))
         return false;
     if (!take_blocks(&reuse, request, block_bytes, arena, error))
         return error_in(error, "%s", request->place.name);
     *ret_reuse = reuse;
-    reuse = REUSE_NONE;
     return true;
-}
-
-void reuse_close(const struct reuse *reuse)
-{
-    image_close(&reuse->image);
 }
 
 const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data, size_t size_bytes)

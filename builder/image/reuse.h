@@ -13,12 +13,13 @@
 
 #include "builder/codec/compression.h"
 #include "builder/reader/image_reader.h"
+#include "schema/base/crew.h"
 
 struct reuse_request {
     struct image_place place; /* of the old image; its descriptor is borrowed */
     const struct compression *compression;
     struct str store_dir;
-    unsigned jobs;
+    const struct crew *crew;
 };
 
 struct reuse_block {
@@ -36,13 +37,11 @@ struct reuse {
 
 #define REUSE_NONE ((struct reuse){ 0 })
 
-/* Opens an image for reuse; block_bytes is the size that the new one's blocks have. Refuses what
- * cannot be reused: then everything is compressed, and the sentence is worth telling. */
+/* Opens an image for reuse, and reads from the place's descriptor from then on; block_bytes is the
+ * size that the new one's blocks have. Refuses what cannot be reused: then everything is compressed,
+ * and the sentence is worth telling. */
 must_check bool reuse_open(const struct reuse_request *request, uint32_t block_bytes,
                            struct arena *arena, struct reuse *ret_reuse, struct error *error);
-
-/* For `cleanup`. */
-void reuse_close(const struct reuse *reuse);
 
 /* The old block that holds these bytes, or null. For any number of threads. */
 const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data,

@@ -173,7 +173,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
 {
     uint32_t tops = request->inventory->nodes[0].child_count;
     assert(request->limit_bytes > 0);
-    cleanup(reuse_close) struct reuse reuse = REUSE_NONE;
+    struct reuse reuse = REUSE_NONE;
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(release_drafts) struct split split = {
         .request = request,
@@ -195,7 +195,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
         .place = { .fd = draft.fd, .name = whole_name },
         .compression = &split.options.compression,
         .store_dir = request->store_dir,
-        .jobs = split.options.jobs,
+        .crew = split.options.crew,
     };
     struct error unused; /* then everything is compressed again */
     if (reuse_open(&old, SQUASHFS_BLOCK_BYTES, arena, &reuse, &unused))

@@ -75,7 +75,7 @@ static bool write_data(struct writer *writer, const struct squashfs_options *opt
         .compressor = writer->compressor,
         .reuse = options->reuse,
         .image = &writer->image,
-        .jobs = options->jobs,
+        .crew = options->crew,
         .progress = options->progress,
     };
     int code;
@@ -159,7 +159,7 @@ bool squashfs_write(const struct inventory *inventory, const struct squashfs_opt
                     struct squashfs_result *ret_result, struct error *error)
 {
     cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
-    assert(options->jobs > 0);
+    assert(options->crew && options->crew->jobs > 0);
     sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
     if (!start(&writer, options, error) || !write_data(&writer, options, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))

@@ -23,7 +23,7 @@ enum {
 struct squashfs_options {
     struct compression compression;
     const struct reuse *reuse; /* an older image to take blocks from; or null */
-    unsigned jobs;             /* compressing threads, at least 1 */
+    const struct crew *crew;   /* who compresses */
     struct progress *progress; /* or null */
     uint64_t *path_bytes; /* null, or per child of the root: takes its part of the packed blocks */
     uint64_t limit_bytes; /* an image that grows beyond is given up; 0: none */

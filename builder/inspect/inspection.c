@@ -9,17 +9,12 @@
 bool inspection_open(const struct image_place *place, struct inspection *inspection,
                      struct error *error)
 {
-    if (!image_open(place, inspection->store_dir, 1, inspection->arena, &inspection->image, error))
+    if (!image_open(place, inspection->store_dir, inspection->arena, &inspection->image, error))
         return false;
     inspection->sizes = image_sizes_take(&inspection->image, inspection->arena);
     return image_trailer_read(&inspection->image.file, inspection->arena, &inspection->trailer,
                               error) ||
            error_in(error, "%s", place->name);
-}
-
-void inspection_release(const struct inspection *inspection)
-{
-    image_close(&inspection->image);
 }
 
 static uint32_t node_of(const struct inspection *inspection, uint32_t item)

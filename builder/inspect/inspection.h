@@ -19,17 +19,14 @@ struct inspection {
     struct str store_dir;
     bool as_json, is_quiet; /* how answers are printed */
     struct arena *arena;
-    struct image image; /* owned */
+    struct image image;
     struct image_sizes sizes;
     struct image_trailer trailer;
 };
 
-/* Opens an image, whose file stays the caller's. */
+/* Opens an image, whose file stays the caller's, and open. */
 must_check bool inspection_open(const struct image_place *place, struct inspection *inspection,
                                 struct error *error);
-
-/* For `cleanup`. */
-void inspection_release(const struct inspection *inspection);
 
 /* Is a path of the manifest in this image? A manifest lists those of images below, too. */
 bool inspection_has(const struct inspection *inspection, uint32_t item);

@@ -55,7 +55,7 @@ bool ramdisk_archive_write(const struct ramdisk_archive *archive, struct ramdisk
         return false;
     struct ramdisk plain = { .fd = fd };
     return archive->fill(archive->context, &plain, error) &&
-           ramdisk_compress(archive->compression, archive->jobs, &plain, ramdisk, *archive->arena,
+           ramdisk_compress(archive->compression, archive->crew, &plain, ramdisk, *archive->arena,
                             ret_offset, error);
 }
 

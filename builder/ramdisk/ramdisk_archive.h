@@ -7,7 +7,7 @@
 
 struct ramdisk_archive {
     const struct ramdisk_compression *compression;
-    unsigned jobs;
+    const struct crew *crew;
     int directory; /* for a file without a name, which a compressed one is made from */
     bool (*fill)(void *context, struct ramdisk *ramdisk, struct error *error);
     void *context;

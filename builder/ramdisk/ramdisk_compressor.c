@@ -7,6 +7,7 @@
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -54,7 +55,7 @@ struct stream {
     int source, target;
     uint64_t next, end; /* in the source, which starts at 0 */
     uint64_t written;   /* in the target: where the next byte goes */
-    unsigned jobs;
+    const struct crew *crew;
     int level;
     struct arena scratch;
 };
@@ -96,6 +97,16 @@ static bool put(struct stream *stream, const void *bytes, size_t count, struct e
     return true;
 }
 
+/* The libraries start all of their threads, or none. */
+static bool refuse_jobs(const struct stream *stream, struct error *error)
+{
+    return error_set(
+        error,
+        "compress the ramdisk: there is no room for %u threads; use fewer (--jobs), or "
+        "gzip, which takes as many as there are",
+        stream->crew->jobs);
+}
+
 /* --- zstd ----------------------------------------------------------------------------------------- */
 
 static void free_zstd(ZSTD_CCtx **context)
@@ -106,7 +117,8 @@ static void free_zstd(ZSTD_CCtx **context)
 static bool zstd_parameters(ZSTD_CCtx *context, const struct stream *stream)
 {
     ZSTD_bounds workers = ZSTD_cParam_getBounds(ZSTD_c_nbWorkers);
-    int jobs = (int)stream->jobs < workers.upperBound ? (int)stream->jobs : workers.upperBound;
+    int jobs =
+        (int)stream->crew->jobs < workers.upperBound ? (int)stream->crew->jobs : workers.upperBound;
     /* Workers, if it is only one: without them a frame is cut in another way. */
     return !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, stream->level)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG)) &&
@@ -129,6 +141,8 @@ static bool compress_zstd(struct stream *stream, struct error *error)
         do {
             ZSTD_outBuffer out = { packed, PIECE_BYTES, 0 };
             left = ZSTD_compressStream2(context, &out, &in, is_last ? ZSTD_e_end : ZSTD_e_continue);
+            if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation)
+                return refuse_jobs(stream, error);
             if (ZSTD_isError(left))
                 return error_set(error, "compress the ramdisk: %s", ZSTD_getErrorName(left));
             if (!put(stream, packed, out.pos, error))
@@ -144,7 +158,7 @@ static bool compress_zstd(struct stream *stream, struct error *error)
 static bool compress_xz(struct stream *stream, struct error *error)
 {
     lzma_mt options = {
-        .threads = stream->jobs,
+        .threads = stream->crew->jobs,
         .preset = (uint32_t)stream->level,
         .check = LZMA_CHECK_CRC32,
     };
@@ -164,6 +178,8 @@ static bool compress_xz(struct stream *stream, struct error *error)
         if (!put(stream, packed, PIECE_BYTES - xz.avail_out, error))
             return false;
     }
+    if (result == LZMA_MEM_ERROR)
+        return refuse_jobs(stream, error);
     return result == LZMA_STREAM_END ||
            error_set(error, "compress the ramdisk: liblzma's error %d", (int)result);
 }
@@ -206,7 +222,8 @@ static bool deflate_piece(const struct gzip *gzip, struct gzip_piece *piece, siz
     return done;
 }
 
-static bool gzip_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool gzip_one(void *context, const struct crew_member *member, size_t index,
+                     struct error *error)
 {
     const struct gzip *gzip = context;
     struct gzip_piece *piece = &gzip->pieces[index];
@@ -214,7 +231,7 @@ static bool gzip_one(void *context, unsigned worker, size_t index, struct error 
     uint64_t start = stream->next + (uint64_t)index * PIECE_BYTES;
     uint64_t left = stream->end - start;
     size_t before = start < GZIP_WINDOW_BYTES ? (size_t)start : GZIP_WINDOW_BYTES;
-    (void)worker;
+    (void)member;
     piece->size_bytes = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES;
     if (!read_at(stream->source, start - before, piece->bytes + GZIP_WINDOW_BYTES - before,
                  before + piece->size_bytes, error))
@@ -234,7 +251,8 @@ static bool compress_gzip(struct stream *stream, struct error *error)
 {
     static const uint8_t header[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
     uint8_t trailer[8];
-    size_t batch = stream->jobs < GZIP_BATCH_MAX / 4 ? 4 * stream->jobs : GZIP_BATCH_MAX;
+    size_t batch =
+        stream->crew->jobs < GZIP_BATCH_MAX / 4 ? 4 * stream->crew->jobs : GZIP_BATCH_MAX;
     struct gzip gzip = { stream, arena_new(&stream->scratch, struct gzip_piece, batch) };
     uint32_t crc = 0;
     for (size_t i = 0; i < batch; i++) {
@@ -247,7 +265,7 @@ static bool compress_gzip(struct stream *stream, struct error *error)
     while (stream->next < stream->end) {
         uint64_t left = (stream->end - stream->next + PIECE_BYTES - 1) / PIECE_BYTES;
         size_t count = left < batch ? (size_t)left : batch;
-        if (!parallel_run(stream->jobs, count, gzip_one, &gzip, error))
+        if (!parallel_run(stream->crew, count, gzip_one, &gzip, error))
             return false;
         for (size_t i = 0; i < count; i++) {
             const struct gzip_piece *piece = &gzip.pieces[i];
@@ -263,7 +281,7 @@ static bool compress_gzip(struct stream *stream, struct error *error)
     return put(stream, trailer, sizeof trailer, error);
 }
 
-bool ramdisk_compress(const struct ramdisk_compression *compression, unsigned jobs,
+bool ramdisk_compress(const struct ramdisk_compression *compression, const struct crew *crew,
                       const struct ramdisk *archive, struct ramdisk *ramdisk, struct arena scratch,
                       uint64_t *ret_offset, struct error *error)
 {
@@ -272,11 +290,11 @@ bool ramdisk_compress(const struct ramdisk_compression *compression, unsigned jo
         .target = ramdisk->fd,
         .end = archive->size_bytes,
         .written = ramdisk->size_bytes,
-        .jobs = jobs,
+        .crew = crew,
         .level = compression->level,
         .scratch = scratch,
     };
-    assert(compression->is_on && level_most(compression->kind) >= 0 && jobs > 0);
+    assert(compression->is_on && level_most(compression->kind) >= 0 && crew->jobs > 0);
     assert(!archive->member && !ramdisk->member);
     *ret_offset = ramdisk->size_bytes;
     if (!(compression->kind == COMPRESSION_ZSTD ? compress_zstd

@@ -14,6 +14,7 @@
 
 #include "builder/codec/compression.h"
 #include "builder/ramdisk/ramdisk.h"
+#include "schema/base/crew.h"
 
 struct ramdisk_compression {
     bool is_on; /* false: the archive is stored as it is */
@@ -29,6 +30,7 @@ must_check bool ramdisk_compression_parse(struct str text,
 /* Compresses an archive that stands finished in a file of its own, to the end of a ramdisk;
  * *ret_offset is where it starts there. What has been compressed is given back to the disk, so the
  * file cannot be used any more. */
-must_check bool ramdisk_compress(const struct ramdisk_compression *compression, unsigned jobs,
-                                 const struct ramdisk *archive, struct ramdisk *ramdisk,
-                                 struct arena scratch, uint64_t *ret_offset, struct error *error);
+must_check bool ramdisk_compress(const struct ramdisk_compression *compression,
+                                 const struct crew *crew, const struct ramdisk *archive,
+                                 struct ramdisk *ramdisk, struct arena scratch,
+                                 uint64_t *ret_offset, struct error *error);

@@ -29,14 +29,14 @@ bool base_images_find(const struct option_list *names, struct str store_dir,
     *ret_count = 0;
     for (size_t i = 0; i < names->count; i++) {
         struct arena rest = scratch;
-        cleanup(image_close) struct image image = { 0 };
+        struct image image;
         cleanup(own_close) int fd = -1;
         if (!file_open(AT_FDCWD, names->items[i], &fd, error))
             return false;
         if (fd < 0)
             return error_errno(error, ENOENT, "open %s", names->items[i]);
         struct image_place place = { .fd = fd, .name = names->items[i] };
-        if (!image_open(&place, store_dir, 1, &rest, &image, error) ||
+        if (!image_open(&place, store_dir, &rest, &image, error) ||
             !base_images_mark(&image, paths, ret_held, error))
             return false;
     }

@@ -131,15 +131,19 @@ static uint32_t *count_reads(const struct image *image, struct arena *arena)
     return reads;
 }
 
-static bool make_cache(struct image *image, unsigned jobs, struct arena *arena, struct error *error)
+bool image_share(const struct image *image, unsigned jobs, struct arena *arena,
+                 struct image_cache **ret_cache, struct error *error)
 {
     size_t slots = IMAGE_FRAGMENTS_KEPT + jobs;
+    size_t room = arena_left(arena) / 2 / image->file.super.block_bytes;
+    if (slots > room)
+        slots = room > jobs ? room : jobs;
     if (slots > image->fragment_count)
         slots = image->fragment_count;
     return budget_spend(&image->file.budget->memory,
                         (uint64_t)slots * image->file.super.block_bytes, error) &&
            image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
-                            &image->cache, error);
+                            ret_cache, error);
 }
 
 /* --- The manifest ----------------------------------------------------------------------------- */
@@ -184,26 +188,30 @@ static bool read_manifest(struct image *image, struct str store_dir, struct aren
     return true;
 }
 
-bool image_open(const struct image_place *place, struct str store_dir, unsigned jobs,
-                struct arena *arena, struct image *ret_image, struct error *error)
+static bool read_image(struct image *image, const struct image_place *place, struct str store_dir,
+                       struct arena *arena, struct arena scratch, struct error *error)
 {
-    cleanup(image_close) struct image image = { .name = place->name };
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
-    if (!image_file_open(place, arena, &image.file, error) ||
-        !image_decoder_make(&image.file, arena, &decoder, error) || !find_options(&image, error) ||
-        !read_tables(&image, &decoder, arena, error) ||
-        !read_tree(&image, &decoder, arena, error) || !read_fragments(&image, arena, error) ||
-        !make_cache(&image, jobs, arena, error) || !read_manifest(&image, store_dir, arena, error))
-        return error_in(error, "%s", place->name);
-    *ret_image = image;
-    image.cache = NULL;
-    return true;
+    return image_file_open(place, arena, &image->file, error) &&
+           image_decoder_make(&image->file, &scratch, &decoder, error) &&
+           find_options(image, error) && read_tables(image, &decoder, arena, error) &&
+           read_tree(image, &decoder, arena, error) && read_fragments(image, arena, error) &&
+           read_manifest(image, store_dir, arena, error);
 }
 
-void image_close(const struct image *image)
+bool image_open(const struct image_place *place, struct str store_dir, struct arena *arena,
+                struct image *ret_image, struct error *error)
 {
-    if (image->cache)
-        image_cache_release(image->cache);
+    enum { SCRATCH_BYTES = 2 * IMAGE_BLOCK_MAX };
+    struct image image = { .name = place->name };
+    char *end = arena->end;
+    struct arena scratch = arena_split(arena, SCRATCH_BYTES);
+    bool done = read_image(&image, place, store_dir, arena, scratch, error);
+    arena->end = end;
+    if (!done)
+        return error_in(error, "%s", place->name);
+    *ret_image = image;
+    return true;
 }
 
 /* --- Contents --------------------------------------------------------------------------------- */
@@ -236,16 +244,20 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
     uint32_t size_bytes = image_tree_tail_bytes(&image->file, inode);
     struct image_fragment *fragment = &image->fragments[inode->fragment];
     struct image_cache_source source = { &image->file, &worker->decoder, fragment->block };
-    const unsigned char *bytes;
+    const unsigned char *bytes = worker->block;
     size_t there = 0;
     if (!budget_spend(&image->file.budget->contents, size_bytes, error) ||
-        !image_cache_get(image->cache, inode->fragment, &source, &bytes, &there, error))
+        !(worker->cache
+              ? image_cache_get(worker->cache, inode->fragment, &source, &bytes, &there, error)
+              : image_block_read(&image->file, &worker->decoder, fragment->block, worker->block,
+                                 image->file.super.block_bytes, &there, error)))
         return false;
     __atomic_store_n(&fragment->unpacked_bytes, (uint32_t)there, __ATOMIC_RELAXED);
     bool fits = inode->fragment_offset <= there && size_bytes <= there - inode->fragment_offset;
     if (fits)
         sink(context, bytes + inode->fragment_offset, size_bytes);
-    image_cache_put(image->cache, inode->fragment);
+    if (worker->cache)
+        image_cache_put(worker->cache, inode->fragment);
     return fits || error_set(error, "the block at byte %llu is too short",
                              (unsigned long long)fragment->block.start);
 }

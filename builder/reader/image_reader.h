@@ -1,11 +1,11 @@
 /* image_reader.h — a store image that is open for reading: its tree, its contents, its manifest.
  *
  * Contents are read block by block, by any number of threads, each with a worker of its own. Small
- * files share fragment blocks, and neighbours in the order of paths mostly the same ones: what was
- * unpacked last is kept for all threads, so that a walk in this order unpacks each about once.
+ * files share fragment blocks, and neighbours in the order of paths mostly the same ones: workers that
+ * share a cache find what was unpacked last, so that a walk in this order unpacks each about once.
  *
- * Memory   The tables unpacked, about 200 bytes a file, and IMAGE_FRAGMENTS_KEPT blocks, within the
- *          image's budget (image_budget.h). What is read of contents is paid for, holes too.
+ * Memory   The tables unpacked, about 200 bytes a file; a cache has IMAGE_FRAGMENTS_KEPT blocks. All of it is
+ *          within the image's budget (image_budget.h). What is read of contents is paid for, holes too.
  * Refused  Whatever does not fit together: see image_file.h and image_tree.h. The data of a file is
  *          looked at when it is read. What is merely not as the builder makes it is read:
  *          image_check.h finds that.
@@ -36,29 +36,33 @@ struct image {
     size_t fragment_count;
     struct image_range ranges[IMAGE_RANGES_MAX]; /* all but file data and what is behind the end */
     size_t range_count;
-    struct image_cache *cache; /* owned */
 
     uint32_t manifest;       /* its node */
     uint32_t description;    /* that of nix-path-registration.json; 0: none */
     struct path_list listed; /* what the manifest lists, normalised */
 };
 
+struct image_cache;
+
 /* What one thread reads with. */
 struct image_worker {
     struct image_decoder decoder;
     unsigned char *block;
+    struct image_cache
+        *cache; /* borrowed; null: each fragment block is unpacked for its own sake */
 };
 
 #define IMAGE_WORKER_NONE ((struct image_worker){ .block = NULL })
 
-/* Opens an image. Up to `jobs` workers may read at a time.
+/* Opens an image. It borrows the place's descriptor, owns nothing but memory, and is not closed.
  * store_dir is where the manifest's paths lie.
  * Refuses an image without a manifest, or with one that is malformed. */
-must_check bool image_open(const struct image_place *place, struct str store_dir, unsigned jobs,
+must_check bool image_open(const struct image_place *place, struct str store_dir,
                            struct arena *arena, struct image *ret_image, struct error *error);
 
-/* For `cleanup`, also of one that is all zero. */
-void image_close(const struct image *image);
+/* Makes room for the fragment blocks that were unpacked last, for `jobs` workers to share. */
+must_check bool image_share(const struct image *image, unsigned jobs, struct arena *arena,
+                            struct image_cache **ret_cache, struct error *error);
 
 must_check bool image_worker_make(const struct image *image, struct arena *arena,
                                   struct image_worker *ret_worker, struct error *error);

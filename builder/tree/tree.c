@@ -161,7 +161,7 @@ static bool write_archive(struct tree_building *building, struct ramdisk *ramdis
     const struct tree_request *request = building->request;
     struct ramdisk_archive archive = {
         .compression = &request->compression,
-        .jobs = request->squashfs->jobs,
+        .crew = request->squashfs->crew,
         .directory = building->directory,
         .fill = fill_archive,
         .context = building,

@@ -1,7 +1,6 @@
 #include "schema/base/arena.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +22,7 @@ enum { ARENA_GAP = 0 };
 #define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
 #endif
 
-enum { ARENA_ALIGN = 16 };
+enum { ARENA_ALIGN = 16, ARENA_STEP_BYTES = 2 << 20 };
 static const size_t arena_sanitized_bytes = (size_t)256 << 20;
 
 bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
@@ -31,23 +30,31 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
     /* Poisoning takes time for every byte, so the sanitizers get a smaller range. */
     if (ARENA_GAP > 0 && size_bytes > arena_sanitized_bytes)
         size_bytes = arena_sanitized_bytes;
-    for (size_t size = size_bytes; size >= ARENA_LEAST_BYTES; size /= 2) {
-        char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
+    size_t size = (size_bytes + ARENA_STEP_BYTES - 1) & ~(size_t)(ARENA_STEP_BYTES - 1);
+    for (; size >= ARENA_LEAST_BYTES; size = size / 2 & ~(size_t)(ARENA_STEP_BYTES - 1)) {
+        /* Twice as much has to be there, so that others find something, too. */
+        char *start = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (start == MAP_FAILED)
             continue;
+        munmap(start + size, size);
         /* Fewer and larger page faults: a third of the time of a large list. Only a wish. */
         madvise(start, size, MADV_HUGEPAGE);
         ASAN_POISON_MEMORY_REGION(start, size);
         *ret_arena = (struct arena){ .next = start, .end = start + size };
         return true;
     }
-    return error_errno(error, ENOMEM, "reserve %d bytes of memory", ARENA_LEAST_BYTES);
+    return error_set(error,
+                     "reserve %d MiB of memory: the system does not allow it; allow %d MiB of "
+                     "address space (ulimit -v)",
+                     ARENA_LEAST_BYTES >> 20, ARENA_ADDRESS_SPACE_BYTES >> 20);
 }
 
 static _Noreturn void exhausted(void)
 {
-    error_end("out of memory: the input needs more than could be reserved");
+    error_end(
+        "out of memory: the input needs more than could be reserved; allow more address space, "
+        "where that is limited (ulimit -v)");
 }
 
 /* Where the next block starts. */
@@ -135,7 +142,8 @@ struct str arena_format(struct arena *arena, const char *format, ...)
 
 struct arena arena_split(struct arena *arena, size_t size_bytes)
 {
-    assert(size_bytes <= (size_t)(arena->end - arena->next));
+    if (size_bytes > arena_left(arena))
+        exhausted();
     arena->end -= size_bytes;
     return (struct arena){ .next = arena->end, .end = arena->end + size_bytes };
 }

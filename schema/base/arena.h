@@ -22,10 +22,12 @@ struct arena {
     char *end;
 };
 
-enum { ARENA_LEAST_BYTES = 16 << 20 };
+/* An arena has at least so much; a program that has so much address space finds that. */
+enum { ARENA_LEAST_BYTES = 16 << 20, ARENA_ADDRESS_SPACE_BYTES = 256 << 20 };
 
-/* Reserves `size_bytes` of address space, or half of it, or a quarter... where the system's limits
- * allow no more; refuses below ARENA_LEAST_BYTES. The range is never given back. */
+/* Reserves `size_bytes` of address space, rounded up, but no more than half of what the system's
+ * limits leave, for libraries and threads need some, too: a half of it then, or a quarter...; refuses
+ * below ARENA_LEAST_BYTES. The range is never given back. */
 must_check bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error);
 
 /* Room for `count` items of `size` bytes, all zero, aligned for any type. Never null. */
@@ -52,5 +54,6 @@ struct str arena_format(struct arena *arena, const char *format, ...)
 /* How much is left. Who can do without an input asks before, since exhaustion ends the program. */
 size_t arena_left(const struct arena *arena);
 
-/* Takes an arena of its own off the end, for another thread. */
+/* Takes an arena of its own off the end, for another thread or for what ends sooner: then `end` may be
+ * set back. */
 struct arena arena_split(struct arena *arena, size_t size_bytes);

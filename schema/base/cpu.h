@@ -2,12 +2,5 @@
  */
 #pragma once
 
-#include <sched.h>
-
-/* The CPUs that this process may use, at least 1. */
-static inline unsigned cpu_count(void)
-{
-    cpu_set_t cpus;
-    int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-    return count > 0 ? (unsigned)count : 1;
-}
+/* The CPUs that this process may use, at least 1. The kernel's set of them may have any size. */
+unsigned cpu_count(void);

@@ -69,9 +69,9 @@ static bool store_jobs(struct reader *reader, const struct option_spec *option, 
 {
     unsigned *place = (void *)(reader->values + option->offset);
     uint64_t jobs;
-    if (!str_to_number(str_from(value), PARALLEL_JOBS_MAX, &jobs) || jobs == 0)
+    if (!str_to_number(str_from(value), CREW_JOBS_MAX, &jobs) || jobs == 0)
         return error_set(reader->error, "option --%s expects a number from 1 to %d, not '%s'",
-                         option->name, PARALLEL_JOBS_MAX, value);
+                         option->name, CREW_JOBS_MAX, value);
     *place = (unsigned)jobs;
     return true;
 }

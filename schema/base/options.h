@@ -17,7 +17,7 @@ enum option_kind {
     OPTION_PAIR,   /* struct option_pair: two arguments, of which the first may stand after '=' */
     OPTION_LIST,   /* struct option_list: every one given, in order */
     OPTION_CHOICE, /* int: which of the words of `argument`, "refuse|skip|accept", from 0 on */
-    OPTION_JOBS,   /* unsigned: a number of threads, 1 … PARALLEL_JOBS_MAX */
+    OPTION_JOBS,   /* unsigned: a number of threads, 1 … CREW_JOBS_MAX */
     OPTION_SIZE,   /* uint64_t: bytes, or K, M, G of them (powers of 1024); not 0 */
 };
 

@@ -16,7 +16,7 @@ struct shared {
 
 struct worker {
     struct shared *shared;
-    unsigned number;
+    struct crew_member member;
     pthread_t thread;
 };
 
@@ -38,12 +38,20 @@ static void *take_tasks(void *argument)
     struct error error;
     size_t index;
     while ((index = atomic_fetch_add(&shared->next, 1)) < shared->count)
-        if (!shared->task(shared->context, worker->number, index, &error))
+        if (!shared->task(shared->context, &worker->member, index, &error))
             note_failure(shared, index, &error);
     return NULL;
 }
 
-bool parallel_run(unsigned jobs, size_t count, parallel_task *task, void *context,
+static struct worker worker_of(const struct crew *crew, unsigned number, struct shared *shared)
+{
+    return (struct worker){
+        .shared = shared,
+        .member = { .number = number, .arena = crew->arenas ? &crew->arenas[number] : NULL },
+    };
+}
+
+bool parallel_run(const struct crew *crew, size_t count, parallel_task *task, void *context,
                   struct error *error)
 {
     struct shared shared = {
@@ -53,14 +61,12 @@ bool parallel_run(unsigned jobs, size_t count, parallel_task *task, void *contex
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .failed = count,
     };
-    struct worker own = { .shared = &shared }, others[PARALLEL_JOBS_MAX];
-    assert(jobs > 0 && jobs <= PARALLEL_JOBS_MAX);
-    if (jobs > count)
-        jobs = count ? (unsigned)count : 1;
+    struct worker own = worker_of(crew, 0, &shared), others[CREW_JOBS_MAX];
+    assert(crew->jobs > 0 && crew->jobs <= CREW_JOBS_MAX);
     unsigned started = 1;
-    for (; started < jobs; started++) {
+    for (; started < crew->jobs && started < count; started++) {
         struct worker *other = &others[started];
-        *other = (struct worker){ .shared = &shared, .number = started };
+        *other = worker_of(crew, started, &shared);
         if (pthread_create(&other->thread, NULL, take_tasks, other) != 0)
             break;
     }

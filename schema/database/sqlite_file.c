@@ -52,18 +52,20 @@ static bool write_tree(struct writing *writing, unsigned worker, size_t index, s
     return sqlite_tree_end(tree, &writing->places[index], error);
 }
 
-static bool write_task(void *context, unsigned worker, size_t index, struct error *error)
+static bool write_task(void *context, const struct crew_member *member, size_t index,
+                       struct error *error)
 {
     struct writing *writing = context;
-    return write_tree(writing, worker, writing->order[index], error);
+    return write_tree(writing, member->number, writing->order[index], error);
 }
 
 /* Measures beyond the page that is never used, so that it does not count. */
-static bool measure_task(void *context, unsigned worker, size_t index, struct error *error)
+static bool measure_task(void *context, const struct crew_member *member, size_t index,
+                         struct error *error)
 {
     struct writing *writing = context;
     const struct sqlite_content *content = &writing->contents->trees[index];
-    struct sqlite_tree *tree = writing->writers[worker];
+    struct sqlite_tree *tree = writing->writers[member->number];
     if (content->prepare)
         content->prepare(writing->contents->context);
     sqlite_tree_start(tree, content->is_table, -1, SQLITE_LOCK_PAGE + 1);
@@ -113,10 +115,11 @@ static bool write_in_turn(struct writing *writing, struct error *error)
 static bool write_together(struct writing *writing, unsigned jobs, struct error *error)
 {
     size_t last = writing->contents->count - 1;
-    if (!parallel_run(jobs, last, measure_task, writing, error))
+    struct crew crew = { .jobs = jobs };
+    if (!parallel_run(&crew, last, measure_task, writing, error))
         return false;
     place_trees(writing);
-    if (!parallel_run(jobs, last + 1, write_task, writing, error))
+    if (!parallel_run(&crew, last + 1, write_task, writing, error))
         return false;
     for (size_t i = 0; i < last; i++)
         assert(writing->places[i].next_page == writing->first_pages[i + 1]);

@@ -114,9 +114,10 @@ static bool find_pieces(struct pieces *pieces, const struct arena *arena)
     return true;
 }
 
-static bool read_piece(void *context, unsigned worker, size_t index, struct error *error)
+static bool read_piece(void *context, const struct crew_member *member, size_t index,
+                       struct error *error)
 {
-    (void)worker;
+    (void)member;
     struct pieces *pieces = context;
     struct piece *piece = &pieces->items[index];
     struct record_reader reader =
@@ -141,7 +142,8 @@ static bool read_together(struct pieces *pieces, struct arena *arena, struct pat
                           (i == 0 ? pieces->size_bytes : piece->size_bytes) / RECORD_BYTES,
                           &piece->arena);
     }
-    if (!parallel_run((unsigned)pieces->count, pieces->count, read_piece, pieces, &error)) {
+    struct crew crew = { .jobs = (unsigned)pieces->count };
+    if (!parallel_run(&crew, pieces->count, read_piece, pieces, &error)) {
         *arena = before;
         return false;
     }

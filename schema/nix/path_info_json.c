@@ -5,7 +5,6 @@
 #include "schema/nix/content_address.h"
 #include "schema/nix/store_path.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* The most is taken by an entry that says no more than it must: 140 bytes of text, for which the list
@@ -316,7 +315,11 @@ bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena, struct
     if (!arena_reserve(&arena, wanted > ARENA_LEAST_BYTES ? wanted : ARENA_LEAST_BYTES, error))
         return false;
     if (arena_left(&arena) < wanted)
-        return error_errno(error, ENOMEM, "reserve %zu bytes of memory", wanted);
+        return error_set(
+            error,
+            "reserve %zu MiB of memory: the system does not allow it; allow more address "
+            "space (ulimit -v)",
+            wanted >> 20);
     *ret_arena = arena;
     return true;
 }

@@ -25,8 +25,8 @@ enum { ROUNDS_MAX = 1000 };
 struct floor {
     struct str *blocks; /* unpacked */
     size_t count;
-    sqfs_compressor_t *compressors[PARALLEL_JOBS_MAX];
-    unsigned char *packed[PARALLEL_JOBS_MAX];
+    sqfs_compressor_t *compressors[CREW_JOBS_MAX];
+    unsigned char *packed[CREW_JOBS_MAX];
     size_t block_bytes;
     atomic_size_t packed_bytes;
 };
@@ -84,14 +84,15 @@ static bool unpack(struct floor *floor, const struct image *image, struct arena 
     return true;
 }
 
-static bool pack_block(void *context, unsigned worker, size_t index, struct error *error)
+static bool pack_block(void *context, const struct crew_member *member, size_t index,
+                       struct error *error)
 {
     struct floor *floor = context;
     struct str block = floor->blocks[index];
-    sqfs_compressor_t *compressor = floor->compressors[worker];
+    sqfs_compressor_t *compressor = floor->compressors[member->number];
     sqfs_s32 length =
         compressor->do_block(compressor, (const sqfs_u8 *)block.data, (sqfs_u32)block.len,
-                             floor->packed[worker], (sqfs_u32)floor->block_bytes);
+                             floor->packed[member->number], (sqfs_u32)floor->block_bytes);
     atomic_fetch_add(&floor->packed_bytes, length > 0 ? (size_t)length : block.len);
     return length >= 0 || error_set(error, "the compressor failed");
 }
@@ -132,10 +133,11 @@ static double median(double *values, size_t count)
 static bool measure(struct floor *floor, unsigned jobs, size_t rounds, struct error *error)
 {
     double wall_ms[ROUNDS_MAX], cpu_ms[ROUNDS_MAX];
+    struct crew crew = { .jobs = jobs };
     for (size_t i = 0; i < rounds; i++) {
         double wall = ms_of(CLOCK_MONOTONIC), cpu = ms_of(CLOCK_PROCESS_CPUTIME_ID);
         floor->packed_bytes = 0;
-        if (!parallel_run(jobs, floor->count, pack_block, floor, error))
+        if (!parallel_run(&crew, floor->count, pack_block, floor, error))
             return false;
         wall_ms[i] = ms_of(CLOCK_MONOTONIC) - wall;
         cpu_ms[i] = ms_of(CLOCK_PROCESS_CPUTIME_ID) - cpu;
@@ -151,15 +153,15 @@ static bool run(char **arguments, struct error *error)
     static struct floor floor;
     struct arena arena;
     struct image_place place = { .name = arguments[2] };
-    cleanup(image_close) struct image image = { 0 };
+    struct image image = { 0 };
     cleanup(own_close) int fd = open(place.name, O_RDONLY | O_CLOEXEC);
     size_t rounds = strtoul(arguments[1], NULL, 10);
     unsigned jobs = (unsigned)strtoul(arguments[4], NULL, 10);
-    if (rounds < 1 || rounds > ROUNDS_MAX || jobs < 1 || jobs > PARALLEL_JOBS_MAX || fd < 0)
+    if (rounds < 1 || rounds > ROUNDS_MAX || jobs < 1 || jobs > CREW_JOBS_MAX || fd < 0)
         return error_set(error, "these arguments cannot be right");
     place.fd = fd;
     return arena_reserve(&arena, (size_t)64 << 30, error) &&
-           image_open(&place, STR("/nix/store"), 1, &arena, &image, error) &&
+           image_open(&place, STR("/nix/store"), &arena, &image, error) &&
            unpack(&floor, &image, &arena, error) &&
            start(&floor, str_from(arguments[3]), jobs, &arena, error) &&
            measure(&floor, jobs, rounds, error);

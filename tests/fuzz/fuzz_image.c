@@ -67,9 +67,9 @@ static void read_image(const struct image_place *place, struct arena arena)
 {
     struct error error = { 0 };
     struct findings findings = findings_start(&arena);
-    cleanup(image_close) struct image image = { 0 };
+    struct image image = { 0 };
     cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
-    if (!is_done(image_open(place, STR("/nix/store"), 1, &arena, &image, &error), &error) ||
+    if (!is_done(image_open(place, STR("/nix/store"), &arena, &image, &error), &error) ||
         !is_done(image_worker_make(&image, &arena, &worker, &error), &error))
         return;
     for (uint32_t node = 0; node < image.tree.node_count; node++) {

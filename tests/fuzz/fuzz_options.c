@@ -84,7 +84,7 @@ static void check_values(const struct line *line, const struct values *values,
     if (values->pair.second)
         check_given(line, values->pair.second);
     fuzz_must(values->choice >= 0 && values->choice < 3, "a choice is one of the words");
-    fuzz_must(values->jobs <= PARALLEL_JOBS_MAX, "there are no more threads than there can be");
+    fuzz_must(values->jobs <= CREW_JOBS_MAX, "there are no more threads than there can be");
     fuzz_must(!values->other || result->verb == 2, "an option is one that the command takes");
     fuzz_must(!values->second || result->verb == 1, "a flag is one that the command takes");
     /* The program, the command, and at most "--" and one word for each value and flag are no arguments. */

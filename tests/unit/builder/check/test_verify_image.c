@@ -8,13 +8,14 @@
 static struct str verify(struct image *image, const bool *held, struct verify_result *ret_result,
                          struct arena *arena)
 {
+    struct crew crew;
+    CHECK_DONE(crew_make(2, arena, &crew, check_error));
     struct findings findings = findings_start(arena);
     struct verifier verifier = {
-        .store_dir = STR("/nix/store"), .jobs = 2, .arena = arena, .findings = &findings
+        .store_dir = STR("/nix/store"), .crew = &crew, .arena = arena, .findings = &findings
     };
     struct str all = STR("");
-    if (!CHECK_DONE(verifier_reserve(&verifier, check_error)) ||
-        !CHECK_DONE(verify_image(&verifier, image, held, ret_result, check_error)))
+    if (!CHECK_DONE(verify_image(&verifier, image, held, ret_result, check_error)))
         return all;
     findings_sort(&findings);
     for (size_t i = 0; i < findings.count; i++)

@@ -28,9 +28,11 @@ static struct str find(enum path_source_kind kind, const char *const *roots, str
     struct closure closure;
     struct str joined = STR("");
     cleanup(check_store_close) struct store store = check_store(arena);
+    struct crew crew;
     struct closure_request request = {
-        .store = &store, .roots = &list, .added = &added, .jobs = 1
+        .store = &store, .roots = &list, .added = &added, .crew = &crew
     };
+    CHECK_DONE(crew_make(1, arena, &crew, check_error));
     if (kind != PATH_SOURCE_DATABASE)
         request.source =
             (struct path_source){ kind,

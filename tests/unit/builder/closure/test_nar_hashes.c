@@ -16,6 +16,14 @@ static struct path_list list_of(const char *const *bases, size_t count, struct a
 }
 
 /* What Nix 2.8.0's `nix-store --dump` wrote for files of these contents, through sha256sum and wc. */
+static bool compute(const struct store *store, struct path_list *list, unsigned jobs,
+                    struct arena *arena)
+{
+    struct crew crew;
+    return CHECK_DONE(crew_make(jobs, arena, &crew, check_error)) &&
+           nar_hashes_compute(store, list, &crew, check_error);
+}
+
 static void hashes_and_sizes_are_those_of_nix(struct arena arena)
 {
     static const char *const bases[] = { D "-a", D "-b", D "-c" };
@@ -33,7 +41,7 @@ static void hashes_and_sizes_are_those_of_nix(struct arena arena)
     cleanup(check_store_close) struct store store = check_store(&arena);
     for (unsigned jobs = 1; jobs <= 8; jobs *= 2) {
         struct path_list list = list_of(bases, 3, &arena);
-        CHECK_DONE(nar_hashes_compute(&store, &list, jobs, arena, check_error));
+        CHECK_DONE(compute(&store, &list, jobs, &arena));
         for (size_t i = 0; i < 3; i++) {
             struct hash_hex hex = hash_to_hex(&list.items[i].nar_hash);
             CHECK_STR((const char *)hex.text, want[i].hash);
@@ -47,10 +55,10 @@ static void what_is_not_there_is_refused_by_name(struct arena arena)
     static const char *const bases[] = { D "-a" };
     cleanup(check_store_close) struct store store = check_store(&arena);
     struct path_list list = list_of(bases, 1, &arena);
-    CHECK_REFUSED(nar_hashes_compute(&store, &list, 2, arena, check_error),
+    CHECK_REFUSED(compute(&store, &list, 2, &arena),
                   "open the store /nix/store: No such file or directory");
     check_make_directory("nix/store");
-    CHECK_REFUSED(nar_hashes_compute(&store, &list, 2, arena, check_error),
+    CHECK_REFUSED(compute(&store, &list, 2, &arena),
                   "hash /nix/store/" D "-a: there is no such path");
 }
 
@@ -61,7 +69,7 @@ static void what_cannot_be_read_is_refused_by_name(struct arena arena)
     struct path_list list = list_of(bases, 1, &arena);
     check_make_directory("nix/store/" D "-a");
     CHECK(mkfifoat(check_directory(), "nix/store/" D "-a/pipe", 0600) == 0);
-    CHECK(!nar_hashes_compute(&store, &list, 1, arena, check_error));
+    CHECK(!compute(&store, &list, 1, &arena));
     CHECK(str_starts(str_from(check_error->sentence), STR("hash /nix/store/" D "-a/pipe: ")));
 }
 
@@ -70,7 +78,7 @@ static void an_empty_list_is_done(struct arena arena)
     cleanup(check_store_close) struct store store = check_store(&arena);
     struct path_list list = { 0 };
     check_make_directory("nix/store");
-    CHECK_DONE(nar_hashes_compute(&store, &list, 4, arena, check_error));
+    CHECK_DONE(compute(&store, &list, 4, &arena));
 }
 
 int main(void)

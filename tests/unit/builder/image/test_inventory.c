@@ -42,14 +42,16 @@ static bool take(unsigned jobs, const bool *left_out, struct arena *arena,
                                                 { STR("nix-path-registration"), STR("22") } };
     cleanup(check_store_close) struct store store = check_store(arena);
     struct path_list list = list_of_bases(arena);
+    struct crew crew;
     struct inventory_request request = {
         .store = &store,
         .paths = &list,
         .left_out = left_out,
         .extra = { extras, 2 },
-        .jobs = jobs,
+        .crew = &crew,
     };
-    return inventory_take(&request, arena, ret_inventory, check_error);
+    return CHECK_DONE(crew_make(jobs, arena, &crew, check_error)) &&
+           inventory_take(&request, arena, ret_inventory, check_error);
 }
 
 static const bool none_left_out[BASES];

@@ -75,7 +75,9 @@ static int write_image(struct example *example, const char *method, unsigned job
                        struct squashfs_result *ret_result, struct arena scratch)
 {
     int fd = memfd_create("image", MFD_CLOEXEC);
-    struct squashfs_options options = { .jobs = jobs, .path_bytes = example->path_bytes };
+    struct crew crew;
+    CHECK_DONE(crew_make(jobs, &scratch, &crew, check_error));
+    struct squashfs_options options = { .crew = &crew, .path_bytes = example->path_bytes };
     CHECK_DONE(compression_parse(str_from(method), &options.compression, check_error));
     CHECK_DONE(squashfs_write(&example->inventory, &options, fd, offset, scratch, ret_result,
                               check_error));
@@ -92,10 +94,10 @@ static void what_is_written_is_read_back(struct arena arena)
         struct arena scratch = arena;
         struct squashfs_result result = { 0 };
         cleanup(own_close) int fd = write_image(&example, methods[i], 2, 0, &result, scratch);
-        cleanup(image_close) struct image image = { 0 };
+        struct image image = { 0 };
         struct image_place place = { .fd = fd, .name = "image" };
         check_about("%s", methods[i]);
-        if (!CHECK_DONE(image_open(&place, STR("/nix/store"), 1, &scratch, &image, check_error)))
+        if (!CHECK_DONE(image_open(&place, STR("/nix/store"), &scratch, &image, check_error)))
             return;
         CHECK_NUMBER(image.file.size_bytes, result.size_bytes);
         CHECK_NUMBER(result.size_bytes % IMAGE_ALIGN_BYTES, 0);
@@ -154,7 +156,9 @@ static void an_image_beyond_the_limit_is_given_up(struct arena arena)
 {
     struct example example;
     struct squashfs_result result = { .size_bytes = 77 };
-    struct squashfs_options options = { .jobs = 2, .limit_bytes = BLOCK };
+    struct crew crew;
+    CHECK_DONE(crew_make(2, &arena, &crew, check_error));
+    struct squashfs_options options = { .crew = &crew, .limit_bytes = BLOCK };
     cleanup(own_close) int fd = memfd_create("image", MFD_CLOEXEC);
     fill(&example, &arena);
     CHECK_DONE(compression_parse(STR("zstd:1"), &options.compression, check_error));
@@ -168,7 +172,9 @@ static void a_full_disk_is_told(struct arena arena)
 {
     struct example example;
     struct squashfs_result result;
-    struct squashfs_options options = { .jobs = 2 };
+    struct crew crew;
+    CHECK_DONE(crew_make(2, &arena, &crew, check_error));
+    struct squashfs_options options = { .crew = &crew };
     cleanup(own_close) int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
     fill(&example, &arena);
     CHECK_DONE(compression_parse(STR("lz4"), &options.compression, check_error));

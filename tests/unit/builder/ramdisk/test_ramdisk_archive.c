@@ -42,7 +42,7 @@ static int make_ramdisk(const char *method, struct arena *arena, uint64_t *ret_o
     CHECK_DONE(ramdisk_compression_parse(str_from(method), &compression, check_error));
     struct ramdisk_archive archive = {
         .compression = &compression,
-        .jobs = 2,
+        .crew = &(struct crew){ .jobs = 2 },
         .directory = check_directory(),
         .fill = fill,
         .context = arena,
@@ -191,7 +191,7 @@ static void a_failure_to_fill_is_told(struct arena arena)
         CHECK_DONE(ramdisk_compression_parse(str_from(methods[i]), &compression, check_error));
         struct ramdisk_archive archive = {
             .compression = &compression,
-            .jobs = 1,
+            .crew = &(struct crew){ .jobs = 1 },
             .directory = check_directory(),
             .fill = refuse,
             .arena = &arena,

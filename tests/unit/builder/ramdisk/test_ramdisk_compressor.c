@@ -94,8 +94,8 @@ static struct str compress_text(const struct ramdisk_compression *compression, u
     struct ramdisk ramdisk = { .fd = target, .size_bytes = PREFIX };
     CHECK_DONE(file_write(source, "archive", bytes, size, check_error));
     CHECK(pwrite(target, "12345678", PREFIX, 0) == PREFIX);
-    CHECK_DONE(
-        ramdisk_compress(compression, jobs, &archive, &ramdisk, *arena, &offset, check_error));
+    CHECK_DONE(ramdisk_compress(compression, &(struct crew){ .jobs = jobs }, &archive, &ramdisk,
+                                *arena, &offset, check_error));
     CHECK_NUMBER(offset, PREFIX);
     CHECK_DONE(file_read_fd(target, "ramdisk", (size_t)1 << 30, arena, &all, check_error));
     CHECK_NUMBER(all.len, ramdisk.size_bytes);
@@ -146,9 +146,9 @@ static void an_archive_that_became_shorter_is_refused(struct arena arena)
         struct ramdisk ramdisk = { .fd = target };
         CHECK_DONE(ramdisk_compression_parse(str_from(methods[i]), &compression, check_error));
         check_about("%s", methods[i]);
-        CHECK_REFUSED(
-            ramdisk_compress(&compression, 2, &archive, &ramdisk, arena, &offset, check_error),
-            "the ramdisk changes while it is read");
+        CHECK_REFUSED(ramdisk_compress(&compression, &(struct crew){ .jobs = 2 }, &archive,
+                                       &ramdisk, arena, &offset, check_error),
+                      "the ramdisk changes while it is read");
     }
 }
 
@@ -164,9 +164,9 @@ static void a_full_disk_is_told(struct arena arena)
         CHECK(write(source, "0123456789", 10) == 10);
         CHECK_DONE(ramdisk_compression_parse(str_from(methods[i]), &compression, check_error));
         check_about("%s", methods[i]);
-        CHECK_REFUSED(
-            ramdisk_compress(&compression, 2, &archive, &ramdisk, arena, &offset, check_error),
-            "write the ramdisk: No space left on device");
+        CHECK_REFUSED(ramdisk_compress(&compression, &(struct crew){ .jobs = 2 }, &archive,
+                                       &ramdisk, arena, &offset, check_error),
+                      "write the ramdisk: No space left on device");
     }
 }
 

@@ -131,11 +131,12 @@ static void a_failure_is_not_kept(struct arena arena)
     CHECK_NUMBER(letter_of(&example, 2), 'c');
 }
 
-static bool get_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool get_one(void *context, const struct crew_member *member, size_t index,
+                    struct error *error)
 {
     char letter;
     uint32_t key = (uint32_t)(index * 7 / 3 % KEYS);
-    return get(context, worker, key, &letter, error) &&
+    return get(context, member->number, key, &letter, error) &&
            (letter == 'a' + (char)key || error_set(error, "block %u is '%c'", key, letter));
 }
 
@@ -143,7 +144,7 @@ static void threads_get_what_they_ask_for(struct arena arena)
 {
     cleanup(release) struct example example;
     make(&example, &arena);
-    CHECK_DONE(parallel_run(2, 10000, get_one, &example, check_error));
+    CHECK_DONE(parallel_run(&(struct crew){ .jobs = 2 }, 10000, get_one, &example, check_error));
 }
 
 int main(void)

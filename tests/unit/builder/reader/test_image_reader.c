@@ -9,7 +9,7 @@
 static bool open_image(int fd, struct arena *arena, struct image *ret_image, struct error *error)
 {
     struct image_place place = { .fd = fd, .name = "image" };
-    return image_open(&place, STR("/nix/store"), 1, arena, ret_image, error);
+    return image_open(&place, STR("/nix/store"), arena, ret_image, error);
 }
 
 static void append(void *context, const void *data, size_t size_bytes)
@@ -22,7 +22,7 @@ static void each_compressor_tells_the_same_tree(struct arena arena)
     static const char *const names[] = { "gzip", "lz4", "xz", "zstd", "plain" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         cleanup(own_close) int fd = check_image_file(names[i], &arena);
-        cleanup(image_close) struct image image = { 0 };
+        struct image image = { 0 };
         cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
         check_about("%s", names[i]);
         if (!CHECK_DONE(open_image(fd, &arena, &image, check_error)))
@@ -51,7 +51,7 @@ static void each_compressor_tells_the_same_tree(struct arena arena)
 static void holes_are_zeros(struct arena arena)
 {
     cleanup(own_close) int fd = check_image_file("plain", &arena);
-    cleanup(image_close) struct image image = { 0 };
+    struct image image = { 0 };
     struct str text = STR("");
     if (!CHECK_DONE(open_image(fd, &arena, &image, check_error)))
         return;
@@ -73,7 +73,7 @@ static void check_damage(const char *name, size_t at, const char *bytes, size_t 
                          const char *sentence, struct arena arena)
 {
     cleanup(own_close) int fd = check_image_file(name, &arena);
-    cleanup(image_close) struct image image = { 0 };
+    struct image image = { 0 };
     check_about("%s, byte %zu", name, at);
     CHECK(pwrite(fd, bytes, count, (off_t)at) == (ssize_t)count);
     CHECK_REFUSED(open_image(fd, &arena, &image, check_error), sentence);
@@ -114,7 +114,7 @@ static void each_flipped_byte_is_read_or_refused(struct arena arena)
     for (size_t at = 0; at < 8192; at += 7) {
         struct arena scratch = arena;
         cleanup(own_close) int fd = check_image_file("gzip", &scratch);
-        cleanup(image_close) struct image image = { 0 };
+        struct image image = { 0 };
         unsigned char byte;
         CHECK(pread(fd, &byte, 1, (off_t)at) == 1);
         byte ^= 0xff;

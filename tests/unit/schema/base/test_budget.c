@@ -51,16 +51,17 @@ static void holes_are_not_real(void)
 
 enum { TASKS = 10000 };
 
-static bool spend_one(void *context, unsigned worker, size_t index, struct error *error)
+static bool spend_one(void *context, const struct crew_member *member, size_t index,
+                      struct error *error)
 {
-    (void)worker, (void)index;
+    (void)member, (void)index;
     return budget_spend(context, 1, error);
 }
 
 static void threads_share_one(void)
 {
     struct budget budget = { .what = "contents", .floor_bytes = TASKS };
-    CHECK_DONE(parallel_run(4, TASKS, spend_one, &budget, check_error));
+    CHECK_DONE(parallel_run(&(struct crew){ .jobs = 4 }, TASKS, spend_one, &budget, check_error));
     CHECK(budget.spent_bytes == TASKS);
     CHECK_REFUSED(budget_spend(&budget, 1, check_error),
                   "contents: more than 10000 bytes, the limit for 0 bytes of input");

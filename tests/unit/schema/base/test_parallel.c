@@ -7,15 +7,16 @@ enum { TASKS = 1000 };
 
 struct work {
     atomic_uint done[TASKS];
-    atomic_uint workers[PARALLEL_JOBS_MAX];
+    atomic_uint workers[CREW_JOBS_MAX];
     size_t fails_at, fails_too;
 };
 
-static bool do_task(void *context, unsigned worker, size_t index, struct error *error)
+static bool do_task(void *context, const struct crew_member *member, size_t index,
+                    struct error *error)
 {
     struct work *work = context;
     work->done[index]++;
-    work->workers[worker]++;
+    work->workers[member->number]++;
     if (index == work->fails_at || index == work->fails_too)
         return error_set(error, "task %zu", index);
     return true;
@@ -23,11 +24,12 @@ static bool do_task(void *context, unsigned worker, size_t index, struct error *
 
 static void each_task_is_done_once(struct arena arena)
 {
-    static const unsigned jobs[] = { 1, 2, 7, PARALLEL_JOBS_MAX };
+    static const unsigned jobs[] = { 1, 2, 7, CREW_JOBS_MAX };
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
         struct work *work = arena_new(&arena, struct work, 1);
         work->fails_at = work->fails_too = SIZE_MAX;
-        CHECK_DONE(parallel_run(jobs[i], TASKS, do_task, work, check_error));
+        CHECK_DONE(
+            parallel_run(&(struct crew){ .jobs = jobs[i] }, TASKS, do_task, work, check_error));
         size_t sum = 0;
         for (size_t j = 0; j < TASKS; j++)
             if (!CHECK_NUMBER(work->done[j], 1))
@@ -40,7 +42,7 @@ static void each_task_is_done_once(struct arena arena)
 
 static void nothing_to_do_is_done(void)
 {
-    CHECK_DONE(parallel_run(4, 0, do_task, NULL, check_error));
+    CHECK_DONE(parallel_run(&(struct crew){ .jobs = 4 }, 0, do_task, NULL, check_error));
 }
 
 static void the_first_failure_is_told(struct arena arena)
@@ -48,9 +50,11 @@ static void the_first_failure_is_told(struct arena arena)
     struct work *work = arena_new(&arena, struct work, 1);
     work->fails_at = 3;
     work->fails_too = 4;
-    CHECK_REFUSED(parallel_run(1, TASKS, do_task, work, check_error), "task 3");
+    CHECK_REFUSED(parallel_run(&(struct crew){ .jobs = 1 }, TASKS, do_task, work, check_error),
+                  "task 3");
     CHECK_NUMBER(work->done[4], 0);
-    CHECK_REFUSED(parallel_run(8, 5, do_task, work, check_error), "task 3");
+    CHECK_REFUSED(parallel_run(&(struct crew){ .jobs = 8 }, 5, do_task, work, check_error),
+                  "task 3");
     CHECK_NUMBER(work->done[999], 0);
 }
 
