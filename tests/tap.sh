@@ -15,6 +15,8 @@
 #                           SCRATCH, REGD and REGD_BUILD absolute.
 # private_nix               makes $SCRATCH/conf and $SCRATCH/home: a Nix with nothing of the host's configuration.
 # nix_store_of ROOT ARG...  its nix-store, on the store in a root.
+# find_nix_column           sets `nix_column` to the version of Nix whose record in tests/data/cases holds for the installed
+#                           one: the same, or the nearest older one, which it says.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
 #
@@ -97,6 +99,16 @@ nix_store_of() {
     shift
     HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/dev/null \
         nix-store --store "$tap_root" "$@"
+}
+
+find_nix_column() {
+    tap_versions=$PWD/tests/data/cases/versions
+    tap_installed=$(nix-store --version 2>/dev/null | sed 's/.* //') || return
+    nix_column=$(echo "$tap_installed" | sort -Vu - "$tap_versions" | sed "/^$tap_installed\$/q" |
+        grep -xFf "$tap_versions" | tail -n 1)
+    [ -n "$nix_column" ] || nix_column=$(head -n 1 "$tap_versions")
+    [ "$nix_column" = "$tap_installed" ] ||
+        printf '# Nix %s was not recorded: it is compared with the nearest, %s\n' "$tap_installed" "$nix_column"
 }
 
 path_infos() {

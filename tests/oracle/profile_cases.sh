@@ -157,7 +157,7 @@ beside_nix() {
 
 awk -v into="$unpacked" -f "$data/unpack.awk" "$data"/profile/*.cases >"$SCRATCH/list" ||
     bail 'the cases cannot be read'
-while read -r name verdict files; do
+while read -r name verdict _ files; do
     case " $* " in
     '  ' | *" $name "*) ;;
     *) continue ;;

@@ -1,9 +1,28 @@
-# unpack.awk — takes case files apart: awk -v into=DIR -f unpack.awk FILE.cases...
+# unpack.awk — takes case files apart: awk -v into=DIR -v nix=VERSION -f unpack.awk FILE.cases...
 #
 # For each case NAME and each of its sections (see README.md) writes DIR/NAME.SECTION, and prints one line:
-#   NAME WORD FILES
-# WORD is the first one of the field `regd`, or of `nix` where there is none. FILES is the number of `file`
-# sections; the Nth is in DIR/NAME.fileN, its place in DIR/NAME.fileN.path. Other fields are in DIR/NAME.FIELD.
+#   NAME WORD NIX-WORD FILES
+# NIX-WORD is what the field `nix` says of that version of Nix. WORD is the one of the field `regd`, or NIX-WORD where
+# there is none. FILES is the number of `file` sections; the Nth is in DIR/NAME.fileN, its place in DIR/NAME.fileN.path.
+# Other fields are in DIR/NAME.FIELD.
+
+# A version as a number to compare by.
+function rank(version,    part) {
+    split(version, part, ".")
+    return (part[1] * 1000 + part[2]) * 1000 + part[3]
+}
+
+# The word for the version in "WORD, VERSION WORD, VERSION WORD": the last one that is not newer.
+function word_of(text,    columns, column, count, i, word) {
+    count = split(text, columns, /, /)
+    word = columns[1]
+    for (i = 2; i <= count; i++) {
+        split(columns[i], column, " ")
+        if (rank(column[1]) <= rank(nix))
+            word = column[2]
+    }
+    return word
+}
 
 function close_section() {
     if (section != "")
@@ -19,8 +38,8 @@ function open_section(name) {
 function end_case() {
     close_section()
     if (name != "")
-        print name, verdict, file_count
-    name = verdict = ""
+        print name, (regd == "" ? word_of(recorded) : regd), word_of(recorded), file_count
+    name = regd = recorded = ""
     file_count = 0
 }
 
@@ -66,10 +85,9 @@ field == "case" {
     next
 }
 
-field == "regd" || (field == "nix" && verdict == "") {
-    split(value, words, /[ ,]/)
-    verdict = words[1]
-}
+field == "regd" { regd = value }
+
+field == "nix" { recorded = value }
 
 field == "file" {
     file_count++
