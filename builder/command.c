@@ -61,5 +61,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
 void command_warn_large(uint64_t ramdisk_bytes)
 {
     if (ramdisk_bytes >= (uint64_t)2 << 30)
-        report_warning("the ramdisk has 2 GiB or more: iPXE on BIOS machines cannot load it");
+        report_warning(
+            "the ramdisk is %.1f GiB: iPXE on BIOS cannot load 2 GiB or more; boot with UEFI",
+            (double)ramdisk_bytes / (1 << 30));
 }

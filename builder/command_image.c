@@ -41,11 +41,12 @@ void command_open_reuse(const struct command *command, struct reuse *reuse,
     /* It stays open as long as the program runs. */
     if (!tree_place_find(path, command->arena, &request.place, &error) ||
         !reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
-        report_warning("nothing is reused: %s", error.sentence);
+        report_warning("cannot reuse %s; all blocks are compressed", error.sentence);
         return;
     }
     if (reuse->damaged > 0)
-        report_warning("%s is damaged: %zu of its blocks cannot be reused", path, reuse->damaged);
+        report_warning("%s is damaged: %zu of its blocks are compressed again", path,
+                       reuse->damaged);
     options->reuse = reuse;
 }
 
@@ -53,10 +54,10 @@ void command_note_image(const struct command *command, const struct image_summar
 {
     const struct squashfs_result *image = summary->image;
     if (command->settings->image.bases.count > 0)
-        report_note(command->settings->quiet, "%zu of %zu paths are in the images below",
+        report_note(command->settings->quiet, "%zu of %zu paths are in base images",
                     summary->source->held_count, summary->source->closure.paths.count);
     if (summary->with_reuse)
-        report_note(command->settings->quiet, "%.1f MiB of %.1f MiB were taken over compressed",
+        report_note(command->settings->quiet, "reused %.1f MiB of %.1f MiB of compressed data",
                     report_mebibytes(image->reused_bytes), report_mebibytes(image->data_bytes));
 }
 

@@ -56,7 +56,7 @@ static void note(const struct command *command, const struct image_summary *summ
                 report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
                 summary->seconds);
     if (names->count > 1)
-        report_note(is_quiet, "in %zu images, from %s up to %s", names->count,
+        report_note(is_quiet, "%zu images, lowest %s, topmost %s", names->count,
                     names->items[names->count - 1], names->items[0]);
     command_note_image(command, summary);
 }

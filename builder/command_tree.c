@@ -71,7 +71,7 @@ static void note(const struct command *command, const struct image_summary *summ
         summary->seconds, report_mebibytes(result->description.memory_bytes));
     command_warn_large(result->ramdisk_bytes);
     if (!result->has_grub)
-        report_warning("no grub.cfg: GRUB would change the kernel parameters");
+        report_warning("grub.cfg is not written: GRUB would change the kernel parameters");
     command_note_image(command, summary);
 }
 

@@ -32,7 +32,7 @@ static bool report(const struct command *command, struct findings *findings,
                          result->ok_count, result->path_count,
                          STR_ARG(findings_summary(findings, &scratch)));
     report_note(command->settings->quiet, "%s: %zu paths verified, all as listed%s", name,
-                result->ok_count, result->held_count ? "; the others are in images below" : "");
+                result->ok_count, result->held_count ? "; the other paths are in base images" : "");
     return true;
 }
 
@@ -59,7 +59,8 @@ static bool verify_directory(const struct command *command, const struct verifie
 {
     const char *name = command->settings->arguments.items[0];
     if (command->settings->image.bases.count > 0)
-        return error_set(error, "%s is a tree, which needs no --base", name);
+        return error_set(error, "%s is a tree, whose boot.json lists its images; leave out --base",
+                         name);
     return verify_tree(verifier, fd, name, ret_result, error);
 }
 

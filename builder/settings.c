@@ -20,7 +20,8 @@ enum {
 
 static const struct verb_spec commands[COMMAND_COUNT] = {
     [COMMAND_TREE] = { "tree", "TOPLEVEL -o DIR",
-                       "create a directory with all files needed to\nnetboot or kexec into a system",
+                       "create a directory with all files needed to\nnetboot or kexec into a "
+                       "system",
                        1, 1 },
     [COMMAND_SQUASHFS] = { "squashfs", "[PATH...] -o FILE",
                            "create a store image of the closure of PATHs\n('-': standard input)", 0,
@@ -50,7 +51,8 @@ static const struct option_spec options[] = {
       "use this Nix state (default: NIX_STATE_DIR or\n" STATE_DIR_DEFAULT ")",
       offsetof(struct settings, state_dir), WITH_STORE },
     { "registration", 0, OPTION_TEXT, "FILE",
-      "read the closure from a manifest ('-': standard\ninput), not the store's database; without PATH,\n"
+      "read the closure from a manifest ('-': standard\ninput), not the store's database; without "
+      "PATH,\n"
       "all that the manifest lists",
       offsetof(struct settings, closure.registration), WITH_CLOSURE },
     { "graph", 0, OPTION_TEXT, "FILE", "same, but from exportReferencesGraph, text or JSON",
@@ -147,9 +149,7 @@ static bool check_base_url(const char *url, struct error *error)
     if (!url || (strspn(url, plain) == text.len && strstr(url, "://") && !str_ends(text, STR("/"))))
         return true;
     return error_set(
-        error,
-        "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, "
-        "not '%s'",
+        error, "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not '%s'",
         url);
 }
 
@@ -165,11 +165,11 @@ static bool check_sources(const struct settings *settings, struct error *error)
         dashes += files[i] && strcmp(files[i], "-") == 0;
     }
     if (given > 1)
-        return error_set(error, "--registration, --graph and --path-info exclude each other");
+        return error_set(error, "--registration, --graph and --path-info cannot be combined");
     if (dashes > 1)
-        return error_set(error, "standard input can be given only once as '-'");
+        return error_set(error, "'-' (standard input) can be given only once");
     if ((WITH_CLOSURE >> settings->command & 1) && given == 0 && settings->arguments.count == 0)
-        return error_set(error, "'%s' wants a PATH, or a file to take all paths of",
+        return error_set(error, "%s: missing PATH; or give --registration, --graph or --path-info",
                          commands[settings->command].name);
     return true;
 }
@@ -180,10 +180,10 @@ static bool check_needs(const struct settings *settings, struct error *error)
     const struct ramdisk_settings *ramdisk = &settings->ramdisk;
     enum command_name command = settings->command;
     if ((WITH_OUTPUT >> command & 1) && !settings->output)
-        return error_set(error, "'%s' wants -o PATH", commands[command].name);
+        return error_set(error, "%s: missing -o PATH", commands[command].name);
     if (command == COMMAND_RAMDISK &&
         ramdisk->prepends.count + ramdisk->stores.count + ramdisk->files.count == 0)
-        return error_set(error, "'ramdisk' wants --prepend FILE, --file SRC:DST or --store FILE");
+        return error_set(error, "ramdisk: missing --prepend FILE, --file SRC:DST or --store FILE");
     return true;
 }
 
@@ -199,7 +199,7 @@ static bool read_values(struct settings *settings, struct arena *arena, struct e
         !ramdisk_compression_parse(str_from(ramdisk->compressor), &ramdisk->method, error))
         return false;
     if (ramdisk->method.is_on && tree->separate_store)
-        return error_set(error, "--compressor and --separate-store exclude each other");
+        return error_set(error, "--compressor and --separate-store cannot be combined");
     return compression_parse(str_from(image->compression), &image->method, error);
 }
 

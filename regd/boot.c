@@ -184,10 +184,11 @@ static bool find_system(struct command *command, struct str *ret_base, struct er
         init ? arena_copy(command->arena, str_cut_last(str_from(init), '/').head).data : NULL;
     if (system && store_link_resolve(&command->store, system, command->arena, ret_base, error))
         return true;
-    return error_set(error,
-                     "the booted system is unknown: %s, and the kernel's init= is not in one; "
-                     "name it by --system",
-                     unresolved.sentence);
+    return error_set(
+        error,
+        "find the booted system: %s, and the kernel's init= is not in a system; name it with "
+        "--system",
+        unresolved.sentence);
 }
 
 static bool boot_profile(struct command *command, struct boot *boot, struct error *error)

@@ -45,7 +45,7 @@ bool collector_hold(struct command *command, struct error *error)
     cleanup(own_close) int lock = -1;
     cleanup(own_close) int state = root_make_directory(store->root, store->state_dir.data);
     if (state < 0)
-        return error_errno(error, -state, "make the directory %s", store->state_dir.data);
+        return error_errno(error, -state, "create the directory %s", store->state_dir.data);
     if (!root_open_file(state, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW, &lock, error) ||
         !lock_shared(command, state, lock, COLLECTOR_WAIT_MS, error))
         return error_in(error, "keep the garbage collector of %s away", store->state_dir.data);

@@ -13,7 +13,7 @@ static void tell_of_rows(const struct command *command, const struct odd_rows *o
     if (odd->count <= odd->elsewhere)
         return;
     error_set(&sentence,
-              "%zu rows of the database are odd; they are left out, 'regd verify' lists them",
+              "%zu rows of the database cannot be used and are omitted; 'regd verify' lists them",
               odd->count);
     tell_odd_database(command, sentence.sentence);
 }

@@ -39,9 +39,10 @@ static bool open_place(const struct store *store, const char *profile, struct ar
     struct str path = store_link_absolute(store, profile, arena);
     struct cut cut = str_cut_last(path, '/');
     if (cut.tail.len == 0)
-        return error_set(error, "'%s' cannot be a profile", profile);
+        return error_set(error, "'%s' is not a path of a profile", profile);
     if (store_link_is_inside(store, path))
-        return error_set(error, "the profile %s would be inside the store", path.data);
+        return error_set(error, "the profile %s would be inside the store; name one elsewhere",
+                         path.data);
     const char *directory = cut.head.len ? arena_copy(arena, cut.head).data : "/";
     int fd = root_open(store->root, directory, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
@@ -176,7 +177,7 @@ static bool check_valid(const struct store *store, struct str base, struct arena
         answer = store_db_step(&db, find, error);
     }
     if (answer == STORE_DB_ABSENT)
-        return error_set(error, "'%s' is not a valid store path: register it first", path.data);
+        return error_set(error, "'%s' is not a valid store path; register it first", path.data);
     return answer == STORE_DB_FOUND;
 }
 
@@ -191,7 +192,7 @@ static bool add_root(const struct store *store, const char *link_path, struct ar
     const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;
     cleanup(own_close) int directory = root_make_directory(store->root, path);
     if (directory < 0)
-        return error_errno(error, -directory, "make the directory %s", path);
+        return error_errno(error, -directory, "create the directory %s", path);
     return link_publish(directory, name, link_path, error) || error_in(error, "%s", path);
 }
 

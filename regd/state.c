@@ -16,7 +16,7 @@ static int make(const struct store *store, const char *name, struct arena scratc
     const char *path = arena_format(&scratch, "%s/%s", store->state_dir.data, name).data;
     int fd = root_make_directory(store->root, path);
     if (fd < 0)
-        error_errno(error, -fd, "make the directory %s", path);
+        error_errno(error, -fd, "create the directory %s", path);
     return fd;
 }
 
@@ -33,7 +33,7 @@ bool state_make_directories(const struct store *store, struct arena scratch, str
         return false;
     const char *profiles = arena_format(&scratch, "%s/profiles", store->state_dir.data).data;
     return symlinkat(profiles, roots, "profiles") == 0 || errno == EEXIST ||
-           error_errno(error, errno, "make the link gcroots/profiles");
+           error_errno(error, errno, "create the link gcroots/profiles");
 }
 
 static bool is_read_only(int directory)
@@ -59,7 +59,7 @@ bool state_tag(const struct store *store, const char *path, struct arena scratch
     if (is_read_only(directory))
         return true;
     if (directory < 0)
-        return error_errno(error, -directory, "make the directory %s", parent);
+        return error_errno(error, -directory, "create the directory %s", parent);
     cleanup(own_close) int fd = -1;
     *ret_answer = STATE_TAG_MADE;
     if (!root_open_file(store->root, path, O_WRONLY | O_CREAT, &fd, error))

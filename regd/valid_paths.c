@@ -32,7 +32,8 @@ bool valid_paths_read(const struct command *command, bool dangling, struct path_
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
     enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
     if (answer == STORE_DB_ABSENT)
-        return error_set(error, "there is no database in %s", command->store.state_dir.data);
+        return error_set(error, "there is no Nix database in %s; 'regd register' creates one",
+                         command->store.state_dir.data);
     if (answer == STORE_DB_FAILED || !store_reader_open(&command->store, &db, &reader, error))
         return false;
     bool read = command->arguments.count > 0

@@ -181,9 +181,9 @@ bool initrd_generator_interpret(int argc, char **argv, struct initrd_generator *
         *(is_root ? &generator.root : &generator.overlay) = argv[at + 1];
     }
     if (generator.overlay && (generator.root || at < argc))
-        return error_set(error, "--overlay DIR stands alone");
+        return error_set(error, "--overlay takes no other argument");
     if (!generator.overlay && argc - at != 1 && argc - at != 3)
-        return error_set(error, "one directory for units is wanted, or three, see --help");
+        return error_set(error, "expected one directory for units, or three; try --help");
     generator.directory = generator.overlay ? NULL : argv[at];
     *ret_generator = generator;
     return true;

@@ -176,7 +176,7 @@ static bool parse_parameter(struct str name, struct str value, struct arena *are
     }
     bool is_size = str_equal(name, STR("regd.overlay-size"));
     if (!is_size && !str_equal(name, STR("regd.overlay-inodes")))
-        return error_set(error, "there is no such parameter");
+        return error_set(error, "unknown parameter");
     if (!is_amount(value, is_size ? "kKmMgGtT%" : "kKmMgGtT"))
         return error_set(error, "'%.*s' is not a number, with or without k, m, g%s",
                          STR_SHOWN(value), is_size ? ", t or %" : " or t");

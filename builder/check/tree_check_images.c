@@ -51,7 +51,7 @@ static void check_header(struct tree_check *check, size_t index)
     if (!image->is_packed && (!read_before(check, image, bytes, &count) ||
                               !newc_ends_with_header(bytes, count, image->name, image->size_bytes)))
         tree_check_add(check, FINDING_LAYOUT, image->name,
-                       "there is no header for it in front of it in the ramdisk");
+                       "its header is not in front of it in the ramdisk");
     if (!image->is_packed && image->offset % RAMDISK_ALIGN_BYTES != 0)
         tree_check_add(check, FINDING_LAYOUT, image->name,
                        "it does not start on a multiple of 4096 bytes");

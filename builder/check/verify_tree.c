@@ -89,7 +89,7 @@ static void check_script(struct tree_check *check, const char *name, script_writ
     struct hash hash = digest_sha256((struct str){ text, length });
     if (listed->is_there && !(written && hash_equal(&hash, &listed->found.hash)))
         tree_check_add(check, FINDING_DISAGREEING, name,
-                       "it is not made of what " TREE_BOOT_JSON_NAME " says");
+                       "it is not what " TREE_BOOT_JSON_NAME " says");
     free(text);
 }
 

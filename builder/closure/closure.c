@@ -62,7 +62,11 @@ static bool follow_database(struct path_list *list, const struct store *store, s
     cleanup(store_reader_close) struct store_reader reader = STORE_READER_CLOSED;
     enum store_db_answer answer = store_db_open_read(store, arena, &db, error);
     if (answer == STORE_DB_ABSENT)
-        return error_set(error, "there is no Nix database in %s", store->state_dir.data);
+        return error_set(
+            error,
+            "there is no Nix database in %s; give --root, or --registration, --graph or "
+            "--path-info",
+            store->state_dir.data);
     if (answer == STORE_DB_FAILED || !store_reader_open(store, &db, &reader, error))
         return false;
     for (size_t i = 0; i < list->names.count; i++) {
@@ -144,7 +148,7 @@ bool closure_find(const struct closure_request *request, struct arena *arena,
         !add_roots(&list.names, request->store, request->added, arena, error))
         return false;
     if (list.names.count == 0 && !takes_all)
-        return error_set(error, "no root was given");
+        return error_set(error, "no PATH was given, and standard input names none");
     bool found = is_file ? find_in_file(request, &list, arena, error)
                          : follow_database(&list, request->store, arena, error);
     if (!found)

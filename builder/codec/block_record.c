@@ -34,7 +34,7 @@ static bool fingerprint(int level, struct arena scratch, uint32_t *ret_checksum,
     uint8_t *packed = arena_room(&scratch, 2 * FIXED_TEXT_BYTES);
     struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(level);
     if (!compressor)
-        return error_set(error, "set the compressor up: out of memory");
+        return error_set(error, "set up the compressor: out of memory");
     fill_text(text);
     size_t length =
         libdeflate_zlib_compress(compressor, text, FIXED_TEXT_BYTES, packed, 2 * FIXED_TEXT_BYTES);

@@ -20,11 +20,14 @@ bool compression_parse(struct str text, struct compression *ret_compression, str
             continue;
         if (cut.found &&
             (!str_to_number(cut.tail, known[i].level_most, &level) || level < known[i].level_least))
-            return error_set(error, "'%.*s': %s has no such level", STR_ARG(text), known[i].name);
+            return error_set(error, "'%.*s' has no valid level: %s takes %llu to %llu",
+                             STR_ARG(text), known[i].name, (unsigned long long)known[i].level_least,
+                             (unsigned long long)known[i].level_most);
         *ret_compression = (struct compression){ (enum compression_kind)i, (int)level };
         return true;
     }
-    return error_set(error, "'%.*s': compression is gzip, lz4, xz or zstd", STR_ARG(text));
+    return error_set(error, "'%.*s' is not a compression; known are gzip, lz4, xz and zstd",
+                     STR_ARG(text));
 }
 
 struct str compression_format(const struct compression *compression, struct arena *arena)

@@ -310,7 +310,7 @@ bool compressor_make(const struct compression *compression, size_t block_bytes,
         make(make_inner(compression, block_bytes), &known[compression->kind].engine,
              compression->level, block_bytes, is_slow(id, compression->level));
     if (!made)
-        return error_set(error, "set the compressor up: out of memory, or libsquashfs has none");
+        return error_set(error, "set up the compressor: out of memory, or libsquashfs has none");
     *ret_compressor = made;
     return true;
 }

@@ -141,10 +141,11 @@ bool sqfs_range_check(const struct sqfs_range *range, int code, const char *what
     if (code >= 0)
         return true;
     if (range->code == EFBIG && range->limit_bytes)
-        return error_set(error,
-                         "the image grows beyond %llu bytes: a ramdisk cannot hold a file of 4 GiB "
-                         "or more",
-                         (unsigned long long)range->limit_bytes);
+        return error_set(
+            error,
+            "the image is larger than %llu bytes, the most that a ramdisk can hold; split it with "
+            "--max-size",
+            (unsigned long long)range->limit_bytes);
     if (range->code)
         return error_errno(error, range->code, "%s the image", range->doing);
     return error_set(error, "%s: %s", what, reason(code));

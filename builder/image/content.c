@@ -169,17 +169,18 @@ static bool compare_nar(const struct top *top, const struct nar *nar, struct err
 {
     const struct path_info *info = top->info;
     if (!hash_equal(&nar->hash, &info->nar_hash))
-        return error_set(error,
-                         "%.*s is not what was registered: its NAR hash is sha256:%s and should "
-                         "be sha256:%s",
-                         STR_ARG(info->base), hash_to_hex(&nar->hash).text,
-                         hash_to_hex(&info->nar_hash).text);
+        return error_set(
+            error,
+            "%.*s is not what was registered: its NAR hash is sha256:%s, expected sha256:%s; "
+            "repair it with 'nix-store --repair-path'",
+            STR_ARG(info->base), hash_to_hex(&nar->hash).text, hash_to_hex(&info->nar_hash).text);
     if (info->nar_size_bytes && nar->size_bytes != info->nar_size_bytes)
-        return error_set(error,
-                         "%.*s is not what was registered: its NAR has %llu bytes and should have "
-                         "%llu",
-                         STR_ARG(info->base), (unsigned long long)nar->size_bytes,
-                         (unsigned long long)info->nar_size_bytes);
+        return error_set(
+            error,
+            "%.*s is not what was registered: its NAR has %llu bytes, expected %llu; repair it "
+            "with 'nix-store --repair-path'",
+            STR_ARG(info->base), (unsigned long long)nar->size_bytes,
+            (unsigned long long)info->nar_size_bytes);
     return true;
 }
 

@@ -125,13 +125,13 @@ static bool check_record(const struct image_file *file, const struct reuse_reque
         !block_record(request->compression, block_bytes, &scratch, &record, error))
         return false;
     if (trailer.record.len == 0)
-        return error_set(error, "it has no record of how its blocks were made");
+        return error_set(error, "it does not record how its blocks were compressed");
     if (!str_equal(trailer.record, record))
-        return error_set(error, "its blocks were made by '%.*s', needed is '%.*s'",
+        return error_set(error, "its blocks were compressed by '%.*s', not by '%.*s'",
                          STR_SHOWN(trailer.record), STR_SHOWN(record));
     if (file->super.compression != (uint16_t)compressor_id(request->compression) ||
         file->super.block_bytes != block_bytes)
-        return error_set(error, "its record is not that of its super block");
+        return error_set(error, "its record contradicts its super block");
     return true;
 }
 

@@ -79,18 +79,18 @@ static bool deal(struct split *split, uint64_t room, struct error *error)
             in_layer = 0;
         }
         if (used + split->sizes[i] > split->request->limit_bytes)
-            return error_set(error,
-                             "%.*s takes %llu bytes in an image alone, more than the %llu that an "
-                             "image may have",
-                             STR_ARG(inventory->nodes[node].name),
-                             (unsigned long long)(used + split->sizes[i]),
-                             (unsigned long long)split->request->limit_bytes);
+            return error_set(
+                error,
+                "split the store: %.*s alone takes %llu bytes, more than the %llu of --max-size",
+                STR_ARG(inventory->nodes[node].name), (unsigned long long)(used + split->sizes[i]),
+                (unsigned long long)split->request->limit_bytes);
         used += split->sizes[i];
         in_layer++;
         split->layers[i] = (uint32_t)split->count - 1;
     }
     return split->count <= SPLIT_LAYERS_MAX ||
-           error_set(error, "more than %d images would be needed", SPLIT_LAYERS_MAX);
+           error_set(error, "split the store: it takes more than %d images; raise --max-size",
+                     SPLIT_LAYERS_MAX);
 }
 
 static bool write_layer(struct split *split, size_t layer, struct error *error)
@@ -163,8 +163,10 @@ static bool write_fitting(struct split *split, struct error *error)
             return true;
         release_drafts(split);
     }
-    return error_set(error, "no way was found to make images of at most %llu bytes",
-                     (unsigned long long)split->request->limit_bytes);
+    return error_set(
+        error,
+        "split the store: it does not fit into images of at most %llu bytes; raise --max-size",
+        (unsigned long long)split->request->limit_bytes);
 }
 
 bool split_write(const struct split_request *request, struct arena *arena,

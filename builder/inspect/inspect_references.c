@@ -28,11 +28,12 @@ static bool find_part(const struct path_list *list, struct str part, uint32_t *r
         if (contains(list->items[i].base, part) && count++ < 2)
             *(count == 1 ? &first : &second) = i;
     if (count == 0)
-        return error_set(error, "no path of the image is called '%.*s'", STR_SHOWN(part));
+        return error_set(error, "no path in the image has '%.*s' in its name", STR_SHOWN(part));
     if (count > 1)
-        return error_set(error, "'%.*s' can be %zu paths, %.*s and %.*s among them",
-                         STR_SHOWN(part), count, STR_SHOWN(list->items[first].base),
-                         STR_SHOWN(list->items[second].base));
+        return error_set(
+            error, "'%.*s' is ambiguous: it is in the names of %zu paths, such as %.*s and %.*s",
+            STR_SHOWN(part), count, STR_SHOWN(list->items[first].base),
+            STR_SHOWN(list->items[second].base));
     *ret_item = first;
     return true;
 }
@@ -109,7 +110,7 @@ bool inspect_explain(const struct inspection *inspection, const char *from_name,
     uint32_t *chain = arena_new(arena, uint32_t, list->count);
     walk(list, start, from, chain);
     if (from[end] == NAME_NONE)
-        return error_set(error, "%.*s does not need %.*s", STR_SHOWN(list->items[start].base),
+        return error_set(error, "%.*s does not depend on %.*s", STR_SHOWN(list->items[start].base),
                          STR_SHOWN(list->items[end].base));
     size_t length = 0;
     chain[length++] = end;

@@ -32,7 +32,7 @@ static bool parse_line(struct str line, struct arena *arena, struct checksum *ch
                      (line.data[NAME_AT - 1] == ' ' || line.data[NAME_AT - 1] == '*') &&
                      checksums_is_name(str_skip(line, NAME_AT));
     if (!has_shape)
-        return error_set(error, "a SHA-256 in lower case, two blanks and a plain name expected");
+        return error_set(error, "expected a SHA-256 in lower case, two spaces and a plain name");
     checksum->name = arena_copy(arena, str_skip(line, NAME_AT)).data;
     return hash_parse(digest, &checksum->hash, error);
 }
@@ -50,7 +50,7 @@ static bool sort_names(struct checksums *checksums, struct error *error)
     for (size_t i = 1; i < checksums->count; i++) {
         const struct checksum *before = &checksums->items[i - 1], *item = &checksums->items[i];
         if (strcmp(before->name, item->name) == 0)
-            return error_set(error, "line %zu: '%s' is listed on line %zu already",
+            return error_set(error, "line %zu: '%s' is already listed on line %zu",
                              item->line_number, item->name, before->line_number);
     }
     return true;
@@ -64,13 +64,13 @@ bool checksums_parse(struct str text, struct arena *arena, struct checksums *ret
     for (size_t i = 0; i < text.len; i++)
         lines += text.data[i] == '\n';
     if (text.len == 0)
-        return error_set(error, "it lists nothing");
+        return error_set(error, "it lists no file");
     checksums.items = arena_new(arena, struct checksum, lines);
     for (struct str rest = text; rest.len > 0;) {
         struct cut cut = str_cut(rest, '\n');
         size_t number = checksums.count + 1;
         if (!cut.found)
-            return error_set(error, "line %zu: it does not end", number);
+            return error_set(error, "line %zu: the line feed at its end is missing", number);
         struct checksum *item = &checksums.items[checksums.count++];
         item->line_number = number;
         if (!parse_line(cut.head, arena, item, error))

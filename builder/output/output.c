@@ -80,7 +80,8 @@ bool output_open(const char *path, enum output_kind kind, struct arena *arena,
     struct cut cut = str_cut_last(plain, '/');
     struct str name = cut.found ? cut.tail : plain;
     if (name.len == 0 || str_equal(name, STR(".")) || str_equal(name, STR("..")))
-        return error_set(error, "'%s' cannot be written: name the file or directory itself", path);
+        return error_set(error, "create '%s': the path must end in the name of a file or directory",
+                         path);
     const char *parent = !cut.found ? "." : cut.head.len ? arena_copy(arena, cut.head).data : "/";
     cleanup(output_release) struct output output = { .name = arena_copy(arena, name).data };
     output.directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -142,9 +143,11 @@ static bool check_one(int fd, const char *name, void *context)
     if (sums->is_ours &&
         (strcmp(name, CHECKSUMS_NAME) == 0 || checksums_find(&sums->checksums, name)))
         return true;
-    return error_set(sums->error,
-                     "%s holds '%s', which was not made by an earlier run: not replacing it",
-                     sums->directory, name);
+    return error_set(
+        sums->error,
+        "replace %s: it holds '%s', which no earlier run made; remove it, or name another "
+        "directory",
+        sums->directory, name);
 }
 
 /* May the directory of that name be replaced? */
@@ -189,8 +192,7 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
         return error_errno(error, errno, "create %s", output->name);
     struct stat status;
     if (is_left && (fstat(fd, &status) < 0 || status.st_uid != geteuid()))
-        return error_set(error,
-                         "create %s: %s is there, and was not left by an earlier run; remove it",
+        return error_set(error, "create %s: %s exists, and no earlier run left it; remove it",
                          output->name, tree.temporary_name);
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK) {

@@ -37,8 +37,10 @@ static const struct filter *find_filter(const char *name)
 bool tarball_check_name(const char *name, struct error *error)
 {
     return find_filter(name) ||
-           error_set(error, "a tarball is called .tar, .tar.gz, .tar.xz or .tar.zst, not '%s'",
-                     name);
+           error_set(
+               error,
+               "--tarball expects a name that ends in .tar, .tar.gz, .tar.xz or .tar.zst, not '%s'",
+               name);
 }
 
 static void free_archive(struct archive **archive)
@@ -87,11 +89,11 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
         if (!file_read_at(fd, name, buffer, sizeof buffer, done, &got, error))
             return false;
         if (got > size_bytes - done)
-            return error_set(error, "%s changes while it is read", name);
+            return error_set(error, "%s changed while it was read", name);
         if (archive_write_data(archive, buffer, got) != (ssize_t)got)
             return failed(archive, "write the tarball", error);
     }
-    return done == size_bytes || error_set(error, "%s changes while it is read", name);
+    return done == size_bytes || error_set(error, "%s changed while it was read", name);
 }
 
 /* Another name of the file among those that are written already, or null; whether one is a hard or
@@ -171,7 +173,10 @@ static bool check_place(const struct output *tarball, const struct output *tree,
         apart = strcmp(tarball->name, tree->name) != 0;
     if (apart && fstatat(tree->directory, tree->name, &former, AT_SYMLINK_NOFOLLOW) == 0)
         apart = place.st_ino != former.st_ino || place.st_dev != former.st_dev;
-    return apart || error_set(error, "the tarball %s cannot be in the tree", tarball->name);
+    return apart ||
+           error_set(error,
+                     "create the tarball %s: it would be inside the tree; write it elsewhere",
+                     tarball->name);
 }
 
 bool tarball_open(const char *path, const struct output *tree, struct arena *arena,

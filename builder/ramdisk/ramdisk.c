@@ -137,7 +137,7 @@ bool ramdisk_write_header(int fd, const char *name, uint64_t size_bytes, struct 
     struct ramdisk_member image = ramdisk_image(name);
     uint64_t offset;
     if (size_bytes % RAMDISK_ALIGN_BYTES != 0)
-        return error_set(error, "%s has %llu bytes, which is no multiple of %d", name,
+        return error_set(error, "%s has %llu bytes, not a multiple of %d", name,
                          (unsigned long long)size_bytes, RAMDISK_ALIGN_BYTES);
     return ramdisk_begin(&piece, &image, &offset, error) && ramdisk_end(&piece, size_bytes, error);
 }

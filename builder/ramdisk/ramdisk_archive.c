@@ -170,7 +170,7 @@ static bool next_member(struct reading *reading, struct newc_header *ret_header,
     if (got == 0)
         return true;
     if (got < sizeof header || !newc_parse(header, ret_header))
-        return failed(reading, "it is no newc archive");
+        return failed(reading, "it is not a newc archive");
     size_t bytes = ret_header->name_bytes;
     assert(bytes > 0 && bytes <= NEWC_NAME_MAX);
     if (!take_all(reading, name, bytes) || !copy(reading, newc_padding(sizeof header + bytes), -1))

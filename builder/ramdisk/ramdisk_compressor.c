@@ -41,10 +41,11 @@ bool ramdisk_compression_parse(struct str text, struct ramdisk_compression *ret_
     }
     if (!compression_parse(text, &compression, error) ||
         compression.level > level_most(compression.kind))
-        return error_set(error,
-                         "'%.*s': a ramdisk is compressed by gzip (1 to 9), xz (0 to 9), zstd (1 "
-                         "to %d) or none",
-                         STR_ARG(text), ZSTD_LEVEL_MAX);
+        return error_set(
+            error,
+            "'%.*s' is no compression of a ramdisk; known are gzip (1 to 9), xz (0 to 9), zstd (1 "
+            "to %d) and none",
+            STR_ARG(text), ZSTD_LEVEL_MAX);
     *ret_compression = (struct ramdisk_compression){ true, compression.kind, compression.level };
     return true;
 }
@@ -64,7 +65,7 @@ static bool read_at(int fd, uint64_t offset, void *bytes, size_t count, struct e
 {
     size_t got;
     return file_read_at(fd, "the ramdisk", bytes, count, offset, &got, error) &&
-           (got == count || error_set(error, "the ramdisk changes while it is read"));
+           (got == count || error_set(error, "the ramdisk changed while it was read"));
 }
 
 /* What was read comes no more, but for the window of the next piece. To save room only: it may fail. */

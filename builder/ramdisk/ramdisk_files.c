@@ -34,7 +34,7 @@ static bool check_target(struct str target, struct error *error)
     if (target.len >= NEWC_NAME_MAX)
         return error_set(error, "it is longer than a path can be");
     if (!str_is_plain_path(target))
-        return error_set(error, "it is no plain path");
+        return error_set(error, "it is not a plain path");
     for (struct cut cut = { .tail = target, .found = true }; cut.found;) {
         cut = str_cut(cut.tail, '/');
         if (cut.head.len > NAME_MAX)
@@ -48,13 +48,13 @@ static bool parse_one(const char *option, struct arena *arena, struct ramdisk_fi
 {
     struct cut cut = str_cut_last(str_from(option), ':');
     if (!cut.found || cut.head.len == 0)
-        return error_set(error, "--file wants SRC:DST, not '%s'", option);
+        return error_set(error, "--file expects SRC:DST, not '%s'", option);
     file->source = arena_copy(arena, cut.head).data;
     while (str_starts(cut.tail, STR("/")))
         cut.tail = str_skip(cut.tail, 1);
     file->target = arena_copy(arena, cut.tail);
     return check_target(file->target, error) ||
-           error_in(error, "--file %s: the place '%.*s'", file->source, STR_SHOWN(file->target));
+           error_in(error, "--file %s: destination '%.*s'", file->source, STR_SHOWN(file->target));
 }
 
 static bool open_one(struct ramdisk_file *file, struct error *error)

@@ -15,8 +15,8 @@ bool base_images_mark(const struct image *image, const struct path_list *paths, 
         if (listed == NAME_NONE || image_find(image, info->base) == 0)
             continue;
         if (!hash_equal(&image->listed.items[listed].nar_hash, &info->nar_hash))
-            return error_set(error, "%s holds '%.*s' with another NAR hash", image->name,
-                             STR_ARG(info->base));
+            return error_set(error, "base image %s: '%.*s' has another NAR hash than the closure's",
+                             image->name, STR_ARG(info->base));
         held[i] = true;
     }
     return true;

@@ -36,7 +36,7 @@ bool image_cache_make(size_t slots, size_t block_bytes, uint32_t *reads, struct 
     if (code == 0)
         code = pthread_cond_init(&cache->changed, NULL);
     if (code != 0)
-        return error_errno(error, code, "make a lock");
+        return error_errno(error, code, "create a lock");
     *ret_cache = cache;
     return true;
 }

@@ -53,7 +53,7 @@ bool image_file_read(const struct image_file *file, uint64_t start, void *bytes,
         if (got < 0)
             return error_errno(error, errno, "read byte %llu", (unsigned long long)(start + done));
         if (got == 0)
-            return error_set(error, "it became shorter while it was read");
+            return error_set(error, "it changed while it was read");
         done += (size_t)got;
     }
     return true;
@@ -90,7 +90,8 @@ static bool check_format(const unsigned char *bytes, struct error *error)
     if (image_u32(bytes) != SQFS_MAGIC)
         return error_set(error, "it is not a squashfs image");
     if (major != SQFS_VERSION_MAJOR || minor != SQFS_VERSION_MINOR)
-        return error_set(error, "it is of squashfs version %u.%u, and 4.0 is read", major, minor);
+        return error_set(error, "it has squashfs version %u.%u; only 4.0 is supported", major,
+                         minor);
     if (block_log < BLOCK_LOG_LEAST || block_log > BLOCK_LOG_MOST ||
         block_bytes != (uint32_t)1 << block_log)
         return error_set(error, "damaged super block: blocks of %u bytes, which is not 2^%u",
@@ -108,7 +109,7 @@ static bool check_tables(const struct image_file *file, struct error *error)
     };
     uint64_t before = IMAGE_SUPER_BYTES;
     if (super->used_bytes < IMAGE_SUPER_BYTES || super->used_bytes > file->size_bytes)
-        return error_set(error, "it is cut off: it has %llu bytes and should have %llu",
+        return error_set(error, "it is cut off: it has %llu bytes, expected %llu",
                          (unsigned long long)file->size_bytes,
                          (unsigned long long)super->used_bytes);
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
@@ -127,11 +128,10 @@ static bool check_compression(const struct image_file *file, struct error *error
 {
     uint16_t number = file->super.compression;
     if (!file->compression_name)
-        return error_set(error, "damaged super block: there is no compression %u", number);
+        return error_set(error, "damaged super block: unknown compression %u", number);
     if (number == SQFS_COMP_LZO || number == SQFS_COMP_LZMA)
-        return error_set(
-            error, "it is compressed by %s, which is not read; known are gzip, lz4, xz and zstd",
-            file->compression_name);
+        return error_set(error, "its compression %s is not supported; gzip, lz4, xz and zstd are",
+                         file->compression_name);
     return true;
 }
 
@@ -190,7 +190,7 @@ static bool make_compressor(const struct image_file *file, sqfs_compressor_t **r
                                     SQFS_COMP_FLAG_UNCOMPRESS) == 0)
         sqfs_compressor_create(&config, ret_compressor);
     return *ret_compressor ||
-           error_set(error, "set the decompressor up: out of memory, or libsquashfs has no %s",
+           error_set(error, "set up the decompressor: out of memory, or libsquashfs has no %s",
                      file->compression_name);
 }
 
@@ -290,7 +290,7 @@ static bool count_blocks(const unsigned char *packed, const struct image_range *
             return damaged_table(range, "it ends inside a block's length", error);
         size_t length = image_u16(packed + at) & (STORED_BIT - 1);
         if (length == 0 || length > IMAGE_TABLE_BLOCK_BYTES)
-            return damaged_table(range, "a block of no possible length", error);
+            return damaged_table(range, "a block of impossible length", error);
         if (length > size - at - 2)
             return damaged_table(range, "it ends inside a block", error);
         at += 2 + length;

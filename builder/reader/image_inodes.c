@@ -51,7 +51,7 @@ static bool check_blocks(const struct reading *reading, struct image_inode *inod
         uint32_t word = image_u32(inode->words + 4 * (size_t)i);
         left -= unpacked;
         if (word >> 25 || block.packed_bytes > block_bytes)
-            return refuse_inode(reading, inode, "a block of no possible length");
+            return refuse_inode(reading, inode, "a block of impossible length");
         if (block.packed_bytes == 0) {
             if (word)
                 return refuse_inode(reading, inode, "a hole that is stored");
@@ -83,7 +83,7 @@ static bool take_blocks(const struct reading *reading, struct image_cursor *curs
     inode->words = image_take(cursor, (size_t)count * 4);
     if (has_fragment && (past == 0 || inode->fragment >= super->fragment_count ||
                          inode->fragment_offset > super->block_bytes - past))
-        return refuse_inode(reading, inode, "a fragment that cannot be");
+        return refuse_inode(reading, inode, "an impossible fragment");
     return check_blocks(reading, inode);
 }
 
@@ -123,7 +123,7 @@ static bool take_index(const struct reading *reading, struct image_cursor *curso
             return ends_early(reading, inode);
         uint32_t length = image_u32(fields + 8);
         if (length >= IMAGE_NAME_MAX || !image_take(cursor, (size_t)length + 1))
-            return refuse_inode(reading, inode, "a name in its index that cannot be");
+            return refuse_inode(reading, inode, "an impossible name in its index");
     }
     inode->index = (struct str){ start, (size_t)((const char *)cursor->at - start) };
     return true;
@@ -144,7 +144,7 @@ static bool take_directory(const struct reading *reading, struct image_cursor *c
     inode->attributes = is_extended ? image_u32(fields + 20) : (uint32_t)IMAGE_NO_ATTRIBUTES;
     inode->listing = image_table_find(&reading->tree->directory_table, block, offset);
     if (inode->listing == SIZE_MAX || inode->size_bytes < LISTING_EXTRA_BYTES)
-        return refuse_inode(reading, inode, "a listing that cannot be");
+        return refuse_inode(reading, inode, "an impossible listing");
     inode->size_bytes -= LISTING_EXTRA_BYTES;
     if (inode->size_bytes > reading->tree->directory_table.size_bytes - inode->listing)
         return refuse_inode(reading, inode, "its listing goes beyond the table's end");
@@ -163,7 +163,7 @@ static bool take_link(const struct reading *reading, struct image_cursor *cursor
     if (!inode->target.data)
         return ends_early(reading, inode);
     if (inode->target.len == 0 || memchr(inode->target.data, 0, inode->target.len))
-        return refuse_inode(reading, inode, "a link's target that cannot be");
+        return refuse_inode(reading, inode, "an impossible link target");
     if (!is_extended)
         return true;
     fields = image_take(cursor, 4);
@@ -214,8 +214,7 @@ bool image_inodes_read(const struct image_file *file, const struct image_table *
     size_t count = file->super.inode_count;
     struct image_cursor cursor = { table->bytes, table->size_bytes };
     if (count == 0 || count > table->size_bytes / INODE_LEAST_BYTES)
-        return error_set(error, "damaged super block: it cannot be that there are %zu inodes",
-                         count);
+        return error_set(error, "damaged super block: %zu inodes are impossible", count);
     if (!budget_spend(&file->budget->memory,
                       count * (sizeof(struct image_inode) + IMAGE_MEMORY_OF_FILE), error))
         return false;
@@ -227,7 +226,7 @@ bool image_inodes_read(const struct image_file *file, const struct image_table *
             return false;
     }
     return cursor.left == 0 ||
-           error_set(error, "damaged inode table: more than the %zu inodes that it should have",
+           error_set(error, "damaged inode table: more than the %zu inodes of the super block",
                      count);
 }
 

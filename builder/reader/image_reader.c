@@ -113,7 +113,8 @@ static bool read_fragments(struct image *image, struct arena *arena, struct erro
             fragment->block.start < IMAGE_SUPER_BYTES ||
             fragment->block.start > super->inode_table ||
             fragment->block.packed_bytes > super->inode_table - fragment->block.start)
-            return error_set(error, "damaged fragment table: block %u cannot be there", i);
+            return error_set(error, "damaged fragment table: block %u is in an impossible place",
+                             i);
     }
     image->fragment_count = super->fragment_count;
     return true;

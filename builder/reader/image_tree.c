@@ -82,7 +82,7 @@ static bool take_entry(struct walk *walk, struct listing *listing, const struct 
     struct str name = { .len = (size_t)image_u16(fields + 6) + 1 };
     name.data = (const char *)image_take(&listing->cursor, name.len);
     if (!name.data || name.len > IMAGE_NAME_MAX || !is_name(name))
-        return refuse_listing(walk, listing, "a name that cannot be");
+        return refuse_listing(walk, listing, "an impossible name");
     if (listing->before.data && str_compare(listing->before, name) >= 0)
         return refuse_listing(walk, listing, "its names are out of order");
     listing->before = name;

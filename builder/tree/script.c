@@ -38,9 +38,9 @@ static bool check_word(struct str word, struct error *error)
     const char *start = word.len ? memmem(word.data, word.len, "${", 2) : NULL;
     if (!start || !memchr(start, '}', (size_t)(word.data + word.len - start)))
         return true;
-    return error_set(error,
-                     "the kernel parameter '%.*s' cannot be given to iPXE, which expands ${…}",
-                     STR_ARG(word));
+    return error_set(
+        error, "iPXE would expand ${…} in the kernel parameter '%.*s'; change it with --params",
+        STR_ARG(word));
 }
 
 /* Writes the parameters as words of iPXE, or with a null stream only finds the settings they
@@ -104,10 +104,11 @@ bool script_check_ipxe(const struct tree_description *tree, struct arena scratch
         length += strlen(" initrd=") + strlen(piece_name(i, &scratch));
     while (++i < tree->ramdisk_count);
     if (length > length_max)
-        return error_set(error,
-                         "the kernel's command line would have %zu bytes with iPXE's initrd=, and "
-                         "the kernel reads at most %zu",
-                         length, length_max);
+        return error_set(
+            error,
+            "the kernel's command line is %zu bytes long with iPXE's initrd=, and the kernel reads "
+            "at most %zu; shorten it with --params",
+            length, length_max);
     return write_words(NULL, command_line, settings, error);
 }
 

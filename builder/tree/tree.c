@@ -61,7 +61,12 @@ static bool check_kernel_name(const char *name, struct error *error)
         str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         is_taken = is_taken || strcmp(name, taken[i]) == 0;
-    return !is_taken || error_set(error, "the kernel cannot be called '%s' in a tree", name);
+    return !is_taken ||
+           error_set(
+               error,
+               "a tree has another file with the kernel's name '%s'; rename the kernel, or give "
+               "--kernel",
+               name);
 }
 
 static bool write_kernel(struct tree_building *building, struct error *error)
@@ -111,8 +116,8 @@ static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
         return true;
     return error_set(
         error,
-        "booting takes at least %llu MiB of memory (the ramdisk of %llu MiB, and twice "
-        "what it unpacks to), and the machine has %llu",
+        "booting needs at least %llu MiB of memory (the ramdisk of %llu MiB, and twice what it "
+        "unpacks to), and --target-ram is %llu MiB",
         (unsigned long long)(needed >> 20), (unsigned long long)(ramdisk_bytes >> 20),
         (unsigned long long)(target >> 20));
 }

@@ -219,7 +219,7 @@ bool tree_description_parse(struct str text, struct arena *arena,
     if (!read_number(root, "version", &version, error))
         return false;
     if (version != VERSION)
-        return error_set(error, "it has version %llu, and this program reads %d",
+        return error_set(error, "version %llu is not supported; this regd-build reads version %d",
                          (unsigned long long)version, VERSION);
     if (cJSON_HasObjectItem(root, "baseUrl") &&
         !read_line(root, "baseUrl", arena, &description.base_url, error))

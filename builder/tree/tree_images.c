@@ -39,7 +39,7 @@ static bool write_one_image(struct tree_building *building, int fd, uint64_t off
     options.limit_bytes = NEWC_MEMBER_MAX;
     return squashfs_write(request->inventory, &options, fd, offset, *building->arena,
                           &building->result.image, error) ||
-           error_in(error, "the store image (--max-size splits it)");
+           error_in(error, "write the store image");
 }
 
 bool tree_write_images(struct tree_building *building, struct error *error)

@@ -121,7 +121,7 @@ struct str arena_copy(struct arena *arena, struct str text)
 bool arena_name(struct arena *arena, struct str text, const char **ret_name, struct error *error)
 {
     if (text.len && memchr(text.data, '\0', text.len))
-        return error_set(error, "the name '%.*s' has a NUL behind that", STR_SHOWN(text));
+        return error_set(error, "the name '%.*s' is followed by a NUL", STR_SHOWN(text));
     *ret_name = arena_copy(arena, text).data;
     return true;
 }

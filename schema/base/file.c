@@ -237,7 +237,7 @@ bool directory_sync(int directory, struct error *error)
 {
     /* Some file systems have nothing to sync in a directory and say so. */
     if (fsync(directory) < 0 && errno != EINVAL && errno != EROFS)
-        return error_errno(error, errno, "make the directory's names durable");
+        return error_errno(error, errno, "sync the directory");
     return true;
 }
 
@@ -267,7 +267,7 @@ static bool check_left(const struct draft *draft, struct error *error)
     if (fstat(draft->fd, &status) < 0)
         return error_errno(error, errno, "look at %s", draft->temporary_name);
     return (S_ISREG(status.st_mode) && status.st_nlink <= 1 && status.st_uid == geteuid()) ||
-           error_set(error, "create %s: %s is there, and was not left by an earlier run; remove it",
+           error_set(error, "create %s: %s exists, and no earlier run left it; remove it",
                      draft->final_name, draft->temporary_name);
 }
 
@@ -290,7 +290,7 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     if (!file_look(directory, name, &mode, error))
         return error_in(error, "create %s", name);
     if (mode != 0 && !S_ISREG(mode))
-        return error_set(error, "create %s: it is there and is not a regular file", name);
+        return error_set(error, "create %s: it exists and is not a regular file", name);
     bool is_left;
     for (;;) {
         cleanup(own_close) int fd = open_draft(&draft, &is_left);

@@ -144,7 +144,7 @@ static bool read_option(struct reader *reader, size_t verb)
         return error_set(reader->error, "unknown option '%s'; try '%s %s --help'", text,
                          reader->program->name, verb_name);
     if (!(option->verbs >> verb & 1))
-        return error_set(reader->error, "'%s' does not take the option --%s", verb_name,
+        return error_set(reader->error, "%s: option --%s is for other commands", verb_name,
                          option->name);
     if (option->kind == OPTION_FLAG && cut.found)
         return error_set(reader->error, "option --%s takes no value", option->name);

@@ -124,7 +124,7 @@ static bool read_system(const struct store *store, const char *toplevel,
     if (!found)
         return read_files(store, toplevel, override, arena, ret_spec, error);
     return strcmp(ret_spec->toplevel, toplevel) == 0 ||
-           error_set(error, "its boot.json is that of %s", ret_spec->toplevel);
+           error_set(error, "its boot.json belongs to %s", ret_spec->toplevel);
 }
 
 static bool refuse_specialisation(const char *name, const struct option_list *names,
@@ -134,7 +134,7 @@ static bool refuse_specialisation(const char *name, const struct option_list *na
     struct str list = STR("");
     for (size_t i = 0; i < names->count && list.len < SHOWN_BYTES; i++)
         list = arena_format(arena, "%.*s%s%s", STR_ARG(list), i ? ", " : "", names->items[i]);
-    return error_set(error, "it has no specialisation '%s'; those of its boot.json: %s", name,
+    return error_set(error, "it has no specialisation '%s'; its boot.json has: %s", name,
                      names->count ? list.data : "none");
 }
 
@@ -203,15 +203,18 @@ static bool real_name(int fd, struct arena *arena, struct str *ret_name, struct 
     ssize_t length = readlink(entry, path, sizeof path);
     if (length < 0 || (size_t)length >= sizeof path)
         return error_errno(error, length < 0 ? errno : ENAMETOOLONG,
-                           "find the kernel's name (is /proc mounted?)");
+                           "find the kernel's name in /proc");
     *ret_name = arena_copy(arena, str_cut_last((struct str){ path, (size_t)length }, '/').tail);
     return boot_spec_is_plain_name(*ret_name) ||
-           error_set(error, "the kernel cannot be called '%.*s'", STR_SHOWN(*ret_name));
+           error_set(
+               error,
+               "the kernel's file name '%.*s' is not plain; rename the kernel, or give --kernel",
+               STR_SHOWN(*ret_name));
 }
 
 static bool lacks(const char *part, const char *remedy, struct error *error)
 {
-    return error_set(error, "the system has no %s; give it by %s", part, remedy);
+    return error_set(error, "the system has no %s; give it with %s", part, remedy);
 }
 
 static bool open_kernel(const struct store *store, const struct boot_spec_json *json,
@@ -248,10 +251,11 @@ static bool check_command_line(struct str line, struct str system, struct error 
         return error_set(error, "the kernel's command line has a control character at byte %zu",
                          control + 1);
     return line.len <= length_max ||
-           error_set(error,
-                     "the kernel's command line would have %zu bytes, and the kernel reads "
-                     "at most %zu",
-                     line.len, length_max);
+           error_set(
+               error,
+               "the kernel's command line is %zu bytes long, and the kernel reads at most %zu; "
+               "shorten it with --params",
+               line.len, length_max);
 }
 
 /* `init` may be a link, so it is only looked for below the root. */
@@ -269,7 +273,7 @@ static bool check_init(const struct store *store, struct str init, struct error 
 static bool join(struct arena *arena, struct boot_spec *spec, struct error *error)
 {
     if (str_cut(spec->init, ' ').found || !str_starts(spec->init, STR("/")))
-        return error_set(error, "init '%s' is not an absolute path without blanks",
+        return error_set(error, "init '%s' is not an absolute path without spaces",
                          spec->init.data);
     spec->command_line = boot_spec_command_line(spec->init, spec->params, arena);
     return check_command_line(spec->command_line, spec->system, error);

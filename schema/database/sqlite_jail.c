@@ -202,10 +202,11 @@ static int jail_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_i
     *ret_is_there = status.st_size > 0;
     if (!*ret_is_there || !jail->place.is_still || !is_log(name))
         return SQLITE_OK;
-    error_set(&jail->refused,
-              "read %s: it holds changes that only who may write can read; run as the owner of the "
-              "database, or make its file system writable",
-              name);
+    error_set(
+        &jail->refused,
+        "read %s: it holds changes that can be read only with write access; run as the owner of "
+        "the database, or make its file system writable",
+        name);
     return SQLITE_CANTOPEN;
 }
 

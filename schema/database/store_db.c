@@ -35,7 +35,7 @@ static bool open_lock(const struct store *store, struct arena scratch, struct st
     const char *path = arena_format(&scratch, "%s/db", store->state_dir.data).data;
     db->directory = root_make_directory(store->root, path);
     if (db->directory < 0)
-        return error_errno(error, -db->directory, "make the directory %s", path);
+        return error_errno(error, -db->directory, "create the directory %s", path);
     db->lock = file_open_regular(db->directory, STORE_DB_LOCK_NAME, O_RDWR | O_CREAT, 0600, error);
     return db->lock >= 0;
 }

@@ -75,11 +75,12 @@ static bool find_objects(const struct store_db *db, struct store_db_unknown *unk
             (is_of_ours && !is_trigger))
             continue;
         if (is_of_ours && db->is_writable)
-            return error_set(error,
-                             STORE_DB_NAME ": the trigger '%.*s' on %.*s is not known and would "
-                                           "have to run, which regd does not let it; register "
-                                           "with the Nix that made it, or drop the trigger",
-                             STR_SHOWN(name), STR_SHOWN(table));
+            return error_set(
+                error,
+                STORE_DB_NAME
+                ": the unknown trigger '%.*s' on %.*s would have to run; register with the Nix "
+                "that made it, or drop the trigger",
+                STR_SHOWN(name), STR_SHOWN(table));
         store_db_unknown_add(unknown, is_trigger ? "trigger" : "table", name);
     }
     return answer == STORE_DB_ABSENT;
@@ -105,14 +106,16 @@ static bool refuse_other_store(struct str path, const struct store *store, struc
 {
     struct error illegal;
     if (store_path_check(path, &illegal))
-        return error_set(error,
-                         "the database has base names instead of full paths, '%.*s' for one; use "
-                         "the Nix that made it, or a newer regd",
-                         STR_SHOWN(path));
-    return error_set(error,
-                     "the database has no path in the store '%s', but '%.*s'; name the store that "
-                     "it is of with --store-dir",
-                     store->store_dir.data, STR_SHOWN(path));
+        return error_set(
+            error,
+            "the database has base names instead of full paths, such as '%.*s'; use the Nix that "
+            "made it, or a newer regd",
+            STR_SHOWN(path));
+    return error_set(
+        error,
+        "the database has no path in the store '%s', but has '%.*s'; name its store with "
+        "--store-dir",
+        store->store_dir.data, STR_SHOWN(path));
 }
 
 static bool check_paths(const struct store_db *db, const struct store *store, struct error *error)
@@ -142,10 +145,11 @@ static bool check_paths(const struct store_db *db, const struct store *store, st
         return false;
     struct error sentence;
     if (count > 0 && store->warning) {
-        error_set(&sentence,
-                  "%zu of the database's paths are not in the store '%s', '%s' for one; they are "
-                  "left alone",
-                  count, store->store_dir.data, first);
+        error_set(
+            &sentence,
+            "%zu of the database's paths are not in the store '%s', such as '%s'; they are left "
+            "alone",
+            count, store->store_dir.data, first);
         store->warning(store->context, sentence.sentence);
     }
     return true;
@@ -161,7 +165,7 @@ bool store_db_check(const struct store_db *db, const struct store *store, struct
         return false;
     struct error sentence;
     if (unknown.count > 0 && store->warning) {
-        error_set(&sentence, "the database has what regd does not know, %s%s: left alone",
+        error_set(&sentence, "the database has unknown parts: %s%s; they are left alone",
                   unknown.text, unknown.count > STORE_DB_UNKNOWN_NAMED ? ", …" : "");
         store->warning(store->context, sentence.sentence);
     }

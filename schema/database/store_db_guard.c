@@ -93,8 +93,10 @@ bool store_db_guard(struct store_db *db, struct error *error)
     *db->budget = (struct store_db_budget){ .connection = db->sqlite, .units = SCHEMA_UNITS };
     set_bytes(db->budget, floor_bytes);
     if (!configure_all(db))
-        return error_set(error, "SQLite cannot be told to run nothing of a database's own; "
-                                "install version 3.40 or newer");
+        return error_set(
+            error,
+            "SQLite cannot be kept from running a database's own SQL; install version 3.40 or "
+            "newer");
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         sqlite.limit(db->sqlite, limits[i].limit, limits[i].value);
     sqlite.progress_handler(db->sqlite, STEPS, spend, db->budget);

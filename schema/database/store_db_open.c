@@ -71,12 +71,12 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
     else if (version > STORE_SCHEMA_NUMBER)
         error_set(error,
                   "the database has schema version %llu, newer than " STORE_SCHEMA_VERSION
-                  ": use the regd or Nix that made it",
+                  "; use the regd or Nix that made it",
                   (unsigned long long)version);
     else
         error_set(error,
                   "the database has schema version %llu, older than " STORE_SCHEMA_VERSION
-                  ": run 'nix-store --verify' once to upgrade it",
+                  "; run 'nix-store --verify' once to upgrade it",
                   (unsigned long long)version);
     return STORE_DB_FAILED;
 }
@@ -109,8 +109,8 @@ enum store_db_answer store_db_look(const struct store *store, const struct store
     if (schema == STORE_DB_ABSENT)
         return STORE_DB_ABSENT;
     error_set(error,
-              "%s says that there is a database, but " STORE_DB_NAME " is missing: restore it, or "
-              "remove " STORE_DB_SCHEMA_NAME " and register again",
+              "%s says that there is a database, but " STORE_DB_NAME
+              " is missing; restore it, or remove " STORE_DB_SCHEMA_NAME " and register again",
               store_db_path(store, &scratch, STORE_DB_SCHEMA_NAME));
     return STORE_DB_FAILED;
 }

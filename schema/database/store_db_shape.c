@@ -176,7 +176,7 @@ static bool check_additions(const struct store_db *db, const struct table *table
         if (is_ours(table, name))
             continue;
         if (sqlite.column_int64(columns, 1) != 0 && value.len == 0)
-            return refuse(table, error, "column", name, "has to be given, and is not known");
+            return refuse(table, error, "column", name, "must be given, and is unknown");
         if (may_call(value))
             return refuse(table, error, "column", name, "has a computed default");
         if (!is_one_of(name, known_columns, sizeof known_columns / sizeof *known_columns))

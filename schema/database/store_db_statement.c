@@ -8,7 +8,7 @@ bool store_db_overdrawn(struct error *error)
 {
     return error_set(
         error, STORE_DB_NAME
-        ": it makes SQLite work more than its size explains, so it is damaged; " RESTORE);
+        ": it makes SQLite work longer than its size explains, so it is damaged; " RESTORE);
 }
 
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
@@ -23,7 +23,7 @@ bool store_db_refused(const struct store_db *db, const char *what, struct error 
     if (code == SQLITE_INTERRUPT)
         return store_db_overdrawn(error);
     if (code == SQLITE_NOMEM && db->budget)
-        return error_set(error, "%s: SQLite wants more than %llu MiB of memory for it; " RESTORE,
+        return error_set(error, "%s: SQLite needs more than %llu MiB of memory for it; " RESTORE,
                          what, (unsigned long long)db->budget->bytes >> 20);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return error_set(error, "%s: %s; " RESTORE, what, reason);

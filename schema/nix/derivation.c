@@ -188,7 +188,7 @@ static bool sort_named(void *items, size_t count, size_t size, const char *what,
         const struct str *name = (const struct str *)((const char *)items + i * size);
         const struct str *before = (const struct str *)((const char *)items + (i - 1) * size);
         if (str_equal(*before, *name))
-            return error_set(error, "the %s '%.*s' is there twice", what, STR_SHOWN(*name));
+            return error_set(error, "the %s '%.*s' occurs twice", what, STR_SHOWN(*name));
     }
     return true;
 }

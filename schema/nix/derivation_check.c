@@ -186,7 +186,7 @@ static bool check_outputs(const struct derivation_checker *checker, struct str b
                                          output_name(checker, name, output->name));
         }
         if (!str_equal(said, right))
-            return error_set(error, "the output '%.*s' is '%.*s', should be '%.*s'",
+            return error_set(error, "the output '%.*s' is '%.*s', expected '%.*s'",
                              STR_ARG(output->name), STR_ARG(said), STR_ARG(right));
         if (!check_variable(derivation, output, error))
             return false;

@@ -252,12 +252,12 @@ static bool find_entries(struct reader *reader, const cJSON *root, const cJSON *
         return cJSON_IsObject(root) || cJSON_IsArray(root) ||
                error_set(reader->error, "it is neither a list nor an object");
     if (version->valueint != 2 && version->valueint != 3)
-        return error_set(reader->error, "version %d of the format is not known", version->valueint);
+        return error_set(reader->error, "format version %d is unknown", version->valueint);
     const char *store_dir;
     if (!json_optional_text(root, "storeDir", &store_dir, reader->error))
         return false;
     if (store_dir && !str_equal(str_from(store_dir), reader->store_dir))
-        return error_set(reader->error, "it describes the store '%s'", store_dir);
+        return error_set(reader->error, "it describes another store, '%s'", store_dir);
     reader->is_base = true;
     *ret_entries = info;
     return true;
@@ -269,7 +269,7 @@ static bool check_once(const struct path_list *list, struct arena scratch, struc
     bool *seen = arena_new(&scratch, bool, list->names.count);
     for (size_t i = 0; i < list->count; i++) {
         if (seen[list->items[i].name])
-            return error_set(error, "'%.*s' is there twice", STR_ARG(list->items[i].base));
+            return error_set(error, "'%.*s' occurs twice", STR_ARG(list->items[i].base));
         seen[list->items[i].name] = true;
     }
     return true;

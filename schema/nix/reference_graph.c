@@ -78,7 +78,7 @@ static bool check_repetitions(const struct path_list *list, uint32_t *first, str
         if (before == NAME_NONE)
             first[info->name] = (uint32_t)i;
         else if (!says_the_same(&list->items[before], info, scratch))
-            return error_set(error, "line %zu: '%.*s' is told of again, otherwise than on line %zu",
+            return error_set(error, "line %zu: '%.*s' contradicts its record on line %zu",
                              line_of(list, i), STR_ARG(info->base), line_of(list, before));
     }
     return true;
@@ -90,7 +90,7 @@ static bool check_closed(const struct path_list *list, const uint32_t *first, st
         const struct path_info *info = &list->items[i];
         for (size_t j = 0; j < info->reference_count; j++)
             if (first[info->references[j]] == NAME_NONE)
-                return error_set(error, "line %zu: '%.*s' is referred to and has no record",
+                return error_set(error, "line %zu: '%.*s' is a reference, but has no record",
                                  line_of(list, i) + RECORD_LINES + j,
                                  STR_ARG(list->names.names[info->references[j]]));
     }

@@ -41,7 +41,7 @@ bool store_path_check(struct str base, struct error *error)
         return error_set(error, "store path '%.*s' has an illegal digit in its hash part",
                          STR_SHOWN(base));
     if (base.data[STORE_PATH_DIGEST_LENGTH] != '-')
-        return error_set(error, "store path '%.*s' lacks the '-' behind its hash part",
+        return error_set(error, "store path '%.*s' lacks the '-' after its hash part",
                          STR_SHOWN(base));
     struct str name = store_path_name(base);
     if (name.len > STORE_PATH_NAME_MAX)

@@ -120,7 +120,7 @@ claim 'a line of another shape is refused by its number' short_line
 
 repeated() {
     sums "$sum  initrd" && yes "$sum  initrd" | head -n 14001 >tree/SHA256SUMS && truncate -s 2G tree/initrd &&
-        refused "'initrd' is listed on line"
+        refused "'initrd' is already listed on line"
 }
 claim 'a name that is listed 14 001 times is refused before anything is hashed' repeated
 

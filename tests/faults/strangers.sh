@@ -22,14 +22,14 @@ image() {
     "$REGD_BUILD" squashfs -q --root "$store" --compression lz4 "$path" -o sticky/img 2>stderr
     status=$?
     cat stderr
-    refused 'was not left by an earlier run; remove it' img && rm sticky/.img.draft
+    refused 'no earlier run left it; remove it' img && rm sticky/.img.draft
 }
 tree() {
     setpriv --reuid 65534 --clear-groups mkdir sticky/.out.draft || return
     "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o sticky/out 2>stderr
     status=$?
     cat stderr
-    refused 'was not left by an earlier run; remove it' out
+    refused 'no earlier run left it; remove it' out
 }
 if [ "$(id -u)" -eq 0 ] && have setpriv "an image is not written into a stranger's draft" 'nor is a tree'; then
     chmod 755 . && mkdir -m 1777 sticky

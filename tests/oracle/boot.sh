@@ -577,7 +577,7 @@ no_system() {
     place_manifest /nix/store/nix-path-registration
     rm "$root/run/current-system"
     ! boot && [ "$status" -eq 1 ] && registered "$count" && [ -e "$root/etc/NIXOS" ] &&
-        [ "$(grep -c 'unknown' "$root.err")" -eq 1 ] && [ ! -L "$root$profile" ]
+        [ "$(grep -c 'find the booted system' "$root.err")" -eq 1 ] && [ ! -L "$root$profile" ]
 }
 claim 'with neither, that is an error, and the rest is done' no_system
 

@@ -128,7 +128,7 @@ without_initrd() {
 }
 claim 'a system without initrd is refused, but not with --prepend' without_initrd
 other_system() {
-    with "$(describe "$special")" && refuses "$system: its boot.json is that of $special"
+    with "$(describe "$special")" && refuses "$system: its boot.json belongs to $special"
 }
 claim 'the boot.json of another system is refused' other_system
 shapes() {
@@ -168,7 +168,7 @@ outside() {
 claim 'its paths lead nowhere out of the root' outside
 hostile() {
     with "$(describe "$system" '"kernelParams":["a\nb"]')" && refuses 'control character' &&
-        with "$(describe "$system" '"init":"/a b"')" && refuses 'without blanks'
+        with "$(describe "$system" '"init":"/a b"')" && refuses 'without spaces'
 }
 claim 'so are control characters in parameters, and an init with blanks' hostile
 
@@ -314,9 +314,9 @@ scripts() {
 }
 claim 'the commands ipxe and kexec take it too' scripts
 unknown() {
-    refuses "$system: it has no specialisation 'none'; those of its boot.json: none" --specialisation none &&
+    refuses "$system: it has no specialisation 'none'; its boot.json has: none" --specialisation none &&
         with "$(describe "$system"),\"org.nixos.specialisation.v1\":{\"gpu\":{},\"cpu\":{}}" &&
-        refuses "those of its boot.json: gpu, cpu" --specialisation none &&
+        refuses "its boot.json has: gpu, cpu" --specialisation none &&
         refuses "no specialisation 'gpu'" --specialisation gpu && plain &&
         refuses "no specialisation '../init'" --specialisation ../init &&
         refuses "no specialisation '..'" --specialisation ..

@@ -124,10 +124,10 @@ claim 'a directory that is not there' refused 1 "open $SCRATCH/none: No such fil
 mkdir "$SCRATCH/layer" && ln -s /etc "$SCRATCH/layer/work"
 claim 'a link in place of a directory for overlayfs' refused 1 "use $SCRATCH/layer/work: Not a directory" \
     "$generator" --overlay "$SCRATCH/layer"
-claim 'no directory is a wrong command line' refused 2 'one directory for units is wanted, or three, see --help' "$generator"
-claim 'so are two' refused 2 'one directory for units is wanted, or three, see --help' "$generator" "$units" "$units"
+claim 'no directory is a wrong command line' refused 2 'expected one directory for units, or three; try --help' "$generator"
+claim 'so are two' refused 2 'expected one directory for units, or three; try --help' "$generator" "$units" "$units"
 claim 'so is an unknown option' refused 2 "unknown option '--what'" "$generator" --what "$units"
-claim 'so is a missing value' refused 2 '--root wants a DIR' "$generator" --root
+claim 'so is a missing value' refused 2 '--root expects a DIR' "$generator" --root
 
 silent() {
     "$@" >"$SCRATCH/out" 2>&1 && cat "$SCRATCH/out" && ls -A "$units" && [ ! -s "$SCRATCH/out" ] && [ -z "$(ls -A "$units")" ]

@@ -339,9 +339,9 @@ claim 'a wrong count is refused' refuses 'load bad/fewer: line 6: ' graph:fewer
 change cut 7d
 claim 'a cut graph is refused' refuses 'load bad/cut: line 7: the text ends' graph:cut
 change open 5,7d
-claim 'a graph that is not closed is refused' refuses "load bad/open: line 4: '${b##*/}' is referred to" graph:open
+claim 'a graph that is not closed is refused' refuses "load bad/open: line 4: '${b##*/}' is a reference" graph:open
 { cat bad/graph && printf '%s\n\n0\n' $a; } >bad/other
-claim 'a path with two sorts of references is refused' refuses 'otherwise than on line 1' graph:other
+claim 'a path with two sorts of references is refused' refuses 'contradicts its record on line 1' graph:other
 change elsewhere 's|/nix|/gnu|'
 claim 'another store is refused' refuses "load bad/elsewhere: line 1: '/gnu/store/${a##*/}' is not a path in the store" graph:elsewhere
 change absent 's/b$/c/'
@@ -364,7 +364,7 @@ claim 'cut JSON is refused' refuses 'load bad/json-cut: it is not JSON, from byt
 cat bad/json bad/json >bad/json-twice
 claim 'JSON behind JSON is refused' refuses 'load bad/json-twice: it is not JSON, from byte ' path-info:json-twice
 printf '{"version":4,"info":{}}' >bad/json-new
-claim 'an unknown version is refused' refuses 'load bad/json-new: version 4 of the format is not known' path-info:json-new
+claim 'an unknown version is refused' refuses 'load bad/json-new: format version 4 is unknown' path-info:json-new
 printf '{"exportReferencesGraph":{"a":[],"b":[]},"a":[],"b":[]}' >bad/json-two
 claim 'attributes with two graphs are refused' refuses 'load bad/json-two: exportReferencesGraph has 2 graphs' graph:json-two
 
@@ -377,10 +377,10 @@ wrong() {
     cat stderr
     [ "$status" -eq 2 ] && [ ! -s stdout ] && grep -qF -- "$text" stderr
 }
-claim 'two files are a wrong command line' wrong 'exclude each other' manifest --graph graph --path-info info-1
+claim 'two files are a wrong command line' wrong 'cannot be combined' manifest --graph graph --path-info info-1
 claim 'so is standard input for two things' wrong 'standard input' manifest --graph - -
 claim 'so it is by --add' wrong 'standard input' tree --path-info - --add - -o new "$toplevel"
-claim 'no path and no file is a wrong command line' wrong "'manifest' wants" manifest
+claim 'no path and no file is a wrong command line' wrong 'manifest: missing PATH' manifest
 claim 'tree wants its TOPLEVEL always' wrong 'usage: regd-build tree TOPLEVEL' tree --graph graph -o new
 
 finish

@@ -207,7 +207,7 @@ claim 'a path needs itself' itself
 
 not_needed() {
     path=$(named empty-file)
-    inspect 1 "$image" --why "$path" "$toplevel" && [ ! -s "$out" ] && grep -q "${path##*/} does not need ${toplevel##*/}" "$err"
+    inspect 1 "$image" --why "$path" "$toplevel" && [ ! -s "$out" ] && grep -q "${path##*/} does not depend on ${toplevel##*/}" "$err"
 }
 claim 'what is not needed is said' not_needed
 
@@ -229,8 +229,8 @@ names() {
 claim 'a path may be a base name, a digest or a part of a name' names
 
 unclear() {
-    inspect 1 "$image" --closure a && grep -q "'a' can be [0-9]* paths, " "$err" && inspect 1 "$image" --closure no-such &&
-        grep -q "no path of the image is called 'no-such'" "$err"
+    inspect 1 "$image" --closure a && grep -q "'a' is ambiguous: it is in the names of [0-9]* paths, " "$err" && inspect 1 "$image" --closure no-such &&
+        grep -q "no path in the image has 'no-such' in its name" "$err"
 }
 claim 'names of several paths, and of none, are refused' unclear
 
@@ -330,7 +330,7 @@ claim '--why takes two paths, and nothing swallows one' wrong_line
 any_order() {
     inspect 0 "$image" --why "$toplevel" "$toplevel" && cp "$out" "$SCRATCH/lines" &&
         inspect 0 --why "$toplevel" "$toplevel" "$image" && diff "$SCRATCH/lines" "$out" &&
-        inspect 1 --why 'a b' c "$image" && grep -q "no path of the image is called 'a b'" "$err" &&
+        inspect 1 --why 'a b' c "$image" && grep -q "no path in the image has 'a b' in its name" "$err" &&
         inspect 2 "$image" --why 'a b' && grep -q "option --why expects A B, not only 'a b'" "$err"
 }
 claim '--why stands before the image or after it' any_order

@@ -101,7 +101,7 @@ whole() {
 # A path that is too large for one image is refused; then it is built whole.
 split() {
     size=$(one_of 6 1M 2M 3M 5M)
-    build image -j "$jobs" --max-size "$size" 2>err || { grep -q 'more than the .* that an image may have' err && whole; return; }
+    build image -j "$jobs" --max-size "$size" 2>err || { grep -q 'more than the .* of --max-size' err && whole; return; }
     for image in image image.? image.??; do
         [ -e "$image" ] || continue
         set -- "$@" "$image"

@@ -102,7 +102,7 @@ claim 'a loop of links is refused' refuses loop small squashfs out/new loop
 ln -s /etc root/outside
 claim 'a link that leads out of the store is refused' refuses outside small squashfs out/new outside/passwd
 no_roots() {
-    printf '\n\n' | refuses 'no root' small squashfs out/new -
+    printf '\n\n' | refuses 'no PATH was given' small squashfs out/new -
 }
 claim 'no root at all is refused' no_roots
 stdin_root() {

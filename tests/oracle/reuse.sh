@@ -21,7 +21,7 @@ build -q -o whole.squashfs "$toplevel" || bail 'no image can be built'
 
 # taken: MiB that were taken over, as the program says them; "no" if it says that nothing is.
 taken() {
-    sed -n 's/^regd-build: \([0-9.]*\) MiB of [0-9.]* MiB were taken over compressed$/\1/p; s/^regd-build: warning: nothing is reused: .*/no/p' stderr
+    sed -n 's/^regd-build: reused \([0-9.]*\) MiB of [0-9.]* MiB of compressed data$/\1/p; s/^regd-build: warning: cannot reuse .*/no/p' stderr
 }
 # makes IMAGE AT-LEAST ARGUMENT...: the same bytes, of which so many MiB come from the old image.
 makes() {
@@ -68,7 +68,7 @@ claim 'the record is where the page says, and inspect shows it' documented
 
 for old in zstd:4 zstd:2; do
     build -q -o "$old" --compression "$old" "$toplevel" || bail "no image can be built with $old"
-    claim "an image that was made with $old is not used, and that is said" makes_anew "compression=$old.*, needed is .*zstd:3" --reuse "$old"
+    claim "an image that was made with $old is not used, and that is said" makes_anew "compression=$old.*, not by .*zstd:3" --reuse "$old"
 done
 for old in gzip:1 lz4 xz:0; do
     build -q -o "$old" --compression "$old" - <some || bail "no image can be built with $old"
@@ -84,7 +84,7 @@ forged() {
         makes_anew "$1" --reuse forged
 }
 # All blocks are the same: only the record tells that another library made them.
-claim 'nor one whose blocks another version of a library made' forged 'zstd=9.[0-9.]*.*, needed is' 's/\(regd-blocks code=.* zstd=\)[0-9]/\19/'
+claim 'nor one whose blocks another version of a library made' forged 'zstd=9.[0-9.]*.*, not by' 's/\(regd-blocks code=.* zstd=\)[0-9]/\19/'
 claim 'nor one that another version of our own code made' forged 'code=0' 's/regd-blocks code=1/regd-blocks code=0/'
 bare() {
     length=$(($(record whole.squashfs | wc -c) + 12))

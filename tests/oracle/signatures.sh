@@ -128,9 +128,9 @@ claim "one of other bytes is not used" not_used hash "it gives '.*' another NAR 
 jq 'map_values(.signatures = ["a b"])' "$beside" >"$SCRATCH/wrong"
 claim "one with a signature of two words is not used" not_used words ".*'a b' is not a plain word"
 jq '{ version: 9, info: . }' "$beside" >"$SCRATCH/wrong"
-claim "one of an unknown version is not used" not_used version "version 9 of the format is not known"
+claim "one of an unknown version is not used" not_used version "format version 9 is unknown"
 jq '{ version: 2, storeDir: "/elsewhere", info: . }' "$beside" >"$SCRATCH/wrong"
-claim "one of another store is not used" not_used store "it describes the store '/elsewhere'"
+claim "one of another store is not used" not_used store "it describes another store, '/elsewhere'"
 
 without() {
     "$REGD_BUILD" squashfs -q --compression lz4 --root "$store" "$toplevel" -o "$SCRATCH/plain" &&

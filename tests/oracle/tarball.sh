@@ -81,13 +81,13 @@ claim './kexec-boot runs from an empty directory that it was unpacked to' runs
 
 # --- what is refused --------------------------------------------------------------------------------------
 
-claim 'another suffix is a wrong command line' refuses 'a tarball is called .tar, .tar.gz, .tar.xz or .tar.zst' 2 -o new --tarball x.zip
+claim 'another suffix is a wrong command line' refuses '--tarball expects a name that ends in .tar, .tar.gz, .tar.xz or .tar.zst' 2 -o new --tarball x.zip
 nothing_new() {
     [ ! -e new ] && [ ! -e x.zip ] && [ -z "$(find . -name '.*draft*')" ]
 }
 claim 'then nothing is made' nothing_new
 inside() {
-    refuses 'cannot be in the tree' 1 -o tree --tarball tree/x.tar && refuses 'cannot be in the tree' 1 -o both.tar --tarball both.tar &&
+    refuses 'would be inside the tree' 1 -o tree --tarball tree/x.tar && refuses 'would be inside the tree' 1 -o both.tar --tarball both.tar &&
         [ ! -e tree/x.tar ] && [ ! -e both.tar ] && nothing_new && "$REGD_BUILD" verify tree
 }
 claim 'a tarball in the tree or of its name is refused' inside

@@ -489,8 +489,8 @@ longest() {
 claim 'a command line of 2047 bytes is accepted, what iPXE adds counted' longest
 claim 'one of 2048 bytes is refused' refuses '2048 bytes' tree new --params "x$longest"
 claim 'so it is by the command kexec' refuses '2048 bytes' "$REGD_BUILD" kexec --root root --params "x$longest" "$system"
-claim 'and where iPXE would make it one' refuses '2048 bytes with iPXE' tree new --params "x$with_ipxe"
-claim 'so it is by the command ipxe' refuses '2048 bytes with iPXE' "$REGD_BUILD" ipxe --root root --params "x$with_ipxe" "$system"
+claim 'and where iPXE would make it one' refuses '2048 bytes long with iPXE' tree new --params "x$with_ipxe"
+claim 'so it is by the command ipxe' refuses '2048 bytes long with iPXE' "$REGD_BUILD" ipxe --root root --params "x$with_ipxe" "$system"
 claim 'a newline in the parameters is refused' refuses 'control character' tree new --params 'a
 b'
 

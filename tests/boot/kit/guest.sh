@@ -130,5 +130,5 @@ explains_failure() {
 }
 
 profile_waits() {
-    [ ! -e /nix/var/nix/profiles/system ] && journal_says 'is not a valid store path: register it first'
+    [ ! -e /nix/var/nix/profiles/system ] && journal_says 'is not a valid store path; register it first'
 }

@@ -52,26 +52,28 @@ static void what_cannot_be_is_a_wrong_command_line(struct arena arena)
     static const struct {
         const char *words, *sentence;
     } rows[] = {
-        { "tree TOP", "'tree' wants -o PATH" },
-        { "squashfs -o f", "'squashfs' wants a PATH, or a file to take all paths of" },
-        { "manifest", "'manifest' wants a PATH, or a file to take all paths of" },
+        { "tree TOP", "tree: missing -o PATH" },
+        { "squashfs -o "
+          "f",
+          "squashfs: missing PATH; or give --registration, --graph or --path-info" },
+        { "manifest", "manifest: missing PATH; or give --registration, --graph or --path-info" },
         { "manifest --graph a --path-info b",
-          "--registration, --graph and --path-info exclude each other" },
-        { "manifest - --graph -", "standard input can be given only once as '-'" },
-        { "manifest - --add -", "standard input can be given only once as '-'" },
-        { "ramdisk -o f", "'ramdisk' wants --prepend FILE, --file SRC:DST or --store FILE" },
+          "--registration, --graph and --path-info cannot be combined" },
+        { "manifest - --graph -", "'-' (standard input) can be given only once" },
+        { "manifest - --add -", "'-' (standard input) can be given only once" },
+        { "ramdisk -o f", "ramdisk: missing --prepend FILE, --file SRC:DST or --store FILE" },
         { "inspect a b", "inspect: unexpected argument 'b'; usage: regd-build inspect IMAGE" },
         { "inspect a --why b", "option --why expects A B, not only 'b'" },
         { "ipxe TOP --base-url x",
-          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not 'x'" },
+          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not 'x'" },
         { "ipxe TOP --base-url http://x/",
-          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not "
+          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not "
           "'http://x/'" },
         { "ipxe TOP --base-url http://x/${y}",
-          "--base-url wants a URL without blanks, quotes, '#', '$' and a '/' at its end, not "
+          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not "
           "'http://x/${y}'" },
         { "tree TOP -o d --compressor xz:1 --separate-store",
-          "--compressor and --separate-store exclude each other" },
+          "--compressor and --separate-store cannot be combined" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct settings settings;

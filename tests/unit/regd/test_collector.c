@@ -84,7 +84,7 @@ static void a_state_directory_that_cannot_be_made_is_named(struct arena arena)
     cleanup(release) struct command command = command_of(&arena);
     check_file("state", STR(""));
     CHECK_REFUSED(collector_hold(&command, check_error),
-                  "make the directory /state: Not a directory");
+                  "create the directory /state: Not a directory");
 }
 
 /* A collection that ends while it is waited for, once the wait was told. */

@@ -59,7 +59,7 @@ static void setting_makes_a_generation_and_says_so(struct arena arena)
               "regd: " PROFILE " is now generation 2, " D "-b\n");
     CHECK_STR(run(PROFILE_SET, P "-c", false, &arena),
               "set the profile " PROFILE ": '" P
-              "-c' is not a valid store path: register it first");
+              "-c' is not a valid store path; register it first");
 }
 
 /* As `nix-env --list-generations` prints them. */

@@ -115,7 +115,7 @@ static void what_cannot_be_set_is_refused_and_nothing_changes(struct arena arena
     uint64_t number = 77;
     cleanup(check_store_close) struct store store = begin(&arena);
     CHECK_REFUSED(set_profile(&store, STR(D "-c"), &number, arena),
-                  "'" P "-c' is not a valid store path: register it first");
+                  "'" P "-c' is not a valid store path; register it first");
     check_file("state/profiles/system", STR("mine"));
     CHECK_REFUSED(set_profile(&store, a, &number, arena), "'" PROFILE "' is not a symbolic link");
     CHECK(unlinkat(check_directory(), "state/profiles/system", 0) == 0);
@@ -123,9 +123,9 @@ static void what_cannot_be_set_is_refused_and_nothing_changes(struct arena arena
     CHECK_REFUSED(set_profile(&store, a, &number, arena),
                   "the generation system-7-link is not a symbolic link");
     CHECK_REFUSED(profile_set(&store, P "/x", a, &arena, &number, check_error),
-                  "the profile " P "/x would be inside the store");
+                  "the profile " P "/x would be inside the store; name one elsewhere");
     CHECK_REFUSED(profile_set(&store, "/", a, &arena, &number, check_error),
-                  "'/' cannot be a profile");
+                  "'/' is not a path of a profile");
     CHECK_REFUSED(profile_set(&store, "/no/where", a, &arena, &number, check_error),
                   "open the directory /no: No such file or directory");
     CHECK_NUMBER(number, 77);

@@ -34,7 +34,7 @@ static void a_directory_that_cannot_be_made_is_named(struct arena arena)
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_file("state/gcroots", STR(""));
     CHECK_REFUSED(state_make_directories(&store, arena, check_error),
-                  "make the directory /state/gcroots/per-user: Not a directory");
+                  "create the directory /state/gcroots/per-user: Not a directory");
 }
 
 static void a_tag_is_made_once(struct arena arena)

@@ -65,7 +65,8 @@ static void rows_that_belong_to_no_path_are_told_if_wanted(struct arena arena)
 static void what_is_not_valid_is_refused(struct arena arena)
 {
     struct result got = { .list = { .count = 77 } };
-    CHECK_REFUSED(read_paths(NAMES(), false, &got, &arena), "there is no database in /state");
+    CHECK_REFUSED(read_paths(NAMES(), false, &got, &arena), "there is no Nix database in /state; "
+                                                            "'regd register' creates one");
     check_sql(CHECK_ADD(1, "a"), arena);
     CHECK_REFUSED(read_paths(NAMES(P "-b"), false, &got, &arena),
                   "'" P "-b' is not a valid store path");

@@ -122,7 +122,8 @@ static void odd_rows_are_findings(struct arena arena)
 
 static void without_a_store_or_database_it_is_refused(struct arena arena)
 {
-    CHECK_STR(verify(false, NULL, 1, &arena), "there is no database in /state");
+    CHECK_STR(verify(false, NULL, 1, &arena), "there is no Nix database in /state; 'regd register' "
+                                              "creates one");
     check_sql(ADD("a", HELLO, "120"), arena);
     CHECK_STR(verify(false, NULL, 1, &arena),
               "open the store /nix/store: No such file or directory");

@@ -87,7 +87,7 @@ static void what_cannot_be_read_is_refused_and_nothing_is_written(struct arena a
 {
     struct initrd_generator generator = prepare("regd.other=x regd.store=/dev/vda", &arena);
     CHECK_REFUSED(initrd_generator_run(&generator, &arena, check_error) != INITRD_FAILED,
-                  "kernel parameter regd.other: there is no such parameter");
+                  "kernel parameter regd.other: unknown parameter");
     check_file("root/proc/cmdline", STR("regd.store=vda"));
     CHECK(initrd_generator_run(&generator, &arena, check_error) == INITRD_FAILED);
     CHECK(unlinkat(check_directory(), "root/proc/cmdline", 0) == 0);
@@ -195,20 +195,18 @@ static void the_command_line_is_interpreted(void)
         { { "x", "units", "early", "late" }, { .directory = "units" }, NULL },
         { { "x", "--root", "r", "units" }, { .root = "r", .directory = "units" }, NULL },
         { { "x", "--overlay", "o" }, { .overlay = "o" }, NULL },
-        { { "x" }, { 0 }, "one directory for units is wanted, or three, see --help" },
-        { { "x", "a", "b" }, { 0 }, "one directory for units is wanted, or three, see --help" },
+        { { "x" }, { 0 }, "expected one directory for units, or three; try --help" },
+        { { "x", "a", "b" }, { 0 }, "expected one directory for units, or three; try --help" },
         { { "x", "a", "b", "c", "d" },
           { 0 },
-          "one directory for units is wanted, or three, see --help" },
-        { { "x", "--root", "r" },
-          { 0 },
-          "one directory for units is wanted, or three, see --help" },
+          "expected one directory for units, or three; try --help" },
+        { { "x", "--root", "r" }, { 0 }, "expected one directory for units, or three; try --help" },
         { { "x", "--root" }, { 0 }, "--root wants a DIR" },
         { { "x", "--overlay" }, { 0 }, "--overlay wants a DIR" },
         { { "x", "--other", "units" }, { 0 }, "unknown option '--other'" },
         { { "x", "-", "units" }, { 0 }, "unknown option '-'" },
-        { { "x", "--overlay", "o", "units" }, { 0 }, "--overlay DIR stands alone" },
-        { { "x", "--overlay", "o", "--root", "r" }, { 0 }, "--overlay DIR stands alone" },
+        { { "x", "--overlay", "o", "units" }, { 0 }, "--overlay takes no other argument" },
+        { { "x", "--overlay", "o", "--root", "r" }, { 0 }, "--overlay takes no other argument" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         int count = 0;

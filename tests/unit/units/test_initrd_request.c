@@ -230,9 +230,9 @@ static void only_parameters_of_ours_are_looked_at(struct arena arena)
                      no_names, &arena, &request));
     CHECK_NUMBER(request.count, 0);
     CHECK_REFUSED(parse("regd.overlaysize=1g", no_names, &arena, &request),
-                  "kernel parameter regd.overlaysize: there is no such parameter");
+                  "kernel parameter regd.overlaysize: unknown parameter");
     CHECK_REFUSED(parse("regd.=", no_names, &arena, &request),
-                  "kernel parameter regd.: there is no such parameter");
+                  "kernel parameter regd.: unknown parameter");
 }
 
 static void root_is_somebody_else_s_if_it_is_given(struct arena arena)

@@ -80,14 +80,16 @@ static void roots_may_be_links(struct arena arena)
 static void a_root_that_is_not_known_is_refused(struct arena arena)
 {
     CHECK_STR(find(PATH_SOURCE_DATABASE, ROOTS(P "-a"), &arena),
-              "there is no Nix database in /state");
+              "there is no Nix database in /state; give --root, or --registration, --graph or "
+              "--path-info");
     check_sql(ROWS, arena);
     check_file("source", STR(MANIFEST));
     CHECK_STR(find(PATH_SOURCE_DATABASE, ROOTS(P "-x"), &arena),
               "'" D "-x' is not a valid path in /nix/store");
     CHECK_STR(find(PATH_SOURCE_REGISTRATION, ROOTS(P "-x"), &arena),
               of_source(STR(" does not list '" D "-x'"), &arena));
-    CHECK_STR(find(PATH_SOURCE_DATABASE, no_roots, &arena), "no root was given");
+    CHECK_STR(find(PATH_SOURCE_DATABASE, no_roots, &arena), "no PATH was given, and standard input "
+                                                            "names none");
 }
 
 static void a_reference_that_is_not_listed_is_refused_with_its_referrer(struct arena arena)
@@ -125,7 +127,7 @@ static void roots_come_from_standard_input(struct arena arena)
         const char *want;
     } rows[] = {
         { STR(P "-a\n\n" P "-d"), " a b c d" },
-        { STR(""), "no root was given" },
+        { STR(""), "no PATH was given, and standard input names none" },
         { STR(P "-a\0x\n"), NULL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -42,17 +42,17 @@ static void what_is_written_is_read_again(struct arena arena)
 static void levels_beyond_are_refused(void)
 {
     static const char *const wrong[][2] = {
-        { "gzip:0", "'gzip:0': gzip has no such level" },
-        { "gzip:13", "'gzip:13': gzip has no such level" },
-        { "lz4:0", "'lz4:0': lz4 has no such level" },
-        { "xz:10", "'xz:10': xz has no such level" },
-        { "zstd:0", "'zstd:0': zstd has no such level" },
-        { "zstd:", "'zstd:': zstd has no such level" },
-        { "zstd:-1", "'zstd:-1': zstd has no such level" },
-        { "zstd:1:2", "'zstd:1:2': zstd has no such level" },
-        { "", "'': compression is gzip, lz4, xz or zstd" },
-        { "lzo", "'lzo': compression is gzip, lz4, xz or zstd" },
-        { "ZSTD", "'ZSTD': compression is gzip, lz4, xz or zstd" },
+        { "gzip:0", "'gzip:0' has no valid level: gzip takes 1 to 12" },
+        { "gzip:13", "'gzip:13' has no valid level: gzip takes 1 to 12" },
+        { "lz4:0", "'lz4:0' has no valid level: lz4 takes 1 to 12" },
+        { "xz:10", "'xz:10' has no valid level: xz takes 0 to 9" },
+        { "zstd:0", "'zstd:0' has no valid level: zstd takes 1 to 22" },
+        { "zstd:", "'zstd:' has no valid level: zstd takes 1 to 22" },
+        { "zstd:-1", "'zstd:-1' has no valid level: zstd takes 1 to 22" },
+        { "zstd:1:2", "'zstd:1:2' has no valid level: zstd takes 1 to 22" },
+        { "", "'' is not a compression; known are gzip, lz4, xz and zstd" },
+        { "lzo", "'lzo' is not a compression; known are gzip, lz4, xz and zstd" },
+        { "ZSTD", "'ZSTD' is not a compression; known are gzip, lz4, xz and zstd" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct compression compression = { .level = -7 };

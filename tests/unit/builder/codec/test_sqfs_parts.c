@@ -81,7 +81,8 @@ static void a_limit_is_not_passed(void)
     CHECK_NUMBER(file->write_at(file, sizeof super, "12345", 5), SQFS_ERROR_IO);
     CHECK_REFUSED(
         sqfs_range_check(&range, SQFS_ERROR_IO, "write", check_error),
-        "the image grows beyond 100 bytes: a ramdisk cannot hold a file of 4 GiB or more");
+        "the image is larger than 100 bytes, the most that a ramdisk can hold; split it with "
+        "--max-size");
 }
 
 static void what_the_disk_refuses_is_told(void)

@@ -163,8 +163,8 @@ static void an_image_beyond_the_limit_is_given_up(struct arena arena)
     fill(&example, &arena);
     CHECK_DONE(compression_parse(STR("zstd:1"), &options.compression, check_error));
     CHECK_REFUSED(squashfs_write(&example.inventory, &options, fd, 0, arena, &result, check_error),
-                  "the image grows beyond 1048576 bytes: a ramdisk cannot hold a file of 4 GiB or "
-                  "more");
+                  "the image is larger than 1048576 bytes, the most that a ramdisk can hold; split "
+                  "it with --max-size");
     CHECK_NUMBER(result.size_bytes, 77);
 }
 

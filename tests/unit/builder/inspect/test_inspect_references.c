@@ -57,8 +57,8 @@ static void a_shortest_chain_is_told(struct arena arena)
     CHECK_STR(explain(false, P "-a", P "-d", &arena), P "-a\n" P "-b\n" P "-d\n");
     CHECK_STR(explain(false, D "-c", D "-d", &arena), P "-c\n" P "-d\n");
     CHECK_STR(explain(false, P "-e", P "-e", &arena), P "-e\n");
-    CHECK_STR(explain(false, P "-d", P "-a", &arena), D "-d does not need " D "-a");
-    CHECK_STR(explain(false, P "-a", P "-e", &arena), D "-a does not need " D "-e");
+    CHECK_STR(explain(false, P "-d", P "-a", &arena), D "-d does not depend on " D "-a");
+    CHECK_STR(explain(false, P "-a", P "-e", &arena), D "-a does not depend on " D "-e");
 }
 
 static void json_has_the_same_chain(struct arena arena)
@@ -73,13 +73,14 @@ static void json_has_the_same_chain(struct arena arena)
 static void a_part_of_a_name_will_do_if_only_one_has_it(struct arena arena)
 {
     CHECK_STR(closure("lib", &arena), P "-d-lib\n");
-    CHECK_STR(closure("nothing", &arena), "no path of the image is called 'nothing'");
-    CHECK_STR(closure("z-d", &arena), "'z-d' can be 2 paths, " D "-d and " D "-d-lib among them");
+    CHECK_STR(closure("nothing", &arena), "no path in the image has 'nothing' in its name");
+    CHECK_STR(closure("z-d", &arena),
+              "'z-d' is ambiguous: it is in the names of 2 paths, such as " D "-d and " D "-d-lib");
     CHECK_STR(closure(D "-d", &arena), P "-d\n"); /* a whole name is none of several */
     CHECK_STR(explain(false, "nothing", P "-a", &arena),
-              "no path of the image is called 'nothing'");
+              "no path in the image has 'nothing' in its name");
     CHECK_STR(explain(false, P "-a", "nothing", &arena),
-              "no path of the image is called 'nothing'");
+              "no path in the image has 'nothing' in its name");
 }
 
 static void a_closure_is_told_in_order(struct arena arena)

@@ -6,7 +6,7 @@
 
 #define A    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define B    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-#define LINE "a SHA-256 in lower case, two blanks and a plain name expected"
+#define LINE "expected a SHA-256 in lower case, two spaces and a plain name"
 
 static void lines_are_read_in_any_order_and_found_by_name(struct arena arena)
 {
@@ -26,14 +26,14 @@ static void other_texts_are_refused_by_their_line(struct arena arena)
     static const struct {
         const char *text, *sentence;
     } cases[] = {
-        { "", "it lists nothing" },
+        { "", "it lists no file" },
         { "\n", "line 1: " LINE },
         { "x\n", "line 1: " LINE },
         { A "\n", "line 1: " LINE },
         { A " \n", "line 1: " LINE },
         { A "  \n", "line 1: " LINE },
         { A "  a\n\n", "line 2: " LINE },
-        { A "  a\n" A "  b", "line 2: it does not end" },
+        { A "  a\n" A "  b", "line 2: the line feed at its end is missing" },
         { A "  a\nshort\n", "line 2: " LINE },
         { A " a\n", "line 1: " LINE },
         { A "\t a\n", "line 1: " LINE },
@@ -48,7 +48,7 @@ static void other_texts_are_refused_by_their_line(struct arena arena)
           "line 1: " LINE },
         { "g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef  a\n",
           "line 1: " LINE },
-        { A "  b\n" B "  a\n" A "  b\n", "line 3: 'b' is listed on line 1 already" },
+        { A "  b\n" B "  a\n" A "  b\n", "line 3: 'b' is already listed on line 1" },
     };
     struct checksums sums;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

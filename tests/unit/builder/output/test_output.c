@@ -45,7 +45,8 @@ static void a_path_without_a_name_is_refused(struct arena arena)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         CHECK_REFUSED(output_open(wrong[i], OUTPUT_DIRECTORY, &arena, &output, check_error),
                       arena_format(&arena,
-                                   "'%s' cannot be written: name the file or directory itself",
+                                   "create '%s': the path must end in the name of a file or "
+                                   "directory",
                                    wrong[i]));
     CHECK_REFUSED(output_open("/no/where/x", OUTPUT_DIRECTORY, &arena, &output, check_error),
                   "open the directory /no/where: No such file or directory");
@@ -138,13 +139,17 @@ static void what_is_not_ours_is_not_replaced(struct arena arena)
         const char *sums, *stray, *sentence;
     } rows[] = {
         { NULL, "mine",
-          "tree holds 'mine', which was not made by an earlier run: not replacing it" },
+          "replace tree: it holds 'mine', which no earlier run made; remove it, or name another "
+          "directory" },
         { SUMS(MARK), "mine",
-          "tree holds 'mine', which was not made by an earlier run: not replacing it" },
+          "replace tree: it holds 'mine', which no earlier run made; remove it, or name another "
+          "directory" },
         { SUMS("other"), "other",
-          "tree holds 'other', which was not made by an earlier run: not replacing it" },
+          "replace tree: it holds 'other', which no earlier run made; remove it, or name another "
+          "directory" },
         { "x\n", CHECKSUMS_NAME,
-          "tree holds 'SHA256SUMS', which was not made by an earlier run: not replacing it" },
+          "replace tree: it holds 'SHA256SUMS', which no earlier run made; remove it, or name "
+          "another directory" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cleanup(output_release) struct output output = { .directory = -1 };
@@ -198,9 +203,8 @@ static void a_draft_of_another_user_is_refused(struct arena arena)
     }
     check_make_directory(".tree.draft");
     CHECK(fchownat(check_directory(), ".tree.draft", NOBODY, NOBODY, 0) == 0);
-    CHECK_REFUSED(
-        start_tree(&output, &tree, &arena),
-        "create tree: .tree.draft is there, and was not left by an earlier run; remove it");
+    CHECK_REFUSED(start_tree(&output, &tree, &arena),
+                  "create tree: .tree.draft exists, and no earlier run left it; remove it");
 }
 
 static void a_former_tree_in_use_is_not_replaced(struct arena arena)

@@ -17,8 +17,9 @@ static void the_suffix_says_how_it_is_compressed(void)
         check_about("%s", wrong[i]);
         CHECK(!tarball_check_name(wrong[i], check_error));
     }
-    CHECK_REFUSED(tarball_check_name("a.tgz", check_error),
-                  "a tarball is called .tar, .tar.gz, .tar.xz or .tar.zst, not 'a.tgz'");
+    CHECK_REFUSED(
+        tarball_check_name("a.tgz", check_error),
+        "--tarball expects a name that ends in .tar, .tar.gz, .tar.xz or .tar.zst, not 'a.tgz'");
 }
 
 static void free_reader(struct archive **archive)
@@ -81,11 +82,11 @@ static void a_place_in_the_tree_is_refused(struct arena arena)
     cleanup(tarball_release) struct tarball inside = TARBALL_NONE;
     const char *path = arena_format(&arena, "%s/tree.tar", check_directory_path()).data;
     CHECK_REFUSED(tarball_open(path, &tree, &arena, &same, check_error),
-                  "the tarball tree.tar cannot be in the tree");
+                  "create the tarball tree.tar: it would be inside the tree; write it elsewhere");
     CHECK(mkdirat(directory, "tree.tar", 0755) == 0);
     path = arena_format(&arena, "%s/tree.tar/x.tar", check_directory_path()).data;
     CHECK_REFUSED(tarball_open(path, &tree, &arena, &inside, check_error),
-                  "the tarball x.tar cannot be in the tree");
+                  "create the tarball x.tar: it would be inside the tree; write it elsewhere");
 }
 
 static void a_missing_member_is_refused_and_nothing_published(struct arena arena)

@@ -79,7 +79,7 @@ static void a_header_is_a_piece_of_its_own(void)
     CHECK(pread(target, prefix, sizeof prefix, 0) == sizeof prefix);
     CHECK(newc_ends_with_header(prefix, sizeof prefix, "nix-store.squashfs", 8192));
     CHECK_REFUSED(ramdisk_write_header(target, "image", 8191, check_error),
-                  "image has 8191 bytes, which is no multiple of 4096");
+                  "image has 8191 bytes, not a multiple of 4096");
 }
 
 static void what_the_disk_refuses_is_told(struct arena arena)

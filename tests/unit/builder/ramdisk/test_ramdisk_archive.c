@@ -139,9 +139,9 @@ static void what_a_header_claims_is_not_believed(struct arena arena)
     cleanup(own_close) int long_link = make_header("fea00002", "00000004");
     int unpacked = -7;
     CHECK_REFUSED(ramdisk_archive_unpack(long_name, &image, &unpacked, check_error),
-                  "unpack the ramdisk's archive: it is no newc archive");
+                  "unpack the ramdisk's archive: it is not a newc archive");
     CHECK_REFUSED(ramdisk_archive_unpack(no_name, &image, &unpacked, check_error),
-                  "unpack the ramdisk's archive: it is no newc archive");
+                  "unpack the ramdisk's archive: it is not a newc archive");
     CHECK_REFUSED(ramdisk_archive_unpack(long_link, &image, &unpacked, check_error),
                   "unpack the ramdisk's archive: it ends within a member");
     CHECK_NUMBER(unpacked, -7);

@@ -29,7 +29,7 @@ static void names_and_levels_are_the_kernels(void)
         char sentence[160];
         snprintf(
             sentence, sizeof sentence,
-            "'%s': a ramdisk is compressed by gzip (1 to 9), xz (0 to 9), zstd (1 to 19) or none",
+            "'%s' is no compression of a ramdisk; known are gzip (1 to 9), xz (0 to 9), zstd (1 to 19) and none",
             rows[i].text);
         check_about("%s", rows[i].text);
         bool done = ramdisk_compression_parse(str_from(rows[i].text), &compression, check_error);
@@ -148,7 +148,7 @@ static void an_archive_that_became_shorter_is_refused(struct arena arena)
         check_about("%s", methods[i]);
         CHECK_REFUSED(ramdisk_compress(&compression, &(struct crew){ .jobs = 2 }, &archive,
                                        &ramdisk, arena, &offset, check_error),
-                      "the ramdisk changes while it is read");
+                      "the ramdisk changed while it was read");
     }
 }
 

@@ -30,18 +30,18 @@ static void files_stand_in_the_order_of_their_places(struct arena arena)
 static void places_that_cannot_be_are_refused(struct arena arena)
 {
     static const char *const wrong[][2] = {
-        { "a", "--file wants SRC:DST, not 'a'" },
-        { ":a", "--file wants SRC:DST, not ':a'" },
-        { "s:", "--file s: the place '': it is no plain path" },
-        { "s:/", "--file s: the place '': it is no plain path" },
-        { "s:a//b", "--file s: the place 'a//b': it is no plain path" },
-        { "s:a/..", "--file s: the place 'a/..': it is no plain path" },
-        { "s:./a", "--file s: the place './a': it is no plain path" },
+        { "a", "--file expects SRC:DST, not 'a'" },
+        { ":a", "--file expects SRC:DST, not ':a'" },
+        { "s:", "--file s: destination '': it is not a plain path" },
+        { "s:/", "--file s: destination '': it is not a plain path" },
+        { "s:a//b", "--file s: destination 'a//b': it is not a plain path" },
+        { "s:a/..", "--file s: destination 'a/..': it is not a plain path" },
+        { "s:./a", "--file s: destination './a': it is not a plain path" },
         { "s:nix-store.squashfs",
-          "--file s: the place 'nix-store.squashfs': that is the name of a store image" },
+          "--file s: destination 'nix-store.squashfs': that is the name of a store image" },
         { "s:nix-store.7.squashfs/x",
-          "--file s: the place 'nix-store.7.squashfs/x': that is the name of a store image" },
-        { "s:TRAILER!!!", "--file s: the place 'TRAILER!!!': that name ends an archive" },
+          "--file s: destination 'nix-store.7.squashfs/x': that is the name of a store image" },
+        { "s:TRAILER!!!", "--file s: destination 'TRAILER!!!': that name ends an archive" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct ramdisk_files files;

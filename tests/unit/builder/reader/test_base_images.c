@@ -81,7 +81,7 @@ static void another_hash_is_refused(struct arena arena)
         if (str_equal(list.items[i].base, STR(D "-file")))
             list.items[i].nar_hash.bytes[31] ^= 1;
     CHECK_REFUSED(base_images_mark(&open.image, &list, held, check_error),
-                  "image holds '" D "-file' with another NAR hash");
+                  "base image image: '" D "-file' has another NAR hash than the closure's");
 }
 
 static void what_is_no_image_is_refused(struct arena arena)

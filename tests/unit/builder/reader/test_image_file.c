@@ -83,17 +83,16 @@ static void a_number_that_cannot_be_is_refused(void)
         const char *sentence;
     } rows[] = {
         { 0, 'H', "it is not a squashfs image" },
-        { 28, 3, "it is of squashfs version 3.0, and 4.0 is read" },
-        { 30, 1, "it is of squashfs version 4.1, and 4.0 is read" },
+        { 28, 3, "it has squashfs version 3.0; only 4.0 is supported" },
+        { 30, 1, "it has squashfs version 4.1; only 4.0 is supported" },
         { 22, 11, "damaged super block: blocks of 4096 bytes, which is not 2^11" },
         { 12, 1, "damaged super block: blocks of 4097 bytes, which is not 2^12" },
-        { 20, 0, "damaged super block: there is no compression 0" },
-        { 20, 7, "damaged super block: there is no compression 7" },
-        { 20, LZMA,
-          "it is compressed by lzma, which is not read; known are gzip, lz4, xz and zstd" },
-        { 20, LZO, "it is compressed by lzo, which is not read; known are gzip, lz4, xz and zstd" },
-        { 42, 1, "it is cut off: it has 4096 bytes and should have 69632" },
-        { 41, 0, "it is cut off: it has 4096 bytes and should have 0" },
+        { 20, 0, "damaged super block: unknown compression 0" },
+        { 20, 7, "damaged super block: unknown compression 7" },
+        { 20, LZMA, "its compression lzma is not supported; gzip, lz4, xz and zstd are" },
+        { 20, LZO, "its compression lzo is not supported; gzip, lz4, xz and zstd are" },
+        { 42, 1, "it is cut off: it has 4096 bytes, expected 69632" },
+        { 41, 0, "it is cut off: it has 4096 bytes, expected 0" },
         { 64, 95, "damaged super block: a table at byte 95" },
         { 72, 95, "damaged super block: a table at byte 95" },
         { 49, 0x20, "damaged super block: a table at byte 8288" },
@@ -119,7 +118,7 @@ static void an_image_is_where_it_is_said_to_be(void)
     CHECK_DONE(open_place(fd, 4096, 0, &file));
     CHECK_NUMBER(file.size_bytes, 4096);
     CHECK_REFUSED(open_place(fd, 4096, 4095, &file),
-                  "it is cut off: it has 4095 bytes and should have 4096");
+                  "it is cut off: it has 4095 bytes, expected 4096");
     CHECK_REFUSED(open_place(fd, 8192 - 95, 0, &file),
                   "it is not a squashfs image: it has only 95 bytes");
     CHECK_REFUSED(open_place(fd, 1 << 20, 0, &file),
@@ -140,8 +139,7 @@ static void nothing_outside_is_read(void)
     CHECK_REFUSED(image_file_read(&file, 7, bytes, 0, check_error),
                   "it is cut off: byte 7 is not there");
     file.size_bytes = 16;
-    CHECK_REFUSED(image_file_read(&file, 4, bytes, 8, check_error),
-                  "it became shorter while it was read");
+    CHECK_REFUSED(image_file_read(&file, 4, bytes, 8, check_error), "it changed while it was read");
 }
 
 static void numbers_are_little_endian(void)
@@ -220,10 +218,10 @@ static void a_chain_that_does_not_fit_is_refused(struct arena arena)
                   "damaged table: a block within it is not full");
     put_block(bytes, 0);
     CHECK_REFUSED(read_table(bytes, 2, &arena, &table),
-                  "damaged table: a block of no possible length");
+                  "damaged table: a block of impossible length");
     put_block(bytes, FULL + 1);
     CHECK_REFUSED(read_table(bytes, FULL + 3, &arena, &table),
-                  "damaged table: a block of no possible length");
+                  "damaged table: a block of impossible length");
     size = put_block(bytes, 10);
     bytes[1] = 0; /* compressed, which it is not */
     CHECK_REFUSED(read_table(bytes, size, &arena, &table),

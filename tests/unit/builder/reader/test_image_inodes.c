@@ -172,8 +172,8 @@ static void blocks_that_cannot_be_are_refused(struct arena arena)
         uint32_t start, word;
         const char *sentence;
     } rows[] = {
-        { 96, BLOCK + 1, "damaged inode 7: a block of no possible length" },
-        { 96, 1 << 25, "damaged inode 7: a block of no possible length" },
+        { 96, BLOCK + 1, "damaged inode 7: a block of impossible length" },
+        { 96, 1 << 25, "damaged inode 7: a block of impossible length" },
         { 96, 1 << 24, "damaged inode 7: a hole that is stored" },
         { 95, 10, "damaged inode 7: a block outside of the data" },
         { DATA_END - 9, 10, "damaged inode 7: a block outside of the data" },
@@ -196,7 +196,7 @@ static void fragments_that_cannot_be_are_refused(struct arena arena)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct table table = { .size = 0 };
         put_file(&table, 96, rows[i].fragment, rows[i].offset, rows[i].size);
-        check_damage(&table, "damaged inode 7: a fragment that cannot be", arena);
+        check_damage(&table, "damaged inode 7: an impossible fragment", arena);
     }
     struct table fits = { .size = 0 };
     struct image_tree tree;
@@ -228,7 +228,7 @@ static void a_directory_and_its_index_are_read(struct arena arena)
     CHECK_NUMBER(tree.inodes[0].parent_number, 8);
     table.bytes[table.size - 7] = IMAGE_NAME_MAX & 0xff;
     table.bytes[table.size - 6] = IMAGE_NAME_MAX >> 8;
-    check_damage(&table, "damaged inode 7: a name in its index that cannot be", arena);
+    check_damage(&table, "damaged inode 7: an impossible name in its index", arena);
     table.size -= 4;
     check_damage(&table, "damaged inode 7: it goes beyond the table's end", arena);
 }
@@ -239,8 +239,8 @@ static void listings_that_cannot_be_are_refused(struct arena arena)
         uint16_t size, offset;
         const char *sentence;
     } rows[] = {
-        { 2, 0, "damaged inode 7: a listing that cannot be" },
-        { 3, 51, "damaged inode 7: a listing that cannot be" },
+        { 2, 0, "damaged inode 7: an impossible listing" },
+        { 3, 51, "damaged inode 7: an impossible listing" },
         { 14, 40, "damaged inode 7: its listing goes beyond the table's end" },
         { 13, 40, NULL },
         { 3, 50, NULL },
@@ -265,12 +265,12 @@ static void targets_that_cannot_be_are_refused(struct arena arena)
     CHECK_DONE(read_inodes(&good, 1, &arena, &tree));
     CHECK_STR(tree.inodes[0].target, "a/b");
     put_link(&empty, 0, "");
-    check_damage(&empty, "damaged inode 7: a link's target that cannot be", arena);
+    check_damage(&empty, "damaged inode 7: an impossible link target", arena);
     put_link(&cut, 4, "a/b");
     check_damage(&cut, "damaged inode 7: it goes beyond the table's end", arena);
     put_link(&nul, 3, "a/b");
     nul.bytes[nul.size - 2] = '\0';
-    check_damage(&nul, "damaged inode 7: a link's target that cannot be", arena);
+    check_damage(&nul, "damaged inode 7: an impossible link target", arena);
 }
 
 static void other_kinds_and_owners_are_refused(struct arena arena)
@@ -317,11 +317,11 @@ static void a_wrong_count_is_refused(struct arena arena)
     CHECK_DONE(read_inodes(&table, 2, &arena, &tree));
     CHECK_NUMBER(tree.inodes[1].position, 32);
     CHECK_REFUSED(read_inodes(&table, 1, &arena, &tree),
-                  "damaged inode table: more than the 1 inodes that it should have");
+                  "damaged inode table: more than the 1 inodes of the super block");
     CHECK_REFUSED(read_inodes(&table, 3, &arena, &tree),
-                  "damaged super block: it cannot be that there are 3 inodes");
+                  "damaged super block: 3 inodes are impossible");
     CHECK_REFUSED(read_inodes(&table, 0, &arena, &tree),
-                  "damaged super block: it cannot be that there are 0 inodes");
+                  "damaged super block: 0 inodes are impossible");
 }
 
 int main(void)

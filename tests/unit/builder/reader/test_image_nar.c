@@ -48,7 +48,7 @@ static void what_cannot_be_read_is_named_from_the_root_on(struct arena arena)
     uint32_t node = image_find(&open.image, STR(DIGEST "package"));
     CHECK(!image_nar_hash(&open.image, &worker, node, arena, &nar, check_error));
     CHECK(str_starts(str_from(check_error->sentence), STR(DIGEST "package/")));
-    CHECK(str_ends(str_from(check_error->sentence), STR(": it became shorter while it was read")));
+    CHECK(str_ends(str_from(check_error->sentence), STR(": it changed while it was read")));
     CHECK_NUMBER(nar.size_bytes, 77);
 }
 

@@ -96,10 +96,10 @@ static void what_ipxe_would_expand_is_refused(struct arena arena)
     struct tree_description tree = make_tree("a x${net0/mac}y");
     CHECK_REFUSED(
         script_check_ipxe(&tree, arena, check_error),
-        "the kernel parameter 'x${net0/mac}y' cannot be given to iPXE, which expands ${…}");
+        "iPXE would expand ${…} in the kernel parameter 'x${net0/mac}y'; change it with --params");
     CHECK_REFUSED(
         script_write_ipxe(stdout, &tree, arena, check_error),
-        "the kernel parameter 'x${net0/mac}y' cannot be given to iPXE, which expands ${…}");
+        "iPXE would expand ${…} in the kernel parameter 'x${net0/mac}y'; change it with --params");
 }
 
 static void a_line_that_the_kernel_would_cut_is_refused(struct arena arena)
@@ -110,7 +110,7 @@ static void a_line_that_the_kernel_would_cut_is_refused(struct arena arena)
     CHECK_DONE(script_check_ipxe(&tree, arena, check_error));
     strcat(line, "a");
     CHECK(!script_check_ipxe(&tree, arena, check_error));
-    CHECK(strstr(check_error->sentence, "2048 bytes with iPXE's initrd=") != NULL);
+    CHECK(strstr(check_error->sentence, "2048 bytes long with iPXE's initrd=") != NULL);
 }
 
 static void grub_is_asked_whether_it_would_change_the_line(void)

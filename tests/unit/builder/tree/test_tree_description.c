@@ -60,7 +60,8 @@ static void what_has_another_shape_is_refused(struct arena arena)
         const char *from, *to, *sentence;
     } cases[] = {
         { "{", "[", "it is not JSON, from byte 13 on" },
-        { "\"version\":\t1", "\"version\":\t2", "it has version 2, and this program reads 1" },
+        { "\"version\":\t1", "\"version\":\t2",
+          "version 2 is not supported; this regd-build reads version 1" },
         { "\"version\"", "\"other\"", "version: a number of bytes expected" },
         { "\"toplevel\"", "\"other\"", "toplevel: a text expected" },
         { "\"http://host\"", "1", "baseUrl: a text expected" },
@@ -81,7 +82,8 @@ static void what_has_another_shape_is_refused(struct arena arena)
         { "\"initrd\":\t[", "\"initrd\":\t[],\"other\":[", "initrd: a list of files expected" },
         { "\"storeImages\"", "\"other\"", "storeImages: a list of files expected" },
         { "04000000", "0400000g",
-          "initrd: sha256: '0400000g00000000000000000000000000000000000000000000000000000000' is not a "
+          "initrd: sha256: '0400000g00000000000000000000000000000000000000000000000000000000' is "
+          "not a "
           "SHA-256 hash" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -188,7 +188,7 @@ static void a_name_for_the_system_has_no_nul(struct arena arena)
     CHECK_DONE(arena_name(&arena, STR("/a b"), &name, check_error));
     CHECK_STR(name, "/a b");
     CHECK_REFUSED(arena_name(&arena, (struct str){ "/a\0b", 4 }, &name, check_error),
-                  "the name '/a' has a NUL behind that");
+                  "the name '/a' is followed by a NUL");
     CHECK_STR(name, "/a b");
 }
 

@@ -246,7 +246,7 @@ static void a_draft_is_not_a_second_name_of_a_file(struct arena arena)
     make_file("victim", "precious");
     CHECK(linkat(check_directory(), "victim", check_directory(), ".f.draft", 0) == 0);
     CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
-                  "create f: .f.draft is there, and was not left by an earlier run; remove it");
+                  "create f: .f.draft exists, and no earlier run left it; remove it");
     CHECK_STR(content_of("victim", &arena), "precious");
 }
 
@@ -259,7 +259,7 @@ static void a_draft_of_another_user_is_refused(struct arena arena)
         return;
     }
     CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
-                  "create f: .f.draft is there, and was not left by an earlier run; remove it");
+                  "create f: .f.draft exists, and no earlier run left it; remove it");
     CHECK_STR(content_of(".f.draft", &arena), "a stranger's");
 }
 
@@ -270,9 +270,9 @@ static void only_a_regular_file_is_replaced_by_a_draft(struct arena arena)
     CHECK(symlinkat("f", check_directory(), "link") == 0);
     CHECK(mkdirat(check_directory(), "directory", 0755) == 0);
     CHECK_REFUSED(draft_open(check_directory(), "link", &draft, check_error),
-                  "create link: it is there and is not a regular file");
+                  "create link: it exists and is not a regular file");
     CHECK_REFUSED(draft_open(check_directory(), "directory", &draft, check_error),
-                  "create directory: it is there and is not a regular file");
+                  "create directory: it exists and is not a regular file");
     CHECK_STR(content_of("f", &arena), "kept");
     CHECK_NUMBER(entry_count(), 3);
 }
@@ -434,8 +434,7 @@ static void a_link_that_cannot_be_made_leaves_the_old_one(void)
 static void a_directory_is_synced_or_the_reason_said(void)
 {
     CHECK_DONE(directory_sync(check_directory(), check_error));
-    CHECK_REFUSED(directory_sync(-1, check_error),
-                  "make the directory's names durable: Bad file descriptor");
+    CHECK_REFUSED(directory_sync(-1, check_error), "sync the directory: Bad file descriptor");
 }
 
 int main(void)

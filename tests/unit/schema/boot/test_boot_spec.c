@@ -120,7 +120,7 @@ static void an_init_that_is_none_is_refused(struct arena arena)
         const struct boot_spec_override override = { .init = wrong[i] };
         check_refused_because(
             &override,
-            arena_format(&arena, "init '%s' is not an absolute path without blanks", wrong[i]).data,
+            arena_format(&arena, "init '%s' is not an absolute path without spaces", wrong[i]).data,
             arena);
     }
     CHECK(fchmodat(check_directory(), BELOW "/init", 0644, 0) == 0);
@@ -141,8 +141,8 @@ static void a_line_that_the_kernel_would_cut_is_refused(struct arena arena)
             CHECK_DONE(read_spec(&override, &arena, &spec));
         else
             check_refused_because(&override,
-                                  "the kernel's command line would have 2048 bytes, and the kernel "
-                                  "reads at most 2047",
+                                  "the kernel's command line is 2048 bytes long, and the kernel "
+                                  "reads at most 2047; shorten it with --params",
                                   arena);
     }
 }
@@ -160,7 +160,8 @@ static void a_line_with_control_characters_or_other_bytes_is_refused(struct aren
         { "a\n", NULL },
         { "\xc3\xa4", NULL },
         { "\xff",
-          "the kernel's command line: byte 9 is 0xff, which JSON cannot hold; only UTF-8 is possible" },
+          "the kernel's command line: byte 9 is 0xff, which JSON cannot hold; only UTF-8 is "
+          "possible" },
     };
     make_system();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -200,7 +201,10 @@ static void a_kernel_with_an_odd_name_is_refused(struct arena arena)
     const struct boot_spec_override override = { .kernel = kernel };
     make_system();
     check_file("my kernel", STR("x"));
-    check_refused_because(&override, "the kernel cannot be called 'my kernel'", arena);
+    check_refused_because(&override,
+                          "the kernel's file name 'my kernel' is not plain; rename the "
+                          "kernel, or give --kernel",
+                          arena);
 }
 
 /* --- boot.json ------------------------------------------------------------------------------------ */
@@ -229,14 +233,17 @@ static void what_boot_json_lacks_is_named_with_its_option(struct arena arena)
 {
     make_system();
     check_file(BELOW "/boot.json", STR(JSON("")));
-    check_refused_because(&none, "the system has no init; give it by --init PATH", arena);
+    check_refused_because(&none, "the system has no init; give it with --init PATH", arena);
     struct boot_spec_override override = { .init = "/i" };
-    check_refused_because(&override, "the system has no kernelParams; give it by --params TEXT",
+    check_refused_because(&override, "the system has no kernelParams; give it with --params TEXT",
                           arena);
     override.params = "";
-    check_refused_because(&override, "the system has no kernel; give it by --kernel FILE", arena);
+    check_refused_because(&override, "the system has no kernel; give it with --kernel FILE", arena);
     override.kernel = arena_format(&arena, "%s/" BELOW "/bzImage", check_directory_path()).data;
-    check_refused_because(&override, "the system has no initrd; give it by --prepend FILE", arena);
+    check_refused_because(&override,
+                          "the system has no initrd; give it with --prepend "
+                          "FILE",
+                          arena);
     override.without_initrd = true;
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     CHECK_DONE(read_spec(&override, &arena, &spec));
@@ -247,7 +254,7 @@ static void a_boot_json_of_another_system_is_refused(struct arena arena)
     make_system();
     check_file(BELOW "/boot.json", STR("{\"org.nixos.bootspec.v1\":{\"toplevel\":\"/other\","
                                        "\"label\":\"\",\"system\":\"\"}}"));
-    check_refused_because(&none, "its boot.json is that of /other", arena);
+    check_refused_because(&none, "its boot.json belongs to /other", arena);
     check_file(BELOW "/boot.json", STR("{"));
     check_refused_because(&none, TOP "/boot.json: it is not JSON, from byte 1 on", arena);
 }
@@ -272,10 +279,9 @@ static void a_specialisation_is_found_by_link_or_boot_json(struct arena arena)
     CHECK_DONE(find_special("two", &base, &arena));
     CHECK_STR(base, OTHER "2");
     CHECK_REFUSED(find_special("three", &base, &arena),
-                  TOP ": it has no specialisation 'three'; those of its boot.json: two");
+                  TOP ": it has no specialisation 'three'; its boot.json has: two");
     CHECK_REFUSED(find_special("../specialisation/one", &base, &arena),
-                  TOP ": it has no specialisation '../specialisation/one'; those of its boot.json: "
-                      "two");
+                  TOP ": it has no specialisation '../specialisation/one'; its boot.json has: two");
     CHECK_STR(base, OTHER "2");
 }
 

@@ -52,26 +52,25 @@ static void what_nix_adds_is_no_warning(struct arena arena)
 static void what_is_not_known_is_named_in_one_warning(struct arena arena)
 {
     check_sql(ADD("/nix/store/" D "-a"), arena);
-    CHECK_STR(warning_after("insert into SchemaMigrations values ('20990101-other');"
-                            "create table Other (x); create table More (x);"
-                            "alter table Refs add column more;"
-                            "create index Hashes on ValidPaths(hash);",
-                            arena),
-              "the database has what regd does not know, index 'Hashes', column 'more', table "
-              "'Other', table 'More', …: left alone");
+    CHECK_STR(
+        warning_after("insert into SchemaMigrations values ('20990101-other');"
+                      "create table Other (x); create table More (x);"
+                      "alter table Refs add column more;"
+                      "create index Hashes on ValidPaths(hash);",
+                      arena),
+        "the database has unknown parts: index 'Hashes', column 'more', table 'Other', table 'More', …; they are left alone");
 }
 
 static void migrations_that_are_not_known_are_named(struct arena arena)
 {
     check_sql(ADD("/nix/store/" D "-a"), arena);
     CHECK_STR(warning_after("insert into SchemaMigrations values ('20990101-other')", arena),
-              "the database has what regd does not know, migration '20990101-other': left alone");
+              "the database has unknown parts: migration '20990101-other'; they are left alone");
     CHECK_STR(
         warning_after("with recursive n (i) as (select 1 union all select i + 1 from n limit 1000) "
                       "insert into SchemaMigrations select printf('%04d', i) from n",
                       arena),
-        "the database has what regd does not know, migration '20990101-other', migration '0001', "
-        "migration '0002', migration '0003', …: left alone");
+        "the database has unknown parts: migration '20990101-other', migration '0001', migration '0002', migration '0003', …; they are left alone");
 }
 
 /* The table of migrations is not needed, so whatever has its name does no harm. */
@@ -94,8 +93,8 @@ static void rows_of_another_store_are_counted_in_one_warning(struct arena arena)
 {
     check_sql(ADD("/nix/store/" D "-a"), arena);
     CHECK_STR(warning_after(ADD("/gnu/store/" D "-a") ADD(D "-a"), arena),
-              "2 of the database's paths are not in the store '/nix/store', '/gnu/store/" D
-              "-a' for one; they are left alone");
+              "2 of the database's paths are not in the store '/nix/store', such as '/gnu/store/" D
+              "-a'; they are left alone");
 }
 
 static void a_database_of_another_store_is_refused(struct arena arena)
@@ -104,17 +103,17 @@ static void a_database_of_another_store_is_refused(struct arena arena)
         const char *path, *sentence;
     } rows[] = {
         { "/gnu/store/" D "-a",
-          "the database has no path in the store '/nix/store', but '/gnu/store/" D
-          "-a'; name the store that it is of with --store-dir" },
+          "the database has no path in the store '/nix/store', but has '/gnu/store/" D
+          "-a'; name its store with --store-dir" },
         { "/nix/store2/" D "-a",
-          "the database has no path in the store '/nix/store', but '/nix/store2/" D
-          "-a'; name the store that it is of with --store-dir" },
-        { "/nix/store", "the database has no path in the store '/nix/store', but '/nix/store'; "
-                        "name the store that it is of with --store-dir" },
-        { D "-a", "the database has base names instead of full paths, '" D
-                  "-a' for one; use the Nix that made it, or a newer regd" },
-        { "", "the database has no path in the store '/nix/store', but ''; name the store that it "
-              "is of with --store-dir" },
+          "the database has no path in the store '/nix/store', but has '/nix/store2/" D
+          "-a'; name its store with --store-dir" },
+        { "/nix/store", "the database has no path in the store '/nix/store', but has '/nix/store'; "
+                        "name its store with --store-dir" },
+        { D "-a", "the database has base names instead of full paths, such as '" D
+                  "-a'; use the Nix that made it, or a newer regd" },
+        { "", "the database has no path in the store '/nix/store', but has ''; "
+              "name its store with --store-dir" },
     };
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_sql("", arena);
@@ -142,10 +141,10 @@ static void a_trigger_that_is_not_known_is_refused_by_writers_alone(struct arena
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_sql(ADD("/nix/store/" D "-a"), arena);
     CHECK_STR(warning_after("create trigger T after insert on Refs begin select 1; end", arena),
-              "the database has what regd does not know, trigger 'T': left alone");
-    CHECK_REFUSED(store_db_open_write(&store, arena, &db, check_error),
-                  "db.sqlite: the trigger 'T' on Refs is not known and would have to run, which "
-                  "regd does not let it; register with the Nix that made it, or drop the trigger");
+              "the database has unknown parts: trigger 'T'; they are left alone");
+    CHECK_REFUSED(
+        store_db_open_write(&store, arena, &db, check_error),
+        "db.sqlite: the unknown trigger 'T' on Refs would have to run; register with the Nix that made it, or drop the trigger");
 }
 
 /* It fires for rows that nobody adds. */

@@ -5,8 +5,8 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-#define OVERDRAWN                                                                             \
-    "db.sqlite: it makes SQLite work more than its size explains, so it is damaged; restore " \
+#define OVERDRAWN                                                                               \
+    "db.sqlite: it makes SQLite work longer than its size explains, so it is damaged; restore " \
     "it, or move it and its -wal and -shm files away and register again"
 
 /* Opened to be read; closed by store_db_close. */

@@ -14,18 +14,15 @@ static void other_schema_versions_are_refused(struct arena arena)
         const char *sentence;
     } rows[] = {
         { { "9", 1 },
-          "the database has schema version 9, older than 10: run 'nix-store --verify' once to "
-          "upgrade it" },
+          "the database has schema version 9, older than 10; run 'nix-store --verify' once to upgrade it" },
         { { "11", 2 },
-          "the database has schema version 11, newer than 10: use the regd or Nix that made it" },
+          "the database has schema version 11, newer than 10; use the regd or Nix that made it" },
         { { "2147483647", 10 },
-          "the database has schema version 2147483647, newer than 10: use the regd or Nix that "
-          "made it" },
+          "the database has schema version 2147483647, newer than 10; use the regd or Nix that made it" },
         { { "2147483648", 10 }, "schema: '2147483648' is not a schema version" },
         { { "4294967306", 10 }, "schema: '4294967306' is not a schema version" },
         { { "009", 3 },
-          "the database has schema version 9, older than 10: run 'nix-store --verify' once to "
-          "upgrade it" },
+          "the database has schema version 9, older than 10; run 'nix-store --verify' once to upgrade it" },
         { { "-10", 3 }, "schema: '-10' is not a schema version" },
         { { "-1", 2 }, "schema: '-1' is not a schema version" },
         { { "+", 1 }, "schema: '+' is not a schema version" },
@@ -100,8 +97,7 @@ static void a_missing_database_that_should_be_there_is_refused(struct arena aren
     CHECK(unlinkat(check_directory(), "state/db/db.sqlite", 0) == 0);
     check_database_refused(
         &store,
-        "/state/db/schema says that there is a database, but db.sqlite is missing: "
-        "restore it, or remove schema and register again",
+        "/state/db/schema says that there is a database, but db.sqlite is missing; restore it, or remove schema and register again",
         arena);
 }
 
@@ -114,7 +110,7 @@ static void a_file_in_place_of_the_directory_is_refused(struct arena arena)
     CHECK_REFUSED(store_db_find(&store, arena, check_error) != STORE_DB_FAILED,
                   "open /state/db/.: Not a directory");
     CHECK_REFUSED(store_db_open_write(&store, arena, &db, check_error),
-                  "make the directory /state/db: Not a directory");
+                  "create the directory /state/db: Not a directory");
 }
 
 static void what_is_no_file_in_its_place_is_refused(struct arena arena)

@@ -106,8 +106,7 @@ static void a_left_over_log_is_not_overlooked_where_it_cannot_be_read(struct are
     struct store_db db;
     CHECK_REFUSED(
         store_db_open_read(&store, &arena, &db, check_error) != STORE_DB_FAILED,
-        "read db.sqlite-wal: it holds changes that only who may write can read; run as the "
-        "owner of the database, or make its file system writable");
+        "read db.sqlite-wal: it holds changes that can be read only with write access; run as the owner of the database, or make its file system writable");
     become(0);
     CHECK(fchmodat(check_directory(), "state/db", 0755, 0) == 0);
 }

@@ -59,7 +59,7 @@ static void tables_that_are_not_as_nix_makes_them_are_refused(struct arena arena
         { REFS(BOTH),
           "db.sqlite: table Refs: key 'referrer,reference' is not unique, as Nix makes it" NEWER },
         { REFS(BOTH ", more integer not null, primary key (referrer, reference, more)"),
-          "db.sqlite: table Refs: column 'more' has to be given, and is not known" NEWER },
+          "db.sqlite: table Refs: column 'more' must be given, and is unknown" NEWER },
         { REFS(BOTH ", x default (abs(1))" KEY),
           "db.sqlite: table Refs: column 'x' has a computed default" NEWER },
         { REFS(BOTH ", x as (referrer + 1)" KEY),
@@ -68,9 +68,7 @@ static void tables_that_are_not_as_nix_makes_them_are_refused(struct arena arena
           "db.sqlite: table Refs: column 'reference' has another type than Nix gives it" NEWER },
         { REFS(BOTH
                ", a23456789a123456789a123456789a123456789a123456789a123456789a12345 not null" KEY),
-          "db.sqlite: table Refs: column "
-          "'a23456789a123456789a123456789a123456789a123456789a123456789a1234' has to be given, and "
-          "is not known" NEWER },
+          "db.sqlite: table Refs: column 'a23456789a123456789a123456789a123456789a123456789a123456789a1234' must be given, and is unknown" NEWER },
         { "create index x on Refs (abs(reference))",
           "db.sqlite: table Refs: index 'x' is of an expression" NEWER },
         { "create index x on Refs (reference) where reference > 1",

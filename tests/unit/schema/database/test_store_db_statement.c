@@ -108,7 +108,7 @@ static void without_memory_the_limit_is_named(struct arena arena)
                                "select group_concat(hex(zeroblob(20000000))) from "
                                "(values (1), (2), (3))",
                                check_error),
-                  "db.sqlite: SQLite wants more than 32 MiB of memory for it" RESTORE);
+                  "db.sqlite: SQLite needs more than 32 MiB of memory for it" RESTORE);
 }
 
 int main(void)

@@ -103,18 +103,18 @@ static void a_changed_derivation_is_refused(struct arena arena)
         const char *name, *from, *to, *sentence;
     } rows[] = {
         { INPUT_ADDRESSED, "\"-c\"", "\"-d\"",
-          "derivation " INPUT_ADDRESSED ": the output 'out' is "
-          "'icvsxak80y3hyark7irzhybvjyshw703-input-addressed', should be "
+          "derivation " INPUT_ADDRESSED
+          ": the output 'out' is 'icvsxak80y3hyark7irzhybvjyshw703-input-addressed', expected "
           "'wpv7wzr56p4njly77502wwyzx9rcgj1k-input-addressed'" },
         { INPUT_ADDRESSED, "icvsx", "jcvsx",
-          "derivation " INPUT_ADDRESSED ": the output 'out' is "
-          "'jcvsxak80y3hyark7irzhybvjyshw703-input-addressed', should be "
+          "derivation " INPUT_ADDRESSED
+          ": the output 'out' is 'jcvsxak80y3hyark7irzhybvjyshw703-input-addressed', expected "
           "'icvsxak80y3hyark7irzhybvjyshw703-input-addressed'" },
         { INPUT_ADDRESSED, "(\"out\",\"/nix/store/icvsx", "(\"out\",\"/nix/store/\\icvsx",
           NULL /* another spelling of the same */ },
         { INPUT_ADDRESSED, "input-addressed\",\"\"", "other-name\",\"\"",
-          "derivation " INPUT_ADDRESSED ": the output 'out' is "
-          "'icvsxak80y3hyark7irzhybvjyshw703-other-name', should be "
+          "derivation " INPUT_ADDRESSED
+          ": the output 'out' is 'icvsxak80y3hyark7irzhybvjyshw703-other-name', expected "
           "'icvsxak80y3hyark7irzhybvjyshw703-input-addressed'" },
         { INPUT_ADDRESSED,
           "(\"out\",\"/nix/store/icvsxak80y3hyark7irzhybvjyshw703-input-addressed\"),",
@@ -127,12 +127,12 @@ static void a_changed_derivation_is_refused(struct arena arena)
           "'/gnu/store/icvsxak80y3hyark7irzhybvjyshw703-input-addressed' is not a path in the "
           "store '/nix/store'" },
         { FLAT_SHA256, "\"sha256\",\"e3b0", "\"sha256\",\"f3b0",
-          "derivation " FLAT_SHA256 ": the output 'out' is "
-          "'lg724jggrrh3bb0fd34ma56dpl6i3g2j-flat-sha256', should be "
+          "derivation " FLAT_SHA256
+          ": the output 'out' is 'lg724jggrrh3bb0fd34ma56dpl6i3g2j-flat-sha256', expected "
           "'fvw33zwp69yg43v0dhz77zx4g9zhxcmh-flat-sha256'" },
         { FLAT_SHA256, "\"sha256\",\"e3b0", "\"r:sha256\",\"e3b0",
-          "derivation " FLAT_SHA256 ": the output 'out' is "
-          "'lg724jggrrh3bb0fd34ma56dpl6i3g2j-flat-sha256', should be "
+          "derivation " FLAT_SHA256
+          ": the output 'out' is 'lg724jggrrh3bb0fd34ma56dpl6i3g2j-flat-sha256', expected "
           "'11qi45rpf1b4qxylh73janz0gdml6r7w-flat-sha256'" },
         { FLAT_SHA256, "\"sha256\",\"e3b0", "\"sha256\",\"E3b0",
           "derivation " FLAT_SHA256 ": 'E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7"
@@ -163,7 +163,7 @@ static void a_derivation_of_another_name_is_refused(struct arena arena)
     CHECK(renameat(check_directory(), INPUT_ADDRESSED, check_directory(), other) == 0);
     CHECK_REFUSED(check(check_directory(), other, arena),
                   "derivation rqdzl2ri7iykqkrwnxzz9gi2l0vb4v14-renamed.drv: the output 'out' is "
-                  "'icvsxak80y3hyark7irzhybvjyshw703-input-addressed', should be "
+                  "'icvsxak80y3hyark7irzhybvjyshw703-input-addressed', expected "
                   "'9waqkq6zckdamzc65595bxr3ym5zy7kx-renamed'");
     CHECK_REFUSED(check(check_directory(), "rqdzl2ri7iykqkrwnxzz9gi2l0vb4v14-.drv", arena),
                   "derivation rqdzl2ri7iykqkrwnxzz9gi2l0vb4v14-.drv: it has no name");
@@ -175,8 +175,8 @@ static void one_wrong_output_of_several_is_enough(struct arena arena)
     put(MULTI, "h41dcbvpb7h1nfkis14b877i6gksg8rh-multi-bin",
         "h41dcbvpb7h1nfkis14b877i6gksg8rh-multi-bon", arena);
     CHECK_REFUSED(check(check_directory(), MULTI, arena),
-                  "derivation " MULTI ": the output 'bin' is "
-                  "'h41dcbvpb7h1nfkis14b877i6gksg8rh-multi-bon', should be "
+                  "derivation " MULTI
+                  ": the output 'bin' is 'h41dcbvpb7h1nfkis14b877i6gksg8rh-multi-bon', expected "
                   "'h41dcbvpb7h1nfkis14b877i6gksg8rh-multi-bin'");
 }
 

@@ -133,8 +133,8 @@ static void what_is_malformed_is_refused(struct arena arena)
           D "-a: ca: 'x' is not a method of content addressing" },
         { "{\"/nix/store/" D "-a\":{" ENTRY ",\"ca\":{\"method\":\"nar\",\"hash\":\"sha256-A\"}}}",
           D "-a: ca: 'sha256-A' is not an SRI hash" },
-        { "{\"version\":4,\"info\":{}}", "version 4 of the format is not known" },
-        { "{\"version\":2,\"storeDir\":\"/x\",\"info\":{}}", "it describes the store '/x'" },
+        { "{\"version\":4,\"info\":{}}", "format version 4 is unknown" },
+        { "{\"version\":2,\"storeDir\":\"/x\",\"info\":{}}", "it describes another store, '/x'" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct path_list list = { .count = 77 };
