@@ -1,17 +1,17 @@
 /* arena.h — the one allocator: a reserved range of memory, handed out front to back.
  *
- * Both programs are short batch runs. They reserve one range at start and give nothing back before
- * they end. Results go into the caller's `struct arena *arena`; temporaries into a `struct arena
- * scratch` passed by value, which vanish when the function returns. The caller's own arena will do
- * for it, `work(*arena)`: what is allocated in the copy lies behind all that is kept, as long as
- * nothing is allocated in the original meanwhile. So a function takes the one or the other, and one
- * that takes both gets two that do not overlap.
+ * Both programs are short batch runs. They reserve one range at the start and free nothing before
+ * they exit. A function puts its results into the caller's `struct arena *arena`, and its temporary
+ * data into a `struct arena scratch` that is passed by value: when the function returns, the memory
+ * is free again. A caller may pass a copy of its own arena as scratch, `work(*arena)`, as long as
+ * nothing is allocated in the original meanwhile. A function therefore takes either an arena or a
+ * scratch; one that takes both must be given two that do not overlap.
  *
- * Pages cost memory only once they are written. Exhaustion ends the program with one sentence and
- * exit status 1: the one exit outside main.
+ * A page takes memory only once it is written. When the range is used up, the program prints one
+ * sentence and exits with status 1. This is the only exit outside main.
  *
- * In sanitizer builds the range is poisoned and each block unpoisoned, with a gap behind it, so
- * that an overrun into a neighbour is found.
+ * In sanitizer builds the range is poisoned, each allocated block is unpoisoned, and a gap follows
+ * each block, so that an overrun into the next block is found.
  */
 #pragma once
 
@@ -30,28 +30,30 @@ enum { ARENA_LEAST_BYTES = 16 << 20, ARENA_ADDRESS_SPACE_BYTES = 256 << 20 };
  * below ARENA_LEAST_BYTES. The range is never given back. */
 must_check bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error);
 
-/* Room for `count` items of `size` bytes, all zero, aligned for any type. Never null. */
+/* Returns memory for `count` items of `size` bytes: all zero, aligned for any type, never null. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);
 #define arena_new(arena, type, count) ((type *)arena_alloc(arena, count, sizeof(type)))
 
-/* The same, of bytes that are about to be overwritten and need not be zero. */
+/* The same, but the bytes are not set to zero: for memory that is overwritten at once. */
 void *arena_room(struct arena *arena, size_t size_bytes);
 
-/* Makes room for one more item in a growing array: returns the array itself, extended if
- * nothing was allocated since, or a copy; twice as large, with *capacity updated. Start with a null array and capacity 0. */
+/* Makes room for one more item in a growing array. Returns the array, which may have moved; when it
+ * is full, its capacity is doubled and *capacity updated. Start with a null array and capacity
+ * 0. */
 void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacity, size_t size);
 
-/* A terminated copy for the system, which ends a text at its first NUL. So refuses a NUL inside. */
+/* Makes a NUL-terminated copy for a system call. Fails if the text itself contains a NUL. */
 must_check bool arena_name(struct arena *arena, struct str text, const char **ret_name,
                            struct error *error);
 
-/* Copies that are also terminated, so that `.data` can be handed to the system. A NUL inside is
- * the caller's to refuse. */
+/* Make a copy that is NUL-terminated, so that `.data` can be passed to a system call. The caller
+ * must have excluded a NUL inside the text. */
 struct str arena_copy(struct arena *arena, struct str text);
 struct str arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* How much is left. Who can do without an input asks before, since exhaustion ends the program. */
+/* Returns how many bytes are left. A caller that can do without an input asks this before it reads
+ * the input, because exhaustion ends the program. */
 size_t arena_left(const struct arena *arena);
 
 /* Takes an arena of its own off the end, for another thread or for what ends sooner: then `end` may be

@@ -15,7 +15,7 @@ uint64_t budget_real_bytes(const struct stat *status)
     return blocks < size_bytes / STATUS_BLOCK_BYTES ? blocks * STATUS_BLOCK_BYTES : size_bytes;
 }
 
-/* Without holes all of a file is data; of one that is a hole there is none to find. */
+/* A file without holes starts with data; in a file that is one hole, SEEK_DATA finds none. */
 static bool has_data(int directory, const char *name)
 {
     cleanup(own_close) int fd =

@@ -1,11 +1,12 @@
-/* budget.h — how much work an input may cause.
+/* budget.h — a limit on the work that an input may cause.
  *
- * A few hundred bytes can claim any size: by holes, by compression, by naming one thing again and
- * again. A claim is believed only as far as the input's real bytes pay for it.
+ * A file of a few hundred bytes can claim to hold any amount of data: by holes, by compression, or
+ * by referring to the same data many times. Such a claim is accepted only in proportion to the
+ * bytes that the input really has on disk.
  *
- * Limit    A floor, which every input may cost, and a factor times its real bytes. Each use names
- *          both as constants, with their reason.
- * Threads  Any number may spend from one budget.
+ * Limit    A floor that every input is granted, plus a factor times its real bytes. Each user of a
+ *          budget defines both as constants and gives the reason.
+ * Threads  Any number of threads may use one budget.
  */
 #pragma once
 
@@ -15,30 +16,31 @@
 #include <sys/stat.h>
 
 struct budget {
-    const char *what;   /* what the limit is of, as in "WHAT: more than 12 bytes" */
-    const char *remedy; /* where a real input may need more; or null */
+    const char *what;   /* what is limited, as in "WHAT: more than 12 bytes" */
+    const char *remedy; /* what to do if a genuine input needs more; or null */
     uint64_t floor_bytes, factor;
-    uint64_t limit_bytes; /* instead of floor and factor; 0: none was given */
-    uint64_t real_bytes;  /* what was paid so far */
+    uint64_t limit_bytes; /* a fixed limit instead of floor and factor; 0: none */
+    uint64_t real_bytes;  /* counted so far */
     uint64_t spent_bytes;
-    bool is_exceeded; /* more was wanted at some time */
+    bool is_exceeded; /* a call of budget_spend was refused */
 };
 
-/* The bytes of a file that take room on its disk: all but its holes. File systems that do not know
- * say 0, which is why a floor must be enough for small files. */
+/* Returns how many bytes of a file are stored on disk, that is, without its holes. Some file
+ * systems report 0; for this reason a floor must be large enough for small files. */
 uint64_t budget_real_bytes(const struct stat *status);
 
-/* What one of a file's names pays: its real bytes, shared out over all its names. Where the file system says
- * that it takes no blocks, it is asked whether there is data: not all of them count. `name` is in the
- * directory, and `status` is its. */
+/* Returns what one name of a file adds to a budget: the file's real bytes divided by its number of
+ * hard links. If the file system reports no blocks, the file is searched for data (SEEK_DATA),
+ * because some file systems do not count blocks. `status` is that of `name` in the directory. */
 uint64_t budget_share(int directory, const char *name, const struct stat *status);
 
-/* The input has so many real bytes more. */
+/* Raises the limit: the input has `real_bytes` more. */
 void budget_pay(struct budget *budget, uint64_t real_bytes);
 
-/* Takes bytes that are about to be used. Refuses what goes beyond the limit; nothing is taken then. */
+/* Spends bytes that are about to be used. Fails if that would exceed the limit; then spends
+ * nothing. */
 must_check bool budget_spend(struct budget *budget, uint64_t bytes, struct error *error);
 
-/* Refuses, in the same words, where anything was refused before: for work whose parts may fail, but
- * which has to end when the budget does. */
+/* Fails, with the same sentence, if a call of budget_spend has failed before. For work that
+ * continues after the failure of a part, but must stop when its budget is exceeded. */
 must_check bool budget_check(const struct budget *budget, struct error *error);

@@ -3,11 +3,11 @@
 #include <ctype.h>
 #include <string.h>
 
-/* What can stand in an argument's place. */
+/* What an argument can be. */
 enum kind { KIND_NOTHING, KIND_DIRECTORY, KIND_FILE, KIND_WORDS };
 
-/* The next word of a synopsis that is meant literally: "set PATH | list" has set and list,
- * "zstd|xz[:LEVEL]" has zstd and xz. The empty slice: there is none left. */
+/* Returns the next literal word of a synopsis: "set PATH | list" has set and list,
+ * "zstd|xz[:LEVEL]" has zstd and xz. Returns the empty slice if no more is left. */
 static struct str next_word(struct str *rest)
 {
     static const char word_end[] = " |[";
@@ -63,7 +63,8 @@ static void write_verbs(FILE *stream, const struct program_spec *program)
         fprintf(stream, "%s%s", i ? " " : "", program->verbs[i].name);
 }
 
-/* A help text on one line, for between single quotes; `special` get a backslash. */
+/* Writes a help text on one line, to be enclosed in single quotes; a backslash is put before each
+ * character of `special`. */
 static void write_help(FILE *stream, const char *help, const char *special)
 {
     for (; *help; help++) {

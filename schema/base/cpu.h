@@ -1,4 +1,4 @@
-/* cpu.h — how many threads are worth starting.
+/* cpu.h — the number of CPUs, which is the default number of threads.
  */
 #pragma once
 

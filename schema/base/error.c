@@ -20,7 +20,7 @@ bool error_set(struct error *error, const char *format, ...)
     return false;
 }
 
-/* Appends ": REASON", cutting at the buffer's end. */
+/* Appends ": REASON", cut at the end of the buffer. */
 static void append_reason(struct error *error, const char *reason)
 {
     size_t length = strlen(error->sentence);

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* How much to ask for where the size is not known beforehand. */
+/* How much to read at a time if the size is not known beforehand. */
 enum { READ_STEP_BYTES = 64 << 10 };
 
-/* What file systems that compress make of text, and what they do not say of small files. */
+/* How well a file system can compress text, and the size up to which a file is not judged: some
+ * file systems report no blocks for small files. */
 enum { SPARSE_FLOOR_BYTES = 64 << 20, SPARSE_FACTOR = 64 };
 
-/* The file's size if it says one, else a guess. Refuses one that is mostly holes. */
+/* Returns the file's size if it is known, otherwise a guess. Fails if the file is mostly holes. */
 static bool expect_bytes(int fd, const char *name, uint64_t *ret_bytes, struct error *error)
 {
     struct stat status;
@@ -47,7 +48,7 @@ bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *ar
     char *text = arena_room(arena, room + 1);
     size_t length = 0;
     for (;;) {
-        /* One byte more than there is room for shows whether the end has been reached. */
+        /* One byte more than is expected, to find out whether the file ends there. */
         ssize_t got = read(fd, text + length, room + 1 - length);
         if (got < 0 && errno == EINTR)
             continue;
@@ -140,8 +141,8 @@ bool file_look(int directory, const char *name, mode_t *ret_mode, struct error *
     return true;
 }
 
-/* Looking first keeps a device from being opened, which can do something by itself; looking again
- * shows what was opened. */
+/* The check before opening avoids opening a device, which can have side effects. The check after it
+ * is of the file that was opened. */
 int file_open_regular(int directory, const char *name, int flags, mode_t mode, struct error *error)
 {
     struct stat status;
@@ -235,13 +236,13 @@ bool file_write_at(int fd, const char *name, const void *data, size_t size_bytes
 
 bool directory_sync(int directory, struct error *error)
 {
-    /* Some file systems have nothing to sync in a directory and say so. */
+    /* EINVAL, EROFS: the file system does not sync directories, and need not. */
     if (fsync(directory) < 0 && errno != EINVAL && errno != EROFS)
         return error_errno(error, errno, "sync the directory");
     return true;
 }
 
-/* ".NAME.draft"; refuses what does not fit a file name. */
+/* Makes ".NAME.draft". Fails if that is too long for a file name. */
 static bool temporary_name(const char *name, char room[static 256], struct error *error)
 {
     assert(!strchr(name, '/'));
@@ -258,9 +259,10 @@ bool file_is_named(int fd, int directory, const char *name)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Where others may write, one of them can have made the draft's name: his file would be published as ours, or
- * any file that he linked there be emptied. What is there already counts only if it is ours and has no other
- * name. (One just made may belong to somebody else: file servers map root to nobody.) */
+/* In a directory where others may write, another user can have created the draft's name. His file
+ * would then be published as ours, or a file to which he made a hard link be emptied. An existing
+ * draft is therefore used only if it belongs to us and has no other name. (A draft just created may
+ * belong to somebody else: file servers map root to nobody.) */
 static bool check_left(const struct draft *draft, struct error *error)
 {
     struct stat status;
@@ -271,7 +273,7 @@ static bool check_left(const struct draft *draft, struct error *error)
                      draft->final_name, draft->temporary_name);
 }
 
-/* The draft's file, made now or left by an earlier run. */
+/* Opens the draft's file, created now or left by an earlier run. */
 static int open_draft(const struct draft *draft, bool *ret_is_left)
 {
     int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
@@ -320,7 +322,7 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     return true;
 }
 
-/* Everything but the name. */
+/* Does all of publishing except the rename. */
 static bool draft_seal(const struct draft *draft, mode_t mode, struct error *error)
 {
     assert(draft->fd >= 0);

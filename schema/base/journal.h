@@ -1,8 +1,8 @@
 /* journal.h — an entry of systemd's journal, as its fields.
  *
- * Shape    "NAME=value" each, as sd_journal_sendv takes them: by length, so that a value can have any
- *          bytes and is still one field. MESSAGE is for people, who read it on a terminal: it is shown
- *          (show.h). The others are for programs and exact.
+ * Shape    Each field is "NAME=value" with a length, as sd_journal_sendv takes it, so that a value
+ *          can contain any byte, even a newline. MESSAGE is read on a terminal and therefore
+ *          escaped (show.h). The other fields are for programs and exact.
  * Source   systemd, sd_journal_print(3) and "Native Journal Protocol".
  */
 #pragma once
@@ -11,7 +11,7 @@
 
 #include <sys/uio.h>
 
-/* More than an entry of ours has. */
+/* More than any of our entries has. */
 enum { JOURNAL_FIELDS_MAX = 16 };
 
 struct journal_entry {
@@ -20,7 +20,8 @@ struct journal_entry {
     size_t count;
 };
 
-/* Adds a field; the name is one of ours. Values of ERROR_SENTENCE_MAX bytes and more are cut. */
+/* Adds a field. The name must be a constant of ours. A value of ERROR_SENTENCE_MAX bytes or more is
+ * cut. */
 void journal_add(struct journal_entry *entry, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What cJSON takes for a value is five times as much as the text that pays for it. Store paths,
- * hashes and boot specifications have 30 bytes and more for each value. */
+/* cJSON takes 80 bytes for a value, five times as much as the 16 bytes of text that must go with
+ * it. In the JSON of store paths, hashes and boot specifications a value has 30 bytes or more. */
 enum { VALUES_FLOOR = 1 << 16, VALUE_TEXT_BYTES = 16 };
 
 void json_free(cJSON **root)
@@ -17,7 +17,8 @@ void json_free(cJSON **root)
     cJSON_Delete(*root);
 }
 
-/* Where a text cannot be said in JSON as it is; its length: nowhere. */
+/* Returns the offset of the first byte that JSON cannot represent; the text's length if all can
+ * be. */
 static size_t find_unsayable(struct str text)
 {
     const char *nul = text.len ? memchr(text.data, '\0', text.len) : NULL;
@@ -25,8 +26,8 @@ static size_t find_unsayable(struct str text)
     return at < wrong ? at : wrong;
 }
 
-/* Where a text is no JSON any more; null: it is one value and blanks. cJSON takes bytes that are no
- * UTF-8, and a NUL, at which a text then ends. */
+/* Returns the place where a text stops being JSON; null if it is one value and spaces. cJSON itself
+ * would accept bytes that are not UTF-8, and a NUL, at which it would end the text. */
 static const char *wrong_byte(struct str text, const cJSON *root, const char *end)
 {
     if (!root)
@@ -39,7 +40,8 @@ static const char *wrong_byte(struct str text, const cJSON *root, const char *en
     return end < text.data + text.len ? end : NULL;
 }
 
-/* The escape \\u0000, which is none behind a backslash that is escaped itself; or null. */
+/* Finds the escape \\u0000; after a backslash that is itself escaped, it is none. Null: not
+ * found. */
 static const char *find_nul(struct str text)
 {
     for (size_t i = 0; i + 6 <= text.len; i++) {
@@ -52,7 +54,8 @@ static const char *find_nul(struct str text)
     return NULL;
 }
 
-/* At least as many as there are values, if it is JSON: a value follows each of these. */
+/* Returns an upper bound of the number of values: in JSON, a value follows each of these
+ * characters. */
 static size_t count_values(struct str text)
 {
     size_t count = 1;
@@ -126,7 +129,7 @@ bool json_check(const char *what, struct str text, struct error *error)
                      at + 1, (unsigned char)text.data[at]);
 }
 
-/* There is nothing a caller could do, as where an arena is exhausted. */
+/* Returns `memory`; if it is null, ends the program, as an exhausted arena does. */
 static void *require_memory(void *memory)
 {
     if (!memory)
@@ -139,9 +142,9 @@ static void *allocate(size_t size_bytes)
     return require_memory(malloc(size_bytes));
 }
 
-/* cJSON leaves out what it has no memory for, and says so only where a value is made, not where it is
- * added: a number or a member would be missing from what is printed. So it never sees that there is no
- * memory. */
+/* If memory is exhausted, cJSON omits a value, and reports that only where a value is created, not
+ * where it is added: the printed JSON would lack a member. So its allocator ends the program
+ * instead. */
 __attribute__((constructor)) static void set_allocator(void)
 {
     cJSON_InitHooks(&(cJSON_Hooks){ .malloc_fn = allocate, .free_fn = free });
@@ -160,7 +163,7 @@ static bool is_hex_digit(char character)
     return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'f');
 }
 
-/* Does the text begin as a byte does that JSON cannot say? */
+/* Does the text begin with what looks like an escaped byte, \xNN? */
 static bool looks_like_byte(struct str text)
 {
     return text.len >= 4 && text.data[0] == '\\' && text.data[1] == 'x' &&
@@ -202,7 +205,7 @@ void json_add_exact(cJSON *parent, const char *key, struct str text)
     add(parent, key, json_exact(text));
 }
 
-/* Writes a character as JSON escapes it, above U+FFFF as two surrogates; returns what is behind. */
+/* Writes a character as an escape of JSON, above U+FFFF as two surrogates. Returns the end. */
 static char *escape(char *at, uint32_t character)
 {
     enum { ESCAPED = 6 };
@@ -213,8 +216,8 @@ static char *escape(char *at, uint32_t character)
                          0xdc00 + (above & 0x3ff));
 }
 
-/* Outside of its texts, JSON is ASCII; cJSON has escaped what of that is a control character, but the
- * last. */
+/* Outside of its strings, JSON is ASCII. Inside of them, cJSON escapes control characters below
+ * U+0020; all other characters that are not printable are escaped here. */
 char *json_spell(const cJSON *value, enum json_form form)
 {
     char *printed = (form == JSON_COMPACT ? cJSON_PrintUnformatted : cJSON_Print)(value);

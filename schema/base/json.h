@@ -1,16 +1,16 @@
-/* json.h — JSON: read through cJSON, and written for every byte that a text can hold.
+/* json.h — reads and writes JSON with cJSON, for texts that can contain any byte.
  *
- * JSON is UTF-8 and has no way to say another byte. So there are two kinds of text:
+ * JSON is UTF-8 and cannot represent other bytes. So there are two kinds of text:
  *
- *   for people and their scripts   json_add_text. What `--json` prints. Every text can be told: a byte
- *                                  that is no UTF-8, and NUL, is \xNN (two lower-case hex digits); a
- *                                  backslash in front of what reads "xNN" is \x5c. Replace each \xNN
- *                                  by its byte, and the text is back.
- *   for programs                   json_add_exact. boot.json, path-info JSON: the text itself, or a
- *                                  refusal. What is read back is what was written.
+ *   for people and their scripts   json_add_text, for the output of `--json`. Takes every text: a
+ *                                  byte that is not UTF-8, and NUL, becomes \xNN (two lower-case
+ *                                  hex digits); a backslash before an "xNN" of the text becomes
+ *                                  \x5c. To get the text back, replace each \xNN by its byte.
+ *   for programs                   json_add_exact, for boot.json and path-info JSON: the text
+ *                                  itself. A text that JSON cannot represent is an error.
  *
- * Written  Characters that a terminal obeys or hides (show.h) are escapes of JSON, \uNNNN, so JSON that
- *          is printed on a terminal is harmless, and means the same.
+ * Written  Characters that a terminal would obey or hide (show.h) are written as JSON's escapes
+ *          \uNNNN. JSON can therefore be printed on a terminal safely, and means the same.
  */
 #pragma once
 
@@ -20,42 +20,44 @@
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-/* Reads one value and nothing behind it. Free it with json_free, which is for `cleanup`.
- * Refuses, naming the byte, what is no JSON; the character \u0000, at which cJSON ends a text; and
- * more than 65536 values and another for each 16 bytes, before cJSON takes 80 bytes for each. */
+/* Parses a text that is one JSON value. Free it with json_free, which is for `cleanup`. Fails if
+ * the text is not JSON, naming the offset; if it contains the character \u0000, at which cJSON
+ * would end a string; and if it has more than 65536 values plus one for each 16 bytes, because
+ * cJSON takes 80 bytes for each value. */
 must_check bool json_parse(struct str text, cJSON **ret_root, struct error *error);
 void json_free(cJSON **root);
 
-/* "KEY: WANTED expected". */
+/* Sets the sentence "KEY: WANTED expected". */
 static inline bool json_wrong(const char *key, const char *wanted, struct error *error)
 {
     return error_set(error, "%s: %s expected", key, wanted);
 }
 
-/* The member of that name is a text, or missing or null: then *ret_text is null. The text lives as
- * long as the object. */
+/* Gets the member `key`, which must be a string, null or missing; the last two make *ret_text null.
+ * The text lives as long as the object. */
 must_check bool json_optional_text(const cJSON *object, const char *key, const char **ret_text,
                                    struct error *error);
 
-/* A copy of the member of that name, which is a text. */
+/* Copies the member `key`, which must be a string, into the arena. */
 must_check bool json_text(const cJSON *object, const char *key, struct arena *arena,
                           const char **ret_text, struct error *error);
 
 /* --- Writing ------------------------------------------------------------------------------------ */
 
-/* Can JSON say the text as it is? It is UTF-8 without NUL. */
+/* Can JSON represent the text exactly, that is, is it UTF-8 without NUL? */
 bool json_can_say(struct str text);
 
-/* Refuses the others, naming the byte. */
+/* Fails if json_can_say is false, and names the offset. `what` is for the sentence. */
 must_check bool json_check(const char *what, struct str text, struct error *error);
 
-/* Adds any text for people under `key`; with a null key to an array. */
+/* Adds a text for people to the object `parent` as member `key`, or to an array if `key` is
+ * null. */
 void json_add_text(cJSON *parent, const char *key, struct str text);
 
-/* A text for programs, of which json_can_say is true; see json_check. */
+/* Makes a text for programs. json_can_say must be true of it; see json_check. */
 cJSON *json_exact(struct str text);
 
-/* Adds one. */
+/* Adds such a text to the object `parent` as member `key`. */
 void json_add_exact(cJSON *parent, const char *key, struct str text);
 
 enum json_form {
@@ -63,7 +65,8 @@ enum json_form {
     JSON_COMPACT, /* on one line */
 };
 
-/* The value as text, terminated; null: no memory is left. Give it back with cJSON_free. */
+/* Returns the value as terminated text, to be freed with cJSON_free; null if memory is
+ * exhausted. */
 char *json_spell(const cJSON *value, enum json_form form);
 
 /* Prints the value on standard output, with a newline, and frees it. */

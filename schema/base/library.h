@@ -1,13 +1,14 @@
-/* library.h — shared libraries that are loaded when they are first needed.
+/* library.h — shared libraries that are loaded only when they are needed.
  *
- * Loading libcrypto and libsystemd, with all they load in turn, takes longer than registering a
- * system's paths. What needs neither should not wait for them, so they are not linked but opened.
+ * Loading libcrypto and libsystemd, with the libraries that they need, takes longer than
+ * registering the paths of a system. So the programs are not linked with them but open them by
+ * dlopen(3), and a run that needs neither loads neither.
  */
 #pragma once
 
-/* The address of a symbol in a library of that soname; null if there is no such library or symbol.
- * The library stays open. */
+/* Returns the address of a symbol in the library of that soname; null if there is no such library
+ * or symbol. The library stays open. */
 void *library_find(const char *soname, const char *symbol);
 
-/* Why this thread's last library_find gave nothing: the loader's sentence, which names the library. */
+/* Returns why this thread's last library_find failed: dlerror's text, which names the library. */
 const char *library_reason(void);

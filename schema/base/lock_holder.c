@@ -7,14 +7,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* The process of a line that speaks of the file; 0 if it does not. */
+/* Returns the process of a line that is about the file; 0 if the line is about another. */
 static int parse_line(const char *line, const struct stat *file, bool *ret_writes)
 {
     char kind[8];
     unsigned major_number, minor_number;
     unsigned long inode;
     int process;
-    // NOLINTNEXTLINE(cert-err34-c): a number that is none makes another process, which is only named
+    // NOLINTNEXTLINE(cert-err34-c): a wrong number only names another process
     int found = sscanf(line, "%*d: %*s %*s %7s %d %x:%x:%lu", kind, &process, &major_number,
                        &minor_number, &inode);
     if (found != 5)
@@ -24,7 +24,8 @@ static int parse_line(const char *line, const struct stat *file, bool *ret_write
     return same && process > 0 && process != getpid() ? process : 0;
 }
 
-/* Readers may share the file for as long as they like; who waits, waits for the writer, if there is one. */
+/* Readers share the lock with one another. If there is a writer, the writer is the one to wait
+ * for. */
 static int find_process(const struct stat *file)
 {
     char line[256];

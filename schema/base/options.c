@@ -6,10 +6,10 @@
 #include <ctype.h>
 #include <string.h>
 
-/* What is known while the arguments are walked. */
+/* The state of parsing. */
 struct reader {
     const struct program_spec *program;
-    char **arguments; /* null-terminated; the next one first */
+    char **arguments; /* those not parsed yet; null-terminated */
     char *values;
     struct arena *arena;
     struct error *error;
@@ -37,7 +37,7 @@ static const struct option_spec *find_letter(const struct program_spec *program,
     return NULL;
 }
 
-/* "a|b|c" as a reader takes it: "a, b or c". */
+/* Writes "a|b|c" as "a, b or c". */
 static const char *list_choices(const char *choices, struct arena *arena)
 {
     struct str text = STR("");
@@ -130,7 +130,7 @@ static bool store_value(struct reader *reader, const struct option_spec *option,
     return false;
 }
 
-/* Handles one argument that starts with '-' (but is not "-" or "--"). */
+/* Parses one argument that starts with '-' and is not "-" or "--". */
 static bool read_option(struct reader *reader, size_t verb)
 {
     const char *text = *reader->arguments++;
@@ -174,7 +174,7 @@ static bool is_one_of(const char *text, const char *long_form, const char *short
     return strcmp(text, long_form) == 0 || (short_form && strcmp(text, short_form) == 0);
 }
 
-/* Walks what comes behind the verb. */
+/* Parses the arguments after the verb. */
 static bool read_rest(struct reader *reader, struct options_result *result)
 {
     bool only_positional = false;
@@ -204,7 +204,7 @@ static bool read_rest(struct reader *reader, struct options_result *result)
     return true;
 }
 
-/* Handles what is asked of the program as a whole, without a command; false: that is not it. */
+/* Parses a command line without a verb, such as --help. Returns false if there is a verb. */
 static bool read_alone(char **argv, struct options_result *result, struct error *error)
 {
     static const char *const shells[] = { "bash", "zsh", "fish" };
@@ -247,7 +247,7 @@ struct options_result options_parse(const struct program_spec *program, int argc
     return result;
 }
 
-/* Prints "  LEFT   RIGHT", RIGHT in a column of its own, continued there after each '\n'. */
+/* Prints "  LEFT   RIGHT". RIGHT has a column of its own and continues there after each '\n'. */
 static void print_row(FILE *stream, const char *left, const char *right)
 {
     enum { COLUMN = 28 };
@@ -286,7 +286,7 @@ static void print_verbs(FILE *stream, const struct program_spec *program)
     }
 }
 
-/* The row of the verb in the list of verbs, as a sentence. */
+/* Prints the usage and the help of one verb. */
 static void print_verb(FILE *stream, const struct program_spec *program,
                        const struct verb_spec *verb)
 {

@@ -1,9 +1,9 @@
-/* options.h — a command line read from a table, and the help printed from the same table.
+/* options.h — parses the command line by a table, and prints the help from the same table.
  *
- * A program is a list of verbs and a list of options; each option says which verbs take it and
- * where in the caller's struct its value goes. Options and positional arguments may be mixed;
- * "--" ends the options. A long option's value stands in the next argument or after '='; a long
- * option may not be shortened. Shells learn to complete from the same table: see completion.h.
+ * A program has a list of verbs and a list of options. Each option says which verbs accept it, and
+ * at which offset of the caller's struct its value is stored. Options and positional arguments may
+ * be mixed; "--" ends the options. The value of a long option is the next argument or follows '='.
+ * Long options may not be abbreviated. Shell completions come from the same table: completion.h.
  */
 #pragma once
 
@@ -35,53 +35,53 @@ struct option_spec {
     const char *name; /* "root" for --root */
     char letter;      /* 'o' for -o, or 0 */
     enum option_kind kind;
-    const char *argument; /* "DIR", "A B" of a pair, or words to choose from; null for a flag */
-    const char *help;     /* one line of at most 50 bytes, or several joined by '\n' */
-    size_t offset;        /* of the value in the caller's struct */
-    unsigned verbs;       /* bit i: verb i takes it */
+    const char *argument; /* "DIR"; "A B" for a pair; the words of a choice; null for a flag */
+    const char *help;     /* lines of at most 50 bytes, separated by '\n' */
+    size_t offset;        /* offset of the value in the caller's struct */
+    unsigned verbs;       /* bit i: verb i accepts the option */
 };
 
 struct verb_spec {
     const char *name;
     const char *synopsis; /* "[MANIFEST...]" */
     const char *help;
-    size_t least; /* how many positional arguments it takes */
-    size_t most;  /* SIZE_MAX: any number */
+    size_t least; /* fewest positional arguments */
+    size_t most;  /* most of them; SIZE_MAX: any number */
 };
 
 struct program_spec {
     const char *name;
     const char *summary;
-    const char *closing; /* last paragraph of the help, or null */
+    const char *closing; /* last paragraph of --help, or null */
     const struct verb_spec *verbs;
     size_t verb_count;
     const struct option_spec *options;
     size_t option_count;
 };
 
-/* Adds to the end. */
+/* Appends an item. */
 void option_list_add(struct option_list *list, const char *item, struct arena *arena);
 
 enum options_answer {
-    OPTIONS_RUN,        /* go on with *ret_verb */
-    OPTIONS_HELP,       /* --help was asked for (of the verb, if one was named) */
-    OPTIONS_VERSION,    /* --version was asked for */
-    OPTIONS_COMPLETION, /* --completion SHELL was asked for */
-    OPTIONS_WRONG,      /* `error` says what is wrong: exit with 2 */
+    OPTIONS_RUN,        /* run result.verb */
+    OPTIONS_HELP,       /* print the help (of the verb, if one was given) */
+    OPTIONS_VERSION,    /* print the version */
+    OPTIONS_COMPLETION, /* print the completions for result.shell */
+    OPTIONS_WRONG,      /* the command line is wrong: print `error`, exit with 2 */
 };
 
 struct options_result {
     enum options_answer answer;
-    size_t verb;                  /* index into program->verbs; verb_count if none was named */
+    size_t verb;                  /* index into program->verbs; verb_count: none was given */
     enum completion_shell shell;  /* of --completion */
     struct option_list arguments; /* positional ones, after the verb */
 };
 
-/* Reads the command line. `values` is the caller's struct with its defaults filled in. */
+/* Parses the command line. `values` is the caller's struct, filled with the defaults. */
 struct options_result options_parse(const struct program_spec *program, int argc, char **argv,
                                     void *values, struct arena *arena, struct error *error);
 
-/* Has all of standard output been written? Asked last; a failure is told by a sentence. */
+/* Flushes standard output. Fails if not all output could be written. Called once, at the end. */
 must_check bool options_flush_output(struct error *error);
 
 /* Prints the help of the program, or of one verb, at most 80 columns wide. */

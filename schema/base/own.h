@@ -1,9 +1,9 @@
-/* own.h — what the system hands out is owned by a local variable and given back at its end.
+/* own.h — descriptors and streams that are closed when their variable goes out of scope.
  *
  *     cleanup(own_close) int fd = -1;
  *
- * Declare the variable with its null value before the first line that can acquire. Handing the
- * thing on sets the variable back to null: `*ret_fd = own_take(&fd)`.
+ * Initialise the variable with its null value (-1, NULL). To pass ownership on, take the value out,
+ * which sets the variable back to null: `*ret_fd = own_take(&fd)`.
  */
 #pragma once
 
@@ -17,8 +17,9 @@
 
 #define cleanup(function) __attribute__((cleanup(function)))
 
-/* Opens what is closed of the descriptors 0 to 2, so that no file of ours gets such a number and then
- * what is printed. A file that grows beyond a limit (RLIMIT_FSIZE) is an error, not a signal. */
+/* Opens /dev/null for each of the descriptors 0 to 2 that is closed, so that no file that we open
+ * gets such a number and is then overwritten by output. Ignores SIGXFSZ, so that a file beyond
+ * RLIMIT_FSIZE is an error and not a signal. */
 static inline void own_standard_streams(void)
 {
     int fd;
@@ -55,8 +56,8 @@ static inline void own_close_directory(DIR **directory)
         closedir(*directory);
 }
 
-/* The next entry but "." and ".."; null at the end, where errno is 0, or on failure, where it is the
- * reason. The order is the kernel's, as good as random. */
+/* Returns the next entry except "." and "..". Returns null at the end, with errno 0, and on
+ * failure, with errno set. The order is the kernel's, and arbitrary. */
 static inline const struct dirent *own_next_entry(DIR *directory)
 {
     for (;;) {

@@ -9,8 +9,8 @@ struct shared {
     void *context;
     size_t count;
     atomic_size_t next;
-    pthread_mutex_t lock; /* of what follows */
-    size_t failed;        /* index; `count`: none */
+    pthread_mutex_t lock; /* protects the members below */
+    size_t failed;        /* lowest index of a failed task; `count`: none */
     struct error failure;
 };
 

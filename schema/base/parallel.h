@@ -1,4 +1,4 @@
-/* parallel.h — many small tasks on a few threads.
+/* parallel.h — runs many small tasks on a few threads.
  */
 #pragma once
 

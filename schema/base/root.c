@@ -22,7 +22,7 @@ int root_open(int root, const char *path, int flags, mode_t mode)
         long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
         if (fd >= 0)
             return (int)fd;
-        /* EAGAIN: something was renamed while ".." was being resolved. */
+        /* EAGAIN: a directory was renamed while ".." was being resolved. */
         if (errno != EINTR && errno != EAGAIN)
             return -errno;
     }
@@ -37,7 +37,7 @@ bool root_find(int root, const char *path, bool *ret_is_there, struct error *err
     return true;
 }
 
-/* Is it a regular file? `fd` may be the reason why there is none, as root_open returns it. */
+/* Checks that `fd` is a regular file. `fd` may be the negative errno value of root_open. */
 static bool check_file(int fd, const char *path, struct error *error)
 {
     struct stat status;
@@ -49,8 +49,9 @@ static bool check_file(int fd, const char *path, struct error *error)
 bool root_open_file(int root, const char *path, int flags, int *ret_fd, struct error *error)
 {
     const bool creates = flags & O_CREAT;
-    /* Looked at before it is opened: opening a device may do something already. What is put in its
-     * place meanwhile is opened without waiting, and refused. */
+    /* Check the type before opening, because opening a device can have side effects. If another
+     * process replaces the file in between, O_NONBLOCK keeps open from waiting, and the second
+     * check fails. */
     cleanup(own_close) int seen = root_open(root, path, O_PATH | (flags & O_NOFOLLOW), 0);
     if (seen != -ENOENT && !check_file(seen, path, error))
         return false;
@@ -64,7 +65,7 @@ bool root_open_file(int root, const char *path, int flags, int *ret_fd, struct e
     return true;
 }
 
-/* Makes the last component of `path`; all before it is there. */
+/* Creates the last component of `path`; the others exist. */
 static int make_last(int root, char *path)
 {
     char *slash = strrchr(path, '/');
@@ -79,7 +80,7 @@ static int make_last(int root, char *path)
         return parent;
     if (mkdirat(parent, name, 0755) < 0)
         return errno == EEXIST ? 0 : -errno;
-    /* What will be in it is made durable; so has to be the way to it. */
+    /* Files in it will be synced; the way to them must be synced, too. */
     return fsync(parent) < 0 && errno != EINVAL ? -errno : 0;
 }
 

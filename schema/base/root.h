@@ -1,11 +1,11 @@
-/* root.h — a directory that is taken for '/': nothing is opened outside it.
+/* root.h — opens files inside a directory that is treated as '/', and never outside it.
  *
  * `--root DIR` works on a mounted or half-built system whose links may be absolute, wrong or
  * hostile. Every path is resolved by the kernel as a process chrooted into DIR would see it
  * (openat2 with RESOLVE_IN_ROOT, Linux 5.6): absolute links and ".." stay below DIR, and the magic
- * links of /proc are not followed. DIR may be '/' itself.
+ * links of /proc are not followed. DIR may be '/'.
  *
- * Calls return a descriptor, or the negative errno value, which callers branch on.
+ * Functions return a descriptor, or the negative errno value, on which callers branch.
  */
 #pragma once
 
@@ -13,20 +13,22 @@
 
 #include <sys/types.h>
 
-/* Opens what `path` names inside `root`. O_CLOEXEC is added. With O_CREAT, `mode` counts. */
+/* Opens `path` inside `root`. O_CLOEXEC is added. `mode` is used with O_CREAT. */
 int root_open(int root, const char *path, int flags, mode_t mode);
 
-/* Does `path` lead to something inside `root`, whatever it is? A link that leads nowhere, or a way
- * through what is no directory, is an answer; what could not be looked at is a failure: who took it
- * for absent would leave out, or replace, what is there. */
+/* Does `path` exist inside `root`, as a file of any type? A dangling link, and a path through
+ * something that is not a directory, do not exist. If existence cannot be determined (no
+ * permission, I/O error), the function fails: a caller that took the file for absent might
+ * overwrite it. */
 must_check bool root_find(int root, const char *path, bool *ret_is_there, struct error *error);
 
-/* Opens the regular file that `path` names inside `root`, for what `flags` say. With O_CREAT a missing
- * one is made, mode 0600; without, *ret_fd is -1 where there is none. Refuses what is not a regular
- * file, and with O_NOFOLLOW a link: neither a pipe nor a device is opened, so nothing can hang. */
+/* Opens the regular file `path` inside `root`. With O_CREAT in `flags`, a missing file is created
+ * with mode 0600; without it, *ret_fd is -1 if the file is missing. Fails if it is not a regular
+ * file, or, with O_NOFOLLOW, is a link. Pipes and devices are not opened, so the call cannot
+ * block. */
 must_check bool root_open_file(int root, const char *path, int flags, int *ret_fd,
                                struct error *error);
 
-/* Opens the directory `path`, making what is missing of it with mode 0755 (and the caller's
- * umask). What was made stays if a later component fails. */
+/* Opens the directory `path`, and creates its missing components with mode 0755 less the umask. If
+ * one cannot be created, those before it remain. */
 int root_make_directory(int root, const char *path);

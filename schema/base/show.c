@@ -7,7 +7,7 @@
 
 bool show_is_printed(uint32_t character)
 {
-    /* Of Unicode 15: the categories Cc, Cf, Zl, Zp, as far as they are not seen. */
+    /* Unicode 15: the invisible characters of the categories Cc, Cf, Zl and Zp. */
     static const struct {
         uint32_t first, last;
     } others[] = {

@@ -1,19 +1,20 @@
-/* show.h — text of foreign origin, made fit for a terminal and for a log.
+/* show.h — escapes text of foreign origin for a terminal or a log.
  *
- * A file name, a link, a row of a database, a kernel parameter can hold any bytes, and a terminal
- * obeys some of them: it can be made to forge lines, to hide them, to fill the clipboard. So whatever
- * is printed for people goes through here, and nothing else prints (tests/prints.sh looks).
+ * A file name, a link, a row of a database, or a kernel parameter can contain any byte, and a
+ * terminal obeys some of them: they can forge lines, hide them, or fill the clipboard. So all
+ * output for people goes through this file (tests/oracle/prints.sh checks that).
  *
- * Shape    Characters that are printed stay as they are. Every byte of another is \xNN, two hex digits:
+ * Shape    Printable characters stay as they are. Each byte of the others becomes \xNN, two hex
+ *          digits:
  *            control characters    U+0000 to U+001F (newline, too), U+007F, U+0080 to U+009F
  *            line separators       U+2028, U+2029
- *            what turns or hides   the marks of direction, zero width, soft hyphens, tags
- *            what is no character  U+FFFE and its kind, and bytes that are no UTF-8
- *          A backslash stays: text that looks like \xNN is not told from a byte that is shown so.
- *          (Where a program reads, it is told: see json_add_text.)
- * Limits   The terminal is taken to read UTF-8, as those of today do.
- * Others   What is printed for programs is exact, not shown: manifests, scripts, `--json`
- *          (schema/base/json.h). It has its own rules about what it can hold.
+ *            turning, hiding       direction marks, zero-width characters, soft hyphens, tags
+ *            no characters         U+FFFE and other noncharacters, and bytes that are not UTF-8
+ *          A backslash stays as it is, so the text "\xNN" looks the same as an escaped byte. (In
+ *          output for programs they differ: see json_add_text.)
+ * Limits   The terminal is assumed to use UTF-8.
+ * Others   Output for programs is exact and not escaped here: manifests, scripts, `--json`. Each
+ *          has its own rules (for JSON, see json.h).
  */
 #pragma once
 
@@ -21,21 +22,21 @@
 
 #include <stdarg.h>
 
-/* Does a terminal print this character, and neither obey nor hide it? */
+/* Is the character printable: does a terminal print it, and neither obey nor hide it? */
 bool show_is_printed(uint32_t character);
 
-/* A character as it is shown: UTF8_BYTES_MAX bytes, each \xNN, and the terminator. */
+/* Size of an escaped character: UTF8_BYTES_MAX bytes, each as \xNN, and the terminator. */
 enum { SHOW_SPELLED_MAX = 4 * 4 + 1 };
 
-/* How the first character of a text is shown; returns how many of its bytes that is, at least 1. The
- * text is not empty. */
+/* Writes the first character of a text, escaped if necessary. Returns its length in the text, at
+ * least 1. The text must not be empty. */
 size_t show_first(struct str text, char ret_spelled[SHOW_SPELLED_MAX]);
 
-/* A terminated copy of the text as it is shown. */
+/* Returns an escaped, terminated copy of the text. */
 struct str show_text(struct arena *arena, struct str text);
 
-/* Prints one line: what the format gives, shown, and "\n". Lines of SHOW_LINE_MAX bytes and more are
- * cut. What standard output still holds is written before a line on standard error, so that in a log of
- * both the lines stand in their order. */
+/* Prints the formatted text, escaped, and "\n". A line of SHOW_LINE_MAX bytes or more is cut.
+ * Before a line on standard error, standard output is flushed, so that a log of both keeps their
+ * order. */
 enum { SHOW_LINE_MAX = 1 << 14 };
 void show_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
-/* str.h — byte slices: text by pointer and length, passed by value, never terminated.
+/* str.h — byte slices: text as pointer and length, passed by value, not NUL-terminated.
  *
- * A slice does not own its bytes; it lives as long as what it was cut from (a file read into the
- * arena, a literal). Any byte may occur in it, NUL included. Order is by unsigned bytes, shorter
- * first, the same in every locale.
+ * A slice does not own its bytes; it is valid as long as the text it was cut from (a file read into
+ * the arena, a literal). It may contain any byte, even NUL. Slices are ordered by their bytes,
+ * unsigned, a prefix first; the order is the same in every locale.
  */
 #pragma once
 
@@ -18,39 +18,40 @@ struct str {
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
 
-/* For printf's "%.*s". Texts longer than the largest int are not printed anywhere. */
+/* Arguments for printf's "%.*s". No text longer than INT_MAX is ever printed. */
 #define STR_ARG(text) (int)(text).len, (text).data
 
-/* The same for text of foreign origin in a sentence: cut, so that the reason stays in it. */
+/* The same for foreign text in an error sentence: cut at 300 bytes, so that the cause still
+ * fits. */
 #define STR_SHOWN(text) (int)((text).len < 300 ? (text).len : 300), (text).data
 
-/* A slice of the terminated text (null gives the empty slice). */
+/* Makes a slice of a NUL-terminated text; of null, the empty slice. */
 struct str str_from(const char *text);
 
 bool str_equal(struct str left, struct str right);
 
-/* Below, at or above zero as memcmp, shorter first among equals. */
+/* Returns a number below, equal to or above 0, as memcmp does; a prefix comes first. */
 int str_compare(struct str left, struct str right);
 
 bool str_starts(struct str text, struct str prefix);
 bool str_ends(struct str text, struct str suffix);
 
-/* Everything but the first `count` bytes; `count` is at most text.len. */
+/* Returns the text without its first `count` bytes. `count` must not exceed text.len. */
 struct str str_skip(struct str text, size_t count);
 
 struct cut {
-    struct str head; /* before the separator, or all of the text */
-    struct str tail; /* after it, or empty */
+    struct str head; /* before the separator; the whole text if not found */
+    struct str tail; /* after it; empty if not found */
     bool found;
 };
 
-/* Cuts at the first (or last) separator. */
+/* Cut the text at the first, or last, separator. */
 struct cut str_cut(struct str text, char separator);
 struct cut str_cut_last(struct str text, char separator);
 
-/* Are the components of a path, parted by '/', all there and none "." or ".."? */
+/* Is it a path whose components, separated by '/', are not empty and not "." or ".."? */
 bool str_is_plain_path(struct str path);
 
-/* An answer, not an error: false if text is not just digits ("" is not) or is above max. Leading
- * zeros are fine; a sign or a blank is not. */
+/* Parses a decimal number. Returns false, without a sentence, if the text is empty, has a character
+ * that is not a digit, or is above max. Leading zeros are accepted; signs and spaces are not. */
 bool str_to_number(struct str text, uint64_t max, uint64_t *ret_number);

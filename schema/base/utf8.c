@@ -1,6 +1,6 @@
 #include "schema/base/utf8.h"
 
-/* By length, what the first byte has in front, and the least character that needs so many bytes. */
+/* For each length: the leading bits of the first byte, and the smallest character that needs it. */
 static const struct {
     unsigned char mask, mark;
     uint32_t least;

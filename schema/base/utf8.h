@@ -1,4 +1,4 @@
-/* utf8.h — where a character of UTF-8 ends, and which it is.
+/* utf8.h — decodes UTF-8.
  *
  * Source   RFC 3629: the shortest form only, no surrogates, nothing above U+10FFFF.
  */
@@ -9,13 +9,14 @@
 /* Longest character in bytes. */
 enum { UTF8_BYTES_MAX = 4 };
 
-/* The length in bytes of the character that the text begins with, and the character. 0: the text is
- * empty, or begins with a byte that is no UTF-8. */
+/* Decodes the first character of the text and returns its length in bytes. Returns 0 if the text is
+ * empty or does not start with valid UTF-8. */
 size_t utf8_first(struct str text, uint32_t *ret_character);
 
-/* Where the text is no UTF-8 any more; its length: nowhere. */
+/* Returns the offset of the first byte that is not UTF-8; the text's length if there is none. */
 size_t utf8_wrong_from(struct str text);
 
-/* Where the text's first control character is, C0, DEL or C1; its length: nowhere. A terminal obeys
- * them, and lines end at them. What is no UTF-8 is passed over. */
+/* Returns the offset of the first control character (C0, DEL, C1); the text's length if there is
+ * none. Bytes that are not UTF-8 are skipped. Terminals obey control characters, and lines end at
+ * them. */
 size_t utf8_control_from(struct str text);
