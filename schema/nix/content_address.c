@@ -35,7 +35,7 @@ static bool find_prefix(struct str method, struct str *ret_prefix)
     return false;
 }
 
-/* Takes "ALGO-BASE64" apart. */
+/* Parses "ALGO-BASE64". */
 static bool parse_sri(struct str sri, struct str *ret_algorithm, uint8_t *ret_bytes,
                       size_t *ret_count)
 {

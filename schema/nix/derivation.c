@@ -8,7 +8,7 @@
 /* A cursor over the text. */
 struct term {
     struct str rest;
-    size_t length; /* of the whole text, to say where it went wrong */
+    size_t length; /* of the whole text, for error sentences */
     struct arena *arena;
     struct error *error;
 };
@@ -42,7 +42,7 @@ static char unescaped(char escape)
     }
 }
 
-/* Copies the inside of a string, resolving its escapes. */
+/* Copies the inside of a string and replaces its escapes. */
 static struct str unescape(struct str inside, struct arena *arena)
 {
     char *copy = arena_new(arena, char, inside.len);
@@ -75,7 +75,7 @@ static bool take_string(struct term *term, struct str *ret_string)
     return true;
 }
 
-/* Takes the ',' between items or the ']' behind the last one. */
+/* Takes the ',' between two items, or the ']' after the last one. */
 static bool take_next(struct term *term, bool first, bool *ret_more)
 {
     *ret_more = !str_starts(term->rest, STR("]"));
@@ -172,7 +172,7 @@ static bool take_environment(struct term *term, struct derivation *derivation)
     }
 }
 
-/* Sorts items whose first member is a string; refuses two of one name. */
+/* Sort items whose first member is a string, their name. Two of the same name are an error. */
 static int compare_first(const void *left, const void *right)
 {
     return str_compare(*(const struct str *)left, *(const struct str *)right);
@@ -248,7 +248,7 @@ bool derivation_is_fixed(const struct derivation *derivation)
            str_equal(derivation->outputs[0].name, STR("out"));
 }
 
-/* Both arrays ascend by name. */
+/* Both arrays are sorted by name. */
 const struct derivation_output *derivation_find_output(const struct derivation *derivation,
                                                        struct str name)
 {

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of a derivation: the hash that stands for it in those that use it. */
+/* What is remembered of a derivation: the hash that replaces its path in derivations that use
+ * it. */
 struct derivation_memo {
-    bool done; /* else it is being computed further down the stack */
+    bool done; /* otherwise it is still on the stack */
     struct hash modulo;
 };
 
@@ -28,7 +29,7 @@ struct derivation_checker derivation_checker_make(int store, struct str store_di
     };
 }
 
-/* The memo of a derivation that has been entered. */
+/* Returns the memo of a derivation that has been visited. */
 static struct derivation_memo *memo_of(const struct derivation_checker *checker, struct str base)
 {
     return &checker->memos[name_table_find(&checker->names, base)];
@@ -40,7 +41,7 @@ static bool read_derivation(struct derivation_checker *checker, struct str base,
     const char *name = arena_copy(checker->arena, base).data;
     struct str text;
     mode_t mode;
-    /* Looking first keeps a device from being opened, which can do something by itself. */
+    /* Check the type first, because opening a device can have side effects. */
     if (!file_look(checker->store, name, &mode, error))
         return false;
     if (mode != 0 && !S_ISREG(mode))
@@ -60,7 +61,7 @@ static int compare_inputs(const void *left, const void *right)
                        ((const struct derivation_input *)right)->path);
 }
 
-/* The outputs of both, each once. */
+/* Adds the outputs of `input` to `into`, each once. */
 static void merge_outputs(struct derivation_input *into, const struct derivation_input *input,
                           struct arena *arena)
 {
@@ -75,8 +76,9 @@ static void merge_outputs(struct derivation_input *into, const struct derivation
     into->output_count = total;
 }
 
-/* The hash of the derivation with its inputs replaced by what they stand for. Two that stand for
- * the same (fixed outputs fetched in two ways) become one with the outputs of both. */
+/* Returns the hash of the derivation with each input's path replaced by that input's hash. Two
+ * inputs with the same hash (a fixed output that is fetched in two ways) become one, with the
+ * outputs of both. */
 static struct hash hash_replaced(const struct derivation_checker *checker,
                                  const struct derivation *derivation, bool masked)
 {
@@ -162,7 +164,7 @@ static bool check_variable(const struct derivation *derivation,
                      STR_SHOWN(output->name), STR_SHOWN(variable->value), STR_SHOWN(output->path));
 }
 
-/* All inputs of the derivation are in the memo, unless it is fixed. */
+/* Checks the outputs of a derivation. Unless it is fixed, all its inputs must have a memo. */
 static bool check_outputs(const struct derivation_checker *checker, struct str base,
                           const struct derivation *derivation, struct error *error)
 {
@@ -194,7 +196,7 @@ static bool check_outputs(const struct derivation_checker *checker, struct str b
     return true;
 }
 
-/* A derivation whose inputs are being looked at. */
+/* A derivation whose inputs are being visited. */
 struct frame {
     struct str base;
     struct derivation derivation;
@@ -206,7 +208,7 @@ struct stack {
     size_t depth, capacity;
 };
 
-/* Starts on a derivation that has no memo yet. One that is fixed is done at once. */
+/* Starts to visit a derivation that has no memo yet. A fixed one is finished at once. */
 static bool enter(struct derivation_checker *checker, struct stack *stack, struct str base,
                   struct derivation *ret_derivation, struct error *error)
 {
@@ -230,7 +232,7 @@ static bool enter(struct derivation_checker *checker, struct stack *stack, struc
     return true;
 }
 
-/* Looks at the next input of the innermost derivation, or finishes it. */
+/* Visits the next input of the derivation on top of the stack, or finishes that derivation. */
 static bool advance(struct derivation_checker *checker, struct stack *stack, struct error *error)
 {
     struct frame *frame = &stack->frames[stack->depth - 1];

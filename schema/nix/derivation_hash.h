@@ -1,4 +1,4 @@
-/* derivation_hash.h — the hashes from which output paths are made.
+/* derivation_hash.h — the hashes from which output paths are computed.
  *
  * Source   Nix, hashDerivationModulo in src/libstore/derivations.cc, makeStorePath in
  *          src/libstore/store-api.cc.
@@ -8,16 +8,17 @@
 #include "schema/nix/derivation.h"
 #include "schema/nix/digest.h"
 
-/* The hash of the derivation's text with `inputs` in place of its own (their paths being the
- * hashes that stand for them, ascending). `masked`: its own output paths and their variables are
- * blank, which is what these paths are made from. */
+/* Returns the hash of the derivation's text with `inputs` in place of its own inputs. The paths in
+ * `inputs` are the hashes of the input derivations, sorted. If `masked`, the derivation's own
+ * output paths and their variables are empty: output paths are computed from that hash. */
 struct hash derivation_hash(const struct derivation *derivation,
                             const struct derivation_input *inputs, size_t input_count, bool masked);
 
-/* What stands for a fixed-output derivation in those that use it: only its output counts. */
+/* Returns the hash of a fixed-output derivation for the derivations that use it. It depends on the
+ * output only. */
 struct hash derivation_hash_fixed(const struct derivation_output *output);
 
-/* The base name that Nix gives to an object: NAME behind the folded hash of
- * "TYPE:sha256:INNER:STORE_DIR:NAME". */
+/* Makes the base name that Nix gives to a store object: the compressed hash of
+ * "TYPE:sha256:INNER:STORE_DIR:NAME", then "-NAME". */
 struct str derivation_make_base(struct arena *arena, struct str store_dir, const char *type,
                                 const struct hash *inner, struct str name);

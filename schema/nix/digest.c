@@ -8,7 +8,7 @@
 
 #define LIBCRYPTO "libcrypto.so.3"
 
-/* The functions that are used, once the library is open. */
+/* The functions of the library, once it is loaded. */
 static struct {
     __typeof__(&EVP_MD_CTX_new) make;
     __typeof__(&EVP_MD_CTX_free) free;
@@ -32,7 +32,8 @@ static void *find(const char *symbol)
     return address;
 }
 
-/* Where its first use has no memory, libcrypto goes on with a context that is not there, and crashes. */
+/* If libcrypto has no memory at its first use, it carries on without a context and crashes. So the
+ * first call is the one that creates the context, and its result is checked. */
 static void load(void)
 {
     __typeof__(&OSSL_LIB_CTX_get0_global_default) context =

@@ -1,7 +1,8 @@
-/* digest.h — computing SHA-256 and SHA-1, through libcrypto.
+/* digest.h — computes SHA-256 and SHA-1, with libcrypto.
  *
- * The only file that knows libcrypto, which is loaded at the first use. A library that is not there
- * or cannot allocate, the only ways these can fail, ends the program as an exhausted arena does.
+ * Only this file uses libcrypto. The library is loaded at the first use. If it cannot be loaded, or
+ * cannot allocate memory, the program ends, as it does when the arena is exhausted. Nothing else
+ * can fail.
  */
 #pragma once
 
@@ -9,7 +10,7 @@
 
 enum { SHA1_BYTES = 20 };
 
-/* A SHA-256 that is being fed. */
+/* A SHA-256 in progress. */
 struct digest {
     void *context; /* owned; null once finished */
 };
@@ -18,7 +19,7 @@ struct digest digest_start(void);
 void digest_add(struct digest *digest, const void *data, size_t size_bytes);
 struct hash digest_finish(struct digest *digest);
 
-/* Drops one that was not finished. For `cleanup`. */
+/* Frees a digest that was not finished. For `cleanup`. */
 void digest_release(struct digest *digest);
 
 struct hash digest_sha256(struct str text);

@@ -18,7 +18,7 @@ static const char *const kind_names[FINDING_KIND_COUNT] = {
     [FINDING_ODD_ROW] = "odd row",
 };
 
-/* What alignment and a text of two hashes take besides. */
+/* Bytes that alignment and a text with two hashes need in addition. */
 enum { SLACK_BYTES = 1024 };
 
 struct findings findings_start(struct arena *arena)
@@ -34,7 +34,7 @@ struct findings findings_start(struct arena *arena)
     return findings;
 }
 
-/* Counts one more; null if it is not kept. */
+/* Counts a finding, and returns it if it is kept, otherwise null. */
 static struct finding *add(struct findings *findings, enum finding_kind kind, struct str subject,
                            struct str text)
 {

@@ -1,11 +1,12 @@
-/* findings.h — what a verification of a store or an image found wrong, and how it is reported.
+/* findings.h — what a verification of a store or an image found wrong, and how that is printed.
  *
- * Shape    One line each on standard output, "KIND: SUBJECT: TEXT"; a text that begins with the
- *          subject stands alone. Or one JSON object: "paths" and "ok", how many were verified and how many of
- *          them are as they should be, and an array for each kind that was looked for.
- * Limits   Whoever made what is verified can make any number of things wrong in it. All are counted, and
- *          the first FINDINGS_KEPT_MAX of a kind are kept, in FINDINGS_BYTES_MAX: a line for each kind, or
- *          the object "omitted", says how many others there were.
+ * Shape    On standard output, one line for each finding, "KIND: SUBJECT: TEXT"; SUBJECT is omitted
+ *          if TEXT begins with it. Or, with --json, one object: "paths", the number of paths
+ *          verified; "ok", the number of these without a finding; and an array for each kind of
+ *          finding.
+ * Limits   A hostile image can contain any number of faults. All are counted, but only the first
+ *          FINDINGS_KEPT_MAX of a kind are kept, and no more than FINDINGS_BYTES_MAX in all. One
+ *          line for each kind, or the object "omitted", says how many more there were.
  */
 #pragma once
 
@@ -24,14 +25,14 @@ enum finding_kind {
     FINDING_DISAGREEING,
     FINDING_METADATA,
     FINDING_LAYOUT,
-    FINDING_ODD_ROW, /* of a database */
+    FINDING_ODD_ROW, /* a row of a database */
     FINDING_KIND_COUNT
 };
 
-/* More than anybody reads; paths that are lost by the ten thousand are seen by their number. */
+/* More than anybody reads. If tens of thousands of paths are wrong, their number says enough. */
 enum { FINDINGS_KEPT_MAX = 10000, FINDINGS_BYTES_MAX = 128 << 20 };
 
-/* Sets of kinds: bit 1 << KIND. */
+/* Sets of kinds, with the bit 1 << KIND for each. */
 enum {
     FINDING_KINDS_OF_IMAGE = (1 << FINDING_ODD_ROW) - 1,
     FINDING_KINDS_OF_STORE = (1 << (FINDING_STRAY + 1)) - 1 + (1 << FINDING_ODD_ROW),
@@ -45,16 +46,16 @@ struct finding {
 };
 
 struct findings {
-    struct arena arena; /* of its own: subjects and texts are copied */
+    struct arena arena; /* holds copies of subjects and texts */
     struct finding *items;
-    size_t count, capacity; /* of what is kept */
+    size_t count, capacity; /* findings that are kept */
     size_t counts[FINDING_KIND_COUNT], kept[FINDING_KIND_COUNT];
 };
 
-/* None yet; the room for them is taken off the arena's end. */
+/* Returns an empty collection. Its memory is split off the end of the arena. */
 struct findings findings_start(struct arena *arena);
 
-/* Subjects and texts may be the caller's temporaries. */
+/* Add a finding. Subject and text are copied. */
 void findings_add(struct findings *findings, enum finding_kind kind, struct str subject,
                   struct str text);
 void findings_add_hash(struct findings *findings, struct str subject, const struct hash *expected,
@@ -62,14 +63,14 @@ void findings_add_hash(struct findings *findings, struct str subject, const stru
 void findings_add_size(struct findings *findings, struct str subject, uint64_t expected_bytes,
                        uint64_t found_bytes);
 
-/* Orders them: by subject, those of the layout last. */
+/* Sorts the findings by subject, those of kind LAYOUT last. */
 void findings_sort(struct findings *findings);
 
 void findings_print(const struct findings *findings);
 
-/* With an array for each kind of the set. */
+/* Makes the JSON object, with an array for each kind of the set `kinds`. */
 cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
                      unsigned kinds);
 
-/* "2 missing, 1 stray", or empty. */
+/* Returns "2 missing, 1 stray", or an empty text if there are none. */
 struct str findings_summary(const struct findings *findings, struct arena *arena);

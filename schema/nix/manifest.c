@@ -1,7 +1,8 @@
-/* A large manifest is read in pieces, on several CPUs. Where a record begins cannot be told for sure
- * from the middle of a text, but each piece is read as a manifest of its own, and one that ends in
- * the middle of a record is refused: so a wrong cut is found, and the text is read in turn. So it
- * is for the sentence if something in it is refused.
+/* A large manifest is cut into pieces, which are parsed on several CPUs. In the middle of a text,
+ * the start of a record can only be guessed. But each piece is parsed as a manifest of its own, and
+ * a manifest that ends inside a record is refused. So after a wrong guess, a piece fails. If any
+ * piece fails, the whole file is parsed again from the start, which also finds the right error
+ * sentence.
  */
 #include "schema/nix/manifest.h"
 
@@ -14,11 +15,11 @@
 #include <unistd.h>
 
 enum {
-    JOBS_MAX = 4,                /* each has a table of names of its own */
-    PIECE_BYTES_LEAST = 8 << 20, /* below, a second CPU gains little and may be wanted elsewhere */
+    JOBS_MAX = 4,                /* each job has its own table of names */
+    PIECE_BYTES_LEAST = 8 << 20, /* for less, a second CPU gains little */
     BORDER_WINDOW = 64 << 10,
-    RECORD_BYTES = 512, /* of a record; most are larger */
-    ARENA_FACTOR = 8,   /* a piece is much less in memory than so many times its size */
+    RECORD_BYTES = 512, /* to estimate their number: most records are larger */
+    ARENA_FACTOR = 8,   /* a parsed piece takes less memory than ARENA_FACTOR times its size */
 };
 
 static bool take_record(struct record_reader *reader)
@@ -69,13 +70,14 @@ struct pieces {
     int fd;
     const char *name;
     struct str store_dir;
-    size_t size_bytes; /* of the file; 0: unknown */
+    size_t size_bytes; /* size of the file; 0: unknown */
     size_t count;
     struct piece items[JOBS_MAX];
 };
 
-/* Finds where a record begins behind an offset, or 0: at a path's line that a hash follows. Some
- * other place may look like that; then the piece before it does not end with a record. */
+/* Guesses where the next record after an offset begins: at a line with a path that is followed by a
+ * line with a hash. Returns 0 if there is none. If the guess is wrong, the piece before it ends
+ * inside a record. */
 static size_t find_border(const struct pieces *pieces, size_t offset)
 {
     char window[BORDER_WINDOW];
@@ -93,7 +95,7 @@ static size_t find_border(const struct pieces *pieces, size_t offset)
     return 0;
 }
 
-/* Cuts a large file into as many pieces as there are CPUs. False: it is not worth it. */
+/* Cuts a large file into as many pieces as there are CPUs. Returns false if it is not worth it. */
 static bool find_pieces(struct pieces *pieces, const struct arena *arena)
 {
     size_t size = pieces->size_bytes, start = 0;
@@ -127,8 +129,9 @@ static bool read_piece(void *context, const struct crew_member *member, size_t i
     return take_records(&reader);
 }
 
-/* Reads the pieces at the same time. If each is a manifest, so is the whole, and the list is the same
- * as if they were read in turn. False: they are to be read in turn, be it for the sentence. */
+/* Parses the pieces in parallel. If each is a manifest, so is the whole, and the list is the same
+ * as if the file had been parsed from the start. If this returns false, the caller must do just
+ * that. */
 static bool read_together(struct pieces *pieces, struct arena *arena, struct path_list *list)
 {
     struct error error;
@@ -137,7 +140,7 @@ static bool read_together(struct pieces *pieces, struct arena *arena, struct pat
     for (size_t i = 0; i < pieces->count; i++) {
         struct piece *piece = &pieces->items[i];
         piece->arena = arena_split(arena, share);
-        /* The others join the first. */
+        /* Append the other lists to the first. */
         path_list_reserve(&piece->list,
                           (i == 0 ? pieces->size_bytes : piece->size_bytes) / RECORD_BYTES,
                           &piece->arena);

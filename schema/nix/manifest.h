@@ -1,20 +1,20 @@
-/* manifest.h — the registration manifest, `nix-path-registration`: the store paths that an image
- * carries, as `nix-store --load-db` reads them and `nix-store --dump-db` writes them.
+/* manifest.h — the registration manifest, `nix-path-registration`: the list of an image's store
+ * paths, in the format that `nix-store --load-db` reads and `nix-store --dump-db` writes.
  *
- * Shape    One record per path, fields one to a line, '\n' after each:
+ * Shape    One record per path, one field per line, each line ended by '\n':
  *            path       STORE_DIR/<digest>-<name>
- *            hash       SHA-256 of the NAR; any of Nix's spellings is read, 64 hex digits written
- *            size       bytes of the NAR, decimal, 0 (unknown) … 2^63-1
+ *            hash       SHA-256 of the NAR; read in any of Nix's spellings, written as 64 hex
+ *                       digits
+ *            size       bytes of the NAR, decimal, 0 (unknown) to 2^63-1
  *            deriver    a store path, or empty
  *            count      number of references, decimal
  *            reference  `count` lines, each a store path
- *          No header, no comments, no blank lines.
- * Order    Written ascending by base name, references too; read in any order. Of several records
- *          of one path the last counts, alone.
- * Refused  What Nix takes by accident: a last line without '\n', a sign before a number, a size of
- *          2^63 or more. A text may end only behind a whole record.
- * Source   Nix, decodeValidPathInfo() in src/libstore/store-api.cc (2.8.0 and today's read the same
- *          text).
+ *          There is no header, no comment and no empty line, except for an empty deriver.
+ * Order    Records and references are written in the order of their base names, and read in any
+ *          order. If a path has several records, the last one replaces the others.
+ * Refused  What Nix accepts by accident: a last line without '\n', a sign before a number, a size
+ *          of 2^63 or more, and a text that ends inside a record.
+ * Source   Nix, decodeValidPathInfo() in src/libstore/store-api.cc (the same from 2.8.0 to today).
  */
 #pragma once
 
@@ -23,21 +23,23 @@
 /* The name under which an image carries its manifest, beside its store paths. */
 #define MANIFEST_NAME "nix-path-registration"
 
-/* The largest manifest that is read: a million paths take about 0.8 GiB. */
+/* Larger manifests are refused. A million paths take about 0.8 GiB. */
 static const size_t manifest_bytes_max = (size_t)4 << 30;
 
-/* Adds the records of a whole manifest to the list, in their order. Nothing in the list refers to
- * the text.
+/* Parses a whole manifest and adds its records to the list, in their order. The list does not refer
+ * to the text.
  *
- * store_dir where every path of it must lie.
- * Refuses   a malformed line, naming its number. The list is then of no use. */
+ * store_dir the directory of every path in it.
+ * Refuses   a malformed line, with its number. The list must not be used after a failure. */
 must_check bool manifest_parse(struct str text, struct str store_dir, struct arena *arena,
                                struct path_list *list, struct error *error);
 
-/* The same from an open file or pipe, which is never in memory as a whole. `name` is what sentences
- * call it. Refuses also lines of 256 KiB and more, and more than manifest_bytes_max. */
+/* The same for an open file or pipe, which is read in pieces and never held in memory as a whole.
+ * `name` is for error sentences. Also refuses a line of 256 KiB or more, and a file larger than
+ * manifest_bytes_max. */
 must_check bool manifest_read(int fd, const char *name, struct str store_dir, struct arena *arena,
                               struct path_list *list, struct error *error);
 
-/* Writes the items as they stand (normalise them first). Errors stick to the stream. */
+/* Writes the items in their order; normalise the list first. The caller checks the stream for
+ * errors. */
 void manifest_write(FILE *stream, const struct path_list *list, struct str store_dir);

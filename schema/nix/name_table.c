@@ -11,8 +11,8 @@ static uint64_t load_word(const char *at)
     return word;
 }
 
-/* Reads all of the name, sixteen bytes at a time; the last sixteen may overlap those before. The
- * products do not wait for each other. */
+/* Hashes the whole name, sixteen bytes at a time; the last sixteen may overlap those before. The
+ * multiplications do not depend on each other, so the CPU can do them in parallel. */
 static uint32_t tag_of(struct str name)
 {
     char few[16] = { 0 };
@@ -34,7 +34,7 @@ static uint32_t tag_of(struct str name)
     return (uint32_t)(hash >> 32);
 }
 
-/* The slot of the name, or the free one where it would go. */
+/* Returns the slot of the name, or the free slot for it. */
 static struct name_slot *slot_of(const struct name_table *table, struct str name, uint32_t tag)
 {
     size_t at = tag & (table->slot_count - 1);
@@ -80,7 +80,7 @@ static struct str copy_name(struct name_table *table, struct str name, struct ar
 
 uint32_t name_table_find(const struct name_table *table, struct str name)
 {
-    /* The empty slot's 0 becomes NAME_NONE. */
+    /* An empty slot has number_plus_one 0, which makes NAME_NONE. */
     return table->slot_count ? slot_of(table, name, tag_of(name))->number_plus_one - 1 : NAME_NONE;
 }
 
@@ -93,7 +93,7 @@ static void find_batch(const struct name_table *table, const struct str *names, 
         ret_numbers[i] = tag_of(names[i]);
         __builtin_prefetch(&table->slots[ret_numbers[i] & mask]);
     }
-    /* An empty slot leads to any name. */
+    /* For an empty slot, prefetch any name. */
     for (size_t i = 0; i < count; i++) {
         numbers[i] = table->slots[ret_numbers[i] & mask].number_plus_one;
         numbers[i] -= numbers[i] > 0;

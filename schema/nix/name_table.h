@@ -1,18 +1,18 @@
-/* name_table.h — a set of base names, each with a number: 0, 1, 2 … in the order of adding.
+/* name_table.h — a set of base names, numbered 0, 1, 2 … in the order in which they are added.
  *
- * The caller keeps what belongs to a name in an array of its own, under the name's number. The
- * names are copied, close together: looking many of them up touches little memory. A table starts
- * all zero.
+ * The caller keeps the data of a name in an array of its own, indexed by the name's number. Names
+ * are copied next to each other, so that looking up many of them touches little memory. An empty
+ * table is all zero.
  */
 #pragma once
 
 #include "schema/base/arena.h"
 
-/* "No such name." */
+/* The number of a name that is not in the table. */
 #define NAME_NONE UINT32_MAX
 
 struct name_slot {
-    uint32_t tag; /* of the name's bytes */
+    uint32_t tag; /* hash of the name */
     uint32_t number_plus_one;
 };
 
@@ -21,20 +21,21 @@ struct name_table {
     size_t count, capacity;
     struct name_slot *slots;
     size_t slot_count;
-    char *room; /* for copies of names */
+    char *room; /* free memory for copies of names */
     size_t room_bytes;
 };
 
-/* The number of the name, or NAME_NONE. */
+/* Returns the number of a name, or NAME_NONE. */
 uint32_t name_table_find(const struct name_table *table, struct str name);
 
-/* The numbers of many names. Faster than one by one, since their slots are fetched meanwhile. */
+/* Looks up many names. This is faster than one by one, because their slots are prefetched. */
 void name_table_find_all(const struct name_table *table, const struct str *names, size_t count,
                          uint32_t *ret_numbers);
 
-/* The number of the name, which is added if it is not there. */
+/* Returns the number of a name, and adds the name if it is new. */
 uint32_t name_table_add(struct name_table *table, struct str name, struct arena *arena);
 
-/* Gives every name a new number; `new_numbers`, by the old ones, holds each number once. */
+/* Gives each name a new number, new_numbers[OLD NUMBER]. The array holds each number exactly
+ * once. */
 void name_table_renumber(struct name_table *table, const uint32_t *new_numbers,
                          struct arena scratch);

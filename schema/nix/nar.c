@@ -1,6 +1,6 @@
-/* The walk is a loop over a stack of levels, one for each directory that it is in. Only the deepest
- * is open: its parent is found again through "..", and must be the directory that it was. What is
- * serialised is fed to a stream, into whose buffer files are read directly. */
+/* The walk is a loop with a stack of levels, one for each directory from the top to the current
+ * one. Only the current directory is open. Its parent is opened again as "..", and must be the same
+ * directory as before. The NAR goes to a stream; files are read directly into its buffer. */
 #include "schema/nix/nar.h"
 
 #include "schema/base/own.h"
@@ -13,16 +13,16 @@
 #include <sys/stat.h>
 
 enum {
-    LISTING_BYTES = 64 << 10, /* for a part of a directory, or a target and one byte */
+    LISTING_BYTES = 64 << 10, /* for a part of a directory, or a link's target and one more byte */
 };
 
 _Static_assert((int)NAR_TARGET_MAX < (int)LISTING_BYTES, "a target that is cut has to show");
 
-/* A directory that the walk is in. */
+/* A directory on the way from the top to the current one. */
 struct level {
     struct level *above;
-    struct arena before; /* the walk's arena without this level */
-    struct str *names;   /* ascending, terminated */
+    struct arena before; /* the walk's arena as it was before this level */
+    struct str *names;   /* sorted, terminated */
     size_t count, next;  /* names[next - 1] is being serialised */
     dev_t device;
     ino_t inode;
@@ -30,9 +30,9 @@ struct level {
 
 struct walk {
     struct str top;
-    struct level *level; /* the deepest; null: at the top itself */
-    int store;           /* what the top is in; borrowed */
-    int directory;       /* what the deepest level's names are in; owned if it is another */
+    struct level *level; /* the current directory; null: at the top itself */
+    int store;           /* the directory that holds the top; borrowed */
+    int directory;       /* the current directory; owned unless it is `store` */
     struct arena arena;
     char *listing;
     struct nar_stream nar;
@@ -48,7 +48,7 @@ struct budget nar_contents_budget(void)
 
 /* --- Failing ---------------------------------------------------------------------------------- */
 
-/* Where the walk is, from the top on. */
+/* Returns the path of the current entry, from the top on. */
 static const char *current_path(struct walk *walk)
 {
     size_t length = walk->top.len;
@@ -66,7 +66,7 @@ static const char *current_path(struct walk *walk)
     return path;
 }
 
-/* A path may be longer than a sentence; the reason has to stay in it. */
+/* A path may be longer than a sentence. It is cut, so that the cause still fits. */
 enum { SHOWN_MAX = ERROR_SENTENCE_MAX - 512 };
 
 static bool refuse(struct walk *walk, const char *reason, struct error *error)
@@ -101,8 +101,8 @@ static bool add_content(struct walk *walk, int fd, uint64_t size_bytes, struct e
     return true;
 }
 
-/* The change time does not count: Nix, when it replaces a file by a hard link to its like, touches
- * the old one's. */
+/* The change time (ctime) is not compared: when Nix replaces a file by a hard link to an equal one,
+ * it changes the ctime of the old one. */
 static bool is_unchanged(const struct stat *before, const struct stat *after)
 {
     return before->st_size == after->st_size && before->st_mtim.tv_sec == after->st_mtim.tv_sec &&
@@ -151,7 +151,7 @@ static int compare_names(const void *left, const void *right)
     return str_compare(*(const struct str *)left, *(const struct str *)right);
 }
 
-/* Adds the names of a part of a directory. */
+/* Adds the names of one part of a directory listing. */
 static void add_names(struct walk *walk, struct level *level, size_t *capacity, size_t part_bytes)
 {
     for (size_t at = 0; at < part_bytes;) {
@@ -165,7 +165,8 @@ static void add_names(struct walk *walk, struct level *level, size_t *capacity, 
     }
 }
 
-/* Reads the names in an open directory. Not through readdir, which would keep a buffer for each. */
+/* Reads the names in an open directory. readdir is not used, because it needs a buffer for each
+ * directory. */
 static bool list_directory(struct walk *walk, int fd, struct level *level, struct error *error)
 {
     size_t capacity = 0;
@@ -179,7 +180,7 @@ static bool list_directory(struct walk *walk, int fd, struct level *level, struc
     return true;
 }
 
-/* Leaves the directory that is open for another. */
+/* Makes `fd` the current directory and closes the one before. */
 static void change_directory(struct walk *walk, int fd)
 {
     if (walk->directory != walk->store)

@@ -1,14 +1,14 @@
-/* nar.h — the hash and size of a store path's NAR, computed from what is on disk.
+/* nar.h — computes the hash and the size of a store path's NAR from the files on disk.
  *
- * The NAR is the serialisation that the database's hash and narSize are of. It carries names,
- * contents, link targets and whether a file is executable, and no other metadata. It is fed to the
- * digest while it is made and never held.
+ * A NAR is Nix's serialisation of a store path. The database's `hash` and `narSize` are those of
+ * the NAR. It contains names, contents, link targets and the executable bit, and no other metadata.
+ * It is hashed while it is generated and never held in memory.
  *
  * Source   Nix, dump() in src/libutil/archive.cc; see nar_stream.h for the shape.
- * Limits   On the size of files the contents budget; none on the number of entries, the length of paths or their depth:
- *          only single names go to the kernel, and one directory is open at a time. Only the names
- *          of the directories on the way down have to fit the arena. A link's target may have
- *          NAR_TARGET_MAX bytes; Linux makes none longer than 4095.
+ * Limits   The budget limits the size of files. The number of entries, the length of paths and
+ *          their depth are not limited: only single names are passed to the kernel, and one
+ *          directory is open at a time. The arena must hold the entries of the directories on the
+ *          way down. The target of a link may have NAR_TARGET_MAX bytes; Linux allows 4095.
  */
 #pragma once
 
@@ -17,32 +17,35 @@
 
 enum { NAR_TARGET_MAX = (64 << 10) - 1 };
 
-/* What a store's files may claim: 4 GiB, which is what an old machine hashes in 10 seconds, and 64 times what
- * they take on the disk. Files with holes that are in stores, such as disks of virtual machines, are far
- * below; where equal files are links to one, each name pays its share. */
+/* The total size that a store's files may claim: 4 GiB, which an old machine hashes in 10 seconds,
+ * plus 64 times their size on disk. Genuine files with holes, such as disks of virtual machines,
+ * stay far below that. A file with several hard links counts a share for each of them. */
 enum { NAR_CONTENTS_FACTOR = 64 };
 static const uint64_t nar_contents_floor_bytes = (uint64_t)4 << 30;
 
-/* Nothing is paid in: each file pays when it is met. */
+/* Returns a budget to which each file will add its size on disk when it is read. */
 struct budget nar_contents_budget(void);
 
-/* What is serialised: what has the name (one component) in a directory, usually a base name in the store. */
+/* What is serialised: the entry `name` (one component) of a directory. Usually a base name in the
+ * store directory. */
 struct nar_place {
     int directory;
     struct str name;
-    struct budget *contents; /* threads share it */
+    struct budget *contents; /* shared by all threads */
 };
 
 enum nar_answer {
-    NAR_FAILED, /* `error` is set */
-    NAR_ABSENT, /* there is nothing of that name */
+    NAR_FAILED, /* `error` says why */
+    NAR_ABSENT, /* the name does not exist */
     NAR_DONE,
 };
 
-/* No link is followed. May run in several threads at once, each with a scratch of its own.
+/* Hashes a file, a link (which is not followed) or a directory. Threads may call it at the same
+ * time, each with its own scratch.
  *
- * scratch   needs 512 KiB and the names of a directory and of those above it.
- * Refuses   devices, sockets and pipes; what may not be read; a file or directory that changes
- *           while it is read; more than the budget pays for. The sentence names the file, from `name` on. */
+ * scratch   needs 512 KiB, and room for the entries of a directory and of those above it.
+ * Refuses   devices, sockets and pipes; files that cannot be read; a file or directory that changes
+ *           while it is read; more than the budget allows. The sentence has the file's path from
+ *           `name` on. */
 enum nar_answer nar_hash(const struct nar_place *place, struct arena scratch, struct nar *ret_nar,
                          struct error *error);

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Content of so many bytes need not go through the buffer. */
+/* Content of DIRECT_BYTES or more is hashed directly, not copied into the buffer. */
 enum { BUFFER_BYTES = 256 << 10, DIRECT_BYTES = 16 << 10, ALIGNMENT = 8 };
 
 static void flush(struct nar_stream *stream)
@@ -50,7 +50,7 @@ static void start_node(struct nar_stream *stream, struct str type)
     add_text(stream, type);
 }
 
-/* Closes the node, and the entry that it is the value of. */
+/* Ends a node, and the entry that it belongs to. */
 static void end_node(struct nar_stream *stream)
 {
     add_text(stream, STR(")"));

@@ -64,7 +64,7 @@ void path_names_normalise(struct str *names, size_t *count)
     *count = kept;
 }
 
-/* An item and its place in the list, which decides between items of one path. */
+/* Compares items by name, then by their place in the list. */
 static int compare_items(const void *left, const void *right)
 {
     const struct path_info *const *left_item = left, *const *right_item = right;
@@ -82,7 +82,7 @@ static bool is_ascending(const struct path_list *list)
     return true;
 }
 
-/* Sorts by way of pointers into a copy, so that the items move once. */
+/* Sorts pointers into a copy, so that each item is moved once. */
 static void sort_items(struct path_list *list, struct arena scratch)
 {
     struct path_info *copy = arena_room(&scratch, list->count * sizeof *copy);
@@ -101,7 +101,7 @@ static void sort_items(struct path_list *list, struct arena scratch)
     list->count = kept;
 }
 
-/* The items' names come first, in their order, then the others. */
+/* Numbers the names of the items first, in their order, then the other names. */
 static void give_numbers(struct path_list *list, uint32_t *new_numbers)
 {
     uint32_t next = (uint32_t)list->count;
@@ -120,7 +120,7 @@ static int compare_numbered(const void *left, const void *right, void *names)
                        ((const struct str *)names)[*(const uint32_t *)right]);
 }
 
-/* Numbers stand in the order of their names, as long as all are those of items. */
+/* As long as all references are items of the list, the order of numbers is the order of names. */
 static void normalise_references(const struct path_list *list, struct path_info *info,
                                  const uint32_t *new_numbers)
 {

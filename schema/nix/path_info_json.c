@@ -7,9 +7,9 @@
 
 #include <string.h>
 
-/* The most is taken by an entry that says no more than it must: 140 bytes of text, for which the list
- * grows by an item and a name, and up to four times that while both are copied to twice the room. The
- * fuzz target parses in an arena of just this size. */
+/* A minimal entry takes the most memory for its text: for 140 bytes, the list grows by an item and
+ * a name, and while an array is copied to one twice as large, they take up to four times as much.
+ * The fuzz target parses in an arena of exactly this size. */
 enum { ROOM_FLOOR_BYTES = 1 << 20, ROOM_FACTOR = 16 };
 
 /* How paths are spelled in a description. */
@@ -21,7 +21,7 @@ struct reader {
     struct error *error;
 };
 
-/* *ret_base is a slice of the text. */
+/* Parses a path. *ret_base is a slice of the text. */
 static bool read_path(const struct reader *reader, const char *text, struct str *ret_base)
 {
     struct str base = str_from(text);
@@ -94,7 +94,8 @@ static bool read_references(const struct reader *reader, const cJSON *entry, str
     return true;
 }
 
-/* Signatures and content addresses are words: in the database, signatures are separated by blanks. */
+/* Signatures and content addresses must be words, because in the database signatures are separated
+ * by spaces. */
 static bool is_word(struct str text)
 {
     bool plain = text.len > 0;
@@ -109,7 +110,7 @@ static bool check_word(const struct reader *reader, const char *key, struct str 
            error_set(reader->error, "%s: '%.*s' is not a plain word", key, STR_SHOWN(word));
 }
 
-/* A signature as its parts, of which the second is null where it is one text. */
+/* A signature in two parts; the second is null if the signature is one text. */
 struct signature {
     const char *key, *value;
 };
@@ -134,7 +135,7 @@ static size_t signature_bytes(const struct signature *signature)
     return strlen(signature->key) + (signature->value ? 1 + strlen(signature->value) : 0);
 }
 
-/* Adds a signature behind those that are there, which there is room for. */
+/* Appends a signature; the caller has made room for it. */
 static bool add_signature(const struct reader *reader, const struct signature *signature,
                           char *text, size_t *length)
 {
@@ -148,8 +149,8 @@ static bool add_signature(const struct reader *reader, const struct signature *s
     return check_word(reader, "signatures", (struct str){ word, bytes });
 }
 
-/* Twice, for their lengths first: put one by one behind a copy of those before, they would take
- * time and room that grow with the square. */
+/* Reads the signatures twice, the first time for their lengths. To append each to a copy of those
+ * before would take time and memory quadratic in their number. */
 static bool read_signatures(const struct reader *reader, const cJSON *entry, struct path_info *info)
 {
     const cJSON *signatures = cJSON_GetObjectItemCaseSensitive(entry, "signatures");
@@ -205,7 +206,7 @@ static bool read_members(const struct reader *reader, const cJSON *entry, struct
            read_signatures(reader, entry, info) && read_content_address(reader, entry, info);
 }
 
-/* `path` is null where the entry says it itself. */
+/* Reads an entry. `path` is null if the entry itself has the path. */
 static bool read_entry(const struct reader *reader, const char *path, const cJSON *entry)
 {
     struct path_info info = { 0 };
@@ -226,7 +227,8 @@ static bool read_entry(const struct reader *reader, const char *path, const cJSO
     return true;
 }
 
-/* Of a derivation's structured attributes the graph is the member that exportReferencesGraph names. */
+/* Finds the graph in a derivation's structured attributes: the member that exportReferencesGraph
+ * names. */
 static bool find_graph(const struct reader *reader, const cJSON *root, const cJSON *graphs,
                        const cJSON **ret_entries)
 {
@@ -239,7 +241,7 @@ static bool find_graph(const struct reader *reader, const cJSON *root, const cJS
            json_wrong(graphs->child->string, "a list", reader->error);
 }
 
-/* Versions 2 and 3 say theirs, and have the entries one level deeper. */
+/* Versions 2 and 3 state their version, and have the entries one level deeper. */
 static bool find_entries(struct reader *reader, const cJSON *root, const cJSON **ret_entries)
 {
     const cJSON *graphs = cJSON_GetObjectItemCaseSensitive(root, "exportReferencesGraph");
@@ -263,7 +265,7 @@ static bool find_entries(struct reader *reader, const cJSON *root, const cJSON *
     return true;
 }
 
-/* Of two descriptions of one path neither can be trusted. */
+/* Refuses two descriptions of one path: neither could be trusted. */
 static bool check_once(const struct path_list *list, struct arena scratch, struct error *error)
 {
     bool *seen = arena_new(&scratch, bool, list->names.count);
@@ -324,7 +326,7 @@ bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena, struct
     return true;
 }
 
-/* Empty is null. */
+/* Adds a text, or null if it is empty. */
 static void add_text(cJSON *object, const char *key, struct str text)
 {
     if (text.len > 0)
@@ -383,7 +385,7 @@ static cJSON *entry_json(const struct path_list *list, const struct path_info *i
     return object;
 }
 
-/* A value, spelled and written. Freed here. */
+/* Writes a value and frees it. */
 static void write_value(FILE *stream, cJSON *value)
 {
     char *text = json_spell(value, JSON_COMPACT);

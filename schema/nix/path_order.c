@@ -2,13 +2,13 @@
 
 #include <assert.h>
 
-/* Depth-first search with its stack in an array. */
+/* Depth-first search with an explicit stack. */
 enum { UNSEEN, OPEN, DONE };
 
 /* A path whose references are being followed. */
 struct open_path {
     const struct path_info *info;
-    size_t next; /* of its references */
+    size_t next; /* index of the reference to follow next */
 };
 
 struct walk {
@@ -26,8 +26,8 @@ static void push(struct walk *walk, uint32_t path)
     walk->stack[walk->depth++] = (struct open_path){ .info = &walk->list->items[path] };
 }
 
-/* Follows the references of the top up to one that opens another path; a path whose references are
- * all done joins the order. */
+/* Follows the references of the path on top of the stack, until one of them is unseen and is
+ * pushed. If none is left, the path is popped and appended to the order. */
 static struct path_cycle step(struct walk *walk)
 {
     struct open_path *top = &walk->stack[walk->depth - 1];

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What of a file is in memory at a time, which no line may exceed. Small enough to stay in a
- * processor's cache. */
+/* How much of a file is in memory at a time; the limit of a line. Small enough for a CPU's
+ * cache. */
 enum { BUFFER_BYTES = 256 << 10 };
 
-/* Names that wait, and the room for numbers that is taken at a time. */
+/* How many names are looked up together, and for how many numbers memory is taken at a time. */
 enum { WAITING_MAX = 128, NUMBERS_ROOM = 16 << 10 };
 
 /* A path whose name is to be looked up. */
@@ -53,8 +53,8 @@ void record_reader_follow_piece(struct record_reader *reader, int fd, const char
     reader->offset = offset;
 }
 
-/* The base name, if the text is one behind the store directory; else the empty slice, which is no
- * name. It may be illegal still. */
+/* Returns what follows the store directory, which may still be illegal as a base name. If the text
+ * does not begin with the store directory, returns the empty slice, which is in no table. */
 static struct str likely_base(struct str text, struct str store_dir)
 {
     bool likely =
@@ -62,7 +62,7 @@ static struct str likely_base(struct str text, struct str store_dir)
     return likely ? str_skip(text, store_dir.len + 1) : (struct str){ "", 0 };
 }
 
-/* Adds a path that is not among the names yet, as far as it looks. */
+/* Checks a path that was not found in the table, and adds its name. */
 static bool add_name(struct record_reader *reader, const struct waiting_name *name,
                      uint32_t *ret_number)
 {
@@ -73,8 +73,8 @@ static bool add_name(struct record_reader *reader, const struct waiting_name *na
     return true;
 }
 
-/* Looks up the names that wait. Those of the list are legal, so what is found among them need not be
- * checked. */
+/* Looks up the collected names. All names in the table are legal, so one that is found there need
+ * not be checked. */
 static bool take_names(struct record_reader *reader)
 {
     struct str bases[WAITING_MAX];
@@ -98,7 +98,7 @@ static bool take_names(struct record_reader *reader)
     return true;
 }
 
-/* The line that was taken last is a path. */
+/* Collects the path on the last line. */
 static bool wait_for_name(struct record_reader *reader, struct str text, uint32_t *ret_number)
 {
     reader->waiting[reader->waiting_count++] =
@@ -116,8 +116,8 @@ static ssize_t read_some(struct record_reader *reader, char *target, size_t room
     return got;
 }
 
-/* Reads on, behind the rest; the names that wait stand before it. False at the end, and where
- * reading fails. */
+/* Reads more of the file, after the rest of what is in memory. The collected names are looked up
+ * first, because they are slices of the buffer. Returns false at the end, and if reading fails. */
 static bool read_more(struct record_reader *reader)
 {
     ssize_t got;
@@ -145,7 +145,7 @@ static bool read_more(struct record_reader *reader)
                      reader->bytes_max);
 }
 
-/* Takes the next line off what is in memory. */
+/* Takes the next line of what is in memory. */
 static bool next_line(struct record_reader *reader, struct str *ret_line)
 {
     struct cut cut = str_cut(reader->rest, '\n');
@@ -157,8 +157,8 @@ static bool next_line(struct record_reader *reader, struct str *ret_line)
     return true;
 }
 
-/* Takes the next line off, which is there until the next call; false if there is none, or only one
- * without its '\n'. */
+/* Takes the next line, which is valid until the next call. Returns false if there is none, or only
+ * one without '\n'. */
 static bool take_line(struct record_reader *reader, struct str *ret_line)
 {
     while (!next_line(reader, ret_line))
@@ -167,7 +167,7 @@ static bool take_line(struct record_reader *reader, struct str *ret_line)
     return true;
 }
 
-/* `field` names what the text lacks in the sentence. */
+/* Sets the sentence that the text ends before `field`. */
 static bool ends_early(const struct record_reader *reader, const char *field)
 {
     if (reader->failed || reader->refused)
@@ -179,7 +179,7 @@ static bool ends_early(const struct record_reader *reader, const char *field)
                      reader->line_number + 1, field);
 }
 
-/* Takes a line that has to be there. */
+/* Takes a line that must exist. */
 bool record_reader_line(struct record_reader *reader, const char *field, struct str *ret_line)
 {
     return take_line(reader, ret_line) || ends_early(reader, field);
@@ -199,7 +199,7 @@ bool record_reader_path(struct record_reader *reader, struct path_info **ret_ite
     if (list->count == PATH_COUNT_MAX)
         return error_set(reader->error, "line %zu: more than %d paths", reader->line_number,
                          PATH_COUNT_MAX);
-    /* Items are about to move, and with them where their numbers go. */
+    /* Items are about to be moved, and with them the places for their numbers. */
     if (list->count == list->capacity && !take_names(reader))
         return false;
     *ret_item = path_list_add(list, reader->arena);
@@ -232,7 +232,7 @@ bool record_reader_deriver(struct record_reader *reader, struct str *ret_base)
     return true;
 }
 
-/* Makes room for one more number behind the item's references. */
+/* Makes room for another number after the item's references. */
 static bool make_room(struct record_reader *reader, struct path_info *item)
 {
     if (reader->numbers_left > 0)
@@ -250,7 +250,7 @@ static bool make_room(struct record_reader *reader, struct path_info *item)
     return true;
 }
 
-/* The count is believed as far as references follow. */
+/* Memory is taken for the references that follow, not for the count that is claimed. */
 bool record_reader_references(struct record_reader *reader, struct path_info *item)
 {
     uint64_t count;

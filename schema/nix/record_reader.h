@@ -1,12 +1,12 @@
-/* record_reader.h — the records, line by line, in which Nix tells store paths as text: those of a
- * manifest (manifest.h) and those of a references graph (reference_graph.h).
+/* record_reader.h — parses Nix's text records of store paths, line by line: those of a manifest
+ * (manifest.h) and of a references graph (reference_graph.h).
  *
- * A field stands on a line of its own, '\n' behind it. Each call takes the next field off; what it
- * refuses, it refuses with the number of the line.
+ * Each field is a line that ends with '\n'. Each call reads the next field. A sentence has the
+ * number of the line.
  *
- * Names wait until there are many of them, and are then looked up together, which is faster. So a
- * path may be refused some lines late, at the latest by record_reader_end; of all that is refused
- * the sentence tells what stands first in the text.
+ * Paths are collected and then looked up together in the table of names, which is faster. So a
+ * wrong path may be reported some lines later, at the latest by record_reader_end. If there are
+ * several faults, the sentence is about the first in the text.
  */
 #pragma once
 
@@ -15,21 +15,21 @@
 #include <sys/types.h>
 
 struct record_reader {
-    struct str rest;    /* of what is in memory */
-    size_t line_number; /* of the line that was taken last, from 1 */
+    struct str rest;    /* what is in memory and not read yet */
+    size_t line_number; /* of the last line read, from 1 */
 
-    int fd; /* where more of the text comes from; -1: there is no more */
+    int fd; /* where the text continues; -1: nowhere */
     const char *name;
     char *buffer;
     size_t bytes_read, bytes_max;
-    off_t offset; /* of a piece: where to read on; else -1 */
-    bool failed;  /* to read; the sentence is whole */
-    bool refused; /* a name; there is a sentence */
+    off_t offset; /* where to read on in a piece of a file; otherwise -1 */
+    bool failed;  /* reading failed; the sentence is complete */
+    bool refused; /* a name is wrong; the sentence is set */
 
-    struct waiting_name *waiting; /* in the order of the text */
+    struct waiting_name *waiting; /* names to be looked up, in the order of the text */
     size_t waiting_count;
-    size_t named;      /* the list's items up to here have their names */
-    uint32_t *numbers; /* where the next reference's number goes */
+    size_t named;      /* the list's items before this one have their names */
+    uint32_t *numbers; /* where the number of the next reference will be stored */
     size_t numbers_left;
 
     struct str store_dir;
@@ -38,46 +38,46 @@ struct record_reader {
     struct error *error;
 };
 
-/* Starts at the first line of a text. Names join the list's, everything else is copied into the
+/* Starts to read a text. Names are added to the list's table, and all else is copied into the
  * arena: nothing refers to the text. */
 struct record_reader record_reader_of_text(struct str text, struct str store_dir,
                                            struct arena *arena, struct path_list *list,
                                            struct error *error);
 
-/* Lets the reader of an empty text go on with an open file or pipe, which is never in memory as a
- * whole. `name` is what sentences call it. Refused are lines of 256 KiB and more, and more than
- * bytes_max in all. */
+/* Makes the reader of an empty text continue with an open file or pipe, which is never held in
+ * memory as a whole. `name` is for error sentences. Lines of 256 KiB or more are refused, and more
+ * than bytes_max in total. */
 void record_reader_follow(struct record_reader *reader, int fd, const char *name, size_t bytes_max);
 
-/* The same with the piece of a file from `offset` on that has `size_bytes`; the file's position is
- * neither used nor changed. */
+/* The same for a piece of a file: `size_bytes` from `offset` on. The file's position is neither
+ * used nor changed. */
 void record_reader_follow_piece(struct record_reader *reader, int fd, const char *name,
                                 off_t offset, size_t size_bytes);
 
-/* Is there one more record? False at the end, and where reading failed. */
+/* Is there another record? False at the end, and if reading failed. */
 bool record_reader_more(struct record_reader *reader);
 
-/* Adds an item to the list and takes its path off. The item's names and numbers are set once the
- * reader has ended. Refuses more than PATH_COUNT_MAX. */
+/* Reads a path and adds an item for it to the list. The item's names and numbers are set only after
+ * record_reader_end. Refuses more than PATH_COUNT_MAX paths. */
 must_check bool record_reader_path(struct record_reader *reader, struct path_info **ret_item);
 
-/* Takes a line off, which is there until the next call. `field` names it in the sentence. */
+/* Reads a line, which is valid until the next call. `field` is its name in error sentences. */
 must_check bool record_reader_line(struct record_reader *reader, const char *field,
                                    struct str *ret_line);
 
-/* Takes a decimal number off. */
+/* Reads a decimal number. */
 must_check bool record_reader_number(struct record_reader *reader, const char *field, uint64_t max,
                                      uint64_t *ret_number);
 
-/* Takes a path or an empty line off. */
+/* Reads a path or an empty line. */
 must_check bool record_reader_deriver(struct record_reader *reader, struct str *ret_base);
 
-/* Takes the count of references and them off. */
+/* Reads the number of references, then the references. */
 must_check bool record_reader_references(struct record_reader *reader, struct path_info *item);
 
-/* Puts the number of the last line before the sentence; returns false. */
+/* Puts the number of the last line before the sentence. Returns false. */
 bool record_reader_wrong(const struct record_reader *reader);
 
-/* Looks up the names that still wait; `complete` is false where a record was refused. True if all
- * is in order. */
+/* Looks up the remaining names. `complete` is false if a record was refused. Returns true if all
+ * went well. */
 must_check bool record_reader_end(struct record_reader *reader, bool complete);

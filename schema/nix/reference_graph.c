@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The lines of a record before its references. */
+/* The number of a record's lines before its references. */
 enum { RECORD_LINES = 3 };
 
-/* Is it the second line of a manifest, taken for a deriver? */
+/* Is the text the second line of a manifest, that is, a hash in the place of a deriver? */
 static bool is_manifest(const struct record_reader *reader, struct str text)
 {
     struct hash hash;
@@ -33,7 +33,7 @@ static bool take_record(struct record_reader *reader)
                                     "manifest, not a references graph");
 }
 
-/* The line on which an item begins; nothing of the list has been moved yet. */
+/* Returns the line on which an item begins. The list must still be in the order of the text. */
 static size_t line_of(const struct path_list *list, size_t item)
 {
     size_t line = 1;
@@ -66,7 +66,7 @@ static bool says_the_same(const struct path_info *left, const struct path_info *
     return true;
 }
 
-/* Sets `first` of each name to its first item. */
+/* Refuses two records of one path that differ. Sets `first` of each name to its first item. */
 static bool check_repetitions(const struct path_list *list, uint32_t *first, struct arena scratch,
                               struct error *error)
 {

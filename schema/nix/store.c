@@ -26,7 +26,8 @@ static bool choose(const char *given, const char *variable, const char *standard
     return true;
 }
 
-/* It is part of every store path, and stands in manifests, a line each, and in JSON. */
+/* The store directory is part of every store path, and store paths are lines of manifests and
+ * strings in JSON. */
 static bool check_store_dir(struct str path, struct error *error)
 {
     if (utf8_control_from(path) < path.len)

@@ -1,7 +1,7 @@
-/* store.h — where a Nix store is.
+/* store.h — the location of a Nix store.
  *
- * The store and state directories are what paths in manifests and databases say; they are looked
- * up below `root`, so that a store can be worked on that is mounted elsewhere.
+ * The store and state directories are named as in manifests and databases, but opened below `root`,
+ * so that one can work on a store that is mounted elsewhere.
  */
 #pragma once
 
@@ -12,22 +12,22 @@
 
 struct store {
     int root;             /* see base/root.h; owned */
-    struct str store_dir; /* absolute, plain, terminated */
-    struct str state_dir; /* likewise */
+    struct str store_dir; /* absolute, without "." and "..", terminated */
+    struct str state_dir; /* the same */
 
-    /* Called about once a second while another process is waited for: what for, who that is, and for
-     * how long already. May be null. */
+    /* Called about once a second while we wait for another process: for what we wait, which process
+     * it is, and for how long we have waited. May be null. */
     void (*waiting)(const void *context, const char *what, const char *holder, unsigned seconds);
 
-    /* Called with a sentence about something odd that is worked around. May be null. */
+    /* Called with a warning, for something odd that does not stop the work. May be null. */
     void (*warning)(const void *context, const char *sentence);
 
-    const void *context; /* of both */
+    const void *context; /* passed to both */
 };
 
-/* `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR in the
- * environment, else the default; an empty one the default. Refuses a root that is not a directory
- * and a directory that is not absolute or has '.', '..' or empty components; a store directory that is
- * not UTF-8 or has control characters. */
+/* Opens a store. `root_path` null means '/'. A null directory means NIX_STORE_DIR or NIX_STATE_DIR
+ * of the environment, or else the default; an empty one means the default. Refuses a root that is
+ * not a directory; directories that are not absolute or have '.', '..' or empty components; and a
+ * store directory that is not UTF-8 or has control characters. */
 must_check bool store_open(const char *root_path, const char *store_dir, const char *state_dir,
                            struct arena *arena, struct store *ret_store, struct error *error);

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nix follows at most so many links towards the store. */
+/* The most links that Nix follows on the way to the store. */
 enum { LINKS_MAX = 1024 };
 
-/* Resolves '.', '..' and repeated '/' textually. */
+/* Removes '.', '..' and repeated '/' textually. */
 static struct str plain(struct str path, struct arena *arena)
 {
     char *text = arena_new(arena, char, path.len + 2);
@@ -54,13 +54,13 @@ bool store_link_is_inside(const struct store *store, struct str path)
            path.data[store->store_dir.len] == '/';
 }
 
-/* The component of a path in the store that names the store path. */
+/* Returns the component of a path in the store that is the base name of the store path. */
 static struct str top_of(const struct store *store, struct str path)
 {
     return str_cut(str_skip(path, store->store_dir.len + 1), '/').head;
 }
 
-/* Puts the target of a link in place of the first `end` bytes of `path`, which are the link's name. */
+/* Replaces the first `end` bytes of `path`, which name a link, by the link's target. */
 static bool replace(struct str *path, size_t end, int link, struct arena *arena,
                     struct error *error)
 {
@@ -77,7 +77,7 @@ static bool replace(struct str *path, size_t end, int link, struct arena *arena,
     return true;
 }
 
-/* Follows the first link on the way of `path`. Where there is none, it ends where it does not lead to
+/* Follows the first link in `path`. Fails if there is none, because then the path does not lead to
  * a store path. */
 static bool follow(const struct store *store, struct str *path, struct arena *arena,
                    struct error *error)
@@ -102,7 +102,7 @@ static bool follow(const struct store *store, struct str *path, struct arena *ar
                      path->data, store->store_dir.data, STR_ARG(top_of(store, *path)));
 }
 
-/* Follows links until the path is one of the store, or with `whole` until it is a store path. */
+/* Follows links until the path is inside the store, or, if `whole`, until it is a store path. */
 static bool resolve(const struct store *store, const char *path_text, bool whole,
                     struct arena *arena, struct str *ret_base, struct error *error)
 {

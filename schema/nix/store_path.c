@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* What a byte may be part of. */
+/* Where a byte may occur. */
 enum { IN_DIGEST = 1, IN_NAME = 2 };
 
 #define BOTH (IN_DIGEST | IN_NAME)
@@ -15,7 +15,7 @@ static const uint8_t byte_uses[256] = {
 };
 #undef BOTH
 
-/* May all bytes be part of that? Millions of paths are checked, so it does not stop early. */
+/* May all bytes occur there? Millions of paths are checked, so the loop has no branch. */
 static bool all_used(struct str text, unsigned use)
 {
     unsigned uses = use;
@@ -24,7 +24,7 @@ static bool all_used(struct str text, unsigned use)
     return uses == use;
 }
 
-/* "." and "..", alone or before a '-': names that a later tool could take for directories. */
+/* Is the name "." or "..", alone or before a '-'? Other tools could take it for a directory. */
 static bool is_dot_name(struct str name)
 {
     if (name.data[0] != '.')
@@ -56,8 +56,8 @@ bool store_path_check(struct str base, struct error *error)
     return true;
 }
 
-/* Walks the components of an absolute path from the last to the first, skipping those that
- * resolve to nothing. Returns false at the root. */
+/* Returns the components of an absolute path from the last to the first, without those that "." and
+ * ".." remove. Returns false at the root. */
 static bool last_component(struct str *path, struct str *ret_component)
 {
     size_t up = 0;
@@ -78,7 +78,7 @@ static bool last_component(struct str *path, struct str *ret_component)
     return false;
 }
 
-/* Do two absolute paths mean the same, textually? */
+/* Are two absolute paths textually equivalent? */
 static bool same_path(struct str left, struct str right)
 {
     struct str left_component, right_component;
@@ -92,7 +92,7 @@ static bool same_path(struct str left, struct str right)
     }
 }
 
-/* The common spelling: STORE_DIR "/" and a last component that has no '/'. */
+/* Parses the common spelling: STORE_DIR "/" and a last component without '/'. */
 static bool parse_plain(struct str text, struct str store_dir, struct str *ret_base)
 {
     if (text.len <= store_dir.len + 1 || text.data[store_dir.len] != '/' ||
