@@ -145,7 +145,7 @@ well() {
 }
 
 reader_well() {
-    grep -q '^regd: there is no database' "$SCRATCH/race.reader.err" && return
+    grep -q '^regd: there is no Nix database' "$SCRATCH/race.reader.err" && return
     well reader && one_state "$SCRATCH/race.groups" "$SCRATCH/race.reader.out" && return
     cat "$SCRATCH/race.reader.out.wrong"
     return 1
@@ -296,7 +296,7 @@ place() {
     wait $!
     status=$?
     grep -vE "waiting for the big Nix store lock|^warning: error: SQLite database '.*' is busy\$" "$here/other"
-    if [ "$1" != reader ] || ! grep -q '^regd: there is no database' "$here/err"; then
+    if [ "$1" != reader ] || ! grep -q '^regd: there is no Nix database' "$here/err"; then
         cat "$here/err"
         [ "$status" -eq 0 ] || echo "status $status"
     fi

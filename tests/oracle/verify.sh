@@ -277,7 +277,7 @@ claim 'a named path that is not registered is refused' not_valid
 
 no_database() {
     make_root
-    rm -r "$root/nix/var/nix/db" && verify 1 && [ ! -s "$out" ] && grep -q 'there is no database' "$err"
+    rm -r "$root/nix/var/nix/db" && verify 1 && [ ! -s "$out" ] && grep -q 'there is no Nix database' "$err"
 }
 claim 'no database is refused' no_database
 
