@@ -22,12 +22,12 @@ struct arena {
     char *end;
 };
 
-/* An arena has at least so much; a program that has so much address space finds that. */
+/* The least that an arena gets; a program with this much address space can work. */
 enum { ARENA_LEAST_BYTES = 16 << 20, ARENA_ADDRESS_SPACE_BYTES = 256 << 20 };
 
-/* Reserves `size_bytes` of address space, rounded up, but no more than half of what the system's
- * limits leave, for libraries and threads need some, too: a half of it then, or a quarter...; refuses
- * below ARENA_LEAST_BYTES. The range is never given back. */
+/* Reserves `size_bytes` of address space, rounded up, but at most half of what the system's limits
+ * leave, because libraries and threads need some, too. If that is too much, tries half of it, then
+ * a quarter, and so on; fails below ARENA_LEAST_BYTES. The range is never freed. */
 must_check bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error);
 
 /* Returns memory for `count` items of `size` bytes: all zero, aligned for any type, never null. */
@@ -56,6 +56,6 @@ struct str arena_format(struct arena *arena, const char *format, ...)
  * the input, because exhaustion ends the program. */
 size_t arena_left(const struct arena *arena);
 
-/* Takes an arena of its own off the end, for another thread or for what ends sooner: then `end` may be
- * set back. */
+/* Splits an arena off the end of this one, for another thread, or for data that is needed for a
+ * shorter time: to free it, the caller sets `end` back. */
 struct arena arena_split(struct arena *arena, size_t size_bytes);

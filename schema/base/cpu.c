@@ -11,7 +11,8 @@ static void free_set(cpu_set_t **set)
     CPU_FREE(*set);
 }
 
-/* The CPUs of a set with room for `most`; 0: the kernel's sets are larger, or it does not tell. */
+/* Returns how many CPUs of a set of size `most` this process may use. Returns 0 if the kernel's set
+ * is larger, or the call fails. */
 static int count_up_to(int most)
 {
     cleanup(free_set) cpu_set_t *set = CPU_ALLOC((size_t)most);

@@ -2,5 +2,6 @@
  */
 #pragma once
 
-/* The CPUs that this process may use, at least 1. The kernel's set of them may have any size. */
+/* Returns how many CPUs this process may run on; at least 1. The kernel's CPU set may have any
+ * size. */
 unsigned cpu_count(void);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* The names and nodes of ten million files. */
+/* Enough for the names and nodes of ten million files. */
 static const size_t member_bytes = (size_t)8 << 30;
 
 bool crew_make(unsigned jobs, struct arena *arena, struct crew *ret_crew, struct error *error)

@@ -1,12 +1,13 @@
-/* crew.h — the threads that a program works with, and the memory that each of them has.
+/* crew.h — the threads of a program, each with its own memory.
  *
- * A program makes one crew and hands it down; parallel.h puts it to work. A thread finds an arena that
- * is its own: what a task puts there stays, its temporaries go into a copy. A part of the program that
- * keeps nothing there works with copies of them all (crew_scratch), so that the next one finds the
- * same room, and memory does not grow with the number of parts.
+ * A program makes one crew and passes it down; parallel_run uses it. Each thread has its own arena.
+ * A task puts its results there, and its temporary data into a copy. A part of the program whose
+ * threads keep no results works with copies of all arenas (crew_scratch), so that the next part can
+ * use the same memory again, and memory use does not grow with the number of parts.
  *
- * Memory   Address space, until it is used. Where the system grants less than is wished for, each
- *          thread has less, and below CREW_MEMBER_LEAST_BYTES each there are fewer threads.
+ * Memory   An arena takes only address space until it is used. If the system grants less than is
+ *          asked for, each thread gets less. If that would be below CREW_MEMBER_LEAST_BYTES, there
+ *          are fewer threads.
  */
 #pragma once
 
@@ -15,21 +16,21 @@
 enum { CREW_JOBS_MAX = 1024, CREW_MEMBER_LEAST_BYTES = 64 << 20 };
 
 struct crew {
-    unsigned jobs;        /* threads, the caller's among them: 1 … CREW_JOBS_MAX */
-    struct arena *arenas; /* one for each; null: tasks that need none */
+    unsigned jobs;        /* threads, including the caller's: 1 … CREW_JOBS_MAX */
+    struct arena *arenas; /* one for each thread; null if tasks need none */
 };
 
-/* One of them, as a task sees it. */
+/* A thread of a crew, as its tasks see it. */
 struct crew_member {
     unsigned number; /* below `jobs` */
     struct arena *arena;
 };
 
-/* Makes a crew of `jobs` threads, or 0: one for each CPU; of more than CREW_JOBS_MAX, so many. No thread is
- * started yet. Refuses only where there is not even memory for one. */
+/* Makes a crew of `jobs` threads, at most CREW_JOBS_MAX; 0 means one for each CPU. Does not start
+ * threads yet. Fails only if there is not enough memory for one. */
 must_check bool crew_make(unsigned jobs, struct arena *arena, struct crew *ret_crew,
                           struct error *error);
 
-/* As many of a crew as `count` tasks take, at least one, for work of which nothing stays in the threads'
- * arenas: they are copies, which lie in `arena`. */
+/* Returns a crew of at most `count` threads, at least one, whose arenas are copies: when the work
+ * is done, their memory is free again. The array of copies is allocated in `arena`. */
 struct crew crew_scratch(const struct crew *crew, size_t count, struct arena *arena);

@@ -13,12 +13,12 @@ enum completion_shell { COMPLETION_BASH, COMPLETION_ZSH, COMPLETION_FISH };
 
 enum option_kind {
     OPTION_FLAG,   /* bool */
-    OPTION_TEXT,   /* const char *: the argument itself; the last one counts */
-    OPTION_PAIR,   /* struct option_pair: two arguments, of which the first may stand after '=' */
-    OPTION_LIST,   /* struct option_list: every one given, in order */
-    OPTION_CHOICE, /* int: which of the words of `argument`, "refuse|skip|accept", from 0 on */
+    OPTION_TEXT,   /* const char *: the argument itself; the last one wins */
+    OPTION_PAIR,   /* struct option_pair: two arguments; the first may follow '=' */
+    OPTION_LIST,   /* struct option_list: all that are given, in order */
+    OPTION_CHOICE, /* int: index of the word in `argument`, such as "refuse|skip|accept" */
     OPTION_JOBS,   /* unsigned: a number of threads, 1 … CREW_JOBS_MAX */
-    OPTION_SIZE,   /* uint64_t: bytes, or K, M, G of them (powers of 1024); not 0 */
+    OPTION_SIZE,   /* uint64_t: bytes, with suffix K, M or G (powers of 1024); not 0 */
 };
 
 struct option_pair {

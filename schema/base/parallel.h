@@ -4,15 +4,15 @@
 
 #include "schema/base/crew.h"
 
-/* Does task number `index`. The member is nobody else's meanwhile: its number tells which of the
- * things that the caller has for each thread may be used. */
+/* Runs task number `index`. `member` is the thread that runs it: its number, below `jobs`, selects
+ * the data that the caller keeps for each thread. */
 typedef bool parallel_task(void *context, const struct crew_member *member, size_t index,
                            struct error *error);
 
-/* Does tasks 0 … count - 1, taken up in this order, on the threads of a crew. Where fewer can be
- * started, as a limit of the system may have it, those do the work.
+/* Runs tasks 0 … count - 1, started in this order, on the threads of a crew, including the
+ * caller's. If the system allows fewer threads, those do all the work.
  *
- * If a task fails, no more are taken up, and false is returned with the sentence of the failed one
- * that has the lowest index. All that were taken up have ended by then. */
+ * If a task fails, no further task is started. When all started tasks have ended, the function
+ * returns false with the sentence of the failed task that has the lowest index. */
 must_check bool parallel_run(const struct crew *crew, size_t count, parallel_task *task,
                              void *context, struct error *error);
