@@ -89,14 +89,14 @@ claim 'nor one that another version of our own code made' forged 'code=0' 's/reg
 bare() {
     length=$(($(record whole.squashfs | wc -c) + 12))
     { head -c -$((length + 12)) whole.squashfs && head -c "$length" /dev/zero && tail -c 12 whole.squashfs; } >bare &&
-        [ "$(stat -c %s bare)" = "$(stat -c %s whole.squashfs)" ] && makes_anew 'no record' --reuse bare
+        [ "$(stat -c %s bare)" = "$(stat -c %s whole.squashfs)" ] && makes_anew 'does not record' --reuse bare
 }
 claim 'nor one that has no record' bare
 text='nor is one that mksquashfs made'
 if have mksquashfs "$text"; then
     mkdir small && cp manifest small/nix-path-registration
     mksquashfs small small.squashfs -comp zstd -b 1M -no-progress >/dev/null 2>&1
-    claim "$text" makes_anew 'no record' --reuse small.squashfs
+    claim "$text" makes_anew 'does not record' --reuse small.squashfs
 fi
 claim 'nor is what is no image' makes_anew 'manifest' --reuse manifest
 claim 'nor what is not there' makes_anew 'nowhere' --reuse nowhere
