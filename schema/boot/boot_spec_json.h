@@ -1,10 +1,10 @@
-/* boot_spec_json.h — a system's own description of how it is booted: Bootspec, version 1.
+/* boot_spec_json.h — parses Bootspec, version 1: a NixOS system's description of how it is booted.
  *
  * Shape    boot.json of a NixOS system, an object:
- *            "org.nixos.bootspec.v1"        init, kernel, initrd, kernelParams (a list), which a
- *                                           system may lack that others boot; label, system, toplevel
- *            "org.nixos.specialisation.v1"  of each specialisation, by name, the same object again
- *          Members under other names are extensions and not looked at.
+ *            "org.nixos.bootspec.v1"        init, kernel, initrd, kernelParams (a list), which may
+ *                                           be missing; label, system, toplevel
+ *            "org.nixos.specialisation.v1"  for each specialisation, by name, such an object
+ *          Other members are extensions and ignored.
  * Source   NixOS RFC 125, and nixos/modules/system/activation/bootspec.cue.
  */
 #pragma once
@@ -18,16 +18,16 @@ enum { BOOT_SPEC_JSON_BYTES_MAX = 1 << 20 };
 struct boot_spec_json {
     const char *toplevel;
     const char *init, *kernel, *initrd; /* or null */
-    struct str params;                  /* joined by blanks; null data: there are none */
+    struct str params;                  /* joined by spaces; null data: not given */
     const char *label;                  /* for people */
-    const char *system;                 /* as Nix names platforms: x86_64-linux */
+    const char *system;                 /* the platform in Nix's words, such as x86_64-linux */
     struct option_list specialisations; /* their names */
 };
 
-/* Reads the description of the system itself, or with a name that of a specialisation, or null.
- * *ret_found is false where there is none of version 1 or no such specialisation; then only
- * `specialisations` is set.
- * Refuses what is no JSON and members of another type. */
+/* Parses the description of the system itself, or, if `specialisation` is not null, of that
+ * specialisation. *ret_found is false if there is no description of version 1, or no such
+ * specialisation; then only `specialisations` is set. Refuses a text that is not JSON, and members
+ * of the wrong type. */
 must_check bool boot_spec_json_parse(struct str text, const char *specialisation,
                                      struct arena *arena, struct boot_spec_json *ret_spec,
                                      bool *ret_found, struct error *error);

@@ -1,7 +1,7 @@
-/* sqlite.h — SQLite, loaded when a database is first opened.
+/* sqlite.h — the SQLite library, loaded when a database is first opened.
  *
- * A new database is written without it (sqlite_file.h), and loading it takes as long as writing a
- * small one. `sqlite.step(…)` is sqlite3_step(…).
+ * A new database is written without SQLite (sqlite_file.h), and to load the library takes as long
+ * as to write a small database. `sqlite.step(…)` calls sqlite3_step(…).
  */
 #pragma once
 
@@ -56,5 +56,5 @@ struct sqlite_functions {
 /* All null until sqlite_load has returned true. */
 extern struct sqlite_functions sqlite;
 
-/* Loads the library, once. Refuses where there is none. */
+/* Loads the library, once. Fails if it is not installed. */
 must_check bool sqlite_load(struct error *error);

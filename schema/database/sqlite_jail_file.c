@@ -1,4 +1,5 @@
-/* sqlite_jail_file.c — reading, writing and locking an open file of a jail, as SQLite's own layer does. */
+/* sqlite_jail_file.c — reads, writes and locks an open file of a jail, as SQLite's own layer
+ * does. */
 #include "schema/database/sqlite_jail_file.h"
 
 #include "schema/base/file.h"
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Where the locks of a database are: src/os.h of SQLite. They lie on a page that is never used. */
+/* The bytes of a database that are locked, from SQLite's src/os.h. Their page is never used. */
 enum {
     PENDING_BYTE = 0x40000000,
     RESERVED_BYTE = PENDING_BYTE + 1,
@@ -15,7 +16,8 @@ enum {
     SHARED_BYTES = 510,
 };
 
-/* Where a database says how it is written and read: 1, a rollback journal; 2, a write-ahead log. */
+/* Bytes of a database's header: how it is written and read. 1: rollback journal; 2: write-ahead
+ * log. */
 enum { HEADER_WRITE_VERSION = 18, HEADER_READ_VERSION = 19 };
 
 int jail_lock(int fd, short type, off_t start, off_t length, int failed)
@@ -59,7 +61,8 @@ static bool is_same_time(struct timespec left, struct timespec right)
     return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
 }
 
-/* The kernel notes the time of a write before it writes, so what was read is as old as the time. */
+/* The kernel sets the modification time before it writes. So if the time has not changed after a
+ * read, the data read is not newer either. */
 static bool is_unchanged(const struct jail_file *file)
 {
     struct stat now;
@@ -140,8 +143,8 @@ static int file_size(sqlite3_file *base, sqlite3_int64 *ret_size)
     return SQLITE_OK;
 }
 
-/* Notes what the file is like. Two changes within a step of the kernel's clock have one time; so the last
- * one has to be older than that. */
+/* Remembers the file's status. Two changes within one tick of the kernel's clock have the same
+ * time, so the last change must be older than that. */
 static int begin_still(struct jail_file *file)
 {
     struct timespec now;
@@ -150,7 +153,7 @@ static int begin_still(struct jail_file *file)
     return is_same_time(file->before.st_ctim, now) ? SQLITE_BUSY : SQLITE_OK;
 }
 
-/* Who waits for all readers to end holds the pending byte, so that no more of them begin. */
+/* A writer that waits for readers to end holds the pending byte, so that no new reader begins. */
 static int lock_shared(struct jail_file *file)
 {
     int code = jail_lock(file->fd, F_RDLCK, PENDING_BYTE, 1, SQLITE_IOERR_LOCK);
@@ -169,7 +172,8 @@ static int lock_shared(struct jail_file *file)
     return code;
 }
 
-/* Not from shared, where an old journal is replayed: whoever fails there has to be shared again. */
+/* The pending lock is not taken when going from SHARED, as SQLite does to replay an old journal: on
+ * failure, the lock must be SHARED again. */
 static int lock_exclusive(struct jail_file *file)
 {
     if (file->lock == SQLITE_LOCK_RESERVED) {
@@ -232,7 +236,8 @@ static int file_check_reserved(sqlite3_file *base, int *ret_is_reserved)
     return code;
 }
 
-/* A database that has been renamed or replaced is not written to. */
+/* Tells SQLite whether the database has been renamed or replaced, so that it does not write to
+ * it. */
 static int file_control(sqlite3_file *base, int operation, void *argument)
 {
     const struct jail_file *file = (const struct jail_file *)base;
@@ -242,7 +247,7 @@ static int file_control(sqlite3_file *base, int operation, void *argument)
     return SQLITE_OK;
 }
 
-/* Journals of both layers are laid out alike. */
+/* The sector size of SQLite's own layer, so that journals have the same layout. */
 static int file_sector_size(sqlite3_file *base)
 {
     (void)base;

@@ -1,8 +1,10 @@
-/* sqlite_jail_index.c — the index of a write-ahead log, shared with all who use the database: NAME-shm.
+/* sqlite_jail_index.c — the index of a write-ahead log, NAME-shm, shared by all processes that use
+ * the database.
  *
- * The file is mapped once, as long as it may become; what lies behind its end is not touched before it has
- * been made longer. The first who opens it empties it, because a machine that crashed may have left it: he is the
- * first if nobody holds the "dead man's switch", a lock that each keeps for reading as long as he has it open.
+ * The file is mapped once, at its maximal size; memory after its end is not touched before the file
+ * has been extended. The first process that opens the file empties it, because it may be left over
+ * from a crash. A process is the first if nobody holds the "dead man's switch": a lock that each
+ * process holds for reading as long as it has the file open.
  */
 #include "schema/database/sqlite_jail_file.h"
 
@@ -12,13 +14,14 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-/* Where the locks are: behind what the index begins with, see walformat.html and src/os_unix.c. */
+/* The bytes that are locked, after the header of the index: see walformat.html and
+ * src/os_unix.c. */
 enum {
     LOCKS_OFFSET = (22 + SQLITE_SHM_NLOCK) * 4,
     SWITCH_OFFSET = LOCKS_OFFSET + SQLITE_SHM_NLOCK,
 };
 
-/* Emptied is three bytes long: no whole header, and a trace for who looks for one. */
+/* An emptied index is three bytes long, as SQLite makes it: too short for a header. */
 enum { EMPTIED_BYTES = 3, STEP_BYTES = 4096 };
 
 static int take_switch(struct jail_index *index)
@@ -59,7 +62,7 @@ static int open_index(struct jail_file *file)
     return code;
 }
 
-/* Makes the file longer, byte by byte of each page, so that a full disk is found here. */
+/* Extends the file by writing one byte to each page, so that a full disk is noticed here. */
 static int extend_file(int fd, off_t size, off_t wanted)
 {
     for (off_t page = size / STEP_BYTES; page < wanted / STEP_BYTES; page++)

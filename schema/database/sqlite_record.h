@@ -1,14 +1,16 @@
-/* sqlite_record.h — a row's or an entry's values as SQLite spells them, a record.
+/* sqlite_record.h — encodes the values of a row or an index entry as a record of SQLite.
  *
- * Shape    varint: 7 bits a byte, the highest first, all but the last with the top bit set
- *          record: the header's length, a type for each value (both varints); then the values
- *          number: 0 and 1 by the type alone, others in the fewest bytes that hold them, big-endian
- *          text:   its bytes; the type tells how many
- * Order    Everything is put from its end to its start, as SQLite fills a page from its end: a
- *          number in memory ends where it should, and what is too much of it stands before its
- *          start, where the next piece goes. `end` is behind the last byte, what is returned is the
- *          first; up to SQLITE_RECORD_SPILL bytes before it are overwritten.
- * Limits   Varints of less than 56 bits: from there on the last byte has eight.
+ * Shape    varint: 7 bits per byte, the highest first; all bytes but the last have the top bit set
+ *          record: the length of the header and the type of each value (all varints); then the
+ *          values number: 0 and 1 have only a type; others take the fewest bytes that hold them,
+ *          big-endian
+ *          text:   its bytes; the type has its length
+ * Order    Everything is written from its end to its start, as SQLite fills a page from its end. A
+ *          number is written as 8 bytes that end at the right place; the superfluous bytes are
+ *          before its start, where the next piece will be written. `end` is after the last byte.
+ *          The functions return the first byte; up to SQLITE_RECORD_SPILL bytes before that are
+ *          overwritten.
+ * Limits   Varints have less than 56 bits: in longer ones the last byte has 8 bits.
  * Source   The SQLite project, "Database File Format" (fileformat2.html), section 2.1.
  */
 #pragma once
@@ -20,7 +22,7 @@
 
 enum { SQLITE_RECORD_VALUES_MAX = 9, SQLITE_RECORD_SPILL = 8 };
 
-/* A column's value. A text is told in two parts, so that a path's need not be put together. */
+/* A column's value. A text has two parts, so that a path need not be copied after its prefix. */
 struct sqlite_value {
     enum { SQLITE_VALUE_NULL, SQLITE_VALUE_NUMBER, SQLITE_VALUE_TEXT } kind;
     int64_t number;
@@ -37,7 +39,7 @@ static inline struct sqlite_value sqlite_text(struct str head, struct str tail)
     return (struct sqlite_value){ .kind = SQLITE_VALUE_TEXT, .head = head, .tail = tail };
 }
 
-/* What values take. */
+/* The size of a record and the types of its values. */
 struct sqlite_record {
     size_t length;
     uint64_t types[SQLITE_RECORD_VALUES_MAX];
@@ -56,7 +58,7 @@ static inline size_t sqlite_varint_length(uint64_t number)
            64; /* a seventh of the bits, upwards */
 }
 
-/* A number's type, always one byte: ids and rowids first. */
+/* Returns the type of a number, which is always one byte. The common case, ids, is first. */
 static inline uint8_t sqlite_number_type(int64_t number)
 {
     static const uint8_t types[] = { 1, 1, 2, 3, 4, 5, 5, 6, 6 };
@@ -68,7 +70,7 @@ static inline uint8_t sqlite_number_type(int64_t number)
     return types[(64 - __builtin_clzll(magnitude | 1)) / 8 + 1];
 }
 
-/* The bytes of a number, by its type. */
+/* Returns how many bytes a number of that type takes. */
 static inline size_t sqlite_number_width(uint64_t type)
 {
     static const uint8_t widths[] = { 0, 1, 2, 3, 4, 6, 8, 0, 0, 0 };
@@ -95,7 +97,7 @@ static inline uint8_t *sqlite_varint_put(uint8_t *end, uint64_t number)
     return end;
 }
 
-/* Numbers of a fixed width, as pages have them in their headers; at their start. */
+/* Write a number of fixed width, as in the headers of pages. `at` is its first byte. */
 static inline void sqlite_put_16(uint8_t *at, size_t number)
 {
     at[0] = (uint8_t)(number >> 8);

@@ -1,16 +1,17 @@
-/* sqlite_tree.h — one B-tree of a SQLite database, written bottom-up.
+/* sqlite_tree.h — writes one B-tree of a SQLite database, bottom-up.
  *
- * Shape    Pages of 4096 bytes: a header, pointers to the cells, a gap, the cells, from the end on.
- *          Table: rows in leaves, ascending by rowid; an inner cell is (child, its largest rowid).
- *          Index: entries in leaves and inner pages; an inner cell is (child, the entry between this
- *          child and the next). No page is without cells, but the root of an empty tree.
- *          A tree's pages follow each other. The page at 1 GiB, which SQLite locks, is never used.
- * Order    start; all rows or entries, ascending; end. The same writer serves one tree after the
- *          other.
- * Measure  Where a tree ends is known before it is written: a measured one takes the same rows or
- *          entries, makes the same pages of them, and writes none. That is many times faster.
- * Limits   No row or entry may need overflow pages: a row has at most SQLITE_TREE_ROW_MAX bytes in
- *          all, an entry SQLITE_TREE_ENTRY_MAX.
+ * Shape    Pages of 4096 bytes: a header, pointers to the cells, a gap, and the cells, which fill
+ *          the page from its end. Table: rows in leaves, sorted by rowid; an inner cell is (child,
+ *          its largest rowid). Index: entries in leaves and inner pages; an inner cell is (child,
+ *          the entry between this child and the next). Every page has cells, except the root of an
+ *          empty tree. The pages of a tree are consecutive. The page at 1 GiB, which SQLite locks,
+ *          is not used.
+ * Order    sqlite_tree_start; all rows or entries, sorted; sqlite_tree_end. The same writer can
+ *          write several trees, one after the other.
+ * Measure  To find out where a tree will end, it can be measured: it is given the same rows or
+ *          entries, forms the same pages, and writes nothing. That is many times faster.
+ * Limits   No row or entry may need overflow pages: a row may have SQLITE_TREE_ROW_MAX bytes in
+ *          total, an entry SQLITE_TREE_ENTRY_MAX.
  * Source   The SQLite project, "Database File Format" (fileformat2.html), frozen since 2004.
  */
 #pragma once
@@ -27,27 +28,27 @@ struct sqlite_tree;
 
 struct sqlite_tree *sqlite_tree_new(struct arena *arena);
 
-/* Starts a tree, a table or an index, whose first page is the given one of the file; a measured one
- * where `fd` is -1. */
+/* Starts a tree, for a table or an index, at page `first_page` of the file. If `fd` is -1, the tree
+ * is only measured. */
 void sqlite_tree_start(struct sqlite_tree *tree, bool is_table, int fd, uint32_t first_page);
 
-/* Adds a row; rowids ascend. */
+/* Adds a row. Rowids must ascend. */
 void sqlite_tree_row(struct sqlite_tree *tree, int64_t rowid, const struct sqlite_value *values,
                      size_t count);
 
-/* Adds an entry; the last value of one is the row's id. Entries ascend. */
+/* Adds an entry, whose last value is the rowid. Entries must ascend. */
 void sqlite_tree_entry(struct sqlite_tree *tree, const struct sqlite_value *values, size_t count);
 
-/* The same for a row or an entry of numbers alone; an entry has no rowid. */
+/* Adds a row or an entry that has only numbers. `rowid` is ignored for an entry. */
 void sqlite_tree_numbers(struct sqlite_tree *tree, int64_t rowid, const int64_t *numbers,
                          size_t count);
 
-/* What became of a tree. */
+/* Where a tree was written. */
 struct sqlite_tree_place {
     uint32_t root;
-    uint32_t next_page; /* the first one behind */
+    uint32_t next_page; /* the page after the tree */
 };
 
-/* Ends it. The first failure to write is told here. The file is not synced. */
+/* Ends a tree. Fails if any write has failed. Does not sync the file. */
 must_check bool sqlite_tree_end(struct sqlite_tree *tree, struct sqlite_tree_place *ret_place,
                                 struct error *error);

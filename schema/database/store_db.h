@@ -2,16 +2,15 @@
  *
  * Shape    db.sqlite  SQLite 3; the tables are in store.sql
  *          schema     the version, "10", without '\n'; absent or "0": it is not finished
- *          big-lock   flock'ed: shared by whoever uses the database, exclusively by whoever changes
- *                     its schema or makes it
+ *          big-lock   locked with flock: shared to use the database, exclusively to create it or to
+ *                     change its schema
  * Source   Nix, src/libstore/local-store.cc, LocalStore::LocalStore (2.8.0). The schema version has
- *          been 10 since 2.0, and newer Nix says not to raise it.
- * Refused  Versions other than 10, tables that are not those that we know (store_db_shape.h), a
- *          database of another store, files that SQLite cannot read, and those that make it work
- *          without end (store_db_guard.h): with a sentence that says what to do, and the database is
- *          not touched.
- * Warned   of: migrations, tables, columns and indexes that are not known and do not matter, and rows
- *          of another store. They are left alone.
+ *          been 10 since 2.0; a comment in newer Nix says that it should not be raised.
+ * Refused  Versions other than 10, tables of another shape (store_db_shape.h), a database of
+ *          another store, files that SQLite cannot read, and those that would keep it busy forever
+ *          (store_db_guard.h). The sentence says what to do; the database is not touched.
+ * Warned   of: unknown migrations, tables, columns and indexes that do no harm, and rows of another
+ *          store. They are left alone.
  */
 #pragma once
 
@@ -25,16 +24,16 @@ enum { STORE_SCHEMA_NUMBER = 10 };
 #define STORE_DB_NAME        "db.sqlite"
 #define STORE_DB_SCHEMA_NAME "schema"
 
-/* How long to wait for locks that other processes hold. */
+/* How long to wait for locks of other processes. */
 enum { STORE_DB_WAIT_MS = 5 * 60 * 1000 };
 
 struct sqlite_jail;
 
-/* What SQLite may still use; see store_db_guard.h. */
+/* What SQLite may still spend; see store_db_guard.h. */
 struct store_db_budget {
     sqlite3 *connection;
     uint64_t units;      /* of work */
-    uint64_t bytes;      /* of SQLite's memory, in all */
+    uint64_t bytes;      /* limit of SQLite's memory */
     uint64_t text_bytes; /* of rows that are kept */
     bool is_spent;
 };
@@ -42,15 +41,15 @@ struct store_db_budget {
 struct store_db {
     const struct store *store; /* borrowed */
     int directory;             /* STATE_DIR/db; owned */
-    int lock; /* big-lock, held; owned; -1 where only reading and not allowed to open it */
+    int lock;                  /* big-lock, held; owned; -1 if a reader may not open it */
     sqlite3 *sqlite;
     struct sqlite_jail *jail;       /* of `sqlite`; owned */
     struct store_db_budget *budget; /* of the open connection; owned */
     bool is_writable;
-    bool is_finished;    /* an existing one that has its schema file */
-    bool is_new;         /* open for writing, and nothing of it is visible yet */
-    struct draft draft;  /* of a new database */
-    struct draft schema; /* of its schema file */
+    bool is_finished;    /* it existed and has its schema file */
+    bool is_new;         /* it is being created, and not visible yet */
+    struct draft draft;  /* the file of a new database */
+    struct draft schema; /* the schema file of a new database */
 };
 
 #define STORE_DB_CLOSED \
@@ -59,48 +58,49 @@ struct store_db {
 
 enum store_db_answer {
     STORE_DB_FAILED, /* `error` is set */
-    STORE_DB_ABSENT, /* there is no database; or: there is no further row */
+    STORE_DB_ABSENT, /* there is no database; or: no further row */
     STORE_DB_FOUND,
-    STORE_DB_ODD, /* the row is there, and cannot be used: `error` says why */
+    STORE_DB_ODD, /* the row exists but cannot be used; `error` says why */
 };
 
-/* Is there a database, finished or not? An empty file without `schema`, which a program leaves that
- * was killed before its first write, is none. */
+/* Is there a database, finished or not? An empty file without `schema` does not count: a program
+ * left it that was killed before its first write. */
 enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
                                    struct error *error);
 
-/* Opens an existing database to read one state of it, whatever others write meanwhile. Works for
- * users who may not write and on a read-only disk: there a statement fails if another changes the file
- * meanwhile. Its rows are never changed. */
+/* Opens an existing database to read a snapshot of it, whatever other processes write meanwhile.
+ * Works also without write permission and on a read-only disk; in these cases a statement fails if
+ * another process changes the file meanwhile. Rows are never changed. */
 enum store_db_answer store_db_open_read(const struct store *store, struct arena *arena,
                                         struct store_db *ret_db, struct error *error);
 
 /* Opens the database to change it.
  *
- * If there is none and nobody uses the big lock, a new one is started under a temporary name, with
- * the big lock held exclusively: is_new, and the caller fills it, either as a file (draft.fd, by
- * store_file.h) or after store_db_begin_new with SQL. Otherwise the existing one is opened (or made
- * in place, as Nix does it) with the big lock held shared, and the write transaction is begun.
- * Waits for others at most STORE_DB_WAIT_MS. */
+ * If there is none and no other process holds the big lock, takes the lock exclusively and starts a
+ * new database under a temporary name. Then is_new is set, and the caller fills the database,
+ * either as a file (draft.fd, store_file.h), or with SQL after store_db_begin_new. Otherwise takes
+ * the lock shared, opens the existing database (or creates it in place, as Nix does), and begins
+ * the write transaction. Waits for other processes at most STORE_DB_WAIT_MS. */
 must_check bool store_db_open_write(const struct store *store, struct arena scratch,
                                     struct store_db *ret_db, struct error *error);
 
-/* Opens a new database in SQLite: with its tables, without indexes, journal or syncing, in a
- * transaction. */
+/* Opens a new database in SQLite, creates its tables, and begins a transaction. There are no
+ * indexes yet, and no journal or sync is used. */
 must_check bool store_db_begin_new(struct store_db *db, struct error *error);
 
-/* Commits. A new database (one begun with SQL gets its indexes first) becomes visible with its
- * `schema`, and is closed; on failure there is neither. Where an existing one lacked `schema`, it is
- * written last. */
+/* Commits. A new database gets its indexes (unless it was written as a file), is published with its
+ * `schema`, and is closed; on failure neither is there. If an existing database lacked `schema`,
+ * that is written last. */
 must_check bool store_db_commit(struct store_db *db, struct error *error);
 
-/* Closes it; what was not committed is undone, a new one disappears. For `cleanup`. */
+/* Closes the database. Changes that were not committed are undone, and a new database that was not
+ * committed is deleted. For `cleanup`. */
 void store_db_close(struct store_db *db);
 
-/* The sentence for what SQLite refused; false. */
+/* Sets the sentence for SQLite's last error. Returns false. */
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error);
 
-/* Runs SQL that returns nothing. */
+/* Runs SQL that returns no rows. */
 must_check bool store_db_run(const struct store_db *db, const char *sql, struct error *error);
 
 /* Prepares one statement. Finalise it with store_db_finalize, which is for `cleanup`. */
@@ -108,19 +108,20 @@ must_check bool store_db_prepare(const struct store_db *db, const char *sql,
                                  sqlite3_stmt **ret_statement, struct error *error);
 void store_db_finalize(sqlite3_stmt **statement);
 
-/* Steps a statement: FOUND, a row is there; ABSENT, it is done. */
+/* Steps a statement. FOUND: there is a row; ABSENT: the statement is done. */
 enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
                                    struct error *error);
 
-/* A text column as a slice, valid until the statement is stepped or reset; null gives the empty
- * slice. */
+/* Returns a text column as a slice, which is valid until the statement is stepped or reset. NULL
+ * gives the empty slice. */
 struct str store_db_text(sqlite3_stmt *statement, int column);
 
-/* So many rows will be looked up or added: SQLite may work for them. */
+/* Raises the budget for `rows` rows that will be looked up or added. */
 void store_db_allow(const struct store_db *db, size_t rows);
 
-/* So many bytes of a row are kept. Refuses more than the database can have. */
+/* Counts bytes of a row that are kept in memory. Fails if they are more than the database can
+ * contain. */
 must_check bool store_db_charge(const struct store_db *db, size_t text_bytes, struct error *error);
 
-/* The sentence for a database that asks for more than its size explains; false. */
+/* Sets the sentence for a database that exceeds the budget of its size. Returns false. */
 bool store_db_overdrawn(struct error *error);

@@ -1,6 +1,6 @@
-/* Nix adds to its database so that an older Nix can carry on, and raises the version in `schema`
- * where it cannot. So what is not known is no reason to refuse, as long as the rows that we read and
- * add have the meaning that we know. */
+/* Nix makes additions to its database such that an older Nix can still use it, and raises the
+ * version in `schema` if it cannot. So an unknown addition is no reason to refuse a database, as
+ * long as the rows that we read and add keep their meaning. */
 #include "schema/database/store_db_check.h"
 
 #include "schema/base/own.h"
@@ -11,7 +11,7 @@
 
 enum { MIGRATIONS_MAX = 100, SHOWN_MAX = 300 };
 
-/* Migrations of newer Nix that leave the meaning of our three tables alone. */
+/* Migrations of newer Nix that do not change the meaning of our three tables. */
 static const char *const known_migrations[] = {
     "20220326-ca-derivations", "20251017-ca-derivations", "20260309-drop-redundant-indexreferrer",
     "20241024-provenance", /* Determinate Nix: one more column */
@@ -40,7 +40,7 @@ static bool is_known(struct str name, const char *const *names, size_t count)
     return false;
 }
 
-/* What goes by that name may be anything, and is not needed. */
+/* The table of migrations is optional, and may have any shape. */
 static void find_migrations(const struct store_db *db, struct store_db_unknown *unknown)
 {
     struct error ignored;
@@ -88,7 +88,7 @@ static bool find_objects(const struct store_db *db, struct store_db_unknown *unk
 
 /* --- Rows of another store -------------------------------------------------------------------- */
 
-/* Both ends of the index: '0' is the byte behind '/'. */
+/* The range of this store's paths in the index: '0' is the byte after '/'. */
 #define LOWER "?1 || '/'"
 #define UPPER "?1 || '0'"
 
@@ -101,7 +101,7 @@ static bool prepare_rows(const struct store_db *db, const struct store *store, c
     return true;
 }
 
-/* No path is in the store, and this one is not. */
+/* Refuses a database in which no path is in this store. `path` is one of another. */
 static bool refuse_other_store(struct str path, const struct store *store, struct error *error)
 {
     struct error illegal;

@@ -1,11 +1,12 @@
-/* store_db_check.h — is an open database one that Nix has finished, that we know, and of this store?
+/* store_db_check.h — checks that an open database is of a known shape and belongs to this store.
  */
 #pragma once
 
 #include "schema/database/store_db.h"
 
-/* Refuses a database whose tables are not as they have to be (store_db_shape.h); one of which no path
- * is in this store; and, when it is to be written, one whose triggers would have to run. Warns of what
- * is not known, and of rows of another store. Looks at few pages, whatever its size. */
+/* Refuses a database whose tables have another shape (store_db_shape.h); one that has paths, but
+ * none of this store; and, if it is open for writing, one with triggers that would have to run.
+ * Warns of unknown additions and of rows of another store. Reads only few pages, whatever the
+ * size. */
 must_check bool store_db_check(const struct store_db *db, const struct store *store,
                                struct error *error);

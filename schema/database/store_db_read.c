@@ -1,4 +1,4 @@
-/* store_db_read.c — opening a store's database to read it: see store_db.h. */
+/* store_db_read.c — opens a store's database for reading: see store_db.h. */
 #include "schema/database/store_db_open.h"
 
 #include "schema/base/own.h"
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <sys/file.h>
 
-/* Where a database cannot be opened because others open and close it, so long. */
+/* How long to try again if a database cannot be opened because others open and close it. */
 enum { READ_WAIT_MS = 3 * 1000 };
 
 /* Begins to read one state of the database. */
@@ -18,8 +18,8 @@ static bool begin_read(const struct store_db *db, const struct store *store, str
            store_db_check(db, store, error);
 }
 
-/* A connection that may write takes -wal and -shm away when it closes as the last one. Where the file
- * cannot be written, it is opened for reading. */
+/* Unless `still`, opens the database for writing if possible, otherwise for reading: only a connection that may
+ * write deletes -wal and -shm when it is the last one that closes. */
 static bool read_as(struct store_db *db, const struct store *store, bool still, struct error *error)
 {
     int flags = still ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -27,14 +27,15 @@ static bool read_as(struct store_db *db, const struct store *store, bool still, 
     return store_db_open_sqlite(db, flags, still, error) && begin_read(db, store, error);
 }
 
-/* Can the failure be of this moment, or of not being allowed to write? */
+/* Can the failure be temporary, or caused by missing write permission? */
 static bool is_passing(const struct store_db *db)
 {
     int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
     return code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_BUSY;
 }
 
-/* Reads as whoever may write, whose log and index can be made; or else as whoever finds none. */
+/* Tries to read with a log and its index, which may have to be created; if that is not possible, as
+ * `still`, without them. */
 static bool open_readable(struct store_db *db, const struct store *store, struct error *error)
 {
     for (int waited_ms = 0;; waited_ms += STORE_DB_WAIT_STEP_MS) {
@@ -60,7 +61,8 @@ enum store_db_answer store_db_open_read(const struct store *store, struct arena 
         answer = store_db_check_schema(&db, *arena, error);
     if (answer != STORE_DB_FOUND)
         return answer;
-    /* Whoever may not open the lock can still read: nothing that is made under it is half-done. */
+    /* Without permission to open the lock one can still read: no half-finished state is ever
+     * visible. */
     struct error unused;
     db.lock = file_open_regular(db.directory, STORE_DB_LOCK_NAME, O_RDONLY, 0, &unused);
     if (db.lock >= 0 && flock(db.lock, LOCK_SH | LOCK_NB) < 0 && errno != EWOULDBLOCK) {

@@ -1,7 +1,7 @@
-/* SQLite's own view of the schema is asked, not its text, which can say one thing and hide another.
- * Nothing is asked about a table before it is known to be one: a view or a virtual table would be
- * opened. The pragmas are named "temp.pragma_…", where only SQLite's can be; a table in the database
- * might have the same name. */
+/* The shape is read from SQLite's own view of the schema (its pragmas), not from the SQL text,
+ * which could mislead. Nothing is asked about an object before it is known to be a table, because a
+ * view or a virtual table would be opened. The pragmas are named "temp.pragma_…", because a table
+ * in the database could be called "pragma_…". */
 #include "schema/database/store_db_shape.h"
 
 #include "schema/base/own.h"

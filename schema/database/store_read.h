@@ -1,8 +1,8 @@
-/* store_read.h — what a store's database says of its paths.
+/* store_read.h — reads store paths from a store's database.
  *
- * A row that cannot be used is odd: it has a path that is not of this store or not legal, a hash, deriver
- * or reference that cannot be read, or a path that is no text. Nix comes across such a row only when it is
- * asked for the path, and works on until then; so does this.
+ * A row that cannot be used is called odd: its path is not a text, not legal or not in this store,
+ * or its hash, deriver or a reference cannot be parsed. Nix notices such a row only when it is
+ * asked for the path, and works until then; so does this code.
  *
  * Source   Nix, LocalStore::queryPathInfoInternal in src/libstore/local-store.cc.
  */
@@ -11,7 +11,7 @@
 #include "schema/database/store_db.h"
 #include "schema/nix/path_info.h"
 
-/* Prepared look-ups. Everything is borrowed from the open database. */
+/* Prepared statements. Everything is borrowed from the open database. */
 struct store_reader {
     const struct store *store;
     const struct store_db *db;
@@ -23,11 +23,11 @@ struct store_reader {
 must_check bool store_reader_open(const struct store *store, const struct store_db *db,
                                   struct store_reader *ret_reader, struct error *error);
 
-/* For `cleanup`; before the database is closed. */
+/* Must be called before the database is closed. For `cleanup`. */
 void store_reader_close(struct store_reader *reader);
 
-/* Looks a path up. Its name and references join `names`; other strings are copied into the arena.
- * STORE_DB_ODD: its row cannot be used. */
+/* Looks up a path. Its name and references are added to `names`; other strings are copied into the
+ * arena. STORE_DB_ODD: its row cannot be used. */
 enum store_db_answer store_read_path(const struct store_reader *reader, struct str base,
                                      struct name_table *names, struct arena *arena,
                                      struct path_info *ret_info, struct error *error);
@@ -35,7 +35,7 @@ enum store_db_answer store_read_path(const struct store_reader *reader, struct s
 /* Rows that cannot be used. Starts all zero. */
 struct odd_row {
     const char *table;
-    struct str row; /* what is said of it: its number, or its numbers */
+    struct str row; /* its id, or its ids */
     struct str reason;
 };
 
@@ -44,16 +44,16 @@ enum { ODD_ROWS_KEPT = 1000 };
 struct odd_rows {
     struct odd_row *items; /* the first ODD_ROWS_KEPT */
     size_t count, capacity;
-    size_t elsewhere;  /* those with a path outside the store, of which store_db_check warns */
-    struct str *bases; /* of those with a legal path, ascending: no strays in the store */
+    size_t elsewhere;  /* rows with a path outside the store, of which store_db_check warns */
+    struct str *bases; /* of odd rows with a legal path, sorted: these are not stray paths */
     size_t base_count, base_capacity;
 };
 
-/* Reads all valid paths but those of odd rows; the list is normalised. */
+/* Reads all valid paths except those of odd rows, into a normalised list. */
 must_check bool store_read_all(const struct store_reader *reader, struct arena *arena,
                                struct path_list *ret_list, struct odd_rows *ret_odd,
                                struct error *error);
 
-/* Adds the rows of Refs and DerivationOutputs that belong to no row of ValidPaths. */
+/* Adds the rows of Refs and DerivationOutputs that refer to no row of ValidPaths. */
 must_check bool store_read_dangling(const struct store_db *db, struct arena *arena,
                                     struct odd_rows *odd, struct error *error);

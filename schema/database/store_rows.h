@@ -1,9 +1,9 @@
-/* store_rows.h — what is to be added to a store's database, row by row.
+/* store_rows.h — the rows to be added to a store's database.
  *
  * Shape    ValidPaths         (id, path, hash, registrationTime, deriver, narSize, ultimate, sigs,
- *                             ca), each from deriver on null where there is nothing to say
+ *                             ca); from deriver on, a column without a value is NULL
  *          Refs               (referrer, reference), ids of ValidPaths
- *          DerivationOutputs  (drv, id, path): id of ValidPaths, output name, full path
+ *          DerivationOutputs  (drv, id, path): id in ValidPaths, output name, full path
  * Source   Nix, LocalStore::addValidPath in src/libstore/local-store.cc.
  */
 #pragma once
@@ -26,8 +26,8 @@ struct output_row {
 struct store_rows {
     const struct store *store;
     const struct path_list *list;
-    int64_t *ids;        /* per name of the list: its row, old or new, or 0 */
-    uint32_t *new_paths; /* indexes of those to be added, ascending */
+    int64_t *ids;        /* for each name of the list: its row's id, old or new, or 0 */
+    uint32_t *new_paths; /* indexes of the paths to be added, ascending */
     size_t new_count;
     int64_t time_seconds;             /* their registration time */
     struct reference_row *references; /* ascending */
@@ -36,7 +36,7 @@ struct store_rows {
     size_t output_count;
 };
 
-/* The text of a store path as the database has it. */
+/* A store path as in the database. */
 struct store_rows_path {
     char text[PATH_MAX];
     int length;
@@ -45,7 +45,7 @@ struct store_rows_path {
 void store_rows_format_path(const struct store *store, struct str base,
                             struct store_rows_path *ret_path);
 
-/* The text of a NAR hash as the database has it, unterminated. */
+/* A NAR hash as in the database, without a terminator. */
 enum { STORE_ROWS_HASH_LENGTH = 7 + HASH_HEX_LENGTH };
 
 void store_rows_format_hash(const struct hash *hash, char ret_text[static STORE_ROWS_HASH_LENGTH]);

@@ -1,6 +1,6 @@
 /* store_sql.h — the SQL of store.sql and store_index.sql, built into the programs.
  *
- * Every statement says "if not exists", so that both can be run on a database that has some of it.
+ * Each statement has "if not exists", so that both can be run on a database that is partly there.
  */
 #pragma once
 
@@ -9,16 +9,17 @@
 extern const char store_sql[];
 extern const char store_index_sql[];
 
-/* The migration that a new database has behind it: it never had the index. */
+/* The migration that a new database states as done: it drops an index that a new database never
+ * has. */
 #define STORE_SQL_MIGRATION "20260309-drop-redundant-indexreferrer"
 
-/* A statement as SQLite keeps it in sqlite_schema. */
+/* A CREATE statement as SQLite stores it in sqlite_schema. */
 struct store_sql_statement {
     struct str type;        /* "table", "index" or "trigger" */
-    struct str name, table; /* a table's are the same */
+    struct str name, table; /* a table's `table` is its name */
     struct str keyword;     /* "CREATE TABLE " … */
-    struct str text;        /* from the name on; follows the keyword */
+    struct str text;        /* from the name on, after the keyword */
 };
 
-/* Takes the next CREATE statement off the text; false if there is none. */
+/* Takes the next CREATE statement off the text. Returns false if there is none. */
 bool store_sql_next(struct str *text, struct store_sql_statement *ret_statement);
