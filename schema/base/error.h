@@ -45,9 +45,15 @@ void error_print(FILE *stream, const char *program, const struct error *error);
  * as lack of memory. */
 _Noreturn void error_end(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The static analyzer looks at one file at a time and cannot know what these functions return. */
-#if defined(__clang_analyzer__) && !defined(ERROR_DEFINITIONS)
-#define error_set(...)   (error_set(__VA_ARGS__), false)
-#define error_errno(...) (error_errno(__VA_ARGS__), false)
-#define error_in(...)    (error_in(__VA_ARGS__), false)
+/* Compilers and analyzers look at one file at a time and cannot know what these functions return: they
+ * would warn of outputs that a failure leaves unset. */
+#ifndef ERROR_DEFINITIONS
+static inline bool error_false(bool result)
+{
+    (void)result;
+    return false;
+}
+#define error_set(...)   error_false(error_set(__VA_ARGS__))
+#define error_errno(...) error_false(error_errno(__VA_ARGS__))
+#define error_in(...)    error_false(error_in(__VA_ARGS__))
 #endif
