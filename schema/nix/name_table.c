@@ -1,6 +1,8 @@
 #include "schema/nix/name_table.h"
 
+#include <assert.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 enum { SLOTS_LEAST = 64, ROOM_BYTES = 64 << 10, NAME_ALIGN = 8, FIND_BATCH = 64 };
 
@@ -11,14 +13,32 @@ static uint64_t load_word(const char *at)
     return word;
 }
 
+/* The seed of this process, from the sixteen random bytes that the kernel gives to each. */
+static uint64_t draw_seed(void)
+{
+    const char *drawn = (const char *)getauxval(AT_RANDOM);
+    assert(drawn);
+    return (load_word(drawn) ^ (load_word(drawn + 8) << 17 | load_word(drawn + 8) >> 47)) | 1;
+}
+
+/* Uses all 128 bits of the product. The upper bits of a factor hardly change the lower half, whatever the
+ * seed is. */
+static uint64_t fold(uint64_t one, uint64_t other)
+{
+    unsigned __int128 product = (unsigned __int128)one * other;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /* Hashes the whole name, sixteen bytes at a time; the last sixteen may overlap those before. The
- * multiplications do not depend on each other, so the CPU can do them in parallel. */
-static uint32_t tag_of(struct str name)
+ * multiplications do not depend on each other, so the CPU can do them in parallel. Both factors depend on
+ * the seed: whoever chooses the names cannot make a factor 0. */
+static uint32_t tag_of(const struct name_table *table, struct str name)
 {
     char few[16] = { 0 };
     const char *data = name.data;
     size_t length = name.len;
-    uint64_t hash = length, key = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = length, key = table->seed ^ UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t other_key = table->seed * UINT64_C(0xd6e8feb86659fd93);
     if (length < sizeof few) {
         if (length)
             memcpy(few, data, length);
@@ -26,10 +46,10 @@ static uint32_t tag_of(struct str name)
         length = sizeof few;
     }
     for (size_t i = 0; i + 16 < length; i += 16) {
-        hash += (load_word(data + i) ^ key) * (load_word(data + i + 8) + key);
+        hash += fold(load_word(data + i) ^ key, load_word(data + i + 8) ^ other_key);
         key += UINT64_C(0xbf58476d1ce4e5b8);
     }
-    hash += (load_word(data + length - 16) ^ key) * (load_word(data + length - 8) + key);
+    hash += fold(load_word(data + length - 16) ^ key, load_word(data + length - 8) ^ other_key);
     hash = (hash ^ hash >> 32) * UINT64_C(0x94d049bb133111eb);
     return (uint32_t)(hash >> 32);
 }
@@ -50,6 +70,8 @@ static void widen(struct name_table *table, struct arena *arena)
 {
     struct name_table wider = *table;
     wider.slot_count = table->slot_count ? 2 * table->slot_count : SLOTS_LEAST;
+    if (wider.seed == 0)
+        wider.seed = draw_seed();
     wider.slots = arena_new(arena, struct name_slot, wider.slot_count);
     for (size_t i = 0; i < table->slot_count; i++) {
         const struct name_slot *slot = &table->slots[i];
@@ -81,7 +103,8 @@ static struct str copy_name(struct name_table *table, struct str name, struct ar
 uint32_t name_table_find(const struct name_table *table, struct str name)
 {
     /* An empty slot has number_plus_one 0, which makes NAME_NONE. */
-    return table->slot_count ? slot_of(table, name, tag_of(name))->number_plus_one - 1 : NAME_NONE;
+    return table->slot_count ? slot_of(table, name, tag_of(table, name))->number_plus_one - 1
+                             : NAME_NONE;
 }
 
 static void find_batch(const struct name_table *table, const struct str *names, size_t count,
@@ -90,7 +113,7 @@ static void find_batch(const struct name_table *table, const struct str *names, 
     size_t mask = table->slot_count - 1;
     uint32_t numbers[FIND_BATCH];
     for (size_t i = 0; i < count; i++) {
-        ret_numbers[i] = tag_of(names[i]);
+        ret_numbers[i] = tag_of(table, names[i]);
         __builtin_prefetch(&table->slots[ret_numbers[i] & mask]);
     }
     /* For an empty slot, prefetch any name. */
@@ -124,7 +147,7 @@ uint32_t name_table_add(struct name_table *table, struct str name, struct arena 
 {
     if (table->count * 2 >= table->slot_count)
         widen(table, arena);
-    uint32_t tag = tag_of(name);
+    uint32_t tag = tag_of(table, name);
     struct name_slot *slot = slot_of(table, name, tag);
     if (slot->number_plus_one == 0) {
         table->names =

@@ -3,6 +3,10 @@
  * The caller keeps the data of a name in an array of its own, indexed by the name's number. Names
  * are copied next to each other, so that looking up many of them touches little memory. An empty
  * table is all zero.
+ *
+ * Speed     Names come from manifests, databases and images of any origin. Which names share a slot
+ *           depends on a random seed, so that no choice of names makes the table slow.
+ * Order     Numbers do not depend on the seed, and nothing is in the order of the slots.
  */
 #pragma once
 
@@ -21,7 +25,8 @@ struct name_table {
     size_t count, capacity;
     struct name_slot *slots;
     size_t slot_count;
-    char *room; /* free memory for copies of names */
+    uint64_t seed; /* 0: take the seed of this process with the first name */
+    char *room;    /* free memory for copies of names */
     size_t room_bytes;
 };
 

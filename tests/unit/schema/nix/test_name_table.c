@@ -2,6 +2,8 @@
 
 #include "schema/nix/name_table.h"
 
+#include <string.h>
+
 #define D "0123456789abcdfghijklmnpqrsvwxyz"
 
 static struct str number_name(uint32_t i, struct arena *arena)
@@ -93,10 +95,105 @@ static void names_may_be_renumbered(struct arena arena)
     CHECK_NUMBER(name_table_add(&table, STR("new"), &arena), MANY);
 }
 
+/* How far behind its own place a name lies, all names together: the slots that finding them looks at besides. */
+static uint64_t extra_probes(const struct name_table *table)
+{
+    uint64_t probes = 0;
+    size_t mask = table->slot_count - 1;
+    for (size_t i = 0; i < table->slot_count; i++)
+        if (table->slots[i].number_plus_one)
+            probes += (i - table->slots[i].tag) & mask;
+    return probes;
+}
+
+enum { CHOSEN = 4000, CHOSEN_LENGTH = 208 };
+
+/* A product with a factor 0 is 0, whatever the other is: names for which it would be that, if nothing or what
+ * everybody knows were mixed into it. */
+static struct str zero_factor_name(uint32_t i, struct arena *arena)
+{
+    return (struct str){ arena_format(arena, "\x15\x7c\x4a\x7f\xb9\x79\x37\x9e%08u", i).data, 16 };
+}
+
+/* Names that differ in the last byte of words of eight, which is the factor's uppermost: the lower half of the
+ * products then takes 256 values, whatever the factors are mixed with. */
+static struct str upper_byte_name(uint32_t i, struct arena *arena)
+{
+    char *name = arena_room(arena, CHOSEN_LENGTH);
+    memset(name, 'a', CHOSEN_LENGTH);
+    for (size_t digit = 0; digit < 12; digit++)
+        name[8 * digit + 7] += (i >> digit) % 2;
+    return (struct str){ name, CHOSEN_LENGTH };
+}
+
+static void names_chosen_against_the_function_share_no_slots(struct arena arena)
+{
+    struct str (*const choices[])(uint32_t, struct arena *) = { zero_factor_name, upper_byte_name };
+    for (size_t choice = 0; choice < 2; choice++) {
+        struct name_table table = { 0 };
+        for (uint32_t i = 0; i < CHOSEN; i++)
+            CHECK_NUMBER(name_table_add(&table, choices[choice](i, &arena), &arena), i);
+        /* Half of the slots or fewer are taken: less than one for a name is expected, and four is out of reach. */
+        CHECK(extra_probes(&table) < 4 * CHOSEN);
+    }
+}
+
+enum { KNOWN_SEED = 1234567, TRIED = 1 << 17, PLACES = 512, WANTED = 200 };
+
+/* Names that all have one place of 512 under a seed. */
+static size_t choose_against(uint64_t seed, struct str *ret_names, struct arena *arena)
+{
+    struct name_table table = { .seed = seed };
+    size_t count = 0;
+    for (uint32_t i = 0; i < TRIED; i++)
+        name_table_add(&table, number_name(i, arena), arena);
+    for (size_t i = 0; i < table.slot_count && count < WANTED; i++)
+        if (table.slots[i].number_plus_one && table.slots[i].tag % PLACES == 0)
+            ret_names[count++] = table.names[table.slots[i].number_plus_one - 1];
+    return count;
+}
+
+static void names_chosen_against_a_seed_are_harmless_under_another(struct arena arena)
+{
+    struct str names[WANTED];
+    CHECK_NUMBER(choose_against(KNOWN_SEED, names, &arena), WANTED);
+    struct name_table known = { .seed = KNOWN_SEED }, other = { .seed = KNOWN_SEED + 1 },
+                      own = { 0 };
+    for (uint32_t i = 0; i < WANTED; i++) {
+        CHECK_NUMBER(name_table_add(&known, names[i], &arena), i);
+        CHECK_NUMBER(name_table_add(&other, names[i], &arena), i);
+        CHECK_NUMBER(name_table_add(&own, names[i], &arena), i);
+    }
+    CHECK_NUMBER(known.slot_count, PLACES);
+    CHECK(extra_probes(&known) >= WANTED * (WANTED - 1) / 2);
+    CHECK(extra_probes(&other) < 4 * WANTED);
+    CHECK(extra_probes(&own) < 4 * WANTED);
+}
+
+static void numbers_are_the_same_whatever_the_seed(struct arena arena)
+{
+    struct name_table one = { .seed = 1 }, other = { .seed = UINT64_MAX };
+    size_t wrong = 0;
+    for (uint32_t i = 0; i < MANY; i++) {
+        struct str name = number_name(i * 7919 % MANY, &arena);
+        wrong +=
+            name_table_add(&one, name, &arena) != i || name_table_add(&other, name, &arena) != i;
+    }
+    CHECK_NUMBER(wrong, 0);
+    for (uint32_t i = 0; i < MANY; i++)
+        wrong += !str_equal(one.names[i], other.names[i]) ||
+                 name_table_find(&one, one.names[i]) != name_table_find(&other, one.names[i]);
+    CHECK_NUMBER(wrong, 0);
+    CHECK(one.slot_count == other.slot_count &&
+          memcmp(one.slots, other.slots, one.slot_count * sizeof *one.slots) != 0);
+}
+
 int main(void)
 {
     return CHECK_ALL(
         CASE(an_empty_table_finds_nothing), CASE(names_have_numbers_in_the_order_of_adding),
         CASE(a_name_may_change_once_it_is_added), CASE(many_names_are_found_together_as_one_by_one),
-        CASE(names_may_be_renumbered));
+        CASE(names_may_be_renumbered), CASE(names_chosen_against_the_function_share_no_slots),
+        CASE(names_chosen_against_a_seed_are_harmless_under_another),
+        CASE(numbers_are_the_same_whatever_the_seed));
 }
