@@ -1,4 +1,4 @@
-/* boot.c — registering manifests, and all that a booted system needs done. */
+/* boot.c — the commands register, and boot, which also tags the system and sets its profile. */
 #include "regd/collector.h"
 #include "regd/profile.h"
 #include "regd/source.h"

@@ -1,12 +1,13 @@
-/* bulk.h — many rows into SQLite with one statement.
+/* bulk.h — inserts many rows into SQLite with one statement.
  *
- * Stepping a prepared INSERT once a row spends most of its time on starting and ending the
- * statement. Here the rows are a virtual table, "bulk", with columns c0, c1, … so that one
+ * To step a prepared INSERT once for each row takes most of its time to start and end the
+ * statement. Here the rows are a virtual table, "bulk", with columns c0, c1, …, so that one
+ * statement
  *
  *     insert into main.T (a, b) select c0, c1 from temp.bulk
  *
- * inserts them all. Rows that ascend by the table's keys are the fastest. "temp." because a table in
- * the database may be named "bulk", too, and would be taken instead.
+ * inserts them all. It is fastest if the rows are sorted by the table's key. The name has "temp.",
+ * because SQLite would prefer a table of the database that is also called "bulk".
  */
 #pragma once
 
@@ -15,11 +16,11 @@
 struct bulk_rows {
     size_t count;
     const void *context;
-    /* Sets the value of one cell through sqlite3_result_…; a cell not set is null. */
+    /* Sets the value of a cell with sqlite3_result_…; a cell that is not set is NULL. */
     void (*cell)(const void *context, size_t row, int column, sqlite3_context *result);
 };
 
-/* Runs the statement, which inserts what it selects from "temp.bulk". Refuses if SQLite has not added
- * as many rows: the transaction is to be given up then. No rows: does nothing. */
+/* Runs the statement, which inserts what it selects from "temp.bulk". Fails if SQLite has not added
+ * as many rows; the caller must then roll back. Does nothing if there are no rows. */
 must_check bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
                          struct error *error);

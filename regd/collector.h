@@ -1,9 +1,10 @@
-/* collector.h — keeping Nix's garbage collector away while paths are looked for and registered.
+/* collector.h — keeps Nix's garbage collector from running while paths are registered.
  *
- * Lock     STATE_DIR/gc.lock, with flock: exclusive while a collector deletes, shared while somebody
- *          needs paths to stay. It is never removed.
- * Order    Taken before any other lock, and kept until the command ends: from the look for the paths
- *          until their rows are committed, and the profile, which is the root of some, is set.
+ * Lock     STATE_DIR/gc.lock, with flock: held exclusively by a collector that deletes, shared by a
+ *          process that needs paths to stay. The file is never removed.
+ * Order    Taken before any other lock, and held until the command ends: from the check that the
+ *          paths exist until their rows are committed and the profile, a garbage collector root, is
+ *          set.
  * Source   Nix, openGCLock and addTempRoot in src/libstore/gc.cc (2.8.0; 2.26 does the same).
  */
 #pragma once
@@ -12,11 +13,12 @@
 
 enum { COLLECTOR_WAIT_MS = 5 * 60 * 1000 };
 
-/* Waits for a collector, with a word, at most COLLECTOR_WAIT_MS; makes the lock and STATE_DIR where
- * they are missing. Does nothing if the command holds the lock already; main lets it go. Refuses a
- * lock that cannot be opened, as no database could be written there either. */
+/* Takes the lock; creates it and STATE_DIR if they are missing. Waits for a collector at most
+ * COLLECTOR_WAIT_MS, and reports that. Does nothing if the command already holds the lock; main
+ * releases it. Fails if the lock cannot be opened, because then no database can be written
+ * either. */
 must_check bool collector_hold(struct command *command, struct error *error);
 
-/* The same for a command that only reads: it waits however long a collection takes, and does without
- * where there is no lock or it cannot be opened. */
+/* The same for a command that only reads. It waits without a limit, and continues without the lock
+ * if that does not exist or cannot be opened. */
 must_check bool collector_hold_to_read(struct command *command, struct error *error);

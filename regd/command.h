@@ -1,4 +1,4 @@
-/* command.h — the commands of regd, one function each.
+/* command.h — the commands of regd, and what they have in common.
  */
 #pragma once
 
@@ -8,11 +8,11 @@
 struct settings {
     const char *root, *store_dir, *state_dir;
     const char *system, *profile, *tag;
-    const char *registration_time; /* digits, or null: now */
+    const char *registration_time; /* digits; null: now */
     int missing;                   /* enum registry_missing; -1: the command's own */
     int loader;                    /* enum registry_loader */
     int set_profile;               /* enum set_profile */
-    unsigned jobs;                 /* threads; 0: as many as CPUs */
+    unsigned jobs;                 /* threads; 0: one for each CPU */
     bool no_profile, no_tag, delete_manifest, json, quiet, verbose;
 };
 
@@ -20,7 +20,7 @@ enum set_profile { SET_PROFILE_MISSING, SET_PROFILE_ALWAYS };
 
 enum profile_verb { PROFILE_SET, PROFILE_LIST, PROFILE_ROLLBACK };
 
-/* What every command works on. */
+/* What is passed to each command. */
 struct command {
     struct settings settings;
     struct option_list arguments;
@@ -28,7 +28,7 @@ struct command {
     const char *profile; /* settings.profile, or STATE_DIR/profiles/system */
     struct registry_options registry;
     enum profile_verb profile_verb;
-    int collector; /* the lock that keeps the garbage collector away, or -1; owned */
+    int collector; /* lock against the garbage collector (collector.h), or -1; owned */
     struct arena *arena;
 };
 

@@ -1,4 +1,5 @@
-/* dump.c — the database as a manifest, as `nix-store --dump-db` prints it, or as path-info JSON. */
+/* dump.c — the command dump: prints the database as `nix-store --dump-db` does, or as path-info
+ * JSON. */
 #include "regd/command.h"
 #include "regd/tell.h"
 #include "regd/valid_paths.h"

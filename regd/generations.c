@@ -1,4 +1,4 @@
-/* generations.c — the profile command: set, list, rollback. */
+/* generations.c — the command profile: set, list, rollback. */
 #include "regd/collector.h"
 #include "regd/profile.h"
 #include "regd/tell.h"

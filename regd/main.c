@@ -1,4 +1,4 @@
-/* regd — registers the store paths that an image carries in the database of its Nix store. */
+/* regd — registers the store paths of an image in the Nix database of the booted system. */
 #include "regd/command.h"
 #include "regd/tell.h"
 

@@ -1,4 +1,4 @@
-/* merge.c — what an existing database says of a list's paths: see merge.h. */
+/* merge.c — compares a list of paths with an existing database: see merge.h. */
 #include "regd/merge.h"
 
 #include "schema/base/own.h"

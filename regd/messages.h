@@ -1,6 +1,7 @@
-/* messages.h — what the journal is told, with the ids by which it explains it.
+/* messages.h — the kinds of messages, with their priorities and message ids in the journal.
  *
- * The ids are fixed for ever; units/regd.catalog has the explanations. Made by `systemd-id128 new`.
+ * The ids never change; units/regd.catalog has an explanation for each. Create one with
+ * `systemd-id128 new`.
  */
 #pragma once
 

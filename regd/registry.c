@@ -1,6 +1,6 @@
-/* The database is asked about each path once, the answer is kept by index, and what has to be
- * written comes out as lists of rows, which rows.c inserts with one statement each. A merge that
- * finds everything in place writes nothing.
+/* registry.c — looks up each path in the database once and keeps the answer by index. What must be
+ * written is collected as lists of rows, which rows.c inserts with one statement for each table. If
+ * everything is already registered, nothing is written.
  */
 #include "regd/merge.h"
 

@@ -1,25 +1,26 @@
-/* state.h — what a booted system expects beside the rows.
+/* state.h — files and directories of a booted system besides the database.
  */
 #pragma once
 
 #include "schema/nix/store.h"
 
-/* Makes the directories of STATE_DIR that Nix makes when it opens a store, and the link
- * gcroots/profiles, so that a later unprivileged Nix finds them. */
+/* Creates the directories of STATE_DIR that Nix creates when it opens a store, and the link
+ * gcroots/profiles, so that an unprivileged Nix later finds them. */
 must_check bool state_make_directories(const struct store *store, struct arena scratch,
                                        struct error *error);
 
 enum state_tag_answer {
     STATE_TAG_THERE,
     STATE_TAG_MADE,
-    STATE_TAG_READ_ONLY, /* it is not there, and its file system takes no files */
+    STATE_TAG_READ_ONLY, /* it does not exist, and its file system is read-only */
 };
 
-/* Makes the empty file that marks a NixOS system (nixos-rebuild looks for /etc/NIXOS), and its
- * directory; durable. An /etc that is built with the system may be read-only: that is an answer. */
+/* Creates and syncs the empty file that marks a NixOS system (nixos-rebuild looks for /etc/NIXOS),
+ * and its directory. An /etc that is part of the system's image may be read-only: that is not an
+ * error. */
 must_check bool state_tag(const struct store *store, const char *path, struct arena scratch,
                           enum state_tag_answer *ret_answer, struct error *error);
 
-/* Makes durable what is written on the file system of STATE_DIR: what a write-ahead log holds, a power
- * cut may still take away. */
+/* Syncs the file system of STATE_DIR: until then a power cut may undo what is only in a write-ahead
+ * log. */
 must_check bool state_sync(const struct store *store, struct error *error);

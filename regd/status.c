@@ -1,4 +1,4 @@
-/* status.c — what is registered, tagged and set. */
+/* status.c — the command status: prints what is registered, and the state of tag and profile. */
 #include "regd/command.h"
 #include "regd/profile.h"
 #include "regd/source.h"

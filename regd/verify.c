@@ -1,8 +1,8 @@
-/* verify.c — is what is in the store what the database says?
+/* verify.c — the command verify: compares the store with the database.
  *
- * The database is read first and closed. Threads then take the paths one by one, the largest first,
- * so that none is left with a large one when the others are done. Each result has its place, so
- * that what is reported does not depend on who was faster. */
+ * The database is read first and closed. Then threads hash the paths, the largest first, so that no
+ * thread is busy with a large path when the others are done. Results are stored by path, so that
+ * the report does not depend on which thread was faster. */
 #include "regd/collector.h"
 #include "regd/tell.h"
 #include "regd/valid_paths.h"

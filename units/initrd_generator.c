@@ -1,4 +1,4 @@
-/* initrd_generator.c — all is read and decided before the first file is written. */
+/* initrd_generator.c — reads and decides everything before it writes the first file. */
 #include "units/initrd_generator.h"
 
 #include "schema/base/file.h"

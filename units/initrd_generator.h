@@ -1,8 +1,9 @@
-/* initrd_generator.h — writes the units that mount a Nix store, from what an initial ramdisk says.
+/* initrd_generator.h — writes the units that mount the Nix store, in an initial ramdisk.
  *
  * Reads    /proc/cmdline, the names in the root directory and /etc/initrd-release, all below one root.
- * Writes   the units of initrd_units.h to one directory. Nothing that is there is replaced.
- * Decided  before the first file is written; if one cannot be written, none stays.
+ * Writes   the units of initrd_units.h to one directory. No existing file is replaced. Atomic
+ *          Everything is checked before the first file is written. If one cannot be written, all
+ *          are removed.
  */
 #pragma once
 
@@ -11,18 +12,18 @@
 struct arena;
 
 struct initrd_generator {
-    const char *root;      /* the ramdisk, unpacked; or null: the running system */
-    const char *directory; /* where the units go, or null with `overlay` */
-    const char *overlay;   /* make its directories only; or null */
+    const char *root;      /* an unpacked ramdisk; null: the running system */
+    const char *directory; /* where to write the units; null with `overlay` */
+    const char *overlay;   /* only create the overlay's directories there; or null */
 };
 
 enum initrd_answer {
-    INITRD_FAILED,  /* `error` is set */
-    INITRD_DONE,    /* the units are there; or it is no initial ramdisk, and there are none */
-    INITRD_NOTHING, /* there is no store to mount; `error` says so */
+    INITRD_FAILED,  /* `error` says why */
+    INITRD_DONE,    /* the units are written; or this is not an initial ramdisk, and none are */
+    INITRD_NOTHING, /* there is no store to mount; `error` says that */
 };
 
-/* Refuses a wrong command line. The strings are argv's. */
+/* Parses the command line. The strings are those of argv. */
 must_check bool initrd_generator_interpret(int argc, char **argv,
                                            struct initrd_generator *ret_generator,
                                            struct error *error);
@@ -31,5 +32,5 @@ must_check bool initrd_generator_interpret(int argc, char **argv,
 enum initrd_answer initrd_generator_run(const struct initrd_generator *generator,
                                         struct arena *arena, struct error *error);
 
-/* Makes the two directories that overlayfs requires in a directory, unless they are there. */
+/* Creates in a directory the two directories that overlayfs requires, unless they exist. */
 must_check bool initrd_generator_overlay(const char *path, struct error *error);

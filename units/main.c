@@ -1,7 +1,8 @@
-/* regd-initrd-generator — units that mount a Nix store in an initial ramdisk that runs systemd.
+/* regd-initrd-generator — writes units that mount the Nix store, in an initial ramdisk with
+ * systemd.
  *
- * systemd starts it before it loads units. What is refused is told in one sentence, also to the kernel's
- * log, as there is no journal yet. */
+ * systemd runs it before it loads units. An error is one sentence, which also goes to the kernel's
+ * log, because there is no journal yet. */
 #include "units/initrd_generator.h"
 
 #include "schema/base/arena.h"
