@@ -140,16 +140,18 @@ static size_t count_dashes(const struct option_list *list)
     return count;
 }
 
-/* A word of iPXE that needs no quoting, with a scheme and without '/' at the end. */
+/* A word of iPXE that needs no quoting, with a scheme, and to which "/initrd" can be added: what follows a
+ * '?' or '#' is not of the path. */
 static bool check_base_url(const char *url, struct error *error)
 {
     static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                "-._~:/?[]@!&()*+,;=%";
+                                "-._~:/[]@!&()*+,;=%";
     struct str text = str_from(url);
     if (!url || (strspn(url, plain) == text.len && strstr(url, "://") && !str_ends(text, STR("/"))))
         return true;
     return error_set(
-        error, "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not '%s'",
+        error,
+        "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not '%s'",
         url);
 }
 

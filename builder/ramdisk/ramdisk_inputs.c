@@ -1,8 +1,10 @@
 #include "builder/ramdisk/ramdisk_inputs.h"
 
 #include "builder/ramdisk/newc.h"
+#include "schema/base/file.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 void ramdisk_inputs_release(const struct ramdisk_inputs *inputs)
@@ -12,13 +14,27 @@ void ramdisk_inputs_release(const struct ramdisk_inputs *inputs)
     ramdisk_files_release(&inputs->extras);
 }
 
-static bool check_members(const struct input_files *files, struct error *error)
+/* How every squashfs image begins. Whether the rest is sound, verify says. */
+static const char squashfs_magic[] = { 'h', 's', 'q', 's' };
+
+static bool check_image(const char *name, int fd, struct error *error)
+{
+    char begin[sizeof squashfs_magic];
+    ssize_t got = file_pread(fd, begin, sizeof begin, 0);
+    if (got < 0)
+        return error_errno(error, errno, "read %s", name);
+    return (got == sizeof begin && memcmp(begin, squashfs_magic, sizeof begin) == 0) ||
+           error_set(error, "%s: it is not a squashfs image", name);
+}
+
+static bool check_images(const struct input_files *files, struct error *error)
 {
     for (size_t i = 0; i < files->count; i++) {
         struct stat status;
         if (fstat(files->fds[i], &status) < 0)
             return error_errno(error, errno, "open %s", files->names[i]);
-        if (!newc_check_size(files->names[i], (uint64_t)status.st_size, error))
+        if (!newc_check_size(files->names[i], (uint64_t)status.st_size, error) ||
+            !check_image(files->names[i], files->fds[i], error))
             return false;
     }
     return true;
@@ -29,5 +45,5 @@ bool ramdisk_inputs_open(const struct option_list *prepends, const struct option
 {
     return input_files_open(prepends, arena, &inputs->prepends, error) &&
            input_files_open(images, arena, &inputs->images, error) &&
-           check_members(&inputs->images, error) && ramdisk_files_open(&inputs->extras, error);
+           check_images(&inputs->images, error) && ramdisk_files_open(&inputs->extras, error);
 }

@@ -11,8 +11,8 @@ struct ramdisk_inputs {
     struct ramdisk_files extras; /* what is in it is opened */
 };
 
-/* Opens them all. Refuses what is not a file, and images and extra files that a ramdisk cannot hold
- * (newc.h). On failure those that are open are to be released, too. */
+/* Opens them all. Refuses what is not a file, what is given as an image and is none, and images and
+ * extra files that a ramdisk cannot hold (newc.h). On failure those that are open are to be released, too. */
 must_check bool ramdisk_inputs_open(const struct option_list *prepends,
                                     const struct option_list *images, struct arena *arena,
                                     struct ramdisk_inputs *inputs, struct error *error);

@@ -35,7 +35,7 @@ fails() {
 : >empty
 head -c 3000000 /dev/zero >zeros
 head -c 5000001 /bin/busybox >busy || bail 'there is no busybox'
-head -c 2500000 /dev/urandom >noise
+{ printf hsqs && head -c 2500000 /dev/urandom; } >noise
 head -c 1237 "$REGD_BUILD" >before
 ramdisk() {
     "$REGD_BUILD" ramdisk -q --prepend before --file empty:empty --file zeros:a/zeros --file busy:a/busy --store noise "$@"

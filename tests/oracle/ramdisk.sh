@@ -28,10 +28,10 @@ bytes() {
     tail -c +$(($2 + 1)) "$1" | head -c "$3"
 }
 
-# Any bytes do for an image. Its length is no multiple of 4.
-head -c 70001 "$REGD_BUILD" >image
-head -c 4097 "$REGD_BUILD" | tail -c 4000 >image-1
-printf x >image-2
+# Any bytes do for an image that begins as one. Its length is no multiple of 4.
+{ printf hsqs && head -c 69997 "$REGD_BUILD"; } >image
+{ printf hsqs && head -c 4093 "$REGD_BUILD" | tail -c 3996; } >image-1
+printf hsqsx >image-2
 
 # --- what the kernel does ---------------------------------------------------------------------------------
 
@@ -164,11 +164,12 @@ no_store() {
 }
 claim 'without a store image only an empty archive follows' no_store
 
-empty_files() {
+empty_file() {
     : >nothing
-    ramdisk --prepend nothing --store nothing -o empty && unpack empty >empty.list && holds empty nix-store.squashfs nothing
+    ramdisk --prepend nothing --store image-2 -o empty && unpack empty >empty.list &&
+        holds empty nix-store.squashfs image-2
 }
-claim 'empty files are prepended and stored too' empty_files
+claim 'an empty file is prepended too' empty_file
 
 onto_itself() {
     cp compressed self
@@ -260,6 +261,9 @@ mkdir directory
 mkfifo fifo
 claim 'a missing image is refused' refuses missing --store image --store missing -o new
 claim 'a missing ramdisk is refused' refuses missing --prepend missing --store image -o new
+printf hsq >short
+claim 'what is no squashfs image is refused as one' refuses 'compressed: it is not a squashfs image' --store image --store compressed -o new
+claim 'so is what is shorter than its first word' refuses 'short: it is not a squashfs image' --store short -o new
 claim 'a directory is refused as an image' refuses directory --store directory -o new
 claim 'a directory is refused as a ramdisk' refuses directory --prepend directory --store image -o new
 claim 'a pipe is refused as an image' refuses fifo --store fifo -o new

@@ -65,12 +65,18 @@ static void what_cannot_be_is_a_wrong_command_line(struct arena arena)
         { "inspect a b", "inspect: unexpected argument 'b'; usage: regd-build inspect IMAGE" },
         { "inspect a --why b", "option --why expects A B, not only 'b'" },
         { "ipxe TOP --base-url x",
-          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not 'x'" },
+          "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not 'x'" },
         { "ipxe TOP --base-url http://x/",
-          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not "
+          "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not "
           "'http://x/'" },
+        { "ipxe TOP --base-url http://x/y?z=1",
+          "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not "
+          "'http://x/y?z=1'" },
+        { "ipxe TOP --base-url http://x/y#z",
+          "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not "
+          "'http://x/y#z'" },
         { "ipxe TOP --base-url http://x/${y}",
-          "--base-url expects a URL without spaces, quotes, '#', '$' or a final '/', not "
+          "--base-url expects a URL without spaces, quotes, '?', '#', '$' or a final '/', not "
           "'http://x/${y}'" },
         { "tree TOP -o d --compressor xz:1 --separate-store",
           "--compressor and --separate-store cannot be combined" },

@@ -13,8 +13,9 @@ static void prepends_and_images_are_open(struct arena arena)
     struct option_list prepends = { 0 }, images = { 0 };
     cleanup(ramdisk_inputs_release) struct ramdisk_inputs inputs = { .extras = { .count = 0 } };
     CHECK_DONE(file_publish(check_directory(), "a", STR("A"), 0644, check_error));
+    CHECK_DONE(file_publish(check_directory(), "b", STR("hsqs"), 0644, check_error));
     option_list_add(&prepends, in_directory("a", &arena), &arena);
-    option_list_add(&images, in_directory("a", &arena), &arena);
+    option_list_add(&images, in_directory("b", &arena), &arena);
     CHECK_DONE(ramdisk_inputs_open(&prepends, &images, &arena, &inputs, check_error));
     CHECK_NUMBER(inputs.prepends.count, 1);
     CHECK_NUMBER(inputs.images.count, 1);
@@ -35,8 +36,25 @@ static void an_image_that_is_too_large_is_refused(struct arena arena)
                      images.items[0]));
 }
 
+static void what_does_not_begin_as_an_image_is_refused(struct arena arena)
+{
+    static const struct str contents[] = { STR(""), STR("hsq"), STR("sqsh...."),
+                                           STR("\x7f"
+                                               "ELF") };
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        struct option_list prepends = { 0 }, images = { 0 };
+        cleanup(ramdisk_inputs_release) struct ramdisk_inputs inputs = { .extras = { .count = 0 } };
+        check_about("row %zu", i);
+        CHECK_DONE(file_publish(check_directory(), "a", contents[i], 0644, check_error));
+        option_list_add(&images, in_directory("a", &arena), &arena);
+        CHECK_REFUSED(ramdisk_inputs_open(&prepends, &images, &arena, &inputs, check_error),
+                      arena_format(&arena, "%s: it is not a squashfs image", images.items[0]));
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(prepends_and_images_are_open),
-                     CASE(an_image_that_is_too_large_is_refused));
+                     CASE(an_image_that_is_too_large_is_refused),
+                     CASE(what_does_not_begin_as_an_image_is_refused));
 }
