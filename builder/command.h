@@ -1,4 +1,4 @@
-/* command.h — the commands of regd-build, one function and one file each, and what they share.
+/* command.h — the commands of regd-build: one function and one file each, and shared helpers.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 #include "schema/boot/boot_spec.h"
 
-/* What every command works with. */
+/* What is passed to each command. */
 struct command {
     const struct settings *settings;
     const struct store *store;
@@ -26,15 +26,16 @@ must_check bool command_manifest(const struct command *command, struct error *er
 must_check bool command_inspect(const struct command *command, struct error *error);
 must_check bool command_verify(const struct command *command, struct error *error);
 
-/* --- What several of them do ------------------------------------------------------------------- */
+/* --- Helpers ------------------------------------------------------------------- */
 
-/* The closure of some roots, of what --add names, or of all that a file lists. */
+/* Returns the request for the closure of some roots and of --add, or of all paths that a file
+ * lists. */
 struct closure_request command_closure(const struct command *command,
                                        const struct option_list *roots);
 
-/* Reads the system that the argument names, or the specialisation of it. */
+/* Reads the boot specification of the system in the first argument, or of its specialisation. */
 must_check bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                                     struct error *error);
 
-/* Warns that a loader cannot take a ramdisk of this size. */
+/* Warns if some boot loaders cannot load a ramdisk of this size. */
 void command_warn_large(uint64_t ramdisk_bytes);

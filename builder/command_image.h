@@ -1,4 +1,4 @@
-/* command_image.h — what the commands that make store images, `squashfs` and `tree`, share.
+/* command_image.h — shared by the commands that create store images, `squashfs` and `tree`.
  */
 #pragma once
 
@@ -7,15 +7,15 @@
 
 #include <cjson/cJSON.h>
 
-/* How the files of the store are found and read, and how an image is written. */
+/* Make the options for reading the store, and for writing an image, from the settings. */
 struct image_options command_image_options(const struct command *command);
 struct squashfs_options command_squashfs_options(const struct command *command);
 
-/* Opens the old image (--reuse) for the options, if it is of use; notes why it is not. */
+/* Opens the old image (--reuse) and sets it in the options. If it cannot be reused, warns why. */
 void command_open_reuse(const struct command *command, struct reuse *reuse,
                         struct squashfs_options *options);
 
-/* What was built, for the sentences and for --json. */
+/* What was built, for the notes and for --json. */
 struct image_summary {
     const struct image_source *source;
     const struct squashfs_result *image;
@@ -23,8 +23,8 @@ struct image_summary {
     bool with_reuse; /* there was an old image */
 };
 
-/* Notes what images below hold, and what was taken over. */
+/* Prints notes on the paths that base images hold, and on the data that was reused. */
 void command_note_image(const struct command *command, const struct image_summary *summary);
 
-/* To be printed and freed. */
+/* Returns the JSON object, to be printed and freed by the caller. */
 cJSON *command_image_json(const struct command *command, const struct image_summary *summary);

@@ -1,4 +1,4 @@
-/* command_inspect.c — tells what is in a store image, and why. */
+/* command_inspect.c — prints what is in a store image, and why. */
 #include "builder/command.h"
 
 #include "builder/inspect/inspect_overview.h"

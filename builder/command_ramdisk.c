@@ -1,4 +1,4 @@
-/* command_ramdisk.c — makes an initial ramdisk of others, of files and of store images. */
+/* command_ramdisk.c — creates an initial ramdisk from other ramdisks, files and store images. */
 #include "builder/command.h"
 
 #include "builder/output/output.h"

@@ -1,4 +1,4 @@
-/* command_script.c — prints one of the scripts that boot a system, without making a tree. */
+/* command_script.c — prints the iPXE or kexec script for a system, without creating a tree. */
 #include "builder/command.h"
 
 #include "builder/ramdisk/ramdisk.h"

@@ -1,4 +1,4 @@
-/* command_squashfs.c — makes the store image of a closure, or several. */
+/* command_squashfs.c — creates the store image of a closure, or several images. */
 #include "builder/command_image.h"
 
 #include "builder/image/split.h"

@@ -1,4 +1,4 @@
-/* command_tree.c — makes all that a machine boots from. */
+/* command_tree.c — creates a tree: the directory of all files from which a machine boots. */
 #include "builder/command_image.h"
 
 #include "builder/output/clock.h"

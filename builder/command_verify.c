@@ -1,4 +1,4 @@
-/* command_verify.c — tells whether an image or a tree is what it says it is. */
+/* command_verify.c — verifies an image or a tree. */
 #include "builder/command.h"
 
 #include "builder/check/verify_image.h"

@@ -1,4 +1,4 @@
-/* regd-build — makes netboot and kexec artefacts from the closure of a Nix store path. */
+/* regd-build — builds images for netboot and kexec from the closure of a Nix store path. */
 #include "builder/command.h"
 
 #include "schema/base/completion.h"

@@ -1,4 +1,4 @@
-/* settings.c — the commands and options of regd-build, and what their words mean. */
+/* settings.c — the tables of regd-build's commands and options, and the parsing of their values. */
 #include "builder/settings.h"
 
 #include "builder/output/tarball.h"

@@ -1,8 +1,7 @@
-/* settings.h — what the command line of regd-build says: a struct for what several commands have in
- * common, and one for what a command has for itself.
+/* settings.h — the parsed command line of regd-build: one struct for each group of options.
  *
- * Words are as they were given, null or empty where they were not. What was read from them stands behind
- * them.
+ * Strings are as given, and null or empty if not given. Values that were parsed from them are the
+ * last members of a struct.
  */
 #pragma once
 
@@ -24,13 +23,13 @@ enum command_name {
     COMMAND_COUNT
 };
 
-/* Where path information comes from: one file at most, else the database. */
+/* The source of path information: at most one file, otherwise the database. */
 struct closure_settings {
     const char *registration, *graph, *path_info;
     struct option_list added;
 };
 
-/* How a store image is made, and (bases) what lies below one. */
+/* How a store image is created, and the images below it (bases). */
 struct image_settings {
     const char *compression, *reuse;
     struct option_list bases;
@@ -40,16 +39,16 @@ struct image_settings {
     struct compression method;
 };
 
-/* What goes into a ramdisk besides. */
+/* What goes into a ramdisk besides the new images. */
 struct ramdisk_settings {
     const char *compressor;
     struct option_list prepends, files, stores;
 
-    struct ramdisk_compression method; /* of the archive */
+    struct ramdisk_compression method; /* compression of the archive */
     struct ramdisk_files extras;
 };
 
-/* What is said instead of the system. */
+/* Options that replace what the system says. */
 struct boot_settings {
     const char *specialisation, *kernel, *params, *init, *base_url;
 };
@@ -69,10 +68,10 @@ struct settings {
     enum command_name command;
     struct option_list arguments;
     const char *root, *store_dir, *state_dir, *output;
-    unsigned jobs; /* threads; 0: not said */
+    unsigned jobs; /* threads; 0: not given */
     bool quiet, json;
     uint64_t
-        unpacked_bytes; /* that may be unpacked to verify; 0: in proportion to what is verified */
+        unpacked_bytes; /* limit of bytes to be unpacked by verify; 0: in proportion to the image */
     struct closure_settings closure;
     struct image_settings image;
     struct ramdisk_settings ramdisk;
@@ -84,6 +83,7 @@ struct settings {
 
 extern const struct program_spec settings_program;
 
-/* Reads the command line. OPTIONS_WRONG is all that can be seen of its words alone. */
+/* Parses the command line. OPTIONS_WRONG covers all errors that can be found without opening a
+ * file. */
 enum options_answer settings_read(int argc, char **argv, struct arena *arena,
                                   struct settings *ret_settings, struct error *error);

@@ -1,4 +1,4 @@
-/* closure.h — the store paths that an image has to hold: some roots and all they refer to.
+/* closure.h — computes the closure: some root paths and all paths that they refer to.
  */
 #pragma once
 
@@ -7,25 +7,25 @@
 #include "schema/base/options.h"
 #include "schema/nix/store.h"
 
-/* Of a list of roots on standard input: a million paths of the greatest length. */
+/* Limit of a list of roots on standard input: a million paths of the greatest length. */
 enum { CLOSURE_ROOTS_BYTES_MAX = 256 << 20 };
 
-/* Where path information comes from, and what is wanted of it. Without `roots`, all paths of a source
- * that is a file are roots, and there must be some. */
+/* The source of path information, and the roots. If there are no `roots` and the source is a file,
+ * all its paths are roots; there must be at least one. */
 struct closure_request {
     const struct store *store;
     struct path_source source;
-    const struct option_list *roots; /* paths, or links to them; "-": one a line on stdin */
-    const struct option_list *added; /* more of them */
-    const struct crew *crew;         /* who hashes paths */
+    const struct option_list *roots; /* paths, or links to them; "-": from stdin, one a line */
+    const struct option_list *added; /* more roots */
+    const struct crew *crew;         /* the threads that hash paths */
 };
 
 struct closure {
     struct path_list paths; /* normalised and closed */
 };
 
-/* Computes the closure. Refuses roots that are not valid, references to paths of which nothing is
- * known, and an empty closure. Whether the paths are on disk is not looked at, but where the source
- * tells no hashes: they are computed. */
+/* Computes the closure. Refuses roots that are not valid, references to unknown paths, and an empty
+ * closure. Does not check that the paths exist; but if the source has no hashes, they are computed
+ * from the files. */
 must_check bool closure_find(const struct closure_request *request, struct arena *arena,
                              struct closure *ret_closure, struct error *error);

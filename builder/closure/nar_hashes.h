@@ -1,4 +1,4 @@
-/* nar_hashes.h — hashes and sizes of NARs, where what tells of the paths does not say them.
+/* nar_hashes.h — computes the NAR hashes and sizes of paths whose source does not state them.
  */
 #pragma once
 
@@ -6,7 +6,7 @@
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
-/* Computes them for all paths of a list from what is on disk, by a crew. Refuses paths that
- * are not there or cannot be read. */
+/* Sets the hashes and sizes of all paths of a list from the files on disk. Refuses paths that do
+ * not exist or cannot be read. */
 must_check bool nar_hashes_compute(const struct store *store, struct path_list *list,
                                    const struct crew *crew, struct error *error);

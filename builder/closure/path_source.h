@@ -1,5 +1,5 @@
-/* path_source.h — what tells of store paths: which there are, what they refer to, what their NARs
- * are. It is the store's database, or a file, since in a build sandbox there is no database.
+/* path_source.h — sources of path information (references, NAR hashes and sizes): the store's
+ * database, or a file, because there is no database in a build sandbox.
  */
 #pragma once
 
@@ -19,11 +19,12 @@ struct path_source {
 
 struct known_paths {
     struct path_list paths; /* normalised */
-    const char *file;       /* as sentences call it */
-    bool has_hashes;        /* and sizes; else both are zero */
+    const char *file;       /* its name in sentences */
+    bool has_hashes;        /* and sizes; otherwise both are zero */
 };
 
-/* Reads all that a file says. Refuses what is not of the kind; the sentence names file and place. */
+/* Reads the whole file. Refuses a file of another format; the sentence has the file's name and the
+ * place. */
 must_check bool path_source_read(const struct path_source *source, struct str store_dir,
                                  struct arena *arena, struct known_paths *ret_known,
                                  struct error *error);

@@ -1,8 +1,9 @@
-/* content.h — reading every file: is the store what the manifest says, and what is in it twice?
+/* content.h — reads every file, to compare the store with the manifest and to find equal files.
  *
- * Threads take the store paths one by one, the largest first. What is read goes into the NAR hash of
- * its path and, if another file has the same size, into a checksum of its own; the few files that
- * have the same one are then hashed (duplicates.h). Small files are in memory already (inventory.h).
+ * Threads take the store paths one by one, the largest first. The data read is hashed for the
+ * path's NAR hash. If another file has the same size, it also goes into a checksum of the file; the
+ * few files with the same checksum are then hashed (duplicates.h). Small files are already in
+ * memory (inventory.h).
  */
 #pragma once
 
@@ -11,14 +12,13 @@
 #include "schema/base/crew.h"
 
 struct content_options {
-    bool check; /* compute the NAR hashes; else only what may repeat is read */
+    bool check; /* compare NAR hashes; otherwise only files that may be equal to others are read */
     const struct crew *crew;
     struct progress *progress; /* or null */
 };
 
-/* Sets same_as of the inventory's files.
- * Refuses a path whose NAR hash or size is not the one in the list; files that change while they are
- * read, or cannot be read. */
+/* Reads the inventory's files and sets their same_as. Refuses a path whose NAR hash or size differs
+ * from that in the list, and files that change while they are read or cannot be read. */
 must_check bool content_read(struct inventory *inventory, const struct path_list *paths,
                              const struct content_options *options, struct arena scratch,
                              struct error *error);

@@ -1,4 +1,4 @@
-/* image_source.h — from the roots of a closure to the store image: the steps that every command shares.
+/* image_source.h — prepares the content of a store image: closure, manifest, inventory.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 
 struct image_source {
     struct closure closure;
-    size_t held_count; /* of its paths: what images below hold */
+    size_t held_count; /* how many of its paths are in base images */
     struct inventory inventory;
 };
 
@@ -16,12 +16,12 @@ struct image_source {
 
 struct image_options {
     struct content_options content;
-    /* Beside the manifest stands a description with what it cannot say (path_info_json.h). */
+    /* Add nix-path-registration.json, for what has no place in the manifest (path_info_json.h). */
     bool with_signatures;
-    const struct option_list *bases; /* images below: what they hold is left out, but listed */
+    const struct option_list *bases; /* base images: their paths are only listed */
 };
 
-/* Finds the closure, formats its manifest, walks its paths and reads them. */
+/* Finds the closure, formats its manifest, and walks and reads its paths. */
 must_check bool image_source_take(const struct closure_request *request,
                                   const struct image_options *options, struct arena *arena,
                                   struct image_source *ret_source, struct error *error);

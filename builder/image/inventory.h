@@ -1,16 +1,17 @@
-/* inventory.h — every file, directory and link that goes into the image.
+/* inventory.h — the list of all files, directories and links that go into the image.
  *
- * The store paths are walked once, by several threads, before anything is written, so that what
- * cannot be stored is refused early. What a store can hold is regular files (executable or not), directories and
- * symbolic links; everything else, and setuid or setgid files, is refused by name.
+ * The store paths are walked once, by several threads, before anything is written, so that a file
+ * that cannot be stored is refused early. A store may contain regular files (executable or not),
+ * directories and symbolic links. All others, and setuid and setgid files, are refused by name.
  *
- * Small files are read on the way and stay in memory (96 MiB at most): most of the time that reading
- * one takes goes into finding and opening it. Which ones may differ from run to run.
+ * Small files are read during the walk and kept in memory, up to 96 MiB in total, because most of
+ * the time to read a small file is spent on finding and opening it. Which files are kept may differ
+ * from run to run.
  *
- * Order    Node 0 is the root, whose children are the store paths and the extra file. The children of
- *          a directory stand together, ascending by name (bytes, in every locale); every node stands
- *          behind its parent. So a walk from the last node to the first meets children before their
- *          directories. The nodes of one store path stand together.
+ * Order    Node 0 is the root. Its children are the store paths and the extra files. The children
+ *          of a directory are consecutive, sorted by the bytes of their names; every node comes
+ *          after its parent. So a walk from the last node to the first visits children before their
+ *          directory. The nodes of one store path are consecutive.
  */
 #pragma once
 
@@ -19,7 +20,7 @@
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
-/* More files than this are refused. */
+/* The most files in an image; more are refused. */
 enum { NODE_COUNT_MAX = INT32_MAX };
 
 enum node_kind { NODE_DIRECTORY, NODE_FILE, NODE_LINK };
@@ -34,14 +35,14 @@ struct node {
 
     struct str target;        /* of a link */
     uint64_t size_bytes;      /* of a file */
-    struct str content;       /* of a file that is in memory; else data is null */
-    bool is_extra;            /* a file that is in memory only */
-    uint64_t device, inode;   /* of a file on disk: hard links share them */
-    int64_t modified_seconds; /* to see that it stays as it is */
+    struct str content;       /* of a file that is in memory; otherwise data is null */
+    bool is_extra;            /* a file that is not on disk */
+    uint64_t device, inode;   /* of a file on disk; the same for all its hard links */
+    int64_t modified_seconds; /* to notice changes */
     int64_t modified_nanoseconds;
 
-    /* The first file with the same content (content.h); itself before that is known, and if there is
-     * none before. */
+    /* The first file with the same content (content.h); the node itself if there is none, or if
+     * that is not known yet. */
     uint32_t same_as;
 };
 
@@ -49,11 +50,11 @@ struct inventory {
     int store; /* directory that holds the store paths; owned */
     struct node *nodes;
     size_t count, capacity;
-    uint64_t file_count, file_bytes; /* all of them, with repetitions */
-    struct budget *contents; /* pays for them while they are met; borrowed, shared by threads */
+    uint64_t file_count, file_bytes; /* of all files, including equal ones */
+    struct budget *contents;         /* limits the files' contents; borrowed, shared by threads */
 };
 
-/* A file of the image's root that is not in the store. */
+/* A file in the image's root that is not in the store. */
 struct extra_file {
     struct str name;
     struct str content;
@@ -69,31 +70,32 @@ struct inventory_request {
     const struct path_list *paths;
     const bool *left_out; /* per path */
     struct extra_files extra;
-    const struct crew *crew; /* its arenas hold names and contents from then on */
+    const struct crew *crew; /* its arenas hold the names and contents */
 };
 
-/* Walks the paths but those that are left out, the largest first. Everything is held in the arena
- * and in those of the crew.
- * Refuses paths that are not on disk or cannot be read; files that change while they are read. */
+/* Walks the paths that are not left out, the largest first. The result is in the arena and in those
+ * of the crew. Refuses paths that do not exist or cannot be read, and files that change while they
+ * are read. */
 must_check bool inventory_take(const struct inventory_request *request, struct arena *arena,
                                struct inventory *ret_inventory, struct error *error);
 
-/* The part of an inventory whose children of the root are chosen. It borrows from the whole, and is
- * not to be released. */
+/* Returns the part of an inventory that is below the chosen children of the root. It borrows from
+ * the whole and must not be released. */
 struct inventory inventory_select(const struct inventory *inventory, const bool *chosen,
                                   struct arena *arena);
 
 /* For `cleanup`. */
 void inventory_release(const struct inventory *inventory);
 
-/* The node's path below the store directory, terminated. */
+/* Returns the node's path below the store directory, terminated. */
 struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena);
 
-/* Opens a file that is on disk, which may have changed: see inventory_check. */
+/* Opens a file that is on disk. It may have changed: see inventory_check. */
 must_check bool inventory_open(const struct inventory *inventory, uint32_t node,
                                struct arena scratch, int *ret_fd, struct error *error);
 
-/* Is the open file as it was walked? To be asked once it has been read. Its size and time of
- * modification count; links to it may come and go, as they do when a store is optimised. */
+/* Checks that the open file is the one that was walked: call it after reading. Size and
+ * modification time must be the same. The number of links may change, as when a store is
+ * optimised. */
 must_check bool inventory_check(const struct inventory *inventory, uint32_t node,
                                 struct arena scratch, int fd, struct error *error);

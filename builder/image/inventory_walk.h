@@ -1,4 +1,4 @@
-/* inventory_walk.h — what an inventory reads from the disk, one store path at a time.
+/* inventory_walk.h — walks one store path for an inventory.
  */
 #pragma once
 
@@ -6,23 +6,23 @@
 
 #include <stdatomic.h>
 
-/* What a thread walks with. */
+/* The memory of a walking thread. */
 struct inventory_walker {
-    struct arena nodes;       /* nothing else, so that their array grows where it stands */
+    struct arena nodes;       /* nothing but nodes, so that their array grows in place */
     struct arena texts;       /* names, targets and contents */
-    atomic_size_t *kept_left; /* bytes of contents there is room for; threads share it */
+    atomic_size_t *kept_left; /* how many bytes of contents may still be kept; shared by threads */
 };
 
-/* Adds a node of no kind yet; there is room for NODE_COUNT_MAX. */
+/* Adds a node that has no kind yet. There must be less than NODE_COUNT_MAX. */
 uint32_t inventory_add(struct inventory *inventory, struct arena *arena, struct str name,
                        uint32_t parent);
 
-/* Fills in what the disk says of a node, which is in an open directory. Refuses what a store cannot
- * hold. */
+/* Fills in a node from its file's status. `directory` is the open directory that holds it. Refuses
+ * what a store cannot contain. */
 must_check bool inventory_examine(struct inventory *inventory, uint32_t node, int directory,
                                   struct arena *arena, struct error *error);
 
-/* Adds everything below a node that has been examined. Small files are read, as long as there is
- * room for them. */
+/* Adds everything below a node that has been examined. Reads small files, as long as they may be
+ * kept. */
 must_check bool inventory_walk(struct inventory *inventory, uint32_t top,
                                struct inventory_walker *walker, struct error *error);

@@ -1,6 +1,6 @@
-/* Inodes go to the image at once, directories are kept and follow them. Every node stands behind its
- * parent, so from the last to the first the entries of a directory have inodes when it has to refer to
- * them.
+/* metadata.c — inodes are written to the image at once; directories are kept in memory and follow
+ * them. Nodes are written from the last to the first. Every node comes after its parent, so the
+ * entries of a directory already have inodes when the directory refers to them.
  */
 #include "builder/image/metadata.h"
 

@@ -1,9 +1,10 @@
-/* pack.h — reading, compressing and writing the blocks of a plan, in several threads.
+/* pack.h — reads, compresses and writes the blocks of a plan, with several threads.
  *
- * Each thread reads a block's pieces, compresses them and hands the result over; whoever brings the
- * one that is next in the image writes it and those that wait behind it. So the blocks stand in the
- * order of the plan, whatever the number of threads, and no more than a few are in memory. A block
- * of an older image waits as its place there: it holds up no thread that finds one to compress.
+ * Each thread reads the pieces of a block, compresses them, and queues the result. The thread whose
+ * block is the next in the image writes it, with the queued blocks that follow. So blocks are in
+ * the order of the plan, whatever the number of threads, and only a few are in memory. Of a block
+ * that is reused from an old image, only the position is queued, so that it takes no slot of a
+ * compressed one.
  */
 #pragma once
 
@@ -14,30 +15,30 @@
 
 #include <sqfs/compressor.h>
 
-/* Where a block is in the image. */
+/* A written block. */
 struct packed {
-    uint64_t offset;     /* bytes from the image's start; of a block of zeros: 0 */
-    uint32_t size_bytes; /* as stored; 0: only zeros, not stored */
-    bool is_plain;       /* not compressed, since it would not be smaller */
+    uint64_t offset;     /* bytes from the image's start; 0 for a block of zeros */
+    uint32_t size_bytes; /* as stored; 0 for a block of zeros, which is not stored */
+    bool is_plain;       /* not compressed, because that would not make it smaller */
     bool is_reused;
 };
 
-/* The block's size as the format says it. */
+/* Returns the block's size in the encoding of the format. */
 uint32_t packed_field(const struct packed *packed);
 
 struct pack_request {
     const struct inventory *inventory;
     const struct plan *plan;
     const sqfs_compressor_t *compressor; /* copied for each thread */
-    const struct reuse *reuse;           /* null: nothing is taken over */
+    const struct reuse *reuse;           /* null: no block is reused */
     struct sqfs_range *image;
     const struct crew *crew;
     struct progress *progress; /* or null */
 };
 
-/* Appends all blocks of the plan to the image; ret_packed has room for each. Where the image cannot
- * be written, the reason is in it (sqfs_parts.h) and the sentence is left to the caller:
- * *ret_code is one of the library's codes, else 0.
- * Refuses files that change while they are read, and an old image that can no longer be read. */
+/* Appends all blocks of the plan to the image; ret_packed has room for each. If the image cannot be
+ * written, *ret_code is an error code of libsquashfs, and the caller makes the sentence with
+ * sqfs_range_check; otherwise it is 0. Refuses files that change while they are read, and an old
+ * image that can no longer be read. */
 must_check bool pack_run(const struct pack_request *request, struct arena scratch,
                          struct packed *ret_packed, int *ret_code, struct error *error);

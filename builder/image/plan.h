@@ -1,15 +1,15 @@
-/* plan.h — which bytes go into which block of the image.
+/* plan.h — decides which bytes go into which block of the image.
  *
- * Whole blocks of large files come first, in the order of the inventory. What is left, small files
- * and the ends of large ones, is put together into fragment blocks, alike beside alike, for that
- * compresses smaller and in less time than any other order: by kind (the file name's extension, or
- * whether it is executable), then by the path's name without its digest, then by place in the path,
- * translations by their name before that: one text in many languages.
+ * The whole blocks of large files come first, in the order of the inventory. The rest, small files
+ * and the ends of large ones, is put into fragment blocks, similar files next to each other,
+ * because that compresses better and faster than any other order. Files are sorted by kind (the
+ * extension, or whether the file is executable), then by the path's name without its digest, then
+ * by their place in the path. Translations are sorted by file name before their place: one text in
+ * many languages.
  *
- * A fragment block ends where it is full, or, once three quarters full, behind a file that its name
- * selects.
- * So a change in the closure moves the ends of a few blocks only, and the others come out as they
- * were: what --reuse lives on.
+ * A fragment block ends when it is full, or, if it is three quarters full, after a file whose name
+ * selects it as an end. So a change in the closure changes only a few blocks, and the others stay
+ * the same, which makes --reuse effective.
  */
 #pragma once
 
@@ -29,10 +29,10 @@ struct block {
 
 #define PLAN_NO_FRAGMENT UINT32_MAX
 
-/* Where a file is, in blocks. */
+/* The blocks of a file. */
 struct placement {
     size_t first_block;
-    uint32_t block_count;     /* of its own */
+    uint32_t block_count;     /* blocks of its own */
     uint32_t fragment;        /* index of the fragment block, or PLAN_NO_FRAGMENT */
     uint32_t fragment_offset; /* bytes */
 };
@@ -40,10 +40,10 @@ struct placement {
 struct plan {
     uint32_t block_bytes;
     struct piece *pieces;
-    struct block *blocks; /* the files' own, then the fragment blocks */
+    struct block *blocks; /* the files' own blocks, then the fragment blocks */
     size_t block_count, fragment_start;
-    struct placement *placements; /* per node; of files that are stored themselves */
+    struct placement *placements; /* for each node; set for files that are stored */
 };
 
-/* The files whose same_as is themselves are stored. */
+/* Makes the plan. Files whose same_as is another file are not stored. */
 struct plan plan_make(const struct inventory *inventory, uint32_t block_bytes, struct arena *arena);

@@ -1,13 +1,13 @@
-/* reuse.h — taking compressed blocks over from an older image.
+/* reuse.h — copies compressed blocks from an older image.
  *
- * Every block of the old image is unpacked and hashed (SHA-256). A block that is about to be
- * compressed and whose hash is known is copied instead. So the new image is the same, bit by bit, as
- * if all had been compressed: what counts is what a block holds, not which path it is said to
- * belong to, and damage is not copied, since damaged blocks do not unpack to what is looked for.
+ * Every block of the old image is unpacked and hashed (SHA-256). When a block is to be compressed
+ * and the old image has one with its hash, that one is copied instead. The new image has the same
+ * bytes as if all blocks had been compressed. Only the content of a block matters, not its path.
+ * Damaged blocks are never copied, because they do not unpack to the right content.
  *
- * Trust    The old image must carry the very record (image_trailer.h, block_record.h) that the new one
- *          gets: same parameters, same versions of the libraries. An image that lies about its own
- *          blocks gives other bytes that unpack to the same.
+ * Trust    The old image must have the same record (image_trailer.h, block_record.h) as the new
+ *          one: the same parameters and the same versions of libraries. If an image lies about
+ *          that, the new image gets other bytes, which still unpack to the same.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct reuse_request {
 };
 
 struct reuse_block {
-    struct hash hash; /* of the unpacked bytes */
+    struct hash hash; /* hash of the unpacked bytes */
     uint32_t unpacked_bytes;
     struct image_block block;
 };
@@ -37,16 +37,16 @@ struct reuse {
 
 #define REUSE_NONE ((struct reuse){ 0 })
 
-/* Opens an image for reuse, and reads from the place's descriptor from then on; block_bytes is the
- * size that the new one's blocks have. Refuses what cannot be reused: then everything is compressed,
- * and the sentence is worth telling. */
+/* Opens an image for reuse; its descriptor is read later, too. block_bytes is the block size of the
+ * new image. Fails if the image cannot be reused; then the caller compresses all blocks, and warns
+ * with the sentence. */
 must_check bool reuse_open(const struct reuse_request *request, uint32_t block_bytes,
                            struct arena *arena, struct reuse *ret_reuse, struct error *error);
 
-/* The old block that holds these bytes, or null. For any number of threads. */
+/* Returns the old block with this content, or null. Threads may call it at the same time. */
 const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data,
                                      size_t size_bytes);
 
-/* Reads a block as it is stored, block.packed_bytes. */
+/* Reads a block as it is stored, in block.packed_bytes. */
 must_check bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void *bytes,
                            struct error *error);

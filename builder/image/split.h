@@ -1,11 +1,12 @@
-/* split.h — a closure in several images, none larger than a limit.
+/* split.h — writes a closure as several images, none of which is larger than a limit.
  *
- * The whole is packed once, which tells what each path takes. Paths are then dealt out in their order,
- * and each layer is packed from the blocks of the whole, as --reuse does it. Every layer holds the
- * complete manifest; a path is in one layer. How paths are dealt out depends on the closure, the
- * options and the limit alone.
+ * First, one image of the whole closure is written, to find out the packed size of each path. Then
+ * the paths are distributed in their order, and each layer is written with the blocks of the whole
+ * image, as with --reuse. Every layer has the complete manifest; each path is in one layer. The
+ * distribution depends only on the closure, the options and the limit.
  *
- * Names    of FILE.squashfs: FILE.squashfs, the upper layer, FILE.1.squashfs, FILE.2.squashfs …
+ * Names    of FILE.squashfs: FILE.squashfs is the topmost layer, then FILE.1.squashfs,
+ *          FILE.2.squashfs …
  */
 #pragma once
 
@@ -20,11 +21,11 @@ struct split_request {
     const struct squashfs_options *squashfs;
     uint64_t limit_bytes;
     struct str store_dir;
-    const struct output *output; /* the upper layer's name */
+    const struct output *output; /* the name of the topmost layer */
 };
 
-/* Writes and publishes the layers, the upper one last. *ret_names are their names; *ret_result adds
- * them up. Refuses a path that is larger than the limit alone. */
+/* Writes and publishes the layers, the topmost one last. *ret_names are their names; *ret_result
+ * has their sums. Refuses a path that alone is larger than the limit. */
 must_check bool split_write(const struct split_request *request, struct arena *arena,
                             struct option_list *ret_names, struct squashfs_result *ret_result,
                             struct error *error);

@@ -1,6 +1,6 @@
-/* The image is written in the order of the format: file data, inodes and directories, fragment
- * table, export table, id table, and the super block again. The data is planned and packed by our
- * own code (plan.h, pack.h), the metadata is libsquashfs' work.
+/* squashfs.c — writes the image in the order of the format: file data, inodes and directories,
+ * fragment table, export table, id table, and the super block again. Our own code plans and packs
+ * the data (plan.h, pack.h); libsquashfs writes the metadata.
  */
 #include "builder/image/squashfs.h"
 

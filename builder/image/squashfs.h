@@ -1,9 +1,9 @@
-/* squashfs.h — writing the store image.
+/* squashfs.h — writes a store image.
  *
- * Shape    squashfs 4.0. Owner 0:0, times 1, modes as Nix canonicalises them: 0444, 0555 for what
- *          is executable, 0555 for directories (0755 for the root), 0777 for links. No extended
- *          attributes; inodes are exportable. Files of equal content are stored once. At the
- *          end a record of how its blocks were made, and a checksum: see image_trailer.h.
+ * Shape    squashfs 4.0. Owner 0:0, times 1, modes as Nix sets them: files 0444, or 0555 if
+ *          executable, directories 0555 (the root 0755), links 0777. No extended attributes; inodes
+ *          are exportable. Files of equal content are stored once. At the end are a record of how
+ *          the blocks were compressed, and a checksum: see image_trailer.h.
  * Bytes    The same inventory and options give the same bytes, whatever the number of threads and
  *          the place in the file.
  * Source   The kernel's Documentation/filesystems/squashfs.rst; libsquashfs of squashfs-tools-ng.
@@ -17,28 +17,27 @@
 
 enum {
     SQUASHFS_BLOCK_BYTES = 1 << 20,
-    SQUASHFS_TIME_SECONDS = 1, /* of everything, as Nix canonicalises it */
+    SQUASHFS_TIME_SECONDS = 1, /* of all files, as Nix sets it */
 };
 
 struct squashfs_options {
     struct compression compression;
     const struct reuse *reuse; /* an older image to take blocks from; or null */
-    const struct crew *crew;   /* who compresses */
+    const struct crew *crew;   /* the threads that compress */
     struct progress *progress; /* or null */
-    uint64_t *path_bytes; /* null, or per child of the root: takes its part of the packed blocks */
-    uint64_t limit_bytes; /* an image that grows beyond is given up; 0: none */
+    uint64_t *path_bytes;      /* null, or for each child of the root: set to its packed bytes */
+    uint64_t limit_bytes;      /* writing stops when the image is larger; 0: no limit */
 };
 
 struct squashfs_result {
     uint64_t size_bytes;   /* of the image, with the padding */
-    uint64_t data_bytes;   /* that its blocks hold, unpacked; without blocks of zeros */
-    uint64_t reused_bytes; /* of these, taken over compressed */
+    uint64_t data_bytes;   /* unpacked size of its blocks, without blocks of zeros */
+    uint64_t reused_bytes; /* of these, copied from the old image */
 };
 
-/* Writes the image to fd, which is open for reading and writing, from `offset` on.
- * Nothing but the given range is touched, and the file's
- * position is not used.
- * Refuses files that change while they are read, and an image beyond the limit. */
+/* Writes the image to fd, which is open for reading and writing, from `offset` on. Does not touch
+ * bytes before that, nor use the file's position. Refuses files that change while they are read,
+ * and an image beyond the limit. */
 must_check bool squashfs_write(const struct inventory *inventory,
                                const struct squashfs_options *options, int fd, uint64_t offset,
                                struct arena scratch, struct squashfs_result *ret_result,

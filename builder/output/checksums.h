@@ -1,10 +1,11 @@
-/* checksums.h — SHA256SUMS, which lists the files of a directory with their SHA-256.
+/* checksums.h — reads and writes SHA256SUMS, the list of a directory's files with their SHA-256.
  *
- * Shape    One line for each file: 64 lower-case hex digits, two blanks (or a blank and '*', for
- *          programs that know binary files), the name, '\n'. Every line is ended; there is no other.
- * Names    One component of printable bytes and no '\\': sha256sum writes those names with escapes,
- *          which are not read. None starts with a dot.
- * Source   sha256sum of GNU coreutils, which reads what is written here with --strict.
+ * Shape    One line for each file: 64 lower-case hex digits, two spaces (or a space and '*', the
+ *          mark for a binary file), the name, '\n'. The last line, too, ends with '\n'. There are
+ *          no other lines.
+ * Names    One component of printable bytes without '\\', because sha256sum would escape other
+ *          names, and escapes are not read. No name starts with a dot.
+ * Source   sha256sum of GNU coreutils, whose --check --strict accepts these files.
  * Limits   CHECKSUMS_BYTES_MAX bytes; a tree lists as many files as it has images, and ten more.
  */
 #pragma once
@@ -19,10 +20,10 @@ enum { CHECKSUMS_BYTES_MAX = 1 << 20 };
 struct checksum {
     const char *name;
     struct hash hash;
-    size_t line_number; /* from 1 on */
+    size_t line_number; /* from 1 */
 };
 
-/* Ascending by name. */
+/* Sorted by name. */
 struct checksums {
     struct checksum *items;
     size_t count;
@@ -31,13 +32,13 @@ struct checksums {
 /* May a file of that name be listed? */
 bool checksums_is_name(struct str name);
 
-/* Reads a whole list; the names are copied.
- * Refuses, naming the line: any other shape, an empty text, a name that is there twice. */
+/* Parses a list; the names are copied. Refuses any other shape, an empty text, and a name that
+ * occurs twice. The sentence has the line. */
 must_check bool checksums_parse(struct str text, struct arena *arena,
                                 struct checksums *ret_checksums, struct error *error);
 
-/* The line of that name, or null. */
+/* Returns the entry of that name, or null. */
 const struct checksum *checksums_find(const struct checksums *checksums, const char *name);
 
-/* The text of the items, in their order. */
+/* Formats the items in their order. */
 struct str checksums_format(const struct checksum *items, size_t count, struct arena *arena);

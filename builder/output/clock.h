@@ -1,4 +1,4 @@
-/* clock.h — how long something takes.
+/* clock.h — measures durations.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* input_files.h — files that were named on the command line, open for reading.
+/* input_files.h — opens files that are named on the command line.
  */
 #pragma once
 
@@ -6,14 +6,13 @@
 
 struct input_files {
     const char *const *names;
-    int *fds; /* owned where `count` covers them */
+    int *fds; /* the first `count` are owned */
     size_t count;
 };
 
 #define INPUT_FILES_NONE ((struct input_files){ .count = 0 })
 
-/* Opens them all. Refuses what is not a regular file. On failure those that are open are to be
- * released, too. */
+/* Opens all files. Refuses a file that is not regular. Must be released even after a failure. */
 must_check bool input_files_open(const struct option_list *names, struct arena *arena,
                                  struct input_files *files, struct error *error);
 

@@ -1,5 +1,5 @@
-/* progress.h — how far a long step is, on a terminal: one line on stderr that is rewritten ten times a
- * second, and gone when the step ends.
+/* progress.h — shows the progress of a long step on a terminal: one line on stderr that is
+ * rewritten ten times a second, and erased when the step ends.
  */
 #pragma once
 
@@ -18,11 +18,11 @@ struct progress {
 
 #define PROGRESS_NONE ((struct progress){ .lock = PTHREAD_MUTEX_INITIALIZER })
 
-/* Starts a step: "reading", "compressing". Null is a progress that is not shown, for all of these. */
+/* Starts a step, such as "reading". For all three functions, a null `progress` is not shown. */
 void progress_start(struct progress *progress, const char *what, uint64_t total_bytes);
 
-/* May be called by any thread. */
+/* Adds to the bytes that are done. Any thread may call it. */
 void progress_add(struct progress *progress, uint64_t size_bytes);
 
-/* Takes the line away, if there is one. */
+/* Erases the line, if there is one. */
 void progress_end(struct progress *progress);

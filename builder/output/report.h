@@ -1,4 +1,4 @@
-/* report.h — what the commands print.
+/* report.h — prints notes and warnings.
  */
 #pragma once
 
@@ -6,12 +6,12 @@
 
 #include <stdint.h>
 
-/* A line for the operator on standard error, unless --quiet. */
+/* Prints a line on standard error, unless --quiet. */
 void report_note(bool is_quiet, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The same for what is not as one wants it, which --quiet does not silence: "warning: ...". */
+/* Prints "warning: ...", even with --quiet. */
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* For sentences: bytes in MiB; a part of a whole, all of nothing being 100. */
+/* For notes: bytes in MiB, and a part in percent; of a whole of 0, 100. */
 double report_mebibytes(uint64_t bytes);
 double report_percent(uint64_t part, uint64_t whole);

@@ -1,9 +1,9 @@
-/* tarball.h — a tree as one file, to be copied to a machine and unpacked anywhere.
+/* tarball.h — writes a tree as one file, to be copied to a machine and unpacked anywhere.
  *
- * Shape    tar, the names without a directory in front, so that ./kexec-boot is where it is
- *          unpacked. Owner 0:0, times 1, modes 0644 and 0755, a second name of a file is a hard
- *          link. Ascending by name. The file's suffix says how it is compressed: .tar, .tar.gz,
- *          .tar.xz, .tar.zst; at a low level, as nearly all of it is compressed already.
+ * Shape    tar. Names have no directory, so that ./kexec-boot is in the directory where one unpacks
+ *          the file. Owner 0:0, times 1, modes 0644 and 0755; a second name of a file is a hard
+ *          link. Sorted by name. The file's suffix selects the compression: .tar, .tar.gz, .tar.xz,
+ *          .tar.zst. The level is low, because nearly all data is already compressed.
  * Bytes    The same tree gives the same bytes.
  */
 #pragma once
@@ -12,10 +12,10 @@
 
 #include "schema/base/options.h"
 
-/* Does the name say how to compress? */
+/* Refuses a name without one of these suffixes. */
 must_check bool tarball_check_name(const char *name, struct error *error);
 
-/* One under construction, or none. */
+/* A tarball that is being written, or none. */
 struct tarball {
     struct output output;
     struct draft draft;
@@ -23,18 +23,18 @@ struct tarball {
 
 #define TARBALL_NONE ((struct tarball){ { .directory = -1 }, { .fd = -1 } })
 
-/* Starts one of the tree that is made as `tree`. Refuses the tree's own name, and a place in a former
- * tree, which is going to be removed. */
+/* Starts the tarball of the tree `tree`. Refuses the tree's own name, and a place inside an older
+ * tree of that name, which will be removed. */
 must_check bool tarball_open(const char *path, const struct output *tree, struct arena *arena,
                              struct tarball *ret_tarball, struct error *error);
 
-/* Writes files of a directory into it, in the order of their names; puts `names` in that order. Where
- * there is no tarball, nothing is done, here and below. */
+/* Writes the files `names` of a directory into the tarball; sorts `names`. This function and those
+ * below do nothing if there is no tarball. */
 must_check bool tarball_write(const struct tarball *tarball, int directory,
                               const struct option_list *names, struct error *error);
 
-/* Gives it its name. */
+/* Gives the tarball its final name. */
 must_check bool tarball_publish(struct tarball *tarball, struct error *error);
 
-/* Removes what was not published. For `cleanup`. */
+/* Removes a tarball that was not published. For `cleanup`. */
 void tarball_release(struct tarball *tarball);
