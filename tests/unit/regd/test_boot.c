@@ -101,9 +101,9 @@ static void each_step_is_tried_and_each_failure_told(struct arena arena)
     struct call call = run(command_boot, (struct call){ .settings = { .json = true } }, &arena);
     CHECK_REFUSED(
         call.done,
-        "load /nix/.ro-store/nix-path-registration: line 1: 'x' is not an absolute path; "
-        "set the profile: the booted system is unknown: open /run/current-system: No such file or "
-        "directory, and the kernel's init= is not in one; name it by --system");
+        "load /nix/.ro-store/nix-path-registration: line 1: 'x' is not an absolute path; set the "
+        "profile: find the booted system: open /run/current-system: No such file or directory, and "
+        "the kernel's init= is not in a system; name it with --system");
     CHECK_STR(call.output, "");
     CHECK_STR(check_content("etc/NIXOS", &arena), "");
 }
@@ -139,7 +139,7 @@ static void without_a_manifest_the_other_steps_are_done(struct arena arena)
     CHECK(unlinkat(check_directory(), MANIFEST, 0) == 0);
     struct call call = run(command_boot, (struct call){ 0 }, &arena);
     CHECK_REFUSED(call.done,
-                  "set the profile: '" P "-system' is not a valid store path: register it first");
+                  "set the profile: '" P "-system' is not a valid store path; register it first");
     CHECK_STR(call.told, "regd: no manifest found; nothing registered\n"
                          "regd: /etc/NIXOS created\n");
     CHECK_STR(check_content("etc/NIXOS", &arena), "");

@@ -1,0 +1,33 @@
+/* check_source.h — a store on disk, its paths walked and read, for a case that makes images of it.
+ *
+ * All that is in nix/store of the kit's directory is the closure; no path refers to another. The NAR
+ * hashes are computed of what is there, as from a reference graph.
+ */
+#pragma once
+
+#include "builder/image/image_source.h"
+#include "tests/check_store.h"
+
+struct check_source {
+    struct store store;
+    struct crew crew;
+    struct image_source source;
+    struct squashfs_options squashfs; /* zstd:1, its crew */
+};
+
+#define CHECK_SOURCE_NONE \
+    ((struct check_source){ .store = { .root = -1 }, .source = IMAGE_SOURCE_NONE })
+
+/* Writes a store of three paths: "-a" with 1.5 MiB that do not shrink, twice, a program and a link; "-b", a
+ * file of text; "-system" with an init. */
+void check_source_store(struct arena scratch);
+
+/* Takes it; false and a sentence where that is refused. `bases` may be null. */
+bool check_source_take(const struct option_list *bases, struct arena *arena,
+                       struct check_source *ret_source);
+
+/* Writes the image to a file of the kit's directory, and opens it. */
+int check_source_image(const struct check_source *source, const char *name, struct arena scratch);
+
+/* For `cleanup`. */
+void check_source_release(const struct check_source *source);

@@ -1,0 +1,77 @@
+#include "tests/check_source.h"
+
+#include "schema/base/own.h"
+
+#define D CHECK_DIGEST
+
+/* The names of the root's children, each behind a blank. */
+static struct str tops_of(const struct inventory *inventory, struct arena *arena)
+{
+    struct str joined = STR("");
+    const struct node *root = &inventory->nodes[0];
+    for (uint32_t i = 0; i < root->child_count; i++)
+        joined = arena_format(arena, "%.*s %.*s", STR_ARG(joined),
+                              STR_ARG(inventory->nodes[root->first_child + i].name));
+    return joined;
+}
+
+static void an_image_holds_its_paths_and_what_is_known_of_them(struct arena arena)
+{
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    CHECK_STR(tops_of(&source.source.inventory, &arena),
+              " " D "-a " D "-b " D "-system nix-path-registration nix-path-registration.json");
+    CHECK_NUMBER(source.source.closure.paths.count, 3);
+    CHECK_NUMBER(source.source.held_count, 0);
+    const struct node *manifest = &source.source.inventory.nodes[4];
+    CHECK(manifest->is_extra && str_starts(manifest->content, STR("/nix/store/" D "-a\n")));
+}
+
+static void what_an_image_below_holds_is_listed_alone(struct arena arena)
+{
+    struct option_list bases = { 0 };
+    check_file("nix/store/" D "-b", STR("text"));
+    cleanup(check_source_release) struct check_source base;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &base)))
+        return;
+    cleanup(own_close) int fd = check_source_image(&base, "base", arena);
+    check_source_store(arena);
+    option_list_add(&bases, arena_format(&arena, "%s/base", check_directory_path()).data, &arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK(fd >= 0) || !CHECK_DONE(check_source_take(&bases, &arena, &source)))
+        return;
+    CHECK_STR(tops_of(&source.source.inventory, &arena),
+              " " D "-a " D "-system nix-path-registration nix-path-registration.json");
+    CHECK_NUMBER(source.source.closure.paths.count, 3);
+    CHECK_NUMBER(source.source.held_count, 1);
+}
+
+static void a_base_that_is_no_image_is_refused(struct arena arena)
+{
+    struct option_list bases = { 0 };
+    check_source_store(arena);
+    check_file("base", STR("x"));
+    option_list_add(&bases, arena_format(&arena, "%s/base", check_directory_path()).data, &arena);
+    struct check_source source;
+    CHECK_REFUSED(check_source_take(&bases, &arena, &source),
+                  arena_format(&arena, "%s: it is not a squashfs image: it has only 1 bytes",
+                               bases.items[0]));
+    check_source_release(&source);
+}
+
+static void an_empty_store_has_no_image(struct arena arena)
+{
+    struct check_source source;
+    check_make_directory("nix/store");
+    CHECK(!check_source_take(NULL, &arena, &source));
+    check_source_release(&source);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(an_image_holds_its_paths_and_what_is_known_of_them),
+                     CASE(what_an_image_below_holds_is_listed_alone),
+                     CASE(a_base_that_is_no_image_is_refused), CASE(an_empty_store_has_no_image));
+}

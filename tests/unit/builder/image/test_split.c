@@ -1,0 +1,99 @@
+#include "tests/check_source.h"
+
+#include "builder/image/split.h"
+#include "builder/reader/image_reader.h"
+#include "schema/base/own.h"
+
+#include <sys/stat.h>
+
+#define D CHECK_DIGEST
+
+/* Writes the layers "out.squashfs" … of the store, none larger than the limit. */
+static bool split(const struct check_source *source, uint64_t limit, struct arena *arena,
+                  struct option_list *ret_names)
+{
+    struct output output = { check_directory(), "out.squashfs" };
+    struct squashfs_result result;
+    struct split_request request = {
+        .inventory = &source->source.inventory,
+        .squashfs = &source->squashfs,
+        .limit_bytes = limit,
+        .store_dir = STR("/nix/store"),
+        .output = &output,
+    };
+    return split_write(&request, arena, ret_names, &result, check_error);
+}
+
+/* Three of its five paths have 1.5 MiB each, which share nothing. */
+static void make_store(struct arena arena)
+{
+    check_source_store(arena);
+    struct str noise = check_content("nix/store/" D "-a/noise", &arena);
+    char *bytes = arena_room(&arena, noise.len);
+    for (size_t i = 0; i < noise.len; i++)
+        bytes[i] = (char)~noise.data[i];
+    check_file("nix/store/" D "-d", (struct str){ bytes, noise.len });
+    for (size_t i = 0; i < noise.len; i++)
+        bytes[i] = (char)(noise.data[i] ^ 0x5a);
+    check_file("nix/store/" D "-c", (struct str){ bytes, noise.len });
+}
+
+static void each_path_is_in_one_layer_and_each_layer_within_the_limit(struct arena arena)
+{
+    enum { LIMIT = 2000000 };
+    struct option_list names = { 0 };
+    make_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
+        !CHECK_DONE(split(&source, LIMIT, &arena, &names)) || !CHECK_NUMBER(names.count, 3))
+        return;
+    CHECK_STR(names.items[0], "out.squashfs");
+    CHECK_STR(names.items[1], "out.1.squashfs");
+    CHECK_STR(names.items[2], "out.2.squashfs");
+    CHECK_STR(check_names(".", &arena), " graph nix out.1.squashfs out.2.squashfs out.squashfs");
+    size_t held = 0;
+    for (size_t i = 0; i < names.count; i++) {
+        struct image image;
+        cleanup(own_close) int fd = openat(check_directory(), names.items[i], O_RDONLY | O_CLOEXEC);
+        struct image_place place = { .fd = fd, .name = names.items[i] };
+        if (!CHECK_DONE(image_open(&place, STR("/nix/store"), &arena, &image, check_error)))
+            return;
+        CHECK(image.file.size_bytes <= LIMIT);
+        CHECK_NUMBER(image.listed.count, 5);
+        for (uint32_t j = 0; j < image.listed.count; j++)
+            held += image_find(&image, image.listed.items[j].base) != 0;
+    }
+    CHECK_NUMBER(held, 5);
+}
+
+static void what_fits_is_one_image(struct arena arena)
+{
+    struct option_list names = { 0 };
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
+        !CHECK_DONE(split(&source, 3000000, &arena, &names)))
+        return;
+    CHECK_NUMBER(names.count, 1);
+}
+
+static void a_path_beyond_the_limit_is_refused_and_nothing_is_left(struct arena arena)
+{
+    struct option_list names = { 0 };
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    CHECK(!split(&source, 1000000, &arena, &names));
+    CHECK(
+        str_starts(str_from(check_error->sentence), STR("split the store: " D "-a alone takes ")));
+    CHECK(str_ends(str_from(check_error->sentence), STR(" than the 1000000 of --max-size")));
+    CHECK_STR(check_names(".", &arena), " graph nix");
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(each_path_is_in_one_layer_and_each_layer_within_the_limit),
+                     CASE(what_fits_is_one_image),
+                     CASE(a_path_beyond_the_limit_is_refused_and_nothing_is_left));
+}
