@@ -37,11 +37,12 @@ static bool places_open(const struct command *command, struct places *places, st
            (!tarball || tarball_open(tarball, &places->output, arena, &places->tarball, error));
 }
 
-/* The tree is published first: a tarball of it is then there too, or the former one is. */
+/* At no moment the tarball of one tree lies beside another: the former tarball goes first. */
 static bool publish(const struct tree_result *result, struct places *places, struct error *error)
 {
     return tarball_write(&places->tarball, places->tree.fd, &result->names, error) &&
-           output_tree_publish(&places->tree, error) && tarball_publish(&places->tarball, error);
+           tarball_withdraw(&places->tarball, error) && output_tree_publish(&places->tree, error) &&
+           tarball_publish(&places->tarball, error);
 }
 
 /* The closure of the system, wherever the argument led. */

@@ -188,6 +188,17 @@ bool tarball_open(const char *path, const struct output *tree, struct arena *are
                       error);
 }
 
+bool tarball_withdraw(const struct tarball *tarball, struct error *error)
+{
+    const struct output *output = &tarball->output;
+    if (tarball->draft.fd < 0)
+        return true;
+    if (unlinkat(output->directory, output->name, 0) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "remove the former tarball %s", output->name);
+    return directory_sync(output->directory, error) ||
+           error_in(error, "remove the former tarball %s", output->name);
+}
+
 bool tarball_publish(struct tarball *tarball, struct error *error)
 {
     return tarball->draft.fd < 0 || draft_publish(&tarball->draft, 0644, error);

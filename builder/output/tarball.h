@@ -33,6 +33,10 @@ must_check bool tarball_open(const char *path, const struct output *tree, struct
 must_check bool tarball_write(const struct tarball *tarball, int directory,
                               const struct option_list *names, struct error *error);
 
+/* Removes the former tarball, durably. Called before the tree is published, so that the tarball of one
+ * tree is never beside another. */
+must_check bool tarball_withdraw(const struct tarball *tarball, struct error *error);
+
 /* Gives the tarball its final name. */
 must_check bool tarball_publish(struct tarball *tarball, struct error *error);
 

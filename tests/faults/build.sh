@@ -2,7 +2,8 @@
 # build.sh — does a build that dies or fails at any moment leave the old output or the new one, never a part?
 #
 # strace makes the Nth call of a kind fail, or kills the program at it, for N = 1, 2… until a run has no Nth; besides,
-# it is killed at moments of the clock. The store is made by hand and tiny.
+# it is killed at moments of the clock. A tree with its tarball (pair): at no moment the tarball of another tree lies beside
+# the tree. The store is made by hand and tiny.
 #
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/faults/build.sh
 # shellcheck disable=SC2015,SC2119,SC2120,SC2317  # `A && B || C` is meant so; claims call functions by their names
@@ -35,17 +36,29 @@ echo "$linux" >>manifest
 build_tree() {
     "$@" "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it "$system"
 }
+# A tree and its tarball.
+build_pair() {
+    "$@" "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it --tarball out/it.tar "$system"
+}
 build_squashfs() {
     "$@" "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it "$system"
 }
 
 build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs || bail 'nothing can be built at all'
-"$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old -o old-tree "$system" &&
+"$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old -o old-tree --tarball old.tar "$system" &&
     "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 -o old-squashfs "$linux" ||
     bail 'no older output can be made'
 
+# The tarball that is there is one of the tree that is there.
+belongs() {
+    rm -rf unpacked
+    mkdir unpacked
+    tar -C unpacked -xf out/it.tar && diff -r unpacked out/it >/dev/null
+}
+
 # old_or_new KIND: says which.
 old_or_new() {
+    [ ! -e out/it.tar ] || belongs || { echo 'the tarball is of another tree' && return 1; }
     if diff -r "old-$1" out/it >/dev/null 2>&1; then
         echo old
     elif diff -r "new-$1" out/it >/dev/null 2>&1; then
@@ -55,17 +68,24 @@ old_or_new() {
     fi
 }
 
+# What lies in the directory besides the tarball, whose name starts with that of the tree.
+left() {
+    find out -mindepth 1 -maxdepth 1 ! -name it.tar -printf '%f\n'
+}
+
 # starts_over KIND: a run after an accident succeeds and leaves no leftovers.
 starts_over() {
     "build_$1" env 2>again || { echo 'the next run fails:' && cat again && return 1; }
-    [ "$(old_or_new "$1")" = new ] && [ "$(ls -A out)" = it ] || { echo 'after the next run:' && ls -lA out && return 1; }
-    [ "$1" != tree ] || { [ "$(stat -c %a out/it)" = 755 ] && (cd out/it && sha256sum --quiet -c SHA256SUMS); }
+    [ "$1" != pair ] || [ -e out/it.tar ] || { echo 'the next run makes no tarball' && return 1; }
+    [ "$(old_or_new "$1")" = new ] && [ "$(left)" = it ] || { echo 'after the next run:' && ls -lA out && return 1; }
+    [ "$1" = squashfs ] || { [ "$(stat -c %a out/it)" = 755 ] && (cd out/it && sha256sum --quiet -c SHA256SUMS); }
 }
 
 restore_old() {
     rm -rf out
     mkdir out
-    cp -a "old-$1" out/it
+    cp -a "old-$1/." out/it 2>/dev/null || cp -a "old-$1" out/it
+    [ "$1" != pair ] || cp -a old.tar out/it.tar
 }
 
 # --- strace -----------------------------------------------------------------------------------------------
@@ -99,7 +119,7 @@ fails() {
         *) false ;;
         esac || { echo "$call $nth: $error: status $status, $what:" && cat stderr && return 1; }
         # What could not be removed may be left for the next run; nothing else.
-        [ "$(ls -A out)" = it ] || [ "$call" = unlinkat ] || { echo "$call $nth: $error: left:" && ls -lA out && return 1; }
+        [ "$(left)" = it ] || [ "$call" = unlinkat ] || { echo "$call $nth: $error: left:" && ls -lA out && return 1; }
         starts_over "$kind" || { echo "$call $nth: $error" && return 1; }
         [ "$nth" -lt 200 ] || { echo "$call never ends" && return 1; }
     done
@@ -125,6 +145,7 @@ dies() {
 calls_of() {
     case $1 in
     tree) echo pwrite64 write fsync renameat2 linkat mkdirat openat2 fchmod unlinkat ;;
+    pair) echo pwrite64 write fsync renameat renameat2 unlinkat fchmod ;;
     squashfs) echo pwrite64 fsync renameat ftruncate openat2 fchmod ;;
     esac
 }
@@ -139,14 +160,21 @@ try() {
     fi
 }
 
-for kind in tree squashfs; do
+ln -s old-tree old-pair
+ln -s new-tree new-pair
+for kind in tree pair squashfs; do
     for call in $(calls_of "$kind"); do
         errors="ENOSPC EIO"
         case $call in mkdirat | openat2 | fchmod | unlinkat) errors=EIO ;; esac
         # shellcheck disable=SC2086  # several words
         try "$kind: whichever $call fails, the old or the new is there, and nothing else" fails "$kind" "$call" $errors
     done
-    for call in pwrite64 fsync fchmod $([ "$kind" = tree ] && echo renameat2 linkat unlinkat mkdirat || echo renameat); do
+    case $kind in
+    tree) calls='pwrite64 fsync fchmod renameat2 linkat unlinkat mkdirat' ;;
+    pair) calls='write fsync fchmod renameat renameat2 unlinkat' ;;
+    squashfs) calls='pwrite64 fsync fchmod renameat' ;;
+    esac
+    for call in $calls; do
         try "$kind: killed at whichever $call, the old or the new is there, and the next run succeeds" dies "$kind" "$call"
     done
 done
@@ -224,5 +252,6 @@ any_moment() {
 }
 claim 'tree: killed at some moment, the old or the new is there, and the next run succeeds' any_moment tree
 claim 'squashfs: likewise' any_moment squashfs
+claim 'pair: likewise, and no tarball of another tree lies beside it' any_moment pair
 
 finish
