@@ -259,6 +259,16 @@ claim 'where a manifest is deleted, / can be written' says disk-26.11 \
 claim 'a container has no sandbox' says disk-26.11 \
     "$registration { services.regd = { enable = true; deleteManifest = true; }; boot.isContainer = true; }" \
     '[ (builtins.length config.systemd.packages) (config.systemd.services.regd.serviceConfig ? ProtectSystem) ]' '[2, false]'
+# sandbox WHAT OPTIONS JSON
+sandbox() {
+    claim "its sandbox lets it write $1" says disk-26.11 "$registration { services.regd.enable = true; $2 }" \
+        '(config.systemd.services.regd.serviceConfig.ReadWritePaths or "of the package")' "$3"
+}
+sandbox '/nix and /etc, as the package says' '' '"of the package"'
+sandbox 'the directory of another tag, and not /etc' 'services.regd.tag = "/var/lib/tag";' '["", "/nix", "-/var/lib"]'
+sandbox 'no /etc if there is no tag' 'services.regd.tag = null;' '["", "/nix"]'
+sandbox 'no /etc if the tag is there from the start' 'system.etc.overlay = { enable = true; mutable = false; };' '["", "/nix"]'
+sandbox 'anything if there is none' 'services.regd.tag = null; services.regd.sandbox = false;' '"of the package"'
 claim 'a read-only /etc has the tag from the start' says disk-26.11 \
     "$registration { services.regd.enable = true; system.etc.overlay = { enable = true; mutable = false; }; }" \
     config.environment.etc '{"NIXOS": {"text": ""}}'

@@ -37,6 +37,30 @@ bearable_early() {
 }
 claim "its sandbox lets it work at that early moment" bearable_early
 
+# Each step and each second of waiting asks for more time, see tests/unit/regd/test_tell.c; so the limit may be shorter than the
+# five minutes for which a lock is waited for.
+limited() {
+    grep -qx 'TimeoutStartSec=2min' "$unit" && grep -qx 'MemoryMax=50%' "$unit"
+}
+claim "its time and its memory have a limit" limited
+
+# Of the unit's half of 256 MiB, the memory and the database, which may lie in memory as well.
+fits_half() {
+    "$(dirname "$REGD")/tests/make_manifest" 90000 >"$SCRATCH/manifest" && mkdir -p "$SCRATCH/large/nix/store" &&
+        env time -f %M -o "$SCRATCH/peak" "$REGD" register -q --missing=accept --root "$SCRATCH/large" "$SCRATCH/manifest" || return
+    peak=$(cat "$SCRATCH/peak")
+    database=$(($(stat -c %s "$SCRATCH/large/nix/var/nix/db/db.sqlite") / 1024))
+    echo "$peak KiB of memory, $database KiB of database"
+    rm -rf "$SCRATCH/large" "$SCRATCH/manifest"
+    [ $((peak + database)) -lt $((128 << 10)) ]
+}
+text="90 000 paths fit into half of a machine of 256 MiB"
+if grep -q __asan_init "$REGD"; then
+    skip "$text" 'sanitizers take memory of their own'
+elif have time "$text"; then
+    claim "$text" fits_half
+fi
+
 # What takes a namespace, by name of its setting in systemd.exec(5), is off; what does not stays on.
 in_container() {
     mkdir -p "$SCRATCH/container/regd.service.d"

@@ -21,6 +21,10 @@ let
   isEtcSealed = (etc.enable or false) && !(etc.mutable or true);
   isTagSealed = isEtcSealed && cfg.tag != null && hasPrefix "/etc/" cfg.tag;
 
+  # What the sandbox lets it write besides /nix: the directory in which it creates the tag, or none.
+  tagDirectories = optional (cfg.tag != null && !isTagSealed) (dirOf cfg.tag);
+  isUsualTag = tagDirectories == [ "/etc" ];
+
   arguments = optional (cfg.setProfile == "always") "--set-profile=always"
     ++ optional (cfg.setProfile == "never") "--no-profile"
     ++ optional (cfg.tag == null) "--no-tag"
@@ -124,7 +128,10 @@ in
       serviceConfig = filterAttrs (name: value: name == "User" || name == "Group") classic.serviceConfig
         // optionalAttrs (arguments != [ ]) { ExecStart = [ "" command ]; }
         # A manifest is deleted in /, which "strict" seals; /usr, /boot and the like stay sealed.
-        // optionalAttrs (cfg.deleteManifest && cfg.sandbox) { ProtectSystem = "full"; };
+        // optionalAttrs (cfg.deleteManifest && cfg.sandbox) { ProtectSystem = "full"; }
+        // optionalAttrs (!isUsualTag && cfg.sandbox) {
+          ReadWritePaths = [ "" "/nix" ] ++ map (directory: "-${directory}") tagDirectories;
+        };
     };
 
     # The alias takes its name.
