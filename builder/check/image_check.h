@@ -1,33 +1,35 @@
-/* image_check.h — is an image made as squashfs.h says, and does each of its bytes belong to something?
+/* image_check.h — checks that an image has the form that squashfs.h describes, byte by byte.
  *
- * What reading refuses (image_reader.h) and hashing finds (verify.c) is not repeated here. This is
- * about what readers ignore: modes, owners, times, numbers, counts of links, flags, fields without
- * use, the table for NFS, where things stand, what lies between them and behind the end.
+ * Faults that make reading fail (image_reader.h), and those that change a NAR hash
+ * (verify_image.c), are found elsewhere. This check is for what readers ignore: modes, owners,
+ * times, inode numbers, link counts, flags, unused fields, the export table, the positions of
+ * blocks and tables, gaps between them, and bytes after the end.
  *
- * Rules    Everything stands in the order of the format, without a gap: super block, compressor
- *          options, data, inodes, directories, fragments, exports, owners, trailer (image_trailer.h).
- *          Of the data each block belongs to a file, or is a fragment block; of a fragment block
- *          each byte belongs to a file. Listings stand in the order of their inodes. Inodes are
- *          numbered from 1, each number is there once, and the export table leads to them.
- *          Owner 0:0, times 1, no extended attributes, modes 0444, 0555 and 0777.
+ * Rules    All parts are in the order of the format, without gaps: super block, compressor options,
+ *          data, inodes, directories, fragments, exports, owners, trailer (image_trailer.h). Each
+ *          block of data belongs to a file or is a fragment block; each byte of a fragment block
+ *          belongs to a file. Listings are in the order of their inodes. Inodes are numbered from
+ *          1, each number occurs once, and the export table points to the inodes. Owner 0:0, times
+ *          1, no extended attributes, modes 0444, 0555 and 0777.
  */
 #pragma once
 
 #include "builder/reader/image_reader.h"
 #include "schema/nix/findings.h"
 
-/* An image that is checked. */
+/* The state of a check. */
 struct checking {
     const struct image *image;
-    uint32_t checksum;    /* as it should be */
-    struct str store_dir; /* findings of files are of paths in it */
+    uint32_t checksum;    /* the right one, from image_checksum */
+    struct str store_dir; /* for the paths in findings */
     struct arena *arena;
     struct findings *findings;
 };
 
-/* The checksum of what is in use, see image_trailer.h. The scratch gives 1 MiB. */
+/* Computes the checksum of the used part of the image, see image_trailer.h. Takes 1 MiB of
+ * scratch. */
 must_check bool image_checksum(const struct image *image, struct arena scratch,
                                uint32_t *ret_checksum, struct error *error);
 
-/* Adds what is not as it should be. To be called once all files were read. */
+/* Checks the image and adds findings. All files must have been read before. */
 must_check bool image_check(const struct checking *checking, struct error *error);

@@ -1,4 +1,4 @@
-/* image_check_places.c — where things stand in an image: see image_checking.h. */
+/* image_check_places.c — checks the positions of blocks and tables: see image_checking.h. */
 #include "builder/check/image_check.h"
 #include "builder/check/image_checking.h"
 #include "builder/reader/image_trailer.h"

@@ -1,4 +1,4 @@
-/* image_checking.h — what the parts of image_check share.
+/* image_checking.h — the parts of image_check; private to image_check*.c.
  */
 #pragma once
 
@@ -8,11 +8,13 @@
 void image_found(const struct checking *checking, const char *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Stand the tables and the blocks one behind the other, and belongs each to something? */
+/* Checks that tables and blocks are consecutive, and that each block belongs to a file or a
+ * table. */
 void image_check_places(const struct checking *checking);
 
-/* Does each byte of a fragment block belong to a file? */
+/* Checks that each byte of a fragment block belongs to a file. */
 void image_check_fragments(const struct checking *checking);
 
-/* Is what follows the image zeros, or as image_trailer.h says, and the checksum right? */
+/* Checks that the image is followed by zeros, or by a trailer (image_trailer.h) with the right
+ * checksum. */
 must_check bool image_check_trailer(const struct checking *checking, struct error *error);

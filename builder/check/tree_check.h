@@ -1,7 +1,7 @@
-/* tree_check.h — a tree while it is verified, for verify_tree.c, tree_check_files.c and
- * tree_check_images.c alone.
+/* tree_check.h — the state of verifying a tree; private to verify_tree.c, tree_check_files.c and
+ * tree_check_images.c.
  *
- * Order    The files; boot.json and the scripts, which are read by then; the images.
+ * Order    First the files are read, then boot.json and the scripts are checked, then the images.
  */
 #pragma once
 
@@ -9,10 +9,10 @@
 #include "builder/output/checksums.h"
 #include "builder/tree/tree.h"
 
-/* What is there for a line of SHA256SUMS. */
+/* The file of a line in SHA256SUMS. */
 struct listed_file {
     const char *name;
-    size_t first; /* the index of the first one that is the same file */
+    size_t first; /* index of the first line that is a hard link to the same file */
     uint64_t size_bytes, real_bytes;
     struct tree_file found;
     struct str reason; /* why it could not be read */
@@ -35,11 +35,11 @@ struct tree_check {
 void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
                     const char *text);
 
-/* What SHA256SUMS lists under the name, or null. */
+/* Returns the file that SHA256SUMS lists under that name, or null. */
 const struct listed_file *tree_check_find(const struct tree_check *check, const char *name);
 
-/* Reads SHA256SUMS and all that it lists; what else there is, is stray. */
+/* Reads SHA256SUMS and all files that it lists. Other files are findings (stray). */
 must_check bool tree_check_files(struct tree_check *check, struct error *error);
 
-/* Verifies each image, and looks for the system and its init in them. */
+/* Verifies each image, and checks that they contain the system and its init. */
 must_check bool tree_check_images(struct tree_check *check, struct error *error);

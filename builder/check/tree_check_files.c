@@ -1,4 +1,4 @@
-/* tree_check_files.c — SHA256SUMS and the files of a tree: see tree_check.h. */
+/* tree_check_files.c — checks SHA256SUMS and the files of a tree: see tree_check.h. */
 #include "builder/check/tree_check.h"
 
 #include "builder/tree/tree_place.h"

@@ -1,4 +1,5 @@
-/* tree_check_images.c — the store images of a tree, and the system in them: see tree_check.h. */
+/* tree_check_images.c — checks the store images of a tree, and the system in them: see
+ * tree_check.h. */
 #include "builder/check/tree_check.h"
 
 #include "builder/ramdisk/newc.h"

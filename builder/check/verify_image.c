@@ -1,6 +1,7 @@
-/* Threads take the image's checksum, then the large paths, so that none is left alone with one in the
- * end, then the others in their order, in which neighbours share fragment blocks. Each result has its
- * place, so that what is reported does not depend on who was faster. */
+/* verify_image.c — threads compute the image's checksum, then hash the large paths, so that no
+ * thread is busy with a large path at the end, then the others in their order, in which neighbours
+ * share fragment blocks. Results are stored by path, so that the report does not depend on which
+ * thread was faster. */
 #include "builder/check/verify_image.h"
 
 #include "builder/check/image_check.h"

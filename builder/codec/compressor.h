@@ -1,10 +1,11 @@
-/* compressor.h — the compressors of the image, as libsquashfs wants one.
+/* compressor.h — compressors for the blocks of an image, as objects of libsquashfs.
  *
- * The library's own is asked for what stands in the image about the compressor. Blocks are compressed
- * by the field's libraries with contexts that are kept: libzstd, libdeflate (zlib's format, smaller
- * and faster than zlib makes it), liblz4 and liblzma.
+ * The compressor options in the image come from libsquashfs' own compressor. Blocks are compressed
+ * with libzstd, libdeflate (zlib's format, smaller and faster than with zlib), liblz4 and liblzma,
+ * whose contexts are kept from block to block.
  *
- * A result is never as long as what it is of: such a block is stored as it is.
+ * A result is always shorter than the input; a block that does not get shorter is stored
+ * uncompressed.
  */
 #pragma once
 
@@ -12,14 +13,15 @@
 
 #include <sqfs/compressor.h>
 
-/* Counts the changes of this code after which the same libraries make other bytes of the same block:
- * whoever changes parameters, dictionary sizes or what is tried first adds 1 (block_record.h). */
+/* The version of this code: add 1 if a change makes the same libraries produce other bytes from the
+ * same block, for example other parameters, dictionary sizes, or another order of attempts
+ * (block_record.h). */
 enum { COMPRESSOR_CODE = 1 };
 
-/* The library's number for the compression. */
+/* Returns libsquashfs' number of the compression. */
 SQFS_COMPRESSOR compressor_id(const struct compression *compression);
 
-/* Makes a compressor for blocks of up to that size; sqfs_copy makes more of it, one for each thread.
- * Refuses where a library is missing. */
+/* Makes a compressor for blocks of at most block_bytes. Other threads get copies, made with
+ * sqfs_copy. Fails if a library is missing. */
 must_check bool compressor_make(const struct compression *compression, size_t block_bytes,
                                 sqfs_compressor_t **ret_compressor, struct error *error);

@@ -1,4 +1,5 @@
-/* inspect_overview.h — counts, sizes before and after compression, memory to boot, largest paths.
+/* inspect_overview.h — prints counts, sizes before and after compression, memory to boot, and the
+ * largest paths.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* inspect_references.h — which path of an image needs which.
+/* inspect_references.h — prints how the paths of an image depend on each other.
  *
  * A name is a store path, a base name, or a part of a name that only one path has.
  */
@@ -10,6 +10,6 @@
 must_check bool inspect_explain(const struct inspection *inspection, const char *from_name,
                                 const char *to_name, struct error *error);
 
-/* Prints all that a path needs, itself among it, and what that takes. */
+/* Prints the closure of a path, including itself, and its size. */
 must_check bool inspect_print_closure(const struct inspection *inspection, const char *name,
                                       struct error *error);

@@ -1,8 +1,8 @@
-/* treemap.h — a picture of where the bytes go: rectangles as large as what they stand for.
+/* treemap.h — draws a treemap: one rectangle for each item, with an area proportional to its size.
  *
- * Shape    SVG 1.1, self-contained, no script. Each rectangle has its description as <title>, which
- *          browsers show as a tool tip, and a label where one fits. The texts are dark on light
- *          colours, one for each group, so that they can be read in print too.
+ * Shape    SVG 1.1, self-contained, without scripts. Each rectangle has its description as <title>,
+ *          which browsers show as a tool tip, and a label if one fits. Each group has a light
+ *          colour, and texts are dark, so that they can also be read in print.
  * Source   M. Bruls, K. Huizing, J. J. van Wijk, Squarified Treemaps (2000).
  */
 #pragma once
@@ -17,7 +17,7 @@ struct treemap_item {
     uint64_t bytes;
 };
 
-/* Writes the picture; items without bytes are left out, and the smallest of more than 1000 are put
- * together. Errors stick to the stream. */
+/* Writes the picture. Items of size 0 are omitted; if there are more than 1000, the smallest are
+ * combined. The caller checks the stream for errors. */
 void treemap_write(FILE *stream, struct str title, const struct treemap_item *items, size_t count,
                    struct arena scratch);

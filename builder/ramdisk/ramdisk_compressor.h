@@ -1,13 +1,13 @@
-/* ramdisk_compressor.h — a ramdisk's archive as one compressed stream, as the kernel unpacks it.
+/* ramdisk_compressor.h — compresses a ramdisk's archive into one stream that the kernel can unpack.
  *
- * Store images are compressed already, and a compressed archive cannot be mounted in place: this is
- * for loaders and habits that want it.
+ * Store images are already compressed, and an image in a compressed archive cannot be mounted in
+ * place. This is for boot loaders and setups that require a compressed ramdisk.
  *
  * Shape    zstd   one frame with a window of at most 8 MiB
  *          gzip   one member, without a name and a time
- *          xz     one stream, checked by CRC32
- *          The kernel takes no second frame, member or stream for the same archive.
- * Bytes    Do not depend on the number of threads: the archive is cut at fixed places.
+ *          xz     one stream, checked by CRC32 The kernel does not accept a second frame, member or
+ *                 stream for the same archive.
+ * Bytes    They do not depend on the number of threads: the archive is cut at fixed places.
  * Source   The kernel's init/initramfs.c, lib/decompress_unzstd.c and lib/xz/xz_dec_stream.c.
  */
 #pragma once
@@ -22,14 +22,14 @@ struct ramdisk_compression {
     int level;
 };
 
-/* Reads NAME[:LEVEL], NAME one of none, gzip (1 to 9), xz (0 to 9), zstd (1 to 19). */
+/* Parses NAME[:LEVEL]. NAME is one of none, gzip (1 to 9), xz (0 to 9), zstd (1 to 19). */
 must_check bool ramdisk_compression_parse(struct str text,
                                           struct ramdisk_compression *ret_compression,
                                           struct error *error);
 
-/* Compresses an archive that stands finished in a file of its own, to the end of a ramdisk;
- * *ret_offset is where it starts there. What has been compressed is given back to the disk, so the
- * file cannot be used any more. */
+/* Compresses a finished archive, which is a file of its own, and appends it to a ramdisk.
+ * *ret_offset is where it starts. The file's blocks are freed as they are compressed, so it cannot
+ * be used afterwards. */
 must_check bool ramdisk_compress(const struct ramdisk_compression *compression,
                                  const struct crew *crew, const struct ramdisk *archive,
                                  struct ramdisk *ramdisk, struct arena scratch,

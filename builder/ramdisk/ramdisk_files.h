@@ -1,9 +1,9 @@
-/* ramdisk_files.h — files of the build host for the root of the booted system's ramdisk (--file).
+/* ramdisk_files.h — adds files of the build host to the ramdisk (--file).
  *
- * Shape    SRC:DST. The last ':' separates; DST is a path below the ramdisk's root, with or without
- *          '/' in front. In the ramdisk the file is 0:0, 0755 if its owner may execute it and 0644
- *          if not; the directories on its way are made, 0755.
- * Order    By the bytes of DST, whatever the order of the options.
+ * Shape    SRC:DST, separated at the last ':'. DST is a path below the ramdisk's root, with or
+ *          without a leading '/'. In the ramdisk the file has owner 0:0 and mode 0755 if its owner
+ *          may execute it, otherwise 0644. Its parent directories are created with mode 0755.
+ * Order    Sorted by the bytes of DST, whatever the order of the options.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 struct ramdisk_file {
     const char *source;
-    struct str target; /* without '/' in front, terminated */
+    struct str target; /* without a leading '/', terminated */
     int fd;            /* owned */
     bool is_executable;
 };
@@ -25,14 +25,13 @@ struct ramdisk_files {
 
 #define RAMDISK_FILES_NONE ((struct ramdisk_files){ .count = 0 })
 
-/* Reads the options.
- * Refuses a DST that is empty, is given twice, lies below another one, has a component '.' or '..'
- * or an empty one or one of more than NAME_MAX bytes, a control character, or begins with the name of
- * a store image or of the archive's trailer. */
+/* Parses the options. Refuses a DST that is empty, given twice, or below another DST; one with a
+ * control character, or with a component that is empty, '.', '..' or longer than NAME_MAX; and one
+ * that begins with the name of a store image or of the archive's trailer. */
 must_check bool ramdisk_files_parse(const struct option_list *options, struct arena *arena,
                                     struct ramdisk_files *files, struct error *error);
 
-/* Opens the files. Refuses a SRC that is not a file or too large for a ramdisk. */
+/* Opens the files. Refuses a SRC that is not a regular file, or is too large for a ramdisk. */
 must_check bool ramdisk_files_open(const struct ramdisk_files *files, struct error *error);
 
 /* Adds directories and files to a ramdisk. */

@@ -1,4 +1,4 @@
-/* ramdisk_inputs.h — the files of the build host that go into a ramdisk, open for reading.
+/* ramdisk_inputs.h — opens the files of the build host that go into a ramdisk.
  */
 #pragma once
 
@@ -6,13 +6,13 @@
 #include "builder/ramdisk/ramdisk_files.h"
 
 struct ramdisk_inputs {
-    struct input_files prepends; /* ramdisks to start with */
-    struct input_files images;   /* store images, the upper one first */
-    struct ramdisk_files extras; /* what is in it is opened */
+    struct input_files prepends; /* ramdisks that come first */
+    struct input_files images;   /* store images, topmost first */
+    struct ramdisk_files extras; /* parsed by the caller; its files are opened */
 };
 
-/* Opens them all. Refuses what is not a file, what is given as an image and is none, and images and
- * extra files that a ramdisk cannot hold (newc.h). On failure those that are open are to be released, too. */
+/* Opens all files. Refuses a file that is not regular, an image that is not one, and images and
+ * extra files that are too large for a ramdisk (newc.h). Must be released even after a failure. */
 must_check bool ramdisk_inputs_open(const struct option_list *prepends,
                                     const struct option_list *images, struct arena *arena,
                                     struct ramdisk_inputs *inputs, struct error *error);

@@ -1,4 +1,5 @@
-/* base_images.h — images that will lie below the new one: what they hold need not be in it.
+/* base_images.h — base images, which will be mounted below the new one: it need not have their
+ * paths.
  */
 #pragma once
 
@@ -6,14 +7,14 @@
 
 #include "schema/base/options.h"
 
-/* Sets ret_held[i] for the paths of a normalised list that one of the images holds; *ret_count says
- * how many.
- * Refuses what is no store image, and a path that an image holds with another NAR hash. */
+/* Sets ret_held[i] for each path of a normalised list that is in one of the images. *ret_count is
+ * their number. Refuses a file that is not a store image, and a path that an image has with another
+ * NAR hash. */
 must_check bool base_images_find(const struct option_list *names, struct str store_dir,
                                  const struct path_list *paths, struct arena scratch,
                                  bool *ret_held, size_t *ret_count, struct error *error);
 
-/* Sets held[i] for the paths that an open image holds: a manifest lists all layers, too, so what
- * counts is what is in the image. */
+/* Sets held[i] for each path that an open image contains. The image's manifest is not enough,
+ * because it also lists the paths of other layers. */
 must_check bool base_images_mark(const struct image *image, const struct path_list *paths,
                                  bool *held, struct error *error);

@@ -1,15 +1,16 @@
-/* image_budget.h — what reading store images may cost, in proportion to the bytes that are really there.
+/* image_budget.h — limits the cost of reading store images, in proportion to their real size.
  *
- * An image of 275 bytes can claim gigabytes of holes, and 49 KB of a compressed ramdisk terabytes. So
- * all that is made of an image is paid for, before it is made. Images of one tree, which may be the
- * same bytes under many names, share one budget.
+ * An image of 275 bytes can claim gigabytes of holes, and a compressed ramdisk of 49 KB terabytes.
+ * So every use of memory, time and space is charged to a budget before it happens. The images of a
+ * tree share one budget, because they may be the same bytes under many names.
  *
- * Memory    Tables, inodes, names and texts, and the blocks that are kept: 64 MiB, and 64 times the image.
- *           A file takes some 350 bytes of memory; the smallest takes about 6 of an image.
- * Contents  Bytes unpacked, filled in for holes, and hashed: 4 GiB, which is what an old machine hashes in
- *           10 seconds, and 64 times the image. Stores are compressed 2 to 5 times; equal files are stored once.
- * Space     Images unpacked from a compressed ramdisk into TMPDIR: 64 MiB, and 16 times the ramdisk. What
- *           is in it is compressed already.
+ * Memory    Tables, inodes, names, texts and cached blocks: 64 MiB plus 64 times the image. A file
+ *           takes about 350 bytes of memory, and at least 6 bytes of the image.
+ * Contents  Bytes that are unpacked and hashed, including holes: 4 GiB, which an old machine hashes
+ *           in 10 seconds, plus 64 times the image. Stores are compressed to a half or a fifth, and
+ *           equal files are stored once.
+ * Space     Images that are unpacked from a compressed ramdisk into TMPDIR: 64 MiB plus 16 times
+ *           the ramdisk. The images are already compressed.
  */
 #pragma once
 
@@ -22,10 +23,10 @@ enum {
     IMAGE_SPACE_FLOOR_BYTES = 64 << 20,
     IMAGE_SPACE_FACTOR = 16,
 
-    /* What lists of an image's blocks, files and names take, whoever makes them. */
+    /* What lists of an image's blocks and files take, for each item. */
     IMAGE_MEMORY_OF_BLOCK = 128,
     IMAGE_MEMORY_OF_FILE = 64,
-    /* A text, and the values that are made of it. */
+    /* A text and the values parsed from it, as a multiple of the text. */
     IMAGE_MEMORY_OF_TEXT = 4,
 };
 
@@ -35,9 +36,9 @@ struct image_budget {
     struct budget memory, contents, space;
 };
 
-/* A budget that nothing was paid into. contents_bytes is a limit for the contents instead of floor and
- * factor; 0: none. */
+/* Returns a budget without any file. contents_bytes is a fixed limit for the contents, instead of
+ * floor and factor; 0: none. */
 struct image_budget image_budget_make(uint64_t contents_bytes);
 
-/* The file was given, too. Each file is to be paid in once. */
+/* Raises the limits for a file of real_bytes. Call it once for each file. */
 void image_budget_pay(struct image_budget *budget, uint64_t real_bytes);

@@ -1,15 +1,16 @@
-/* image_file.h — a squashfs image as bytes: its super block, its compressed blocks and its tables.
+/* image_file.h — reads the super block, the compressed blocks and the tables of a squashfs image.
  *
- * Knows where things are, and nothing of what they mean (image_reader.h). Every number of the image
- * is checked before it is used: nothing outside the image is read, and no more is allocated or unpacked
- * than its budget allows (image_budget.h): IMAGE_TABLE_MAX for a table, and two blocks for a thread.
+ * This file knows where the parts of an image are, but not what they mean (image_tree.h,
+ * image_reader.h). Every number of the image is checked before it is used: nothing outside the
+ * image is read, and no more is allocated or unpacked than the budget allows (image_budget.h): at
+ * most IMAGE_TABLE_MAX for a table, and two blocks for a thread.
  *
- * Shape    Super block, [compressor options], file data, then tables; all numbers little-endian.
- *          A table is a chain of blocks of 8 KiB (the last may be shorter), each compressed alone
- *          behind 16 bits: its length, and whether it is stored as it is. A table with an index is
- *          followed by the positions of its blocks, 64 bits each.
- * Source   The kernel's fs/squashfs/squashfs_fs.h. libsquashfs decompresses; its own readers of
- *          tables are not used: they do not tell which bytes they have left out.
+ * Shape    Super block, [compressor options], file data, then tables; all numbers little-endian. A
+ *          table is a sequence of blocks of 8 KiB (the last may be shorter). Each is compressed
+ *          separately and starts with 16 bits: its length, and whether it is uncompressed. A table
+ *          with an index is followed by the positions of its blocks, 64 bits each.
+ * Source   The kernel's fs/squashfs/squashfs_fs.h. libsquashfs decompresses. Its own readers of
+ *          tables are not used, because they do not report which bytes they have skipped.
  */
 #pragma once
 
@@ -21,10 +22,10 @@ enum {
     IMAGE_TABLE_BLOCK_BYTES = 8192,
     IMAGE_BLOCK_MAX = 1 << 20,
     IMAGE_ALIGN_BYTES = 4096,
-    IMAGE_TABLE_MAX = 1 << 30, /* of one table, unpacked: tens of millions of files */
+    IMAGE_TABLE_MAX = 1 << 30, /* unpacked size of a table: tens of millions of files */
 };
 
-/* "There is no such table." */
+/* The position of a table that does not exist. */
 #define IMAGE_NO_TABLE UINT64_MAX
 
 enum image_flag {
@@ -46,11 +47,10 @@ struct image_super {
 
 /* Where an image is. */
 struct image_place {
-    int fd;                      /* stays the caller's */
-    uint64_t offset, size_bytes; /* 0: all that follows */
-    const char *name;            /* what sentences call it */
-    struct image_budget
-        *budget; /* borrowed; null: one of its own, for what its file really takes */
+    int fd;                      /* borrowed */
+    uint64_t offset, size_bytes; /* size 0: to the end of the file */
+    const char *name;            /* for sentences */
+    struct image_budget *budget; /* borrowed; null: image_file_open makes one for this file */
 };
 
 struct image_file {
@@ -62,10 +62,11 @@ struct image_file {
     struct image_super super;
 };
 
-/* Decompresses, one for each thread. */
+/* A decompressor; each thread has its own. */
 struct image_decoder {
-    /* One of them, owned. libsquashfs makes a context for each block of zstd, and zlib takes three
-     * times as long as libdeflate. */
+    /* One of these is set; owned. For zstd and gzip the libraries are used directly, because
+     * libsquashfs makes a new zstd context for each block, and zlib takes three times as long as
+     * libdeflate. */
     void *zstd;
     void *deflate;
     void *compressor; /* libsquashfs' */
@@ -74,7 +75,7 @@ struct image_decoder {
 
 #define IMAGE_DECODER_NONE ((struct image_decoder){ .compressor = NULL })
 
-/* Where a compressed block is. */
+/* The position of a compressed block. */
 struct image_block {
     uint64_t start;
     uint32_t packed_bytes;
@@ -91,7 +92,7 @@ struct image_table {
     const unsigned char *bytes; /* unpacked */
     size_t size_bytes;
     struct image_range range;  /* of its blocks */
-    uint64_t *block_positions; /* from range.start on, ascending; one more for the end */
+    uint64_t *block_positions; /* from range.start, ascending; the last one is the end */
     size_t block_count;
 };
 
@@ -99,28 +100,29 @@ uint16_t image_u16(const unsigned char *bytes);
 uint32_t image_u32(const unsigned char *bytes);
 uint64_t image_u64(const unsigned char *bytes);
 
-/* Reads and checks the super block. The arena holds a budget if the place has none.
- * Refuses what is no squashfs 4.0, is cut off, or has tables that do not follow each other. */
+/* Reads and checks the super block. If the place has no budget, one is made in the arena. Refuses a
+ * file that is not squashfs 4.0, is truncated, or has its tables in another order. */
 must_check bool image_file_open(const struct image_place *place, struct arena *arena,
                                 struct image_file *ret_file, struct error *error);
 
-/* Reads bytes of the image as they are. Refuses what lies outside. */
+/* Reads raw bytes of the image. Refuses bytes outside of it. */
 must_check bool image_file_read(const struct image_file *file, uint64_t start, void *bytes,
                                 size_t size_bytes, struct error *error);
 
-/* Makes a decoder; the arena gives a block. Refuses a compression that the library cannot undo. */
+/* Makes a decoder; takes a block from the arena. Refuses a compression that is not supported. */
 must_check bool image_decoder_make(const struct image_file *file, struct arena *arena,
                                    struct image_decoder *ret_decoder, struct error *error);
 
 /* For `cleanup`. */
 void image_decoder_release(const struct image_decoder *decoder);
 
-/* Unpacks a block of file data of at most `room` bytes, IMAGE_BLOCK_MAX at most. They are paid for. */
+/* Unpacks a block of file data of at most `room` bytes, which is at most IMAGE_BLOCK_MAX, and
+ * charges them to the budget. */
 must_check bool image_block_read(const struct image_file *file, struct image_decoder *decoder,
                                  struct image_block block, unsigned char *bytes, size_t room,
                                  size_t *ret_size_bytes, struct error *error);
 
-/* Reads the table whose blocks are exactly [range.start, range.end). */
+/* Reads the table whose blocks take exactly the bytes [range.start, range.end). */
 must_check bool image_table_read(const struct image_file *file, struct image_decoder *decoder,
                                  struct image_range range, struct arena *arena,
                                  struct image_table *ret_table, struct error *error);
@@ -132,6 +134,6 @@ must_check bool image_table_read_indexed(const struct image_file *file,
                                          uint64_t size_bytes, struct arena *arena,
                                          struct image_table *ret_table, struct error *error);
 
-/* The unpacked position of what stands `offset` bytes into the block at `block`, or SIZE_MAX. The
- * table's end has a position too. */
+/* Returns the position in the unpacked table of byte `offset` of the block that starts at `block`,
+ * or SIZE_MAX if there is none. The table's end is a position, too. */
 size_t image_table_find(const struct image_table *table, uint64_t block, uint32_t offset);

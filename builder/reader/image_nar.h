@@ -1,16 +1,16 @@
-/* image_nar.h — the NAR of a store path in an image: its size, from the tables alone, and its hash.
+/* image_nar.h — computes the NAR size, from the tables only, and the NAR hash of paths in an image.
  */
 #pragma once
 
 #include "builder/reader/image_reader.h"
 #include "schema/nix/nar_stream.h"
 
-/* The sizes of the NARs of the root's children, by their nodes. Nothing of the files is read, so that
- * a size that is not the wanted one saves the work, which in a hostile image can be any. */
+/* Returns the NAR sizes of the root's children, in their order. Does not read file data: a path
+ * with the wrong size need not be hashed, which in a hostile image could take any time. */
 uint64_t *image_nar_sizes(const struct image *image, struct arena *arena);
 
-/* Serialises what is at a node and below. Any number of threads may, each with a worker and a
- * scratch of its own, which needs 256 KiB.
- * Refuses data that is damaged, naming the file from the root on. */
+/* Hashes the NAR of a node. Threads may call it at the same time, each with its own worker and
+ * scratch, which needs 256 KiB. Fails on damaged data; the sentence has the file's path from the
+ * root. */
 must_check bool image_nar_hash(const struct image *image, struct image_worker *worker, uint32_t top,
                                struct arena scratch, struct nar *ret_nar, struct error *error);

@@ -1,15 +1,16 @@
-/* image_trailer.h — what stands behind an image: how its blocks were made, and a checksum.
+/* image_trailer.h — what follows an image: a record of how its blocks were compressed, and a
+ * checksum.
  *
- * Shape    Zeros up to a multiple of 4 KiB. Where our builder made the image these end, without a gap:
- *            record     "regd-blocks ", a block record (codec/block_record.h), "\n"; printable ASCII.
- *                       Images of older builders have none.
+ * Shape    Zeros up to a multiple of 4 KiB. In an image that regd-build made, these end with:
+ *            record     "regd-blocks ", a block record (codec/block_record.h), "\n"; printable
+ *                       ASCII. Images of older versions have none.
  *            magic      "regd-crc"
- *            checksum   CRC-32 of ISO 3309, as gzip has it, little-endian: of all that follows the
- *                       super block (96 bytes) and is in use, then of the super block, then of the
- *                       record with its first word and its "\n"
- *          So there are 4 KiB more than usual where the zeros have no room for it.
- *          The checksum finds each single bit and each burst of up to 32 that changed; what a path
- *          holds is under a SHA-256 anyway, its NAR hash.
+ *            checksum   CRC-32 of ISO 3309, as in gzip, little-endian: of the used part of the
+ *                       image after the super block (96 bytes), then of the super block, then of
+ *                       the record with its first word and its "\n"
+ *          If the zeros have no room for that, there are 4 KiB more. The checksum finds every
+ *          change of a single bit and every burst of up to 32 bits. The contents of paths are also
+ *          covered by a SHA-256, their NAR hash.
  */
 #pragma once
 
@@ -26,32 +27,33 @@ enum {
 };
 
 enum image_trailer_kind {
-    IMAGE_TRAILER_ZEROS,    /* as mksquashfs leaves it; or there is nothing at all */
-    IMAGE_TRAILER_CHECKSUM, /* as above */
-    IMAGE_TRAILER_UNKNOWN   /* something else, or longer than it can be */
+    IMAGE_TRAILER_ZEROS,    /* as from mksquashfs; or nothing at all */
+    IMAGE_TRAILER_CHECKSUM, /* with a checksum, as above */
+    IMAGE_TRAILER_UNKNOWN   /* something else, or too long */
 };
 
 struct image_trailer {
     enum image_trailer_kind kind;
-    struct str line;   /* the record with its first word and its "\n"; empty: none */
-    struct str record; /* without them */
+    struct str line;   /* the record, with its first word and "\n"; empty: none */
+    struct str record; /* the record without these */
     uint32_t checksum;
 };
 
-/* Bytes from the end of what is in use to the end of the image; record_bytes is without the first
- * word and the "\n", and 0 for an image without a record. */
+/* Returns the size of the trailer of an image with used_bytes. record_bytes does not include the
+ * first word and "\n"; it is 0 for an image without a record. */
 size_t image_trailer_bytes(uint64_t used_bytes, size_t record_bytes);
 
-/* What follows the image: `checksum` is that of all that follows the super block, and of this. */
+/* Formats the trailer. `checksum` is that of the bytes after the super block and of the super
+ * block. */
 struct str image_trailer_format(uint64_t used_bytes, struct str record, uint32_t checksum,
                                 struct arena *arena);
 
-/* The result is made of slices of text. */
+/* Parses a trailer. The result has slices of `text`. */
 struct image_trailer image_trailer_parse(struct str text);
 
-/* What the trailer's checksum should be, of an image with this one. */
+/* Returns the checksum that the trailer should have. `checksum` is that of the image. */
 uint32_t image_trailer_checksum(const struct image_trailer *trailer, uint32_t checksum);
 
-/* Reads what stands behind the image. */
+/* Reads the trailer of an image. */
 must_check bool image_trailer_read(const struct image_file *file, struct arena *arena,
                                    struct image_trailer *ret_trailer, struct error *error);

@@ -1,41 +1,42 @@
-/* tree_building.h — a tree while it is written, for tree.c and tree_images.c alone.
+/* tree_building.h — the state of writing a tree; private to tree.c and tree_images.c.
  *
- * Order    The images are written (tree_write_images) or put into a ramdisk (tree_add_images): from
- *          then on it is known how many there are, and there is room for all files. Files that
- *          stay by themselves are sealed behind the ramdisk (tree_seal_images).
+ * Order    Images are written as files (tree_write_images) or into a ramdisk (tree_add_images).
+ *          Then their number is known, and `files` is allocated. Images that are files are added to
+ *          it (tree_seal_images) after the ramdisk.
  */
 #pragma once
 
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/tree/tree.h"
 
-/* Two names of the kernel and of the ramdisk, three scripts, boot.json. */
+/* Two names each of the kernel and the ramdisk, three scripts, boot.json. */
 enum { TREE_FIXED_FILES = 8 };
 
 struct tree_building {
     const struct tree_request *request;
     int directory;
     struct arena *arena;
-    struct tree_file *files; /* all that SHA256SUMS lists */
+    struct tree_file *files; /* all files for SHA256SUMS */
     size_t file_count;
-    size_t new_count; /* of the images: those that are no bases, which come first */
+    size_t new_count; /* number of images that are not bases; these come first */
     struct tree_result result;
 };
 
-/* Creates a file of the tree. The draft's directory is ours alone, so it needs no draft itself. */
+/* Creates a file of the tree. It is written directly, because the draft's directory belongs to us
+ * alone. */
 must_check bool tree_create(const struct tree_building *building, const char *name, mode_t mode,
                             int *ret_fd, struct error *error);
 
-/* Syncs a file that machines load as a ramdisk, or a piece of one, and takes its size and digest. */
+/* Syncs a file that is a ramdisk or a part of one, and adds it with its size and digest. */
 must_check bool tree_seal_ramdisk(struct tree_building *building, const char *name, int fd,
                                   struct error *error);
 
-/* Writes the new images as files of the tree, under the names that they have in a ramdisk. */
+/* Writes the new images as files of the tree, with the names that they have in a ramdisk. */
 must_check bool tree_write_images(struct tree_building *building, struct error *error);
 
 /* Adds the new images and the bases to a ramdisk. */
 must_check bool tree_add_images(struct tree_building *building, struct ramdisk *ramdisk,
                                 struct error *error);
 
-/* Adds the bases as files, and each image's header; all of them are pieces of the ramdisk. */
+/* Adds the base images as files, and a header for each image. All are parts of the ramdisk. */
 must_check bool tree_seal_images(struct tree_building *building, struct error *error);

@@ -1,19 +1,19 @@
-/* tree_description.h — what a tree's boot.json says, and all that its scripts are made of.
+/* tree_description.h — boot.json of a tree: all data from which its scripts are made.
  *
  * Shape    "version"      1
  *          "toplevel"     the system, a store path
- *          "label"        for people, "system", the platform; empty where the system has none
+ *          "label"        for people, "system", the platform; empty if the system has none
  *          "init", "kernelParams", "commandLine"
- *          "baseUrl"      where netboot.ipxe loads from; missing: from beside it
+ *          "baseUrl"      where netboot.ipxe loads files from; missing: from its own directory
  *          "kernel"       { "name", "size", "sha256" } of a file of the tree
- *          "initrd"       the same of each file of the ramdisk, in the order in which they are
- *                         loaded; the kernel sees them one behind the other
+ *          "initrd"       the same for each file of the ramdisk, in the order in which they are
+ *                         loaded; the kernel gets them concatenated
  *          "storeImages"  { "name" in the root of the ramdisk, "file" of the tree, "offset" in it,
- *                         "size" } of each, the upper one first. In a compressed archive an image
- *                         has no offset; "archiveOffset" is where that archive starts
- *          "unpackedSize" what the ramdisk takes in memory once unpacked: an estimate
- *          "memoryAtBoot" what the machine needs at least to boot
- *          Sizes and offsets are in bytes, hashes in hex digits.
+ *                         "size" } of each, topmost first. An image in a compressed archive has no
+ *                         offset, but "archiveOffset": where that archive starts
+ *          "unpackedSize" an estimate of the memory that the unpacked ramdisk takes "memoryAtBoot"
+ *          the least memory with which a machine boots Sizes and offsets are in bytes, hashes in
+ *          hex digits.
  */
 #pragma once
 
@@ -34,12 +34,12 @@ struct tree_image {
     const char *name; /* in the root of the ramdisk */
     const char *file; /* of the tree */
     uint64_t offset, size_bytes;
-    bool is_packed; /* offset is that of the compressed archive it is in */
+    bool is_packed; /* in a compressed archive, whose start `offset` is */
 };
 
 struct tree_description {
     const char *toplevel, *label, *system, *init, *params, *command_line;
-    const char *base_url; /* without '/' at the end; or null */
+    const char *base_url; /* without a final '/'; or null */
     struct tree_file kernel;
     struct tree_file *ramdisks;
     struct tree_image *images;
@@ -47,22 +47,22 @@ struct tree_description {
     uint64_t unpacked_bytes, memory_bytes;
 };
 
-/* What the boot specification says; files are not known yet, but for the kernel's name. */
+/* Returns a description with what the boot specification says. Of the files, it has only the
+ * kernel's name. */
 struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
                                       const char *base_url, struct arena *arena);
 
-/* Takes the size and digest of an open file, from its start on. */
+/* Computes the size and digest of an open file, from its start. */
 must_check bool tree_file_read(int fd, const char *name, struct arena scratch,
                                struct tree_file *ret_file, struct error *error);
 
-/* Formats boot.json. Its texts are UTF-8, as those of a boot specification are. */
+/* Formats boot.json. All texts must be UTF-8; those of a boot specification are. */
 must_check bool tree_description_format(const struct tree_description *description,
                                         struct arena *arena, struct str *ret_text,
                                         struct error *error);
 
-/* Reads one. Refuses what has another shape or version; a name that is not one of a file beside it,
- * or not plain (boot_spec.h); control characters in what stands in scripts; an image whose file is
- * not part of the ramdisk. */
+/* Parses boot.json. Refuses another shape or version; a file name that is not plain (boot_spec.h);
+ * control characters in texts for scripts; and an image whose file is not part of the ramdisk. */
 must_check bool tree_description_parse(struct str text, struct arena *arena,
                                        struct tree_description *ret_description,
                                        struct error *error);

@@ -1,4 +1,4 @@
-/* tree_images.c — the store images of a tree: see tree_building.h. */
+/* tree_images.c — writes the store images of a tree: see tree_building.h. */
 #include "builder/tree/tree_building.h"
 
 #include "builder/image/split.h"

@@ -1,24 +1,27 @@
-/* tree_place.h — where a store image is: a file, a part of a tree's ramdisk, or packed in its archive.
+/* tree_place.h — opens a store image: a file, a part of a tree's ramdisk, or one in its compressed
+ * archive.
  */
 #pragma once
 
 #include "builder/reader/image_reader.h"
 #include "builder/tree/tree_description.h"
 
-/* Opens a file of the tree `directory`, for reading. What it names is a regular file of the directory itself:
- * links are not followed. Returns the descriptor, or the negative errno value and a sentence. */
+/* Opens a file of the tree `directory` for reading. It must be a regular file in the directory
+ * itself; links are not followed. Returns the descriptor, or the negative errno value and sets the
+ * sentence. */
 int tree_place_open_file(int directory, const char *name, struct error *error);
 
-/* Reads such a file. */
+/* Opens and reads such a file. */
 must_check bool tree_place_read(int directory, const char *name, size_t limit_bytes,
                                 struct arena *arena, struct str *ret_text, struct error *error);
 
-/* Opens an image of the tree: the file it is in, or a copy of what its compressed archive has. The place
- * comes with a budget, which pays for the copy; its descriptor is the caller's to close. */
+/* Opens an image of the tree: the file that has it, or a copy that is unpacked from the compressed
+ * archive. place->budget must be set; it limits the copy. The caller closes the place's
+ * descriptor. */
 must_check bool tree_place_open(int directory, const struct tree_image *image,
                                 struct image_place *place, struct error *error);
 
-/* Opens the image that a person names: a file, or a tree, of which the topmost image is meant. The
- * place's name is the path; its descriptor is the caller's to close. */
+/* Opens the image that the user names: a file, or a tree, which stands for its topmost image. The
+ * place's name is the path. The caller closes its descriptor. */
 must_check bool tree_place_find(const char *path, struct arena *arena,
                                 struct image_place *ret_place, struct error *error);
