@@ -1,5 +1,6 @@
 /* regd-build — builds images for netboot and kexec from the closure of a Nix store path. */
 #include "builder/command.h"
+#include "builder/output/report.h"
 
 #include "schema/base/completion.h"
 #include "schema/base/own.h"
@@ -14,6 +15,12 @@ static bool (*const commands[COMMAND_COUNT])(const struct command *, struct erro
     [COMMAND_KEXEC] = command_kexec,     [COMMAND_MANIFEST] = command_manifest,
     [COMMAND_INSPECT] = command_inspect, [COMMAND_VERIFY] = command_verify,
 };
+
+static void warn(const void *unused, const char *sentence)
+{
+    (void)unused;
+    report_warning("%s", sentence);
+}
 
 static bool run(const struct settings *settings, struct arena *arena, struct error *error)
 {
@@ -31,6 +38,7 @@ static bool run(const struct settings *settings, struct arena *arena, struct err
     if (!crew_make(settings->jobs, arena, &crew, error) ||
         !store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
         return false;
+    store.warning = warn;
     bool done = commands[settings->command](&command, error);
     own_close(&store.root);
     return done && options_flush_output(error);

@@ -7,11 +7,11 @@
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 
-/* Of rows outside the store one was told when the database was opened. */
+/* Of rows without a legal path one was told when the database was opened. */
 static void tell_of_rows(const struct command *command, const struct odd_rows *odd)
 {
     struct error sentence;
-    if (odd->count <= odd->elsewhere)
+    if (odd->count <= odd->unnamed)
         return;
     error_set(&sentence,
               "%zu rows of the database cannot be used and are omitted; 'regd verify' lists them",

@@ -9,8 +9,8 @@
  * Refused  Versions other than 10, tables of another shape (store_db_shape.h), a database of
  *          another store, files that SQLite cannot read, and those that would keep it busy forever
  *          (store_db_guard.h). The sentence says what to do; the database is not touched.
- * Warned   of: unknown migrations, tables, columns and indexes that do no harm, and rows of another
- *          store. They are left alone.
+ * Warned   of: unknown migrations, tables, columns and indexes that do no harm, and rows without
+ *          a legal path in the store. They are left alone.
  */
 #pragma once
 

@@ -7,8 +7,6 @@
 #include "schema/database/store_db_shape.h"
 #include "schema/nix/store_path.h"
 
-#include <limits.h>
-
 enum { MIGRATIONS_MAX = 100, SHOWN_MAX = 300 };
 
 /* Migrations of newer Nix that do not change the meaning of our three tables. */
@@ -86,20 +84,7 @@ static bool find_objects(const struct store_db *db, struct store_db_unknown *unk
     return answer == STORE_DB_ABSENT;
 }
 
-/* --- Rows of another store -------------------------------------------------------------------- */
-
-/* The range of this store's paths in the index: '0' is the byte after '/'. */
-#define LOWER "?1 || '/'"
-#define UPPER "?1 || '0'"
-
-static bool prepare_rows(const struct store_db *db, const struct store *store, const char *sql,
-                         sqlite3_stmt **ret_rows, struct error *error)
-{
-    if (!store_db_prepare(db, sql, ret_rows, error))
-        return false;
-    sqlite.bind_text(*ret_rows, 1, store->store_dir.data, (int)store->store_dir.len, SQLITE_STATIC);
-    return true;
-}
+/* --- Rows that are not of this store ---------------------------------------------------------- */
 
 /* Refuses a database in which no path is in this store. `path` is one of another. */
 static bool refuse_other_store(struct str path, const struct store *store, struct error *error)
@@ -118,40 +103,42 @@ static bool refuse_other_store(struct str path, const struct store *store, struc
         store->store_dir.data, STR_SHOWN(path));
 }
 
+static void warn_of_paths(const struct store *store, size_t count, const char *first)
+{
+    struct error sentence;
+    if (count == 0 || !store->warning)
+        return;
+    error_set(&sentence,
+              "%zu of the database's paths are not in the store '%s' or not legal, such as '%s'; "
+              "they are left alone",
+              count, store->store_dir.data, first);
+    store->warning(store->context, sentence.sentence);
+}
+
 static bool check_paths(const struct store_db *db, const struct store *store, struct error *error)
 {
-    cleanup(store_db_finalize) sqlite3_stmt *inside = NULL, *outside = NULL;
+    cleanup(store_db_finalize) sqlite3_stmt *rows = NULL;
     char first[SHOWN_MAX + 1] = "";
     size_t count = 0;
-    if (!prepare_rows(db, store,
-                      "select 1 from main.ValidPaths "
-                      "where path >= " LOWER " and path < " UPPER " limit 1",
-                      &inside, error) ||
-        !prepare_rows(db, store,
-                      "select path from main.ValidPaths where path < " LOWER
-                      " union all select path from main.ValidPaths where path >= " UPPER,
-                      &outside, error))
+    bool any_inside = false;
+    enum store_db_answer answer;
+    if (!store_db_prepare(db, "select path from main.ValidPaths order by path", &rows, error))
         return false;
-    enum store_db_answer any = store_db_step(db, inside, error), answer = any;
-    while (any != STORE_DB_FAILED &&
-           (answer = store_db_step(db, outside, error)) == STORE_DB_FOUND) {
-        struct str path = store_db_text(outside, 0);
-        if (any == STORE_DB_ABSENT)
-            return refuse_other_store(path, store, error);
+    while ((answer = store_db_step(db, rows, error)) == STORE_DB_FOUND) {
+        struct error illegal;
+        struct str path = store_db_text(rows, 0), base;
+        bool is_inside = store_path_strip(path, store->store_dir, &base);
+        any_inside |= is_inside;
+        if (is_inside && store_path_check(base, &illegal))
+            continue;
         if (count++ == 0)
             snprintf(first, sizeof first, "%.*s", STR_SHOWN(path));
     }
     if (answer == STORE_DB_FAILED)
         return false;
-    struct error sentence;
-    if (count > 0 && store->warning) {
-        error_set(
-            &sentence,
-            "%zu of the database's paths are not in the store '%s', such as '%s'; they are left "
-            "alone",
-            count, store->store_dir.data, first);
-        store->warning(store->context, sentence.sentence);
-    }
+    if (count > 0 && !any_inside)
+        return refuse_other_store(str_from(first), store, error);
+    warn_of_paths(store, count, first);
     return true;
 }
 

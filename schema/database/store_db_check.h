@@ -6,7 +6,7 @@
 
 /* Refuses a database whose tables have another shape (store_db_shape.h); one that has paths, but
  * none of this store; and, if it is open for writing, one with triggers that would have to run.
- * Warns of unknown additions and of rows of another store. Reads only few pages, whatever the
- * size. */
+ * Warns of unknown additions and of rows without a legal path in the store, for which it reads the
+ * index of the paths once. */
 must_check bool store_db_check(const struct store_db *db, const struct store *store,
                                struct error *error);

@@ -131,10 +131,10 @@ static enum store_db_answer read_next(const struct store_reader *reader, sqlite3
     struct str base = { 0 };
     struct str text = store_db_text(row, 0);
     enum store_db_answer answer = read_base(reader, text, &base, error);
-    odd->elsewhere += !str_starts(text, reader->store->store_dir) ||
-                      !str_starts(str_skip(text, reader->store->store_dir.len), STR("/"));
-    if (answer == STORE_DB_ODD)
+    if (answer == STORE_DB_ODD) {
+        odd->unnamed++;
         return answer;
+    }
     if (list->count > 0 && str_compare(list->items[list->count - 1].base, base) >= 0) {
         store_db_overdrawn(error);
         return STORE_DB_FAILED;

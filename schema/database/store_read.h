@@ -44,7 +44,7 @@ enum { ODD_ROWS_KEPT = 1000 };
 struct odd_rows {
     struct odd_row *items; /* the first ODD_ROWS_KEPT */
     size_t count, capacity;
-    size_t elsewhere;  /* rows with a path outside the store, of which store_db_check warns */
+    size_t unnamed;    /* rows without a legal path in the store, of which store_db_check warns */
     struct str *bases; /* of odd rows with a legal path, sorted: these are not stray paths */
     size_t base_count, base_capacity;
 };

@@ -57,9 +57,8 @@ void record_reader_follow_piece(struct record_reader *reader, int fd, const char
  * does not begin with the store directory, returns the empty slice, which is in no table. */
 static struct str likely_base(struct str text, struct str store_dir)
 {
-    bool likely =
-        text.len > store_dir.len && text.data[store_dir.len] == '/' && str_starts(text, store_dir);
-    return likely ? str_skip(text, store_dir.len + 1) : (struct str){ "", 0 };
+    struct str base;
+    return store_path_strip(text, store_dir, &base) ? base : (struct str){ "", 0 };
 }
 
 /* Checks a path that was not found in the table, and adds its name. */

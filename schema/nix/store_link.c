@@ -50,8 +50,8 @@ struct str store_link_absolute(const struct store *store, const char *path, stru
 
 bool store_link_is_inside(const struct store *store, struct str path)
 {
-    return str_starts(path, store->store_dir) && path.len > store->store_dir.len + 1 &&
-           path.data[store->store_dir.len] == '/';
+    struct str base;
+    return store_path_strip(path, store->store_dir, &base);
 }
 
 /* Returns the component of a path in the store that is the base name of the store path. */

@@ -92,13 +92,21 @@ static bool same_path(struct str left, struct str right)
     }
 }
 
+bool store_path_strip(struct str text, struct str store_dir, struct str *ret_base)
+{
+    bool is_inside = text.len > store_dir.len + 1 && text.data[store_dir.len] == '/' &&
+                     str_starts(text, store_dir);
+    if (is_inside)
+        *ret_base = str_skip(text, store_dir.len + 1);
+    return is_inside;
+}
+
 /* Parses the common spelling: STORE_DIR "/" and a last component without '/'. */
 static bool parse_plain(struct str text, struct str store_dir, struct str *ret_base)
 {
-    if (text.len <= store_dir.len + 1 || text.data[store_dir.len] != '/' ||
-        !str_starts(text, store_dir))
+    struct str base;
+    if (!store_path_strip(text, store_dir, &base))
         return false;
-    struct str base = str_skip(text, store_dir.len + 1);
     if (str_cut(base, '/').found || str_equal(base, STR(".")) || str_equal(base, STR("..")))
         return false;
     *ret_base = base;

@@ -24,6 +24,9 @@ enum {
 /* Fails if it is not a legal base name. */
 must_check bool store_path_check(struct str base, struct error *error);
 
+/* Fails if `text` is not STORE_DIR "/" and more. *ret_base is what follows, legal or not. */
+must_check bool store_path_strip(struct str text, struct str store_dir, struct str *ret_base);
+
 /* Parses the absolute path of an object in store_dir. *ret_base is a slice of `text`. Refuses paths
  * outside the store or inside an object, and illegal names. */
 must_check bool store_path_parse(struct str text, struct str store_dir, struct str *ret_base,

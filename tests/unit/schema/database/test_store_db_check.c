@@ -89,12 +89,14 @@ static void what_is_called_like_the_migrations_may_be_anything(struct arena aren
     }
 }
 
-static void rows_of_another_store_are_counted_in_one_warning(struct arena arena)
+static void rows_without_a_legal_path_are_counted_in_one_warning(struct arena arena)
 {
     check_sql(ADD("/nix/store/" D "-a"), arena);
-    CHECK_STR(warning_after(ADD("/gnu/store/" D "-a") ADD(D "-a"), arena),
-              "2 of the database's paths are not in the store '/nix/store', such as '/gnu/store/" D
-              "-a'; they are left alone");
+    CHECK_STR(warning_after(ADD("/gnu/store/" D "-a") ADD(D "-a") ADD("/nix/store/")
+                                ADD("/nix/store/" D "-a b"),
+                            arena),
+              "4 of the database's paths are not in the store '/nix/store' or not legal, such as "
+              "'/gnu/store/" D "-a'; they are left alone");
 }
 
 static void a_database_of_another_store_is_refused(struct arena arena)
@@ -164,7 +166,7 @@ int main(void)
         CASE(what_nix_adds_is_no_warning), CASE(what_is_not_known_is_named_in_one_warning),
         CASE(migrations_that_are_not_known_are_named),
         CASE(what_is_called_like_the_migrations_may_be_anything),
-        CASE(rows_of_another_store_are_counted_in_one_warning),
+        CASE(rows_without_a_legal_path_are_counted_in_one_warning),
         CASE(a_database_of_another_store_is_refused), CASE(an_empty_database_is_of_every_store),
         CASE(a_trigger_that_is_not_known_is_refused_by_writers_alone),
         CASE(a_trigger_on_another_table_is_left_alone));

@@ -228,7 +228,7 @@ static void a_path_with_an_illegal_name_is_odd_and_the_others_are_read(struct ar
     CHECK_NUMBER(list.count, 1);
     if (!CHECK_NUMBER(odd.count, 2))
         return;
-    CHECK_NUMBER(odd.elsewhere, 1);
+    CHECK_NUMBER(odd.unnamed, 2);
     CHECK_NUMBER(odd.base_count, 0);
     CHECK_STR(odd.items[0].row, "3");
     CHECK_STR(odd.items[1].row, "1");

@@ -199,12 +199,25 @@ static void names_tell_derivations(struct arena arena)
     CHECK_NUMBER(path.data[path.len], 0);
 }
 
+static void what_follows_the_store_directory_is_cut_off(struct arena arena)
+{
+    struct str base = STR("untouched");
+    (void)arena;
+    CHECK(!store_path_strip(STR("/nix/store"), STR("/nix/store"), &base));
+    CHECK(!store_path_strip(STR("/nix/store/"), STR("/nix/store"), &base));
+    CHECK(!store_path_strip(STR("/nix/storex/a"), STR("/nix/store"), &base));
+    CHECK(!store_path_strip(STR("/gnu/store/a"), STR("/nix/store"), &base));
+    CHECK_STR(base, "untouched");
+    CHECK(store_path_strip(STR("/nix/store/a b/c"), STR("/nix/store"), &base));
+    CHECK_STR(base, "a b/c");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(legal_names_are_accepted),
-                     CASE(illegal_names_are_refused_with_their_fault),
-                     CASE(every_byte_of_a_name_is_looked_at),
-                     CASE(a_path_of_the_store_is_taken_apart), CASE(paths_elsewhere_are_refused),
-                     CASE(relative_paths_are_refused), CASE(illegal_names_in_the_store_are_refused),
-                     CASE(any_directory_can_be_the_store), CASE(names_tell_derivations));
+    return CHECK_ALL(
+        CASE(legal_names_are_accepted), CASE(illegal_names_are_refused_with_their_fault),
+        CASE(every_byte_of_a_name_is_looked_at), CASE(what_follows_the_store_directory_is_cut_off),
+        CASE(a_path_of_the_store_is_taken_apart), CASE(paths_elsewhere_are_refused),
+        CASE(relative_paths_are_refused), CASE(illegal_names_in_the_store_are_refused),
+        CASE(any_directory_can_be_the_store), CASE(names_tell_derivations));
 }
