@@ -83,6 +83,7 @@ bool command_squashfs(const struct command *command, struct error *error)
     struct reuse reuse = REUSE_NONE;
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
+        (settings->image.max_size_bytes && !split_try_names(&output, *command->arena, error)) ||
         !image_source_take(&request, &options, command->arena, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);

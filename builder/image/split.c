@@ -39,6 +39,25 @@ static const char *layer_name(struct arena *arena, const char *name, size_t laye
         .data;
 }
 
+static const char *whole_name(struct arena *arena, const char *name)
+{
+    return arena_format(arena, "%s.whole", name).data;
+}
+
+bool split_try_names(const struct output *output, struct arena scratch, struct error *error)
+{
+    struct output part = { output->directory, whole_name(&scratch, output->name) };
+    if (!output_try(&part, part.name, OUTPUT_FILE, error))
+        return false;
+    for (size_t i = 1; i < SPLIT_LAYERS_MAX; i++) {
+        struct arena rest = scratch;
+        part.name = layer_name(&rest, output->name, i);
+        if (!output_try(&part, part.name, OUTPUT_FILE, error))
+            return false;
+    }
+    return true;
+}
+
 /* A path's blocks, as they were packed, and its part of the tables. */
 static void estimate(struct split *split, const struct squashfs_result *whole)
 {
@@ -185,16 +204,16 @@ bool split_write(const struct split_request *request, struct arena *arena,
         .layers = arena_new(arena, uint32_t, tops),
     };
     struct squashfs_result whole;
-    const char *whole_name = arena_format(arena, "%s.whole", request->output->name).data;
+    const char *name = whole_name(arena, request->output->name);
     split.options.path_bytes = split.sizes;
-    if (!draft_open(request->output->directory, whole_name, &draft, error) ||
+    if (!draft_open(request->output->directory, name, &draft, error) ||
         !squashfs_write(request->inventory, &split.options, draft.fd, 0, *arena, &whole, error))
         return false;
     split.options.path_bytes = NULL;
     split.options.reuse = NULL;
     estimate(&split, &whole);
     struct reuse_request old = {
-        .place = { .fd = draft.fd, .name = whole_name },
+        .place = { .fd = draft.fd, .name = name },
         .compression = &split.options.compression,
         .store_dir = request->store_dir,
         .crew = split.options.crew,

@@ -24,6 +24,10 @@ struct split_request {
     const struct output *output; /* the name of the topmost layer */
 };
 
+/* Tries the name of each layer that there may be, before the work. Fails where publishing would. */
+must_check bool split_try_names(const struct output *output, struct arena scratch,
+                                struct error *error);
+
 /* Writes and publishes the layers, the topmost one last. *ret_names are their names; *ret_result
  * has their sums. Refuses a path that alone is larger than the limit. */
 must_check bool split_write(const struct split_request *request, struct arena *arena,

@@ -71,6 +71,13 @@ static bool check_place(const struct output *output, const char *path, enum outp
     return check_former(path, kind, &status, &parent, error);
 }
 
+bool output_try(const struct output *output, const char *path, enum output_kind kind,
+                struct error *error)
+{
+    return check_place(output, path, kind, error) &&
+           (kind == OUTPUT_DIRECTORY || draft_try(output->directory, output->name, error));
+}
+
 bool output_open(const char *path, enum output_kind kind, struct arena *arena,
                  struct output *ret_output, struct error *error)
 {
@@ -87,7 +94,7 @@ bool output_open(const char *path, enum output_kind kind, struct arena *arena,
     output.directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output.directory < 0)
         return error_errno(error, errno, "open the directory %s", parent);
-    if (!check_place(&output, path, kind, error))
+    if (!output_try(&output, path, kind, error))
         return false;
     *ret_output = output;
     output.directory = -1;

@@ -14,9 +14,14 @@ enum output_kind { OUTPUT_FILE, OUTPUT_DIRECTORY };
 
 /* Opens the directory in which `path` will appear. Whatever would make the final rename fail is
  * refused here, before the work, with a remedy: "", "/", "." and ".."; a link; a file of another
- * kind; a mount point; a directory in which this process may not create or replace names. */
+ * kind; a mount point; a directory in which this process may not create or replace names;
+ * a file whose draft cannot be made. */
 must_check bool output_open(const char *path, enum output_kind kind, struct arena *arena,
                             struct output *ret_output, struct error *error);
+
+/* Fails where output_open, which calls it, would fail for this name. `path` is for the sentence. */
+must_check bool output_try(const struct output *output, const char *path, enum output_kind kind,
+                           struct error *error);
 
 /* For `cleanup`. */
 void output_release(const struct output *output);

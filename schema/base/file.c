@@ -322,6 +322,16 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
     return true;
 }
 
+bool draft_try(int directory, const char *name, struct error *error)
+{
+    char temporary[256];
+    mode_t mode;
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    return temporary_name(name, temporary, error) &&
+           file_look(directory, temporary, &mode, error) &&
+           (mode == 0 || draft_open(directory, name, &draft, error));
+}
+
 /* Does all of publishing except the rename. */
 static bool draft_seal(const struct draft *draft, mode_t mode, struct error *error)
 {

@@ -76,6 +76,9 @@ struct draft {
 must_check bool draft_open(int directory, const char *name, struct draft *ret_draft,
                            struct error *error);
 
+/* Fails where draft_open would, without making a draft; removes what an earlier run left. */
+must_check bool draft_try(int directory, const char *name, struct error *error);
+
 /* Gives the file its mode and its final name, replacing any file of that name. When it returns
  * true, the result is on disk. On failure the final name is as before, unless only the sync of the
  * directory failed: then the new file has its name, but may lose it in a power cut. */

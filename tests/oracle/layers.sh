@@ -146,6 +146,33 @@ too_small() {
     [ "$(wc -l <stderr)" -eq 1 ] && grep -q 'alone takes [0-9]* bytes, more than the 614400 of --max-size' stderr && [ -z "$(ls -A split)" ]
 }
 claim 'a path that is larger than the limit alone is refused, by name' too_small
+# A name that a part might get is tried before anything else, even before the roots are looked for.
+late_name() {
+    rm -rf split && mkdir split && "$@" && ls -lA split >before || return
+    build squashfs -o split/store.squashfs --max-size "$bytes" /nix/store/none 2>stderr && return 1
+    cat stderr
+    [ "$(wc -l <stderr)" -eq 1 ] && grep -q "create $part: $cause" stderr && ls -lA split | diff before -
+}
+part=store.1.squashfs cause='it is a directory'
+claim 'where a part has the name of a directory, it is refused' late_name mkdir split/$part
+part=store.999.squashfs
+claim 'of the last possible part, too' late_name mkdir split/$part
+part=store.2.squashfs cause='it is a symbolic link'
+claim 'so is the name of a link' late_name ln -s nowhere split/$part
+cause='it is not a regular file'
+claim 'so is the name of a FIFO' late_name mkfifo split/$part
+part=store.squashfs.whole cause='it is a directory'
+claim 'so is the name of the whole' late_name mkdir split/$part
+part=store.3.squashfs cause='.store.3.squashfs.draft exists, and no earlier run left it'
+claim 'so is that of a draft that is linked elsewhere' late_name sh -c ': >split/x && ln split/x split/.store.3.squashfs.draft'
+long_part() {
+    rm -rf split && mkdir split || return
+    long=$(printf %0236d 0).squashfs
+    build squashfs -o "split/$long" --max-size "$bytes" /nix/store/none 2>stderr && return 1
+    cat stderr
+    grep -q "the name '.*\.squashfs.*' is too long" stderr && [ -z "$(ls -A split)" ]
+}
+claim 'and a name that is too long for a part' long_part
 for size in 0 x 5T '' M -1 99999999999G; do
     wrong() {
         build squashfs -o split/it --max-size "$size" "$toplevel" 2>stderr

@@ -250,6 +250,31 @@ static void a_draft_is_not_a_second_name_of_a_file(struct arena arena)
     CHECK_STR(content_of("victim", &arena), "precious");
 }
 
+/* Before the work, and without leaving anything. */
+static void a_name_is_tried_as_its_draft_will_be(struct arena arena)
+{
+    int directory = check_directory();
+    struct draft draft;
+    CHECK_DONE(draft_try(directory, "f", check_error));
+    CHECK(faccessat(directory, ".f.draft", F_OK, 0) < 0);
+    make_file(".f.draft", "left by a run that was killed");
+    CHECK_DONE(draft_try(directory, "f", check_error));
+    CHECK(faccessat(directory, ".f.draft", F_OK, 0) < 0);
+    CHECK(symlinkat("elsewhere", directory, ".f.draft") == 0);
+    CHECK_REFUSED(draft_try(directory, "f", check_error),
+                  "create f: Too many levels of symbolic links");
+    CHECK(unlinkat(directory, ".f.draft", 0) == 0);
+    if (!CHECK_DONE(draft_open(directory, "f", &draft, check_error)))
+        return;
+    CHECK_REFUSED(draft_try(directory, "f", check_error),
+                  "create f: another process is writing it");
+    draft_release(&draft);
+    char *name = arena_alloc(&arena, 1, 250);
+    memset(name, 'n', 249);
+    CHECK_REFUSED(draft_try(directory, name, check_error),
+                  arena_format(&arena, "the name '%s' is too long", name));
+}
+
 static void a_draft_of_another_user_is_refused(struct arena arena)
 {
     struct draft draft;
@@ -452,7 +477,8 @@ int main(void)
         CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
         CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_is_not_a_second_name_of_a_file),
-        CASE(a_draft_of_another_user_is_refused), CASE(only_a_regular_file_is_replaced_by_a_draft),
+        CASE(a_draft_of_another_user_is_refused), CASE(a_name_is_tried_as_its_draft_will_be),
+        CASE(only_a_regular_file_is_replaced_by_a_draft),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
         CASE(a_name_too_long_for_its_draft_is_refused),
         CASE(a_file_is_published_with_its_mode_whatever_the_umask),
