@@ -71,7 +71,7 @@ prepare() {
     profile-set) cp -a whole/. work/new ;;
     profile-rollback) cp -a twice/. work/new ;;
     generator-root)
-        mkdir -p work/new/proc work/new/etc work/out/it && cp keep/image work/new/nix-store.squashfs
+        mkdir -p work/new/proc work/new/etc work/out/it && : >work/new/etc/initrd-release && cp keep/image work/new/nix-store.squashfs
         echo "quiet init=$system/init" >work/new/proc/cmdline
         ;;
     generator | overlay) mkdir work/out/it ;;

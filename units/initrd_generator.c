@@ -16,13 +16,18 @@
 /* --- What there is ----------------------------------------------------------------------------- */
 
 /* systemd says so, since version 251; a root that is looked at from outside has to say it itself. */
-static bool is_initrd(const struct initrd_generator *generator, int root)
+static bool look_for_initrd(const struct initrd_generator *generator, int root, bool *ret_is_initrd,
+                            struct error *error)
 {
     const char *told = getenv("SYSTEMD_IN_INITRD");
-    if (told && !generator->root)
-        return strcmp(told, "1") == 0;
+    if (told && !generator->root) {
+        *ret_is_initrd = strcmp(told, "1") == 0;
+        return true;
+    }
     cleanup(own_close) int fd = root_open(root, "/etc/initrd-release", O_PATH, 0);
-    return fd >= 0;
+    *ret_is_initrd = fd >= 0;
+    return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ||
+           error_errno(error, -fd, "look for /etc/initrd-release");
 }
 
 static bool read_command_line(int root, struct arena *arena, struct str *ret_line,
@@ -126,6 +131,7 @@ enum initrd_answer initrd_generator_run(const struct initrd_generator *generator
     struct initrd_request request;
     struct initrd_facts facts;
     struct initrd_unit_list units;
+    bool is_initrd;
     assert(generator->directory);
     const char *path = generator->root ? generator->root : "/";
     cleanup(own_close) int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -133,7 +139,9 @@ enum initrd_answer initrd_generator_run(const struct initrd_generator *generator
         error_errno(error, errno, "open %s", path);
         return INITRD_FAILED;
     }
-    if (!is_initrd(generator, root))
+    if (!look_for_initrd(generator, root, &is_initrd, error))
+        return INITRD_FAILED;
+    if (!is_initrd)
         return INITRD_DONE;
     if (!read_command_line(root, arena, &line, error) || !read_names(root, arena, &names, error) ||
         !initrd_request_parse(line, &names, arena, &request, error) ||
