@@ -22,22 +22,62 @@ image() {
     "$REGD_BUILD" squashfs -q --root "$store" --compression lz4 "$path" -o sticky/img 2>stderr
     status=$?
     cat stderr
-    refused 'no earlier run left it; remove it' img && rm sticky/.img.draft
+    refused 'remove it' img && rm sticky/.img.draft
+}
+# Where it may be opened, it would be waited for, or written into.
+fifo() {
+    setpriv --reuid 65534 --clear-groups mkfifo -m 666 sticky/.img.draft || return
+    timeout -k 1 60 "$REGD_BUILD" squashfs -q --root "$store" --compression lz4 "$path" -o sticky/img 2>stderr
+    status=$?
+    cat stderr
+    refused 'remove it' img && rm sticky/.img.draft
 }
 tree() {
     setpriv --reuid 65534 --clear-groups mkdir sticky/.out.draft || return
     "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o sticky/out 2>stderr
     status=$?
     cat stderr
-    refused 'no earlier run left it; remove it' out
+    refused 'no earlier run left it; remove it' out && rmdir sticky/.out.draft
 }
-if [ "$(id -u)" -eq 0 ] && have setpriv "an image is not written into a stranger's draft" 'nor is a tree'; then
+# Linux can forbid to open what another user has in a directory like /tmp: fs.protected_regular and fs.protected_fifos, which
+# most distributions set to 1 or 2. The rule is the machine's own, so only one test at a time may change it.
+switches='protected_regular protected_fifos'
+rules=/proc/sys/fs
+set_rules() {
+    for switch in $switches; do
+        { echo "$1" >"$rules/$switch"; } 2>/dev/null || return
+    done
+}
+restore_rules() {
+    set_rules "$former"
+    tap_end
+}
+try_all() {
+    claim "an image is not written into a stranger's draft: $1" image
+    claim "nor is a tree: $1" tree
+    claim "nor into a stranger's FIFO: $1" fifo
+}
+can_set_rules() {
+    [ "$(id -u)" -eq 0 ] && command -v flock >/dev/null && exec 9<"$rules/protected_regular" && flock 9 &&
+        former=$(cat "$rules/protected_regular") && [ "$former" = "$(cat "$rules/protected_fifos")" ] && set_rules "$former"
+}
+if [ "$(id -u)" -ne 0 ]; then
+    skip "a stranger's draft" 'only root becomes another user'
+elif have setpriv "a stranger's draft"; then
     chmod 755 . && mkdir -m 1777 sticky
-    claim "an image is not written into a stranger's draft" image
-    claim 'nor is a tree' tree
-elif [ "$(id -u)" -ne 0 ]; then
-    skip "an image is not written into a stranger's draft" 'only root becomes another user'
-    skip 'nor is a tree' 'only root becomes another user'
+    if can_set_rules; then
+        trap restore_rules EXIT
+        for rule in 0 2; do
+            set_rules $rule
+            try_all "fs.protected_regular and fs.protected_fifos are $rule"
+        done
+        set_rules "$former"
+        trap tap_end EXIT
+        flock -u 9
+    else
+        try_all 'as this machine has it'
+        skip 'with fs.protected_regular and fs.protected_fifos of 0 and of 2' 'they cannot be written here'
+    fi
 fi
 
 too_large() {
