@@ -42,6 +42,12 @@ static bool find_system(const struct command *command, struct str *ret_toplevel,
     return true;
 }
 
+/* Scripts name the ramdisk only, which exists already. */
+static bool needs_initrd(const struct settings *settings)
+{
+    return settings->command == COMMAND_TREE && settings->ramdisk.prepends.count == 0;
+}
+
 bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                          struct error *error)
 {
@@ -50,7 +56,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
         .kernel = settings->kernel,
         .params = settings->params,
         .init = settings->init,
-        .without_initrd = command->settings->ramdisk.prepends.count > 0,
+        .without_initrd = !needs_initrd(command->settings),
     };
     struct str toplevel;
     return find_system(command, &toplevel, error) &&

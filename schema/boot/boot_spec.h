@@ -32,7 +32,7 @@ struct boot_spec_override {
     const char *kernel;  /* a file */
     const char *params;  /* the text itself */
     const char *init;    /* a path in the booted system */
-    bool without_initrd; /* do not open the system's ramdisk: others are given */
+    bool without_initrd; /* do not open the system's ramdisk: it is not needed */
 };
 
 struct boot_spec {

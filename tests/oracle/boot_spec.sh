@@ -240,6 +240,23 @@ lacking() {
 restore() {
     plain && rm -rf "root$system" && cp -a bare "root$system"
 }
+# scripts_say STATUS ARGUMENT... : the commands that print a script say what the options say; they need no ramdisk.
+scripts_say() {
+    wanted_status=$1
+    shift
+    for script in ipxe kexec; do
+        "$REGD_BUILD" "$script" --root root "$@" "$system" >script 2>err
+        status=$?
+        [ "$status" -eq "$wanted_status" ] || { echo "$script: status $status" && cat err && return 1; }
+        if [ "$status" -eq 1 ]; then
+            [ ! -s script ] && [ "$(wc -l <err)" -eq 1 ] && continue
+            cat err && return 1
+        fi
+        case " $* " in *vmlinux*) grep -q vmlinux script ;; *) grep -q bzImage script ;; esac &&
+            case " $* " in *other-init*) grep -q "init=$system/other-init" script ;; *) grep -q "init=$system/init" script ;; esac &&
+            case " $* " in *given=1*) grep -q given=1 script ;; *) ! grep -q given=1 script ;; esac || { cat script && return 1; }
+    done
+}
 overrides() {
     cp -a "root$system" bare || return
     tried=0
@@ -249,7 +266,9 @@ overrides() {
                 restore && lacking "$kind" "$lacked" || return
                 set --
                 wanted=0
-                for part in init kernel initrd params; do
+                for part in init kernel params initrd; do
+                    # The first three are what scripts need, too.
+                    [ "$part" != initrd ] || scripts_say "$wanted" "$@" || { echo "$kind lacks '$lacked', given '$given'" && return 1; }
                     case " $given " in
                         *" $part "*)
                             case $part in
