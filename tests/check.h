@@ -1,8 +1,8 @@
-/* check.h — the test kit: claims, checked one after the other, told as TAP.
+/* check.h — the test kit: runs the cases of a test program one after the other, and prints TAP.
  *
- * A case is a static function whose name is the claim; it takes nothing, or an arena that is fresh
- * for every case. `main` lists them; one left off the list is an unused function and does not
- * compile:
+ * A case is a static function whose name is the claim. It takes no parameter, or an arena, which is
+ * new for each case. `main` lists the cases; a case that is missing there is an unused function,
+ * and does not compile:
  *
  *     static void a_sign_is_not_a_number(void) { … }
  *     static void manifest_refuses_a_cut_record(struct arena arena) { … }
@@ -12,10 +12,10 @@
  *         return CHECK_ALL(CASE(a_sign_is_not_a_number), CASE(manifest_refuses_a_cut_record));
  *     }
  *
- * A failed check prints file, line and both values, and the case goes on. Each check is also its
- * own answer, for the case that cannot go on: `if (!CHECK(list.count == 2)) return;`.
+ * A failed check prints file, line and both values, and the case continues. A check returns its
+ * result, for a case that cannot continue: `if (!CHECK(list.count == 2)) return;`.
  *
- * After each case as many descriptors are open as before, or it has failed.
+ * A case also fails if it leaves a descriptor open.
  */
 #pragma once
 
@@ -44,12 +44,12 @@ struct check_case {
               sizeof((const struct check_case[]){ __VA_ARGS__ }) / sizeof(struct check_case))
 int check_all(const struct check_case *cases, size_t count);
 
-/* Where a call that may fail puts its sentence; see CHECK_DONE and CHECK_REFUSED. */
+/* The error parameter for calls that may fail; see CHECK_DONE and CHECK_REFUSED. */
 extern struct error *const check_error;
 
 #define CHECK(condition) check_that((condition), #condition, __FILE__, __LINE__)
 
-/* Text, each side a struct str or terminated. */
+/* Compares texts; each may be a struct str or a terminated string. */
 #define CHECK_STR(got, want) check_str(CHECK_TEXT(got), CHECK_TEXT(want), #got, __FILE__, __LINE__)
 #define CHECK_TEXT(text) \
     _Generic((text), struct str : check_same, char * : str_from, const char * : str_from)(text)
@@ -57,7 +57,7 @@ extern struct error *const check_error;
 #define CHECK_NUMBER(got, want) \
     check_number((long long)(got), (long long)(want), #got, __FILE__, __LINE__)
 
-/* The call has done its work, or has refused with exactly this sentence:
+/* CHECK_DONE: the call succeeds. CHECK_REFUSED: it fails with exactly this sentence:
  *
  *     CHECK_REFUSED(store_path_check(STR("x"), check_error), "'x' is too short to be a store
  * path");
@@ -66,18 +66,19 @@ extern struct error *const check_error;
 #define CHECK_REFUSED(call, sentence) \
     check_refused((call), CHECK_TEXT(sentence), #call, __FILE__, __LINE__)
 
-/* Says which row of a table the checks that follow are about; printed when one of them fails. */
+/* Names the row of a table that the following checks are about. Printed if one of them fails. */
 void check_about(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The case cannot be tried here, and why: it is reported as skipped. Return then. */
+/* Reports the case as skipped, because it cannot run here. The case must return then. */
 void check_skip(const char *reason);
 
-/* An empty directory, open, and its path. The kit closes and removes it behind the case. */
+/* Return an empty directory, as a descriptor and as a path. It is closed and removed after the
+ * case. */
 int check_directory(void);
 const char *check_directory_path(void);
 
-/* Keeps what the process prints on a stream from now on: STDOUT_FILENO, of which no check may fail
- * meanwhile, or STDERR_FILENO. check_kept ends that and gives the text. */
+/* Captures what the process prints to a stream: STDERR_FILENO, or STDOUT_FILENO, in which case no
+ * check may fail meanwhile. check_kept stops capturing and returns the text. */
 struct check_output {
     int stream, file, saved;
 };
@@ -85,10 +86,10 @@ struct check_output {
 struct check_output check_keep(int stream);
 struct str check_kept(struct check_output *output, struct arena *arena);
 
-/* The directory tests/data, or a path below it, terminated. */
+/* Returns the directory tests/data, or a path below it, terminated. */
 const char *check_data(struct arena *arena, const char *below);
 
-/* What the macros call. */
+/* Called by the macros. */
 bool check_that(bool holds, const char *what, const char *file, int line);
 bool check_str(struct str got, struct str want, const char *what, const char *file, int line);
 bool check_number(long long got, long long want, const char *what, const char *file, int line);

@@ -1,8 +1,8 @@
-/* check_image.h — images of the fuzzer's corpus, small ones of each compressor, open for a case.
+/* check_image.h — opens small images from the fuzzer's corpus, one for each compressor.
  *
- * "gzip", "lz4", "xz" and "zstd" are the builder's, with one fragment block; "plain" has blocks of
- * 4096 bytes, none compressed. Each holds a file, a link and a directory of the digest CHECK_DIGEST, the
- * directory with a text of 900 lines and a file that begins with a hole.
+ * "gzip", "lz4", "xz" and "zstd" were made by regd-build and have one fragment block; "plain" has
+ * uncompressed blocks of 4096 bytes. Each contains three store paths with the digest CHECK_DIGEST:
+ * a file, a link, and a directory with a text of 900 lines and a file that begins with a hole.
  */
 #pragma once
 
@@ -11,16 +11,16 @@
 #include "tests/check_store.h"
 
 struct check_image {
-    int fd; /* of a copy in memory, which may be damaged */
+    int fd; /* a copy in memory, which a case may damage */
     struct image image;
 };
 
 #define CHECK_IMAGE_NONE ((struct check_image){ .fd = -1 })
 
-/* The copy alone; the descriptor is the caller's. */
+/* Returns a copy of the image in memory. The caller closes the descriptor. */
 int check_image_file(const char *name, struct arena *arena);
 
-/* Opens it, and fails the case if it is refused. */
+/* Copies and opens the image. The case fails if it is refused. */
 bool check_image_open(const char *name, struct arena *arena, struct check_image *ret_image);
 
 /* For `cleanup`. */

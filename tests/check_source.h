@@ -1,7 +1,7 @@
-/* check_source.h — a store on disk, its paths walked and read, for a case that makes images of it.
+/* check_source.h — a store on disk and its inventory, for cases that make images.
  *
- * All that is in nix/store of the kit's directory is the closure; no path refers to another. The NAR
- * hashes are computed of what is there, as from a reference graph.
+ * The closure is all that is in nix/store of the kit's directory; no path refers to another. NAR
+ * hashes are computed from the files.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct check_source {
     struct store store;
     struct crew crew;
     struct image_source source;
-    struct squashfs_options squashfs; /* zstd:1, its crew */
+    struct squashfs_options squashfs; /* zstd:1, with `crew` */
 };
 
 #define CHECK_SOURCE_NONE \
@@ -22,11 +22,11 @@ struct check_source {
  * file of text; "-system" with an init. */
 void check_source_store(struct arena scratch);
 
-/* Takes it; false and a sentence where that is refused. `bases` may be null. */
+/* Walks and reads the store. Returns false and sets check_error on failure. `bases` may be null. */
 bool check_source_take(const struct option_list *bases, struct arena *arena,
                        struct check_source *ret_source);
 
-/* Writes the image to a file of the kit's directory, and opens it. */
+/* Writes the image to a file in the kit's directory and returns it open. */
 int check_source_image(const struct check_source *source, const char *name, struct arena scratch);
 
 /* For `cleanup`. */

@@ -1,7 +1,7 @@
-/* check_store.h — a Nix store for a case, in the kit's directory: /nix/store, its state in /state.
+/* check_store.h — a Nix store in the kit's directory: the store is /nix/store, its state /state.
  *
- * The kit's directory is the store's root. Its database is made and looked at through SQLite alone, so
- * that no code which is tested tells what that code has done.
+ * The kit's directory is the root. The database is created and read with SQLite only, so that code
+ * under test is not used to check itself.
  */
 #pragma once
 
@@ -11,29 +11,31 @@
 /* The digest of every store path in these tests. */
 #define CHECK_DIGEST "0123456789abcdfghijklmnpqrsvwxyz"
 
-/* Opens the store; nothing of it is made. Close it with check_store_close, which is for `cleanup`. */
+/* Opens the store without creating any part of it. Close it with check_store_close, which is for
+ * `cleanup`. */
 struct store check_store(struct arena *arena);
 void check_store_close(const struct store *store);
 
-/* Writes a file below the kit's directory, and makes the directories above it. */
+/* Writes a file below the kit's directory; creates its parent directories. */
 void check_file(const char *path, struct str content);
 
-/* What is in a file below the kit's directory, "(absent)" if it is not there; and the names in a directory,
- * ascending, each behind a blank. */
+/* check_content returns the contents of a file below the kit's directory, or "(absent)".
+ * check_names returns the names in a directory, sorted, each after a space. */
 struct str check_content(const char *path, struct arena *arena);
 struct str check_names(const char *directory, struct arena *arena);
 
-/* Makes a directory, and those above it. */
+/* Creates a directory and its parents. */
 void check_make_directory(const char *path);
 
-/* Makes the database as store.sql has it, finished, and runs the SQL on it; or runs the SQL on the one
- * that is there. */
+/* Runs SQL on the database. If there is none, first creates a finished one from store.sql. */
 void check_sql(const char *sql, struct arena scratch);
 
-/* Rows, columns separated by '|', each row behind a '\n'; null is empty. */
+/* Returns the rows of a query: columns are separated by '|', and a '\n' precedes each row. NULL is
+ * empty. */
 struct str check_rows(const char *sql, struct arena *arena);
 
-/* Reading and writing the database are refused with this sentence, and all of it stays as it is. */
+/* Checks that opening the database to read and to write fails with this sentence, and changes
+ * nothing. */
 void check_database_refused(const struct store *store, const char *sentence, struct arena arena);
 
 /* SQL that adds a row to ValidPaths. */

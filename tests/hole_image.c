@@ -2,9 +2,10 @@
  *
  * Usage    hole_image file|manifest|description BYTES >IMAGE
  *
- * What is named is the hole, of that size. The store path, its manifest and its description are otherwise as
- * they should be, but for the hash. Tables are compressed by zlib, to which a hole's words, all zero, are
- * hardly anything. The shape is in builder/reader/image_file.h.
+ * The first argument selects what is the hole; BYTES is its size. Otherwise the store path, its
+ * manifest and its description are correct, except for the hash. Tables are compressed by zlib,
+ * which reduces the block sizes of a hole, all zero, to almost nothing. For the format see
+ * builder/reader/image_file.h.
  */
 #include <zlib.h>
 

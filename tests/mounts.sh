@@ -1,8 +1,8 @@
-# mounts.sh — mounts that only the test sees, and a scratch in memory, where thousands of syncs take no time. To be read in
-# with '.', before tap.sh.
+# mounts.sh — gives a test its own mount namespace, and a $SCRATCH in memory, where syncs take no time. To be sourced
+# before tap.sh.
 #
-# Where a mount namespace can be had, the test begins anew in one, with a tmpfs on $SCRATCH. $TEST_MOUNTS is then "private",
-# else "none".
+# If a mount namespace is available, the test restarts itself in one, with a tmpfs on $SCRATCH, and $TEST_MOUNTS is
+# "private"; otherwise it is "none".
 # shellcheck shell=sh
 
 if [ -z "${TEST_MOUNTS-}" ]; then

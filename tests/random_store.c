@@ -1,10 +1,10 @@
 /* random_store — a small store of random shape, for tests/oracle/random_stores.sh.
  *
- * Usage    random_store SEED DIR     makes the store paths in DIR, which is there
+ * Usage    random_store SEED DIR     creates the store paths in DIR, which exists
  *
- * The same seed makes the same store. Sizes stand around the bounds that the image has: blocks of
- * 1 MiB, metadata blocks of 8 KiB, nothing at all; contents are random, zeros, text, half holes, or those
- * of another file again.
+ * The same seed makes the same store. Sizes are around the bounds of the image format: blocks of 1
+ * MiB, metadata blocks of 8 KiB, empty. Contents are random, zeros, text, half holes, or the same
+ * as those of another file.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,10 @@
 #!/bin/sh
-# rooms.sh — do includes lead downwards only, and in no circle?
+# rooms.sh — checks that includes lead only downwards, from room to room, and in no circle.
 #
-# Usage    sh tests/rooms.sh [DIR]     the tree to look at, by default this one
+# Usage    sh tests/rooms.sh [DIR]     the source tree to check, by default this one
 #
-# The only place that knows the order. A file includes files of its own room and of rooms above it in this list;
-# a program includes no other program; headers include each other in no circle.
+# The list of rooms below is the only place that defines the order. A file may include files of its own room and of
+# rooms above it in the list. A program may not include another program, nor headers each other in a circle.
 set -u
 cd "${1:-$(dirname "$0")/..}" || exit 1
 

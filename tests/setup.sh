@@ -1,7 +1,7 @@
-# setup.sh — installs what is missing. To be read in with '.'.
+# setup.sh — installs missing packages. To be sourced.
 #
-#   need PACKAGE...   Debian packages; installs those that are missing, as root or through sudo. On a
-#                     system without apt it names what to install and stops.
+#   need PACKAGE...   installs those of these Debian packages that are missing, as root or with sudo. On a system
+#                     without apt, prints what to install and stops.
 # shellcheck shell=sh disable=SC2034  # the lists are for whoever reads this in
 
 # What the build takes, and what the demo and the tests take besides.

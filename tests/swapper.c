@@ -1,9 +1,9 @@
-/* swapper.c — exchanges files under the hands of whoever uses them, as fast as it can, until it is killed.
+/* swapper.c — exchanges files while others use them, as fast as it can, until it is killed.
  *
  * Usage    swapper A B [A B]...     each A and B, in one directory or two, change places (renameat2,
  *                                   RENAME_EXCHANGE): at every moment both names lead somewhere
  *
- * A pair of which one is missing is left out that time. With the parent it ends, too.
+ * A pair of which one is missing is skipped that time. It also ends when its parent ends.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,26 +1,26 @@
-# tap.sh — claims, for the tests that are shell scripts. To be read in with '.'; needs nothing but POSIX sh.
+# tap.sh — functions for tests that are shell scripts: they print TAP. To be sourced; needs only POSIX sh.
 #
 #   . tests/tap.sh
 #   claim "the sum is right" test $((1 + 1)) = 2
 #   have strace "no program is run" && claim "no program is run" no_exec
 #   finish
 #
-# claim TEXT COMMAND...     runs the command in a subshell: true is "ok". What it prints is shown when it is not.
-# skip TEXT REASON          a claim that cannot be tried here.
-# have PROGRAM TEXT...      is the program there? If not, skips these claims and is false.
-# finish                    the last line of every test: prints the plan; false if a claim failed or none was made.
-# bail REASON               ends the test: it cannot be run at all.
-# wants PROGRAM...          the test cannot do without them.
+# claim TEXT COMMAND...     runs the command in a subshell. Success is "ok"; after a failure its output is shown.
+# skip TEXT REASON          reports a claim that cannot be tested here.
+# have PROGRAM TEXT...      is the program installed? If not, skips these claims and returns false.
+# finish                    the last line of every test: prints the plan. False if a claim failed, or there was none.
+# bail REASON               ends the test as failed, because it cannot run at all.
+# wants PROGRAM...          ends the test unless these programs are installed.
 # find_store                sets `store` and `toplevel` to those of $STORE_FIXTURE, or of one made in $SCRATCH; makes
 #                           SCRATCH, REGD and REGD_BUILD absolute.
 # private_nix               makes $SCRATCH/conf and $SCRATCH/home: a Nix with nothing of the host's configuration.
-# nix_store_of ROOT ARG...  its nix-store, on the store in a root.
+# nix_store_of ROOT ARG...  runs that Nix's nix-store on the store in a root.
 # find_nix_column           sets `nix_column` to the version of Nix whose record in tests/data/cases holds for the installed
 #                           one: the same, or the nearest older one, which it says.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
 #
-# A test that ends in another way than by `finish` says so and fails.
+# A test that ends without `finish` fails, and says so.
 # shellcheck shell=sh disable=SC2034  # what find_store sets is for whoever reads this in
 
 tap_count=0

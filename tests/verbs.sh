@@ -1,6 +1,6 @@
-# verbs.sh — every verb of the three programs on small inputs, for the tests that let something fail beneath them.
+# verbs.sh — runs every verb of the three programs on small inputs, for tests that inject faults.
 #
-# To be read in with '.', after tap.sh. Needs REGD, REGD_BUILD and SCRATCH.
+# To be sourced after tap.sh. Needs REGD, REGD_BUILD and SCRATCH. A new verb needs a job here.
 #
 #   make_machine               a root with two paths of which one is registered, and what is built of them; in $SCRATCH, where
 #                              the shell is then

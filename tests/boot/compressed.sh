@@ -1,9 +1,9 @@
 #!/bin/sh
-# compressed.sh — does the kernel unpack what --compressor makes, behind a ramdisk that ends anywhere?
+# compressed.sh — does the kernel unpack archives of --compressor, after a ramdisk of any length?
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/compressed.sh
 #
-# What is booted has a store image of several MiB and a file, and an init that prints their digests.
+# The ramdisk has a store image of several MiB, a file, and an init that prints their digests.
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091

@@ -1,5 +1,5 @@
 #!/bin/sh
-# direct.sh — a machine that is given kernel and ramdisk: does everything that regd is for work on it?
+# direct.sh — does everything that regd is for work on a machine that QEMU boots from kernel and ramdisk?
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/direct.sh
 set -u

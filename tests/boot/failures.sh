@@ -1,6 +1,6 @@
 #!/bin/sh
-# failures.sh — what if the image is damaged, the file systems are full, or regd is killed? The machine comes up, the
-# journal says what is wrong, and what can be mended is mended by the next run.
+# failures.sh — if the image is damaged, a file system is full, or regd is killed: does the machine boot, does the
+# journal say what is wrong, and does the next run of regd repair what can be repaired?
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/failures.sh
 #

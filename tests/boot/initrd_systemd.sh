@@ -1,8 +1,8 @@
 #!/bin/sh
-# initrd_systemd.sh — machines whose initial ramdisk runs systemd: does regd-initrd-generator's store come up, and does
-# the system in it work?
+# initrd_systemd.sh — if the initial ramdisk runs systemd: do the units of regd-initrd-generator mount the store, and
+# does the system boot?
 #
-# The ramdisk is made of this host's systemd, udev, kmod and mount; the system is the live one.
+# The ramdisk has this host's systemd, udev, kmod and mount; the system is that of the other boot tests.
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/initrd_systemd.sh
 # shellcheck disable=SC2015,SC2016  # `A && B || C` is meant so; the machine expands

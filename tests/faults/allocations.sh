@@ -1,5 +1,5 @@
 #!/bin/sh
-# allocations.sh — where memory ends, at whatever allocation: a sentence, and nothing half-done?
+# allocations.sh — if memory is exhausted at any allocation, is there one sentence, and no half-finished result?
 #
 # For each verb, on small inputs: each allocation of a library fails in turn (allocations.c), and the address space is limited,
 # step by step, until a run succeeds. A run succeeds with the right result, or ends with status 1 and a sentence; what was
@@ -7,7 +7,7 @@
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [ALLOCATIONS=12] sh tests/faults/allocations.sh
 #
-# Of a verb's allocations so many are tried, evenly spread; `ALLOCATIONS=all` tries each.
+# ALLOCATIONS is how many of a verb's allocations are tried, evenly spread; `all` tries each.
 # shellcheck disable=SC3045  # every sh of Debian limits the address space
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"

@@ -1,9 +1,10 @@
 #!/bin/sh
-# budgets.sh — does an input that claims more than its bytes pay for cost no more than a sentence?
+# budgets.sh — is an input that claims far more than its size refused with a sentence, at little cost?
 #
-# Each is made here and is small: a description of 40 000 signatures, one of 22 million empty lists, files that are holes,
-# a SHA256SUMS that names one file thousands of times, images of a few hundred bytes that are holes (tests/hole_image.c),
-# ramdisks of zeros. Time and memory are limited while they are read, and compared with the limit that the page gives.
+# Each input is made here and is small: a description with 40 000 signatures, one with 22 million empty lists, files of
+# holes, a SHA256SUMS that names one file thousands of times, images of a few hundred bytes with huge holes
+# (tests/hole_image.c), ramdisks of zeros. Time and memory are limited while they are read, and compared with the limit
+# that the page gives.
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… sh tests/faults/budgets.sh
 # shellcheck disable=SC2015,SC2016,SC2086,SC2317,SC3045  # dash has ulimit -t; `A && B || C` is meant so; claims call functions by their names

@@ -1,9 +1,9 @@
 #!/bin/sh
 # build.sh — does a build that dies or fails at any moment leave the old output or the new one, never a part?
 #
-# strace makes the Nth call of a kind fail, or kills the program at it, for N = 1, 2… until a run has no Nth; besides,
-# it is killed at moments of the clock. A tree with its tarball (pair): at no moment the tarball of another tree lies beside
-# the tree. The store is made by hand and tiny.
+# strace makes the Nth call of a kind fail, or kills the program there, for N = 1, 2, … until a run has no Nth call. The
+# program is also killed at certain times. For a tree with a tarball (pair), at no time may a tree be next to the
+# tarball of another. The store is tiny and made by hand.
 #
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/faults/build.sh
 # shellcheck disable=SC2015,SC2119,SC2120,SC2317  # `A && B || C` is meant so; claims call functions by their names

@@ -1,5 +1,5 @@
 #!/bin/sh
-# calls.sh — whichever system call of whichever verb fails: the right result, or one sentence?
+# calls.sh — if any system call of any verb fails, is there the right result or one sentence?
 #
 # strace makes each call in turn fail that a good run makes after the program has started, with an error that such a call
 # may have. A run succeeds with the right result, or ends with status 1 and says why; what was there before is then there still.
@@ -7,7 +7,7 @@
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [CALLS=30] [JOBS=…] sh tests/faults/calls.sh
 #
-# Of a verb's calls so many are tried, evenly spread, and fewer with TEST_STEP; `CALLS=all` tries each.
+# CALLS is how many of a verb's calls are tried, evenly spread, and fewer with TEST_STEP; `all` tries each.
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 

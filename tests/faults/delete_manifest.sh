@@ -1,5 +1,6 @@
 #!/bin/sh
-# delete_manifest.sh — wherever `regd boot --delete-manifest` fails or is killed: is the manifest there, or is all done?
+# delete_manifest.sh — if `regd boot --delete-manifest` fails or is killed anywhere, is the manifest still there, or all
+# done?
 #
 # strace makes the Nth call of a kind fail, or kills regd there, for every N that a good run has. What is deleted cannot be
 # registered again, so after each fault either the manifest is whole, or rows, tag and profile are; and the next boot

@@ -1,5 +1,5 @@
 #!/bin/sh
-# hostile_databases.sh — what can a database do to the programs that read it?
+# hostile_databases.sh — can a hostile database harm the programs that read it?
 #
 # Each database is an honest one on which the sqlite3 program ran some SQL, or of which some bytes were changed.
 # Every verb is run on a copy of it. Whatever the database, a verb ends with status 0 or 1, with a sentence on

@@ -1,8 +1,8 @@
 #!/bin/sh
-# jail.sh — can a root make regd or regd-build touch, read or wait for what is outside its database?
+# jail.sh — can a hostile root make regd or regd-build read, change or wait for files outside its database?
 #
-# Journals          a hot journal of 600 bytes names a file outside as its super-journal: SQLite would delete it.
-# What is no file   each name of the database's directory as a link, a FIFO, a socket, a directory, a device.
+# Journals          a hot journal of 600 bytes names an outside file as its super-journal, which SQLite would delete.
+# What is no file   each name in the database's directory is a link, a FIFO, a socket, a directory, a device.
 # Swapper           the database's directory, its files, the manifest and the profiles are exchanged for links out of
 #                   the root as fast as it goes (tests/swapper.c), while each command runs. ROUNDS: of all commands
 #                   together.

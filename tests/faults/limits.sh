@@ -1,5 +1,5 @@
 #!/bin/sh
-# limits.sh — where the system grants little memory or few threads, is the work done, or said what it needs?
+# limits.sh — if the system grants little memory or few threads, is the work done, or is the need stated?
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… sh tests/faults/limits.sh
 # shellcheck disable=SC2317,SC3045  # claims call functions by their names; every sh here has ulimit -v

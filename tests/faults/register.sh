@@ -1,5 +1,5 @@
 #!/bin/sh
-# register.sh — whatever fails, and wherever regd is killed: is the state the old one or the new one?
+# register.sh — if any call fails, or regd is killed anywhere, is the state either the old or the new one?
 #
 # strace makes the Nth call of a kind fail, or kills regd there, for every N that a good run has. After each the
 # database is absent, old or new, and sound; no link is but the old or the new one; and the next run completes.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# strangers.sh — where others may write, does root publish only what is root's? And is a limit on files a sentence?
+# strangers.sh — in a directory where others may write, does root publish only its own files? And is a file size limit
+# one sentence?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/faults/strangers.sh
 # shellcheck disable=SC2317  # claims call functions by their names

@@ -1,9 +1,10 @@
-/* fuzz.h — parsers under fire: whatever the bytes, they give a value or a sentence.
+/* fuzz.h — helpers of the fuzz targets. Whatever the bytes, a parser must return a value or a
+ * sentence.
  *
- * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput. It is linked twice: with replay.c, which
- * runs it on files, and by clang with libFuzzer, which makes new ones. See fuzz.sh.
+ * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput. It is linked twice: with replay.c,
+ * which runs it on files, and, by clang, with libFuzzer, which makes new inputs. See fuzz.sh.
  *
- * What is not a crash by itself has to be made one: fuzz_must.
+ * fuzz_must turns a wrong result into a crash, so that libFuzzer notices it.
  */
 #pragma once
 

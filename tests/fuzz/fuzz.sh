@@ -1,5 +1,5 @@
 #!/bin/sh
-# fuzz.sh — do the parsers give a value or a sentence, whatever they read?
+# fuzz.sh — do the parsers return a value or a sentence, whatever they read?
 #
 # Usage    REGD=… SCRATCH=… [FUZZ_SECONDS=4] sh tests/fuzz/fuzz.sh     as a test of the suite
 #          tests/fuzz/fuzz.sh HOURS [TARGET...]                          the long run

@@ -1,7 +1,7 @@
 #!/bin/sh
-# boot.sh — does `regd boot` find the manifest and the system of a booted root, and do what a boot needs, once?
+# boot.sh — does `regd boot` find the manifest and the system, and do all that a boot needs, exactly once?
 #
-# Each claim has a root of its own: a real store, and what a kernel and an initial ramdisk leave beside it.
+# Each claim has its own root: a real store, and the files that kernel and initial ramdisk leave next to it.
 #
 # Usage    REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/boot.sh
 # shellcheck disable=SC2317  # claims call functions by their names

@@ -1,10 +1,10 @@
 #!/bin/sh
-# collector.sh — can Nix's garbage collector come between regd's look for a path and what regd says of it?
+# collector.sh — can Nix's garbage collector delete a path between regd's check that it exists and its registration?
 #
-# Waiting    another process holds gc.lock as a collector does: regd waits with a word, then does its work.
-# Between    regd rests after its look, and `nix-store --gc` is started there: it has to wait, and afterwards every
-#            valid path is on disk, and the profile leads to one.
-# Beside     both at once, round after round.
+# Waiting    another process holds gc.lock, as a collector does: regd reports that it waits, then does its work.
+# Between    regd is stopped after its check, and `nix-store --gc` is started: it must wait. Afterwards every valid path
+#            is on disk, and the profile leads to one.
+# Beside     both run at the same time, many rounds.
 #
 # Usage    REGD=… SCRATCH=… sh tests/oracle/collector.sh
 # shellcheck disable=SC2317  # claims call functions by their names

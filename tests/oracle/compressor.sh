@@ -1,7 +1,7 @@
 #!/bin/sh
 # compressor.sh — is a compressed ramdisk what the uncompressed one is, and can a tree with one be verified and reused?
 #
-# gzip, xz, zstd and cpio unpack; what the kernel makes of it is seen in tests/boot.
+# gzip, xz, zstd and cpio unpack it here; tests/boot has the kernel unpack it.
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/compressor.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names

@@ -1,6 +1,6 @@
 #!/bin/sh
-# content.sh — do files of every shape come out of an image as they went in, and is a store that is not what was
-# registered found before there is one?
+# content.sh — do files of every shape come out of an image unchanged, and is a store that differs from what was
+# registered refused before there is an image?
 #
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/oracle/content.sh
 # shellcheck disable=SC2015  # `A && B || C` is meant so

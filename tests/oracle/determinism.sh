@@ -1,5 +1,5 @@
 #!/bin/sh
-# determinism.sh — does the same closure give the same bytes, whatever is around?
+# determinism.sh — does the same closure give the same bytes, whatever the environment?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/determinism.sh
 # shellcheck disable=SC2015,SC2317            # `A && B || C` is meant so; claims call functions by their names

@@ -3,7 +3,7 @@
 #
 # Usage    REGD_BUILD=… SCRATCH=… [TEST_STEP=1] sh tests/oracle/extremes.sh
 #
-#            TEST_STEP  a thirteenth of the files if it is not 1
+#            TEST_STEP  if it is not 1, only a thirteenth of the files
 # shellcheck disable=SC2015,SC2016  # `A && B || C` is meant so; for the inner shell
 set -u
 : "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"

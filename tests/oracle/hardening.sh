@@ -1,8 +1,8 @@
 #!/bin/sh
-# hardening.sh — what makes a crash of a released program no more than a crash: is it in each of them?
+# hardening.sh — does a release build have all hardening features, in each program?
 #
-# A release build by the compiler of REGD is installed, and each program in it is looked at by readelf and objdump.
-# An unhardened program is looked at as well: the looks are not blind.
+# A release build with REGD's compiler is installed, and each program is examined with readelf and objdump. An
+# unhardened program is examined as well, to show that a missing feature is noticed.
 #
 # Usage    REGD=… SCRATCH=… sh tests/oracle/hardening.sh
 # shellcheck disable=SC2317  # claims call functions by their names

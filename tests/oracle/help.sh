@@ -1,5 +1,5 @@
 #!/bin/sh
-# help.sh — do both programs explain themselves, and tell a wrong command line from a refusal?
+# help.sh — do both programs print help, and distinguish a wrong command line (2) from a failure (1)?
 #
 # Usage    REGD_BUILD=… REGD=… SCRATCH=… sh tests/oracle/help.sh
 # shellcheck disable=SC2317  # claims call functions by their names

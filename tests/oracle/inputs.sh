@@ -1,5 +1,5 @@
 #!/bin/sh
-# inputs.sh — is a closure the same wherever regd-build learns of it?
+# inputs.sh — is a closure the same, whatever the source of path information?
 #
 # Ways in     the store's database, --registration, --graph (text, JSON, .attrs.json), --path-info (versions 1 to 3), as a
 #             file and on standard input, with roots and without; for all the same manifest and image, byte for byte.

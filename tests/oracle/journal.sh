@@ -1,6 +1,6 @@
 #!/bin/sh
-# What systemd hears of regd: progress on the notification socket, entries with fields and fixed ids in the journal's,
-# and a catalog that explains every one of them.
+# journal.sh — does systemd get progress on the notification socket, and journal entries with fields and fixed ids, and
+# does the catalog explain each of them?
 set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# layers.sh — do images that are stacked give the whole closure, each path once?
+# layers.sh — do stacked images give the whole closure, each path once?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/layers.sh
 # shellcheck disable=SC2015,SC2012,SC2046,SC2094  # `A && B || C` is meant so; a command is no file; plain names

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A database that regd writes as a file is, to the letter of its dump, the one that SQLite makes; it is sound,
-# and Nix works on it. Tried at sizes around every page boundary of small trees, and at shapes.
+# loaders.sh — has a database that regd writes as a file the same dump as one that SQLite makes, is it sound, and does
+# Nix work with it? Tested with sizes around each page boundary of small trees, and with special shapes.
 set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh

@@ -1,13 +1,13 @@
 #!/bin/sh
-# neighbours.sh — regd and Nix at work on one store at the same time: does either notice, and is a row lost?
+# neighbours.sh — if regd and Nix work on one store at the same time, does either fail, and is a row lost?
 #
-# A fresh database    several regd and nix-store start at once, round after round.
-# Places              regd rests at each call that touches the database's files, and another does all its work there.
-# Locks               another process holds what regd needs, or regd what Nix needs: it waits, then succeeds.
+# A fresh database    several regd and nix-store start at the same time, many rounds.
+# Places              regd is stopped at each call that touches the database's files, and another process does its work.
+# Locks               another process holds a lock that regd needs, or regd one that Nix needs: it waits, then succeeds.
 # Traffic             nix-daemon and nix-store add, query, collect, optimise, verify and load while regd registers,
 #                     registers again, dumps and tells the status.
 #
-# Two nix-stores that make a database at once disturb each other: that is not held against regd, see nix_alone.
+# Two nix-stores that create a database at the same time disturb each other; that does not count, see nix_alone.
 #
 # Usage    REGD=… SCRATCH=… sh tests/oracle/neighbours.sh
 # shellcheck disable=SC2317  # claims call functions by their names

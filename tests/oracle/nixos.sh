@@ -2,9 +2,9 @@
 # nixos.sh — units/nixos by the real Nix: does the package build, does the module say what the classic one says, and do its
 # derivations make, inside a build without database and network, the same bytes every time?
 #
-# What nixpkgs gives is stood in for by tests/nixos: a lib whose options refuse what real ones refuse, a standard
-# environment of this system's compiler, a NixOS of two ages. The package does not depend on which compiler built the
-# programs under test, so it is built once; with the other the module is given these programs.
+# tests/nixos replaces nixpkgs: a lib whose options check what the real ones check, a standard environment with this
+# system's compiler, and NixOS of two versions. The package does not depend on the compiler of the programs under test,
+# so it is built only with one; with the other, the module gets these programs.
 #
 # Usage    REGD_BUILD=… REGD=… SCRATCH=… [TEST_STEP=…] sh tests/oracle/nixos.sh
 # shellcheck disable=SC2015,SC2016,SC2317  # `A && B || C` is meant so; Nix expands too; claims call functions by their names

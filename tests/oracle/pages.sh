@@ -1,8 +1,8 @@
 #!/bin/sh
 # pages.sh — do the manual pages and the programs name the same commands, options and JSON keys?
 #
-# Both ways: what a program takes or prints stands in its page, and what stands there the program takes or prints.
-# An option's entry begins with the commands that take it, "(tree, squashfs)", unless all do.
+# What a program accepts or prints must be in its page, and the other way round. The entry of an option begins with the
+# commands that accept it, "(tree, squashfs)", unless all do.
 #
 # Usage    REGD_BUILD=… REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/pages.sh
 # shellcheck disable=SC2317  # claims call functions by their names

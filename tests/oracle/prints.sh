@@ -1,6 +1,6 @@
 #!/bin/sh
-# Nothing that is printed goes around schema/base/show.h, json.h and journal.h, and hostile bytes that reach
-# regd and regd-build come out as text and as JSON.
+# prints.sh — does all output go through schema/base/show.h, json.h or journal.h, and are hostile bytes that reach regd
+# and regd-build escaped in text and in JSON?
 set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # ramdisk.sh — is the ramdisk what the kernel unpacks, and is everything in it byte for byte?
 #
-# The kernel's rule (init/initramfs.c) is modelled here; GNU cpio, busybox and bsdtar are asked besides.
+# The kernel's rules (init/initramfs.c) are modelled here; GNU cpio, busybox and bsdtar are also tried.
 #
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/oracle/ramdisk.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names

@@ -1,9 +1,9 @@
 #!/bin/sh
-# random_stores.sh — does verify accept all that we write, and does it come out as it went in?
+# random_stores.sh — does verify accept every image that we write, and does its content come out unchanged?
 #
-# Stores of random shape (random_store.c) are built with random options, verified, unpacked by unsquashfs, mounted by the kernel
-# where we may, and hashed by Nix each time; built again with another number of threads, and with --reuse, they are the same
-# bytes.
+# Images of random stores (random_store.c) are built with random options, verified, unpacked by unsquashfs, and, if
+# possible, mounted by the kernel; each time Nix hashes the paths. Built again with another number of threads, and with
+# --reuse, they have the same bytes.
 #
 # Usage    RANDOM_STORE=… REGD_BUILD=… SCRATCH=… [RANDOM_STORES=30] [RANDOM_SEED=1] sh tests/oracle/random_stores.sh
 #          RANDOM_SEED is the first seed; each store has the next one.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# refusals.sh — is everything that cannot be done refused in one sentence that names it, and is nothing left behind?
+# refusals.sh — is everything that cannot be done refused with one sentence that names it, and is no file left behind?
 #
 # Most claims work on a small store made by hand here. Mounts, dropped capabilities and special files take root or
 # user namespaces; without, those claims are skipped by name.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# registration_time.sh — `regd register --registration-time`: is the database of an image the same every time, and is it
-# what Nix makes of the same manifest when its times are set by hand, as makers of container images do?
+# registration_time.sh — `regd register --registration-time`: is the database of an image the same every time, and equal
+# to Nix's for the same manifest with the times set by hand, as builders of container images do?
 #
 # Usage    REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/registration_time.sh
 # shellcheck disable=SC2317  # claims call functions by their names

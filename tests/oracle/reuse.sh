@@ -1,5 +1,5 @@
 #!/bin/sh
-# reuse.sh — is an image that was made with an older one's help the same as one that was made from nothing?
+# reuse.sh — is an image that was built with --reuse the same as one that was built without?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/reuse.sh
 # shellcheck disable=SC2015,SC2094  # a command is no file; `A && B || C` is meant so

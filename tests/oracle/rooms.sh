@@ -1,5 +1,5 @@
 #!/bin/sh
-# rooms.sh — do includes lead downwards only, and would another be found?
+# rooms.sh — do all includes lead downwards, and does tests/rooms.sh find one that does not?
 #
 # Usage    SCRATCH=… sh tests/oracle/rooms.sh
 # shellcheck disable=SC2317  # claims call functions by their names

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The unit, by systemd's own judgement; and what it takes away, regd does without.
+# service.sh — does systemd accept the unit as correct and well confined, and does regd work inside that sandbox?
 set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh

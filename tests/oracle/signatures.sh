@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a manifest cannot say, signatures and content addresses, stands beside it in Nix's own JSON and reaches the
-# booted machine: there the real Nix says the same of every path as where it was built, and copies it signed.
+# signatures.sh — do signatures and content addresses, which are in a JSON file next to the manifest, reach the booted
+# machine? There the real Nix must say the same of each path as where it was built, and copy it signed.
 set -u
 # shellcheck source=tests/tap.sh
 . tests/tap.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# summary.sh — does regd-build tell how far it is, and in the end what it made, to people and to programs?
+# summary.sh — does regd-build report its progress, and at the end what it has built, to people and to programs?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/summary.sh
 # shellcheck disable=SC2015,SC2094  # `A && B || C` is meant so; a command is no file

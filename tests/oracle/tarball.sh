@@ -1,7 +1,7 @@
 #!/bin/sh
 # tarball.sh — does a tree arrive whole in a tarball, always the same, and does kexec-boot run from where it is unpacked?
 #
-# GNU tar, bsdtar and busybox unpack. kexec itself is played: it writes down what it is told.
+# GNU tar, bsdtar and busybox unpack it. kexec is replaced by a fake that records its arguments.
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/tarball.sh
 # shellcheck disable=SC2015,SC2016,SC2317  # `A && B || C` is meant so, so are texts for other shells; claims call functions by their names

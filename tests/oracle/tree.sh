@@ -1,8 +1,8 @@
 #!/bin/sh
 # tree.sh — is a tree whole, consistent in itself, and does every kernel parameter arrive as it was given?
 #
-# Most claims work on a small system made by hand here; the way from the tree back to a registered store goes with
-# the real one. What iPXE does with its script is modelled in awk.
+# Most claims use a small system made by hand; the way from the tree back to a registered store is tested with the real
+# one. iPXE's interpretation of its script is modelled in awk.
 #
 # Usage    REGD_BUILD=… REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/tree.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names

@@ -1,5 +1,5 @@
 #!/bin/sh
-# tree_ways.sh — does a tree in pieces hold what a tree in one does, and are the limits told?
+# tree_ways.sh — has a tree in several pieces the same content as one in a single ramdisk, and are limits reported?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/tree_ways.sh
 # shellcheck disable=SC2015,SC2046,SC2012,SC2016,SC1003  # `A && B || C` is meant so; names without blanks; texts

@@ -1,7 +1,7 @@
 #!/bin/sh
-# verify.sh — does `regd verify` find what `nix-store --verify --check-contents` finds, and tell it well?
+# verify.sh — does `regd verify` find what `nix-store --verify --check-contents` finds, and report it?
 #
-# Each claim damages a copy of a real store. regd looks first, as Nix takes missing paths out of the database.
+# Each claim damages a copy of a real store. regd runs first, because Nix removes missing paths from the database.
 #
 # Usage    REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/verify.sh
 # shellcheck disable=SC2317  # claims call functions by their names

@@ -1,8 +1,8 @@
 #!/bin/sh
-# verify_image.sh — does `regd-build verify` find whatever is wrong with an image, and nothing in a sound one?
+# verify_image.sh — does `regd-build verify` find every fault of an image, and none in a sound one?
 #
-# The images are the builder's, and those that mksquashfs makes of what unsquashfs unpacked and we changed. The
-# hashes are Nix's. A program that crashes or hangs fails the claim: only the exit statuses 0 and 1 are answers.
+# The images are made by regd-build, or by mksquashfs from an unpacked and changed one. The hashes are Nix's. A program
+# that crashes or hangs fails the claim: only exit statuses 0 and 1 are accepted.
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] [TEST_STEP=…] sh tests/oracle/verify_image.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names

@@ -1,5 +1,5 @@
 #!/bin/sh
-# verify_tree.sh — does `verify DIR` find whatever is wrong with a tree?
+# verify_tree.sh — does `regd-build verify DIR` find every fault of a tree?
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/verify_tree.sh
 # shellcheck disable=SC2015,SC2094,SC2046,SC2013,SC3045  # `A && B || C` is meant so; names without blanks; nobody writes a file while it is read; shells have ulimit -t

@@ -1,4 +1,4 @@
-# check_all.sh — all that can be asked of a freshly netbooted machine. Behind guest.sh.
+# check_all.sh — all checks of a freshly netbooted machine. Follows guest.sh.
 # shellcheck shell=sh disable=SC2154  # variables of guest.sh
 
 check_boot 1

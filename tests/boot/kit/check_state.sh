@@ -1,5 +1,5 @@
-# check_state.sh — a machine with a persistent /nix/var, which boots the first system and from it the second. Behind
-# guest.sh.
+# check_state.sh — checks of a machine with a persistent /nix/var, which boots the first system and from it the second.
+# Follows guest.sh.
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317  # variables of guest.sh and of tap.sh; the functions are claimed
 
 first_boot() {

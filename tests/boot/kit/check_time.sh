@@ -1,5 +1,5 @@
-# check_time.sh — what the boot waited for. On a machine that counts time in instructions, see direct.sh. Behind
-# guest.sh.
+# check_time.sh — checks how long the boot waited for regd, on a machine whose clock counts instructions (see
+# direct.sh). Follows guest.sh.
 # shellcheck shell=sh
 
 # Milliseconds of processor time that the unit took, its start with the sandbox and the reading of its files included.

@@ -1,5 +1,5 @@
-# fail_flipped.sh — the block with the upper image's manifest cannot be read, and a path of the lower image has
-# another byte than it should. The image has been damaged on the host. See failures.sh.
+# fail_flipped.sh — the host has damaged the image: the block with the upper image's manifest cannot be read, and a path
+# of the lower image has a wrong byte. See failures.sh.
 # shellcheck shell=sh disable=SC2154  # variables of guest.sh
 
 # --- Checks ---------------------------------------------------------------------------------------------------

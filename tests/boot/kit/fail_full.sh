@@ -1,4 +1,4 @@
-# fail_full.sh — neither the root file system, where the database goes, nor the overlay has room. See failures.sh.
+# fail_full.sh — neither the root file system, which has the database, nor the overlay has space. See failures.sh.
 # shellcheck shell=sh disable=SC2154  # variables of guest.sh
 mount -o remount,size=4M /
 mount -o remount,size=4M /nix/.rw-store

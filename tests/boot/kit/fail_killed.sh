@@ -1,4 +1,4 @@
-# fail_killed.sh — regd is killed while it works: at boot, and then again and again. See failures.sh.
+# fail_killed.sh — regd is killed while it works: at boot, then several times more. See failures.sh.
 # shellcheck shell=sh disable=SC2154  # variables of guest.sh
 
 # Kills regd so many milliseconds after the unit's process has become it.

@@ -1,5 +1,5 @@
-# guest.sh — checks of a booted machine, by the machine itself. Behind tap.sh, in front of those of a test; what it
-# prints goes to the second serial line. See machine.sh; files that a test passes are in /run/test.
+# guest.sh — functions for the checks that run inside a booted machine. It follows tap.sh and precedes the checks of a
+# test. Its output goes to the second serial line, see machine.sh. Files passed by a test are in /run/test.
 # shellcheck shell=sh
 
 export PATH=/usr/bin:/usr/sbin LC_ALL=C HOME=/root SYSTEMD_COLORS=0 SYSTEMD_PAGER=cat

@@ -1,4 +1,4 @@
-# machine.sh — machines in QEMU that boot the systems of tests/boot/system. To be read in with '.' behind tap.sh.
+# machine.sh — runs machines in QEMU that boot the systems of tests/boot/system. To be sourced after tap.sh.
 #
 #   begin_boots TEXT                sets `live`, where the systems are; on a host without QEMU skips TEXT and ends the test
 #   make_tree NAME SYSTEM OPTION... $SCRATCH/NAME, what `regd-build tree` makes of the system first, second or many
@@ -16,11 +16,11 @@
 #   make_disk NAME                  $SCRATCH/NAME, an ext4 file system that may become /nix/var
 #   console_has NAME PATTERN        did the machine's console say so?
 #
-# A machine has two serial lines: its console, $SCRATCH/NAME.console, and what its checks print, NAME.results. It is
-# emulated on one CPU: KVM is not everywhere, and with several emulated CPUs some machines stop before the kernel
-# says anything. One that does so all the same is started a second time, and that is told.
+# A machine has two serial lines: its console, $SCRATCH/NAME.console, and the output of its checks, NAME.results. It is
+# emulated with one CPU, because KVM is not always available, and with several emulated CPUs some machines hang before
+# the first message of the kernel. A machine that hangs nevertheless is started a second time, which is reported.
 #
-# The systems are made anew where something changed, in $BOOT_FIXTURE or else below build/.
+# The systems are built again if something has changed, in $BOOT_FIXTURE or below build/.
 # shellcheck shell=sh
 
 # Seconds for a boot with its checks, and how long nothing may be heard of a machine.

@@ -1,6 +1,6 @@
 #!/bin/sh
-# stage2.sh — init of the system, as NixOS' stage 2: what is not in the store is made of links into it. system.nix
-# replaces the first line, and @out@ and @tools@.
+# stage2.sh — init of the system, like NixOS' stage 2: it creates everything outside the store as links into it.
+# system.nix replaces the first line, @out@ and @tools@.
 export PATH=@tools@/bin
 
 system=@out@
