@@ -21,7 +21,8 @@ void check_source_store(struct arena scratch)
     check_file(A "/noise", (struct str){ bytes, SIZE });
     check_file(A "/lib/again", (struct str){ bytes, SIZE });
     check_file(A "/program", STR("#!/bin/sh\n"));
-    CHECK(symlinkat("program", check_directory(), A "/link") == 0);
+    if (faccessat(check_directory(), A "/link", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        CHECK(symlinkat("program", check_directory(), A "/link") == 0);
     check_file("nix/store/" CHECK_DIGEST "-b", STR("text"));
     check_file("nix/store/" CHECK_DIGEST "-system/init", STR("#!/bin/sh\n"));
     CHECK(fchmodat(check_directory(), A "/program", 0555, 0) == 0);

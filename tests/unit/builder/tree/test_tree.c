@@ -1,0 +1,135 @@
+#include "tests/check_calls.h"
+#include "tests/check_tree.h"
+
+#include "schema/base/own.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool has(struct str text, const char *part)
+{
+    return memmem(text.data, text.len, part, strlen(part));
+}
+
+static void a_tree_has_all_that_boots_and_its_checksums(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree) || !CHECK_DONE(check_tree_write(&tree, &arena, &result)))
+        return;
+    CHECK_STR(check_names("tree", &arena),
+              " SHA256SUMS boot.json bzImage grub.cfg initrd initrd.gz kexec-boot netboot.ipxe");
+    CHECK_NUMBER(result.names.count, 8);
+    CHECK(result.has_grub);
+    CHECK_STR(check_content("tree/bzImage", &arena), "kernel");
+    CHECK_NUMBER(result.ramdisk_bytes, check_content("tree/initrd", &arena).len);
+    struct str sums = check_content("tree/SHA256SUMS", &arena);
+    for (size_t i = 0; i < result.names.count; i++)
+        CHECK(strcmp(result.names.items[i], "SHA256SUMS") == 0 || has(sums, result.names.items[i]));
+    struct stat initrd, again;
+    CHECK(fstatat(check_directory(), "tree/initrd", &initrd, 0) == 0);
+    CHECK(fstatat(check_directory(), "tree/initrd.gz", &again, 0) == 0);
+    CHECK_NUMBER(initrd.st_ino, again.st_ino);
+    CHECK(fstatat(check_directory(), "tree/kexec-boot", &again, 0) == 0);
+    CHECK_NUMBER(again.st_mode & 0777, 0755);
+}
+
+static void a_kernel_of_another_name_has_two(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    tree.spec.kernel_name = STR("Image");
+    CHECK_DONE(check_tree_write(&tree, &arena, &result));
+    CHECK_STR(check_content("tree/Image", &arena), "kernel");
+    CHECK_STR(check_content("tree/bzImage", &arena), "kernel");
+}
+
+static void a_kernel_whose_name_is_taken_is_refused(struct arena arena)
+{
+    static const char *const names[] = { "initrd",     "initrd.gz",         "netboot.ipxe",
+                                         "grub.cfg",   "boot.json",         "kexec-boot",
+                                         "SHA256SUMS", "nix-store.squashfs" };
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        tree.spec.kernel_name = str_from(names[i]);
+        CHECK_REFUSED(check_tree_write(&tree, &arena, &result),
+                      arena_format(&arena,
+                                   "a tree has another file with the kernel's name '%s'; rename "
+                                   "the kernel, or give --kernel",
+                                   names[i]));
+    }
+    CHECK_STR(check_names("tree", &arena), "");
+}
+
+static void a_command_line_that_grub_would_change_has_no_grub_cfg(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    tree.spec.params = STR("x=\"a b\"");
+    tree.spec.command_line = boot_spec_command_line(tree.spec.init, tree.spec.params, &arena);
+    CHECK_DONE(check_tree_write(&tree, &arena, &result));
+    CHECK(!result.has_grub);
+    CHECK_STR(check_content("tree/grub.cfg", &arena), "(absent)");
+}
+
+static void a_machine_with_too_little_memory_is_refused(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    tree.request.target_bytes = 61 << 20;
+    CHECK(!check_tree_write(&tree, &arena, &result));
+    CHECK(str_starts(str_from(check_error->sentence), STR("booting needs at least ")));
+    CHECK(str_ends(str_from(check_error->sentence), STR(", and --target-ram is 61 MiB")));
+}
+
+static void memory_is_what_the_ramdisk_takes_twice_and_the_system(void)
+{
+    uint64_t least = tree_memory_bytes(0, 0);
+    CHECK(least > 60 << 20 && least < 62 << 20);
+    CHECK(tree_memory_bytes(100 << 20, 200 << 20) - least > 500 << 20);
+    CHECK(tree_memory_bytes(100 << 20, 200 << 20) - least < 510 << 20);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    bool has_failed = true;
+    size_t failures = 0;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        check_about("call %zu", number);
+        check_tree_empty(&arena);
+        check_error->sentence[0] = '\0';
+        check_calls_fail(number);
+        bool done = check_tree_write(&tree, &scratch, &result);
+        has_failed = check_calls_end();
+        failures += !done;
+        if (!CHECK(done || (has_failed && check_error->sentence[0])))
+            return;
+    }
+    CHECK(failures > 30);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(a_tree_has_all_that_boots_and_its_checksums),
+                     CASE(a_kernel_of_another_name_has_two),
+                     CASE(a_kernel_whose_name_is_taken_is_refused),
+                     CASE(a_command_line_that_grub_would_change_has_no_grub_cfg),
+                     CASE(a_machine_with_too_little_memory_is_refused),
+                     CASE(memory_is_what_the_ramdisk_takes_twice_and_the_system),
+                     CASE(each_call_that_fails_is_a_sentence));
+}
