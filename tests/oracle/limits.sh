@@ -1,0 +1,177 @@
+#!/bin/sh
+# limits.sh — does each limit of the sources stand in the manual pages, with its value?
+#
+# A limit is a constant whose name ends in _MAX, _FACTOR, _FLOOR, _FLOOR_BYTES or _KEPT, in either case. Each is in one of the two
+# lists below: what an input may have, with the words of the page's INPUT LIMITS; or what bounds no input. A new one is in
+# neither, and a changed value is not the page's any more: both fail.
+#
+# Usage    SCRATCH=… sh tests/oracle/limits.sh
+# shellcheck disable=SC2317  # claims call functions by their names
+set -u
+: "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+export LC_ALL=C
+
+page_of() {
+    case $1 in
+    regd) echo regd/regd.8.scd ;;
+    regd-build) echo builder/regd-build.1.scd ;;
+    regd-initrd-generator) echo units/regd-initrd-generator.8.scd ;;
+    esac
+}
+
+# Lines of "FILE NAME VALUE", the value as the source has it.
+find_limits() {
+    find schema builder regd units -name '*.[ch]' | sort | while read -r file; do
+        sed 's|/\*.*||' "$file" |
+            grep -oE '\b(size_t|uint64_t|[A-Z][A-Z0-9_]*_(MAX|FACTOR|FLOOR|FLOOR_BYTES|KEPT)) ?([a-z_]*(_max|_factor|floor_bytes|floor_units))? ?=? [^,;}=]+' |
+            sed -nE 's/^(size_t|uint64_t) ([a-z_]*(_max|_factor|floor_bytes|floor_units)) = (.*)/\2 \4/p
+                     s/^([A-Z][A-Z0-9_]*) = (.*)/\1 \2/p' | sed "s|^|${file##*/} |"
+        sed -nE "s|^#define ([A-Z][A-Z0-9_]*_(MAX\|FACTOR\|FLOOR\|FLOOR_BYTES\|KEPT)) +(.*)|${file##*/} \1 \3|p" "$file"
+        # The one of another name: a line is as long as the buffer.
+        [ "${file##*/}" != record_reader.c ] || sed -nE 's/^enum \{ (BUFFER_BYTES) = ([^,}]*) .*/record_reader.c \1 \2/p' "$file"
+    done | sed -E 's/\((size_t|uint64_t)\)//; s/U?INT64_C\(([^)]*)\)/\1/; s/ *$//' | sort -u
+}
+
+# shown FORM VALUE: as the pages print it: bytes (b) in the largest unit, numbers (n) in groups from five digits on.
+shown() {
+    number=$(($2))
+    case $1 in
+    b)
+        for unit in GiB:30 MiB:20 KiB:10; do
+            [ $((number >> ${unit#*:} << ${unit#*:})) -ne "$number" ] || { echo "$((number >> ${unit#*:})) ${unit%:*}" && return; }
+        done
+        echo "$number bytes"
+        ;;
+    n) if [ "$number" -lt 10000 ]; then echo "$number"; else echo "$number" | sed -E ':a; s/([0-9])([0-9]{3})($| )/\1 \2\3/; ta'; fi ;;
+    esac
+}
+
+section() {
+    sed -n '/^# INPUT LIMITS/,/^# [A-HJ-Z]/p' "$(page_of "$1")" | tr '\n' ' '
+}
+
+# FILE NAME|form|words of the page, where % is the value|pages
+cat >"$SCRATCH/inputs" <<'END'
+boot_spec.c PARAMS_BYTES_MAX|b|1 MiB, %|regd-build
+boot_spec_json.h BOOT_SPEC_JSON_BYTES_MAX|b|%, 64 KiB|regd-build
+checksums.h CHECKSUMS_BYTES_MAX|b|% each; no name twice|regd-build
+closure.h CLOSURE_ROOTS_BYTES_MAX|b|paths on standard input :  %|regd-build
+derivation.h derivation_bytes_max|b|a derivation :  %|regd
+file.c SPARSE_FACTOR|n|64 MiB and % times the bytes on the disk|regd regd-build
+file.c SPARSE_FLOOR_BYTES|b|% and 64 times the bytes on the disk|regd regd-build
+findings.h FINDINGS_BYTES_MAX|b|% of all kinds|regd regd-build
+findings.h FINDINGS_KEPT_MAX|n|findings of one kind :  %|regd regd-build
+image_budget.h IMAGE_CONTENTS_FACTOR|n|4 GiB and % times the input, decompressed and hashed|regd-build
+image_budget.h IMAGE_MEMORY_FACTOR|n|memory of 64 MiB and % times the input|regd-build
+image_budget.h IMAGE_MEMORY_FLOOR_BYTES|b|memory of % and 64 times the input|regd-build
+image_budget.h IMAGE_SPACE_FACTOR|n|64 MiB and % times the ramdisk in *TMPDIR*|regd-build
+image_budget.h IMAGE_SPACE_FLOOR_BYTES|b|% and 16 times the ramdisk in *TMPDIR*|regd-build
+image_budget.h image_contents_floor_bytes|b|% and 64 times the input, decompressed and hashed|regd-build
+image_file.h IMAGE_TABLE_MAX|b|a table of %|regd-build
+initrd_units.h INITRD_OPTIONS_MAX|n|Mount options of more than % bytes|regd-initrd-generator
+json.c VALUES_FLOOR|n|% values and one for each 16 bytes|regd regd-build
+kernel_command_line.h KERNEL_COMMAND_LINE_MAX|b|%|regd regd-initrd-generator
+manifest.h manifest_bytes_max|b|a manifest :  %|regd regd-build
+nar.h NAR_CONTENTS_FACTOR|n|4 GiB and % times the bytes on the disk, hashed|regd regd-build
+nar.h nar_contents_floor_bytes|b|% and 64 times the bytes on the disk, hashed|regd regd-build
+path_info.h PATH_COUNT_MAX|n|% paths|regd regd-build
+path_info.h REFERENCE_COUNT_MAX|n|% references|regd regd-build
+path_info_json.h path_info_json_bytes_max|b|%; 64 MiB and|regd regd-build
+record_reader.c BUFFER_BYTES|b|lines of %|regd regd-build
+store_db_guard.c floor_bytes|b|memory of % and the size of the database|regd
+store_read.h ODD_ROWS_KEPT|n|odd rows: %|regd
+tree_check_files.c contents_floor_bytes|b|% and the bytes on the disk, hashed|regd-build
+tree_description.c RAMDISKS_MAX|n|% ramdisks or images|regd-build
+tree_description.h TREE_DESCRIPTION_BYTES_MAX|b|% each; no name twice|regd-build
+END
+
+# FILE NAME|why it bounds no input that one might have
+cat >"$SCRATCH/inner" <<'END'
+block_record.h BLOCK_RECORD_MAX|room for a text of ours
+boot_spec.c SYSTEM_BYTES_MAX|the name of a processor and a kernel
+boot_spec.c length_max|the kernel's own, see boot_spec.h
+content_address.c DIGEST_BYTES_MAX|SHA-512
+crew.h CREW_JOBS_MAX|an option, --jobs
+error.h ERROR_SENTENCE_MAX|longer sentences are cut
+image_file.c packed_max|follows from IMAGE_TABLE_MAX
+image_file.h IMAGE_BLOCK_MAX|the format
+image_inodes.h IMAGE_NAME_MAX|the format
+image_reader.h IMAGE_FRAGMENTS_KEPT|a cache
+image_reader.h IMAGE_RANGES_MAX|a batch
+image_trailer.h IMAGE_TRAILER_MAX|where a trailer is looked for
+image_tree.c HEADER_ENTRIES_MAX|the format
+inventory.c kept_bytes_max|a cache
+inventory.h NODE_COUNT_MAX|2 147 483 647 files: the format has 32 bits
+journal.h JOURNAL_FIELDS_MAX|fields of ours
+manifest.c ARENA_FACTOR|room for what manifest.h bounds
+manifest.c JOBS_MAX|threads
+nar.c SHOWN_MAX|longer names are cut
+nar.h NAR_TARGET_MAX|Linux has links of 4095 bytes
+newc.h NEWC_MEMBER_MAX|the format
+newc.h NEWC_NAME_MAX|the kernel's
+newc.h NEWC_PREFIX_MAX|follows from NEWC_NAME_MAX
+path_info_json.c ROOM_FACTOR|room for what path_info_json.h bounds
+path_info_json.c ROOM_FLOOR_BYTES|room for what path_info_json.h bounds
+ramdisk_compressor.c GZIP_BATCH_MAX|a batch
+ramdisk_compressor.c ZSTD_LEVEL_MAX|an option, --compressor
+record_reader.c WAITING_MAX|a batch
+registry.h REGISTRY_TIME_MAX|an option, --registration-time
+script.c length_max|the kernel's own, see boot_spec.h
+show.h SHOW_LINE_MAX|longer lines are cut
+show.h SHOW_SPELLED_MAX|one character
+split.h SPLIT_LAYERS_MAX|layers of ours; the kernel stacks fewer
+sqlite_file.h SQLITE_TREES_MAX|tables of ours
+sqlite_jail_file.h SQLITE_JAIL_INDEX_BYTES_MAX|the index of a log, which SQLite grows by itself
+sqlite_record.h SQLITE_RECORD_VALUES_MAX|columns of ours
+sqlite_tree.c CELLS_MAX|the format
+sqlite_tree.c CELL_BYTES_MAX|the format
+sqlite_tree.c LEVELS_MAX|the format
+sqlite_tree.h SQLITE_TREE_ENTRY_MAX|the format
+sqlite_tree.h SQLITE_TREE_ROW_MAX|rows that are longer are written by SQL
+store_db_check.c MIGRATIONS_MAX|Nix has one
+store_db_check.c SHOWN_MAX|longer lists are cut
+store_db_guard.c database_bytes_max|SQLite's own
+store_db_guard.c floor_units|said as "steps of SQLite in proportion"
+store_db_shape.c COLUMNS_MAX|columns of ours
+store_db_shape.c NAME_SHOWN_MAX|longer names are cut
+store_file.c DETAILS_MAX|rows that are longer are written by SQL
+store_file.c STORE_DIR_MAX|longer ones are written by SQL
+store_link.c LINKS_MAX|the way of one link; Linux follows 40
+store_path.h STORE_PATH_BASE_MAX|follows from STORE_PATH_NAME_MAX
+store_path.h STORE_PATH_NAME_MAX|Nix's own, see nix-path-registration(5)
+tree.h TREE_UNPACK_FACTOR|an estimate of memory at boot
+tree_check_files.c CONTENTS_FACTOR|1: "the bytes on the disk"
+tree_check_images.c LINKS_MAX|Linux follows 40
+treemap.c ITEMS_MAX|smaller ones are drawn as one
+utf8.h UTF8_BYTES_MAX|the format
+END
+
+find_limits >"$SCRATCH/found"
+
+listed_once() {
+    cut -d '|' -f 1 "$SCRATCH/inputs" "$SCRATCH/inner" | sort >"$SCRATCH/listed"
+    cut -d ' ' -f 1,2 "$SCRATCH/found" | sort -u | diff "$SCRATCH/listed" -
+}
+claim 'each limit of the sources is known to this test, once' listed_once
+
+stands() {
+    value=$(awk -v file="${1% *}" -v name="${1#* }" '$1 == file && $2 == name { $1 = $2 = ""; print }' "$SCRATCH/found")
+    [ -n "$value" ] || { echo "no $1" && return 1; }
+    words=$(echo "$3" | sed "s|%|$(shown "$2" "$value")|")
+    for page in $4; do
+        section "$page" | grep -qF -- "$words" || { echo "$page: no \"$words\" in INPUT LIMITS" && return 1; }
+    done
+}
+while IFS='|' read -r limit form words pages; do
+    claim "$limit stands in the page with its value: $words" stands "$limit" "$form" "$words" "$pages"
+done <"$SCRATCH/inputs"
+
+# The test sees what it should.
+changed() {
+    sed 's/FINDINGS_KEPT_MAX 10000/FINDINGS_KEPT_MAX 20000/' "$SCRATCH/found" >"$SCRATCH/other" && mv "$SCRATCH/other" "$SCRATCH/found" &&
+        ! stands 'findings.h FINDINGS_KEPT_MAX' n 'findings of one kind :  %' regd
+}
+claim 'a changed value is seen' changed
+finish
