@@ -185,7 +185,7 @@ bool initrd_generator_interpret(int argc, char **argv, struct initrd_generator *
         if (!is_root && strcmp(argv[at], "--overlay") != 0)
             return error_set(error, "unknown option '%s'", argv[at]);
         if (at + 1 == argc)
-            return error_set(error, "%s wants a DIR", argv[at]);
+            return error_set(error, "%s expects a DIR", argv[at]);
         *(is_root ? &generator.root : &generator.overlay) = argv[at + 1];
     }
     if (generator.overlay && (generator.root || at < argc))
