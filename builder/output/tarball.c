@@ -64,12 +64,20 @@ static bool failed(struct archive *archive, const char *doing, struct error *err
     return error_set(error, "%s: %s", doing, cause ? cause : "libarchive cannot");
 }
 
+/* Where memory ends while zstd is started, libarchive (3.6.2) has freed what archive_write_free frees again. */
+static bool add_filter(struct archive **archive, const struct filter *filter, struct error *error)
+{
+    if (filter->add(*archive) == ARCHIVE_OK)
+        return true;
+    *archive = NULL;
+    return error_set(error, "start the tarball: out of memory");
+}
+
 static bool open_archive(struct archive *archive, const struct filter *filter, int fd,
                          struct error *error)
 {
     bool is_gzip = filter->name && strcmp(filter->name, "gzip") == 0;
     if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
-        filter->add(archive) != ARCHIVE_OK ||
         (filter->name && archive_write_set_filter_option(archive, filter->name, "compression-level",
                                                          filter->level) != ARCHIVE_OK) ||
         (is_gzip &&
@@ -154,7 +162,8 @@ bool tarball_write(const struct tarball *tarball, int directory, const struct op
         return error_set(error, "out of memory");
     if (names->count > 0)
         qsort(names->items, names->count, sizeof *names->items, compare_names);
-    if (!open_archive(archive, filter, tarball->draft.fd, error))
+    if (!add_filter(&archive, filter, error) ||
+        !open_archive(archive, filter, tarball->draft.fd, error))
         return false;
     for (size_t i = 0; i < names->count; i++)
         if (!add_file(archive, directory, names->items, i, error))

@@ -30,16 +30,30 @@ run_failing() {
         >stdout 2>stderr
 }
 
+# Known of libarchive 3.6.2, and not to be avoided by whoever makes a tar with it: it ends the process where one of its strings
+# finds no memory, be it a name or a member's header (__archive_errx in archive_string.c), by a sentence of its own and with
+# status 1; and at one allocation, the filter itself in archive_write_add_filter_zstd, it crashes. Neither the tarball nor the
+# tree has its name by then, and the next run removes their drafts.
+is_of_libarchive() {
+    [ "$job" = tarball ] && [ "$(state)" = "$old" ] || return
+    case $1 in
+    1) [ "$(cat stderr)" = 'Fatal Internal Error in libarchive: Out of memory' ] ;;
+    139) crashes=$((crashes + 1)) && [ "$crashes" -eq 1 ] ;;
+    *) false ;;
+    esac
+}
+
 fail_each() {
     know_job "$1" || return
     run_failing 0 || return
     total=$(grep -v failed log | tail -n 1)
     step=1
     [ "${ALLOCATIONS:-12}" = all ] || step=$((total / ${ALLOCATIONS:-12} + 1))
-    number=1 bad=0
+    number=1 bad=0 crashes=0
     while [ "$number" -le "$total" ]; do
         run_failing "$number"
-        check_result $? "allocation $number of $total" || bad=$((bad + 1))
+        status=$?
+        is_of_libarchive "$status" || check_result "$status" "allocation $number of $total" || bad=$((bad + 1))
         number=$((number + step))
     done
     [ "$bad" -eq 0 ]
