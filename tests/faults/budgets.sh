@@ -276,6 +276,45 @@ if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' &&
     claim 'an archive that has 6.6 GB before the image is not unpacked to its end' endless_archive
 fi
 
+# --- Trees of many images -----------------------------------------------------------------------------------
+
+# tree_of COUNT: a tree of so many times the image.
+tree_of() {
+    rm -rf tree && mkdir tree && echo kernel >tree/bzImage || return
+    for i in $(seq 0 $(($1 - 1))); do
+        cp image "tree/nix-store.$i.squashfs" || return
+    done
+    jq -n --argjson count "$1" --argjson size "$(stat -c %s image)" --arg zeros "$zeros" --arg system "/nix/store/$base" '{version: 1,
+        toplevel: $system, label: "", system: "", init: "\($system)/init", kernelParams: "", commandLine: "init=\($system)/init",
+        kernel: {name: "bzImage", size: 7, sha256: $zeros},
+        initrd: [range($count) | {name: "nix-store.\(.).squashfs", size: $size, sha256: $zeros}],
+        storeImages: [range($count) | {name: "nix-store.\(.).squashfs", file: "nix-store.\(.).squashfs", size: $size, offset: 0}],
+        unpackedSize: 1, memoryAtBoot: 1}' >tree/boot.json && (cd tree && sha256sum -- *) >sums && mv sums tree/SHA256SUMS
+}
+
+# ends LIMIT SENTENCE: what the last line says of the tree, which may unpack so much; "" is the limit that it has by itself.
+ends() {
+    limited "$REGD_BUILD" verify ${1:+--unpacked-limit "$1"} tree >stdout 2>stderr
+    tail -n 2 stderr
+    tail -n 1 stderr | grep -qF "$2" && peak_below 64
+}
+
+# Each image alone is read; so are as many as the limit has room for.
+shared_limit() {
+    image file $((2 << 20)) && said verify 1 '1 mismatched' && tree_of 3 || return
+    ends 5M 'nix-store.2.squashfs: its unpacked contents: more than 5242880 bytes' && ends 7M 'of 3 paths are as listed' &&
+        tree_of 2 && ends 5M 'of 2 paths are as listed' && tree_of 400 &&
+        ends 100M 'nix-store.49.squashfs: its unpacked contents: more than 104857600 bytes'
+}
+shared_floor() {
+    image file $((3 << 29)) && said verify 1 '1 mismatched' && tree_of 3 &&
+        ends '' 'nix-store.2.squashfs: its unpacked contents: more than 42' && tree_of 2 && ends '' 'of 2 paths are as listed'
+}
+if have jq 'images of a tree share one limit' 'and what is allowed without an option'; then
+    claim 'images of a tree share one limit: three, and 400' shared_limit
+    claim 'and what is allowed without an option: three of 1.5 GiB of holes are refused, one and two are not' shared_floor
+fi
+
 # --- Stores ----------------------------------------------------------------------------------------------
 
 # sparse_store BYTES: makes a store whose one path, which is registered, is a hole.
