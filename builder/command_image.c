@@ -5,7 +5,8 @@
 
 #include "schema/base/json.h"
 
-struct image_options command_image_options(const struct command *command)
+struct image_options command_image_options(const struct command *command,
+                                           const struct input_files *bases)
 {
     const struct image_settings *settings = &command->settings->image;
     return (struct image_options){
@@ -13,7 +14,7 @@ struct image_options command_image_options(const struct command *command)
                      .crew = command->crew,
                      .progress = command->progress },
         .with_signatures = settings->signatures,
-        .bases = &settings->bases,
+        .bases = *bases,
     };
 }
 

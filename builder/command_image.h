@@ -7,8 +7,10 @@
 
 #include <cjson/cJSON.h>
 
-/* Make the options for reading the store, and for writing an image, from the settings. */
-struct image_options command_image_options(const struct command *command);
+/* Make the options for reading the store, and for writing an image, from the settings. The base images
+ * are borrowed. */
+struct image_options command_image_options(const struct command *command,
+                                           const struct input_files *bases);
 struct squashfs_options command_squashfs_options(const struct command *command);
 
 /* Opens the old image (--reuse) and sets it in the options. If it cannot be reused, warns why. */

@@ -76,15 +76,18 @@ bool command_squashfs(const struct command *command, struct error *error)
     const struct settings *settings = command->settings;
     struct timespec start = clock_start();
     struct closure_request request = command_closure(command, &settings->arguments);
-    struct image_options options = command_image_options(command);
     struct squashfs_options squashfs = command_squashfs_options(command);
     struct images images = { .names = { 0 } };
+    cleanup(input_files_release) struct input_files bases = INPUT_FILES_NONE;
     cleanup(output_release) struct output output = { .directory = -1 };
     struct reuse reuse = REUSE_NONE;
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
-    if (!output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
-        (settings->image.max_size_bytes && !split_try_names(&output, *command->arena, error)) ||
-        !image_source_take(&request, &options, command->arena, &source, error))
+    if (!input_files_open(&settings->image.bases, command->arena, &bases, error) ||
+        !output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
+        (settings->image.max_size_bytes && !split_try_names(&output, *command->arena, error)))
+        return false;
+    struct image_options options = command_image_options(command, &bases);
+    if (!image_source_take(&request, &options, command->arena, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);
     if (!(settings->image.max_size_bytes ? write_split : write_whole)(

@@ -47,13 +47,14 @@ static bool publish(const struct tree_result *result, struct places *places, str
 
 /* The closure of the system, wherever the argument led. */
 static bool find_source(const struct command *command, struct str toplevel,
-                        struct image_source *ret_source, struct error *error)
+                        const struct input_files *bases, struct image_source *ret_source,
+                        struct error *error)
 {
     struct option_list roots = { 0 };
     struct str path = store_path_format(command->arena, command->store->store_dir, toplevel);
     option_list_add(&roots, path.data, command->arena);
     struct closure_request request = command_closure(command, &roots);
-    struct image_options options = command_image_options(command);
+    struct image_options options = command_image_options(command, bases);
     return image_source_take(&request, &options, command->arena, ret_source, error);
 }
 
@@ -103,7 +104,7 @@ bool command_tree(const struct command *command, struct error *error)
         !ramdisk_inputs_open(&given->prepends, &settings->image.bases, command->arena, &inputs,
                              error) ||
         !places_open(command, &places, error) ||
-        !find_source(command, spec.toplevel, &source, error))
+        !find_source(command, spec.toplevel, &inputs.images, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);
     struct tree_request request = {

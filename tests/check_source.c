@@ -44,7 +44,7 @@ static const char *write_graph(struct arena *arena)
     return arena_format(arena, "%s/graph", check_directory_path()).data;
 }
 
-bool check_source_take(const struct option_list *bases, struct arena *arena,
+bool check_source_take(const struct input_files *bases, struct arena *arena,
                        struct check_source *ret_source)
 {
     static const struct option_list none;
@@ -61,7 +61,7 @@ bool check_source_take(const struct option_list *bases, struct arena *arena,
     struct image_options options = {
         .content = { .check = true, .crew = &ret_source->crew },
         .with_signatures = true,
-        .bases = bases ? bases : &none,
+        .bases = bases ? *bases : INPUT_FILES_NONE,
     };
     return CHECK_DONE(crew_make(2, arena, &ret_source->crew, check_error)) &&
            CHECK_DONE(

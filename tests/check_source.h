@@ -23,7 +23,7 @@ struct check_source {
 void check_source_store(struct arena scratch);
 
 /* Walks and reads the store. Returns false and sets check_error on failure. `bases` may be null. */
-bool check_source_take(const struct option_list *bases, struct arena *arena,
+bool check_source_take(const struct input_files *bases, struct arena *arena,
                        struct check_source *ret_source);
 
 /* Writes the image to a file in the kit's directory and returns it open. */

@@ -2,6 +2,8 @@
  * tree_check_images.c.
  *
  * Order    First the files are read, then boot.json and the scripts are checked, then the images.
+ * Opening  A tree can have more files than a process may open, so each is opened several times. Every
+ *          time it must be the same file, unchanged; otherwise its digest is not that of its images.
  */
 #pragma once
 
@@ -13,6 +15,9 @@
 struct listed_file {
     const char *name;
     size_t first; /* index of the first line that is a hard link to the same file */
+    dev_t device;
+    ino_t inode;
+    struct timespec modified;
     uint64_t size_bytes, real_bytes;
     struct tree_file found;
     struct str reason; /* why it could not be read */
@@ -37,6 +42,10 @@ void tree_check_add(struct tree_check *check, enum finding_kind kind, const char
 
 /* Returns the file that SHA256SUMS lists under that name, or null. */
 const struct listed_file *tree_check_find(const struct tree_check *check, const char *name);
+
+/* Opens a file of the tree, as tree_place_open_file does. Refuses a file of SHA256SUMS that has been
+ * replaced or written since it was first looked at. */
+int tree_check_open(const struct tree_check *check, const char *name, struct error *error);
 
 /* Reads SHA256SUMS and all files that it lists. Other files are findings (stray). */
 must_check bool tree_check_files(struct tree_check *check, struct error *error);

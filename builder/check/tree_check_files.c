@@ -40,20 +40,47 @@ const struct listed_file *tree_check_find(const struct tree_check *check, const 
     return sum ? &check->files[sum - check->sums.items] : NULL;
 }
 
-/* Opens a file that is listed; -1 and a reason, or it is not there. */
-static int open_listed(const struct tree_check *check, struct listed_file *file,
-                       struct stat *ret_status, struct arena *arena)
+int tree_check_open(const struct tree_check *check, const char *name, struct error *error)
+{
+    struct stat status;
+    const struct listed_file *listed = tree_check_find(check, name);
+    cleanup(own_close) int fd = tree_place_open_file(check->directory, name, error);
+    if (fd < 0 || !listed || !listed->is_there)
+        return own_take(&fd);
+    if (fstat(fd, &status) < 0) {
+        int code = errno;
+        error_errno(error, code, "look at %s", name);
+        return -code;
+    }
+    if (status.st_dev == listed->device && status.st_ino == listed->inode &&
+        (uint64_t)status.st_size == listed->size_bytes &&
+        status.st_mtim.tv_sec == listed->modified.tv_sec &&
+        status.st_mtim.tv_nsec == listed->modified.tv_nsec)
+        return own_take(&fd);
+    error_set(error, "read %s: the file changed during verification; verify again", name);
+    return -ESTALE;
+}
+
+/* Looks at a file for the first time. Sets is_there, the reason why it cannot be read, or what later
+ * openings are compared with. */
+static void look_at_file(const struct tree_check *check, struct listed_file *file)
 {
     struct error error;
+    struct stat status;
     cleanup(own_close) int fd = tree_place_open_file(check->directory, file->name, &error);
     file->is_there = fd != -ENOENT;
     if (!file->is_there)
-        return -1;
-    bool done = fd >= 0 && (fstat(fd, ret_status) == 0 ||
-                            error_errno(&error, errno, "look at %s", file->name));
-    if (!done)
-        file->reason = arena_copy(arena, str_from(error.sentence));
-    return done ? own_take(&fd) : -1;
+        return;
+    if (fd < 0 ||
+        (fstat(fd, &status) < 0 && !error_errno(&error, errno, "look at %s", file->name))) {
+        file->reason = arena_copy(check->arena, str_from(error.sentence));
+        return;
+    }
+    file->device = status.st_dev;
+    file->inode = status.st_ino;
+    file->modified = status.st_mtim;
+    file->size_bytes = (uint64_t)status.st_size;
+    file->real_bytes = budget_real_bytes(&status);
 }
 
 /* A file and what it is. */
@@ -82,14 +109,11 @@ static void look_at_files(struct tree_check *check)
     struct identity *identities = arena_new(&scratch, struct identity, check->sums.count);
     size_t count = 0;
     for (size_t i = 0; i < check->sums.count; i++) {
-        struct stat status;
         struct listed_file *file = &check->files[i];
-        cleanup(own_close) int fd = open_listed(check, file, &status, check->arena);
         file->first = i;
-        file->size_bytes = fd >= 0 ? (uint64_t)status.st_size : 0;
-        file->real_bytes = fd >= 0 ? budget_real_bytes(&status) : 0;
-        if (fd >= 0)
-            identities[count++] = (struct identity){ status.st_dev, status.st_ino, i };
+        look_at_file(check, file);
+        if (file->is_there && !file->reason.data)
+            identities[count++] = (struct identity){ file->device, file->inode, i };
     }
     if (count)
         qsort(identities, count, sizeof *identities, compare_identities);
@@ -112,11 +136,10 @@ static bool read_one(void *context, const struct crew_member *member, size_t ind
 {
     const struct tree_check *check = context;
     struct listed_file *file = &check->files[index];
-    struct stat status;
     if (!file->is_there || file->reason.data || file->first != index)
         return true;
-    cleanup(own_close) int fd = open_listed(check, file, &status, member->arena);
-    if (fd >= 0 && !tree_file_read(fd, file->name, *member->arena, &file->found, error))
+    cleanup(own_close) int fd = tree_check_open(check, file->name, error);
+    if (fd < 0 || !tree_file_read(fd, file->name, *member->arena, &file->found, error))
         file->reason = arena_copy(member->arena, str_from(error->sentence));
     return true;
 }

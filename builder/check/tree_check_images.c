@@ -36,7 +36,7 @@ static bool read_before(const struct tree_check *check, const struct tree_image 
     }
     size_t count = end < NEWC_PREFIX_MAX ? (size_t)end : NEWC_PREFIX_MAX;
     struct error unused;
-    cleanup(own_close) int fd = tree_place_open_file(check->directory, file->name, &unused);
+    cleanup(own_close) int fd = tree_check_open(check, file->name, &unused);
     *ret_count = count;
     return fd >= 0 && pread(fd, ret_bytes, count, (off_t)(end - count)) == (ssize_t)count;
 }
@@ -67,7 +67,8 @@ static bool open_images(struct tree_check *check, struct error *error)
         check->fds[i] = -1;
     for (size_t i = 0; i < description->image_count; i++) {
         struct image_place place = { .budget = check->verifier->budget };
-        if (!tree_place_open(check->directory, &description->images[i], &place, error))
+        cleanup(own_close) int file = tree_check_open(check, description->images[i].file, error);
+        if (file < 0 || !tree_place_open(&file, &description->images[i], &place, error))
             return false;
         check->fds[i] = place.fd;
         if (!image_open(&place, check->verifier->store_dir, check->arena, &check->images[i], error))

@@ -47,7 +47,7 @@ bool image_source_take(const struct closure_request *request, const struct image
         if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
             return false;
     bool *held = arena_new(arena, bool, paths->count);
-    if (!base_images_find(options->bases, store_dir, paths, *arena, held, &source.held_count,
+    if (!base_images_find(&options->bases, store_dir, paths, *arena, held, &source.held_count,
                           error))
         return false;
     struct inventory_request walk = {

@@ -5,6 +5,7 @@
 #include "builder/closure/closure.h"
 #include "builder/image/content.h"
 #include "builder/image/squashfs.h"
+#include "builder/output/input_files.h"
 
 struct image_source {
     struct closure closure;
@@ -18,7 +19,7 @@ struct image_options {
     struct content_options content;
     /* Add nix-path-registration.json, for what has no place in the manifest (path_info_json.h). */
     bool with_signatures;
-    const struct option_list *bases; /* base images: their paths are only listed */
+    struct input_files bases; /* base images: their paths are only listed; borrowed */
 };
 
 /* Finds the closure, formats its manifest, and walks and reads its paths. */

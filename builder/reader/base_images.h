@@ -1,16 +1,18 @@
 /* base_images.h — base images, which will be mounted below the new one: it need not have their
  * paths.
+ *
+ * They are read from open descriptors, so that the paths left out are in the very files that are
+ * then put below the new image.
  */
 #pragma once
 
+#include "builder/output/input_files.h"
 #include "builder/reader/image_reader.h"
-
-#include "schema/base/options.h"
 
 /* Sets ret_held[i] for each path of a normalised list that is in one of the images. *ret_count is
  * their number. Refuses a file that is not a store image, and a path that an image has with another
  * NAR hash. */
-must_check bool base_images_find(const struct option_list *names, struct str store_dir,
+must_check bool base_images_find(const struct input_files *files, struct str store_dir,
                                  const struct path_list *paths, struct arena scratch,
                                  bool *ret_held, size_t *ret_count, struct error *error);
 

@@ -21,43 +21,28 @@ bool tree_place_read(int directory, const char *name, size_t limit_bytes, struct
     return fd >= 0 && file_read_fd(fd, name, limit_bytes, arena, ret_text, error);
 }
 
-bool tree_place_open(int directory, const struct tree_image *image, struct image_place *place,
+bool tree_place_open(int *file, const struct tree_image *image, struct image_place *place,
                      struct error *error)
 {
-    cleanup(own_close) int fd = tree_place_open_file(directory, image->file, error);
-    if (fd < 0)
-        return false;
     struct image_budget *budget = place->budget;
     place->size_bytes = image->size_bytes;
     place->name = image->name;
     if (!image->is_packed) {
         place->offset = image->offset;
-        place->fd = own_take(&fd);
+        place->fd = own_take(file);
         return true;
     }
     struct packed_image packed = { image->name, image->offset, image->size_bytes, &budget->space,
                                    &budget->contents };
-    return ramdisk_archive_unpack(fd, &packed, &place->fd, error) ||
+    return ramdisk_archive_unpack(*file, &packed, &place->fd, error) ||
            error_in(error, "%s", image->file);
-}
-
-static bool pay_for_file(int directory, const char *name, struct image_budget *budget,
-                         struct error *error)
-{
-    struct stat status;
-    cleanup(own_close) int fd = tree_place_open_file(directory, name, error);
-    if (fd < 0)
-        return false;
-    if (fstat(fd, &status) < 0)
-        return error_errno(error, errno, "look at %s", name);
-    image_budget_pay(budget, budget_real_bytes(&status));
-    return true;
 }
 
 static bool find_in_tree(int directory, const char *path, struct arena *arena,
                          struct image_place *ret_place, struct error *error)
 {
     struct str text;
+    struct stat status;
     struct tree_description description;
     if (!tree_place_read(directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, arena, &text,
                          error))
@@ -66,8 +51,14 @@ static bool find_in_tree(int directory, const char *path, struct arena *arena,
         return error_in(error, TREE_BOOT_JSON_NAME);
     struct image_place place = { .budget = arena_new(arena, struct image_budget, 1) };
     *place.budget = image_budget_make(0);
-    if (!pay_for_file(directory, description.images[0].file, place.budget, error) ||
-        !tree_place_open(directory, &description.images[0], &place, error))
+    const struct tree_image *image = &description.images[0];
+    cleanup(own_close) int file = tree_place_open_file(directory, image->file, error);
+    if (file < 0)
+        return false;
+    if (fstat(file, &status) < 0)
+        return error_errno(error, errno, "look at %s", image->file);
+    image_budget_pay(place.budget, budget_real_bytes(&status));
+    if (!tree_place_open(&file, image, &place, error))
         return false;
     place.name = path;
     *ret_place = place;

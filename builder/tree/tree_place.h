@@ -15,10 +15,10 @@ int tree_place_open_file(int directory, const char *name, struct error *error);
 must_check bool tree_place_read(int directory, const char *name, size_t limit_bytes,
                                 struct arena *arena, struct str *ret_text, struct error *error);
 
-/* Opens an image of the tree: the file that has it, or a copy that is unpacked from the compressed
- * archive. place->budget must be set; it limits the copy. The caller closes the place's
- * descriptor. */
-must_check bool tree_place_open(int directory, const struct tree_image *image,
+/* Opens an image of a tree in *file, the open file that boot.json names for it: takes the file itself,
+ * or unpacks a copy from its compressed archive. place->budget must be set; it limits the copy. The
+ * caller closes the place's descriptor. */
+must_check bool tree_place_open(int *file, const struct tree_image *image,
                                 struct image_place *place, struct error *error);
 
 /* Opens the image that the user names: a file, or a tree, which stands for its topmost image. The

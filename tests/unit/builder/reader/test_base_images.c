@@ -1,27 +1,17 @@
 #include "tests/check_image.h"
 
 #include "builder/reader/base_images.h"
-#include "schema/base/file.h"
 #include "schema/base/own.h"
-
-#include <string.h>
 
 #define D CHECK_DIGEST
 
-/* The corpus' images as files of the test directory; their names. */
-static struct option_list files_of(const char *const *names, struct arena *arena)
+/* The corpus' images, open. */
+static struct input_files files_of(const char *const *names, size_t count, struct arena *arena)
 {
-    struct option_list list = { 0 };
-    for (; *names; names++) {
-        struct str bytes;
-        cleanup(own_close) int fd = check_image_file(*names, arena);
-        CHECK(lseek(fd, 0, SEEK_SET) == 0);
-        CHECK_DONE(file_read_fd(fd, *names, 1 << 20, arena, &bytes, check_error));
-        check_file(*names, bytes);
-        option_list_add(&list, arena_format(arena, "%s/%s", check_directory_path(), *names).data,
-                        arena);
-    }
-    return list;
+    struct input_files files = { names, arena_new(arena, int, count), count };
+    for (size_t i = 0; i < count; i++)
+        files.fds[i] = check_image_file(names[i], arena);
+    return files;
 }
 
 /* What the image lists, and one path more. */
@@ -64,9 +54,10 @@ static void several_images_are_added_up(struct arena arena)
     if (!check_image_open("zstd", &arena, &open))
         return;
     struct path_list list = list_of(&open.image, &arena);
-    struct option_list names = files_of((const char *const[]){ "xz", "lz4", NULL }, &arena);
+    static const char *const names[] = { "xz", "lz4" };
+    cleanup(input_files_release) struct input_files files = files_of(names, 2, &arena);
     CHECK_DONE(
-        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error));
+        base_images_find(&files, STR("/nix/store"), &list, arena, held, &count, check_error));
     CHECK_NUMBER(count, 3);
 }
 
@@ -89,17 +80,12 @@ static void what_is_no_image_is_refused(struct arena arena)
     bool held[1] = { false };
     size_t count;
     struct path_list list = { 0 };
-    struct option_list names = { 0 };
-    option_list_add(&names, "/no/where", &arena);
+    static const char *const names[] = { "plain" };
+    cleanup(input_files_release) struct input_files files = files_of(names, 1, &arena);
+    CHECK(ftruncate(files.fds[0], 4) == 0);
     CHECK_REFUSED(
-        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error),
-        "open /no/where: No such file or directory");
-    check_file("text", STR("text"));
-    names.items[0] = arena_format(&arena, "%s/text", check_directory_path()).data;
-    CHECK_REFUSED(
-        base_images_find(&names, STR("/nix/store"), &list, arena, held, &count, check_error),
-        arena_format(&arena, "%s: it is not a squashfs image: it has only 4 bytes",
-                     names.items[0]));
+        base_images_find(&files, STR("/nix/store"), &list, arena, held, &count, check_error),
+        "plain: it is not a squashfs image: it has only 4 bytes");
 }
 
 int main(void)

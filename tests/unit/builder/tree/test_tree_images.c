@@ -16,8 +16,9 @@ static size_t count_held(const struct check_tree *tree, const struct tree_result
         struct image image;
         struct image_budget budget = image_budget_make(0);
         struct image_place place = { .fd = -1, .budget = &budget };
-        if (!CHECK_DONE(tree_place_open(tree->tree.fd, &result->description.images[i], &place,
-                                        check_error)))
+        const struct tree_image *at = &result->description.images[i];
+        cleanup(own_close) int file = tree_place_open_file(tree->tree.fd, at->file, check_error);
+        if (!CHECK(file >= 0) || !CHECK_DONE(tree_place_open(&file, at, &place, check_error)))
             return held;
         if (CHECK_DONE(image_open(&place, STR("/nix/store"), &arena, &image, check_error)))
             for (uint32_t j = 0; j < image.listed.count; j++)
