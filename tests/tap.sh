@@ -19,9 +19,13 @@
 #                           one: the same, or the nearest older one, which it says.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
+# patience                  the limit of time for `timeout`, the same for all
 #
 # A test that ends without `finish` fails, and says so.
 # shellcheck shell=sh disable=SC2034  # what find_store sets is for whoever reads this in
+
+# Seconds after which what waits for nothing is given up. It only ends what would never end: a busy machine takes less.
+patience=1800
 
 tap_count=0
 tap_failed=0

@@ -59,13 +59,11 @@ came() {
 
 # Waits for the moment, and cuts the power so many milliseconds later.
 cut_after() {
-    until came || [ $(($(date +%s) - machine_start)) -gt "$machine_limit" ] || ! kill -0 "$qemu" 2>/dev/null; do
+    until came || is_over_limit || ! kill -0 "$qemu" 2>/dev/null; do
         sleep 0.1
     done
     ! came || sleep "$(($1 / 1000)).$(printf '%03d' $(($1 % 1000)))"
-    kill -9 "$qemu" 2>/dev/null
-    wait "$qemu" 2>/dev/null
-    qemu=
+    stop_qemu
 }
 
 # How many paths that boot found valid, and what lay there.

@@ -54,7 +54,7 @@ run() {
     rm -rf "$SCRATCH/run"
     cp -a "$root" "$SCRATCH/run"
     size=$(($(wc -c <"$root/$db") / 1024))
-    timeout -s KILL 60 /usr/bin/time -q -f '%M %U %S' -o "$SCRATCH/used" "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"
+    timeout -s KILL "$patience" /usr/bin/time -q -f '%M %U %S' -o "$SCRATCH/used" "$@" >"$SCRATCH/out" 2>"$SCRATCH/err"
     status=$?
     read -r peak user system <"$SCRATCH/used"
     echo "$user $system $((peak - size))" >>"$SCRATCH/all"

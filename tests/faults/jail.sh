@@ -66,7 +66,7 @@ run() {
     boot) set -- "$REGD" boot --root "$2" --system "$(path 3)" ;;
     manifest) set -- "$REGD_BUILD" manifest --root "$2" "$(path 1)" ;;
     esac
-    timeout 20 "$@"
+    timeout "$patience" "$@"
 }
 
 # A database of another, which must neither be shown nor changed.

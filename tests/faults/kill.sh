@@ -69,7 +69,7 @@ prepare() {
         rm -rf "$SCRATCH/$1.after"
         cp -a "$SCRATCH/$1.before" "$SCRATCH/$1.after"
         begin=$(now_us)
-        run "$1" "$SCRATCH/$1.after" timeout --foreground 60 || return
+        run "$1" "$SCRATCH/$1.after" timeout --foreground "$patience" || return
         echo $(($(now_us) - begin))
     done | sort -n | sed -n 3p >"$SCRATCH/$1.us"
     rows "$SCRATCH/$1.after" "$SCRATCH/rows" >"$SCRATCH/$1.new"

@@ -40,7 +40,7 @@ run_fuzzer() {
 
 known() {
     # shellcheck disable=SC2046  # names without blanks, or none
-    timeout 300 "$programs/replay_$1" "tests/fuzz/corpus/$1" $(seeds "$1")
+    timeout "$patience" "$programs/replay_$1" "tests/fuzz/corpus/$1" $(seeds "$1")
 }
 
 # The finding is printed, so that it can be taken from the log.

@@ -64,7 +64,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do flip plain $((si
 
 largest=$(find corpus -type f -size +0 -exec stat -c %s {} + | sort -n | tail -1)
 replay() {
-    timeout 300 "$programs/replay_image" corpus >log 2>&1
+    timeout "$patience" "$programs/replay_image" corpus >log 2>&1
     status=$?
     tail -40 log
     [ "$status" -eq 0 ] && grep -qx "$(find corpus -type f | wc -l) inputs" log

@@ -96,10 +96,10 @@ no_wait() {
     holder=
     if [ "$1" = with ]; then
         : >>"$state/gc.lock"
-        flock -s "$state/gc.lock" sleep 30 &
+        flock -s "$state/gc.lock" sleep "$patience" &
         holder=$!
     fi
-    timeout 20 "$REGD" register --root "$root" "$SCRATCH/system" 2>"$SCRATCH/err"
+    timeout "$patience" "$REGD" register --root "$root" "$SCRATCH/system" 2>"$SCRATCH/err"
     status=$?
     [ -z "$holder" ] || kill "$holder"
     cat "$SCRATCH/err"
@@ -112,7 +112,7 @@ claim 'the lock is as Nix makes it' test "$(stat -c '%a %s %F' "$state/gc.lock")
 accept_does_not_wait() {
     make_root with
     : >>"$state/gc.lock"
-    flock "$state/gc.lock" timeout 20 "$REGD" register --missing=accept --root "$root" "$SCRATCH/system"
+    flock "$state/gc.lock" timeout "$patience" "$REGD" register --missing=accept --root "$root" "$SCRATCH/system"
 }
 claim 'who does not want the paths looked for does not wait' accept_does_not_wait
 
@@ -122,10 +122,10 @@ odd_lock() {
     "$@" "$state/gc.lock" || return
     for verb in "register $SCRATCH/system" "profile set $first"; do
         # shellcheck disable=SC2086  # words
-        timeout 20 "$REGD" $verb --root "$root" 2>"$SCRATCH/err"
+        timeout "$patience" "$REGD" $verb --root "$root" 2>"$SCRATCH/err"
         [ $? -eq 1 ] && grep "gc.lock is not a file" "$SCRATCH/err" || return
     done
-    timeout 20 "$REGD" verify --root "$root" --quiet 2>"$SCRATCH/err"
+    timeout "$patience" "$REGD" verify --root "$root" --quiet 2>"$SCRATCH/err"
     [ $? -ne 124 ]
 }
 claim 'a pipe in place of the lock is refused' odd_lock mkfifo
@@ -135,7 +135,7 @@ claim 'which nothing is made behind' test ! -e "$SCRATCH/elsewhere"
 # --- between ----------------------------------------------------------------------------------------
 
 collect() {
-    timeout 120 nix-store --store "$root" --gc
+    timeout "$patience" nix-store --store "$root" --gc
 }
 
 # between CALL PATH COMMAND...: starts a collection while regd rests at the first such call on the path.

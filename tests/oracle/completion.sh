@@ -41,7 +41,7 @@ bash_offers() {
 }
 
 zsh_offers() {
-    timeout 60 zsh -f "$capture" "$PWD/zsh" "$1"
+    timeout "$patience" zsh -f "$capture" "$PWD/zsh" "$1"
 }
 
 fish_offers() {

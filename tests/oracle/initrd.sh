@@ -116,7 +116,7 @@ claim 'no image at all is told, and no failure' refused 0 \
 rm "$fake/proc/cmdline"
 claim 'a command line that cannot be read' refused 1 'open /proc/cmdline: No such file or directory' generate
 mkfifo "$fake/proc/cmdline"
-claim 'a pipe in its place is not waited for' refused 1 '/proc/cmdline is not a file' timeout 20 "$generator" --root "$fake" "$units"
+claim 'a pipe in its place is not waited for' refused 1 '/proc/cmdline is not a file' timeout "$patience" "$generator" --root "$fake" "$units"
 rm "$fake/proc/cmdline"
 ramdisk '' nix-store.squashfs
 claim 'a directory that is not there' refused 1 "open $SCRATCH/none: No such file or directory" \

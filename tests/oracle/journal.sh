@@ -23,24 +23,28 @@ listen() {
     rm -f "$1"
     socat -u "UNIX-RECV:$1" "OPEN:$2,creat,append" &
     listener=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        [ -S "$1" ] && return
-        sleep 0.1
+    until [ -S "$1" ]; do
+        kill -0 "$listener" 2>/dev/null || return
+        sleep 0.02
     done
-    return 1
 }
+# hush SOCKET FILE: when the last datagram has come, which is one of ours, the listener may go.
 hush() {
-    sleep 0.5
+    echo 'that was all' | socat -u - "UNIX-SENDTO:$1"
+    until grep -aq 'that was all' "$2"; do
+        kill -0 "$listener" 2>/dev/null || return
+        sleep 0.02
+    done
     kill "$listener"
     wait "$listener" 2>/dev/null
-    cat "$1"
+    cat "$2"
 }
 
 notifies() {
     listen "$SCRATCH/notify" "$SCRATCH/notified" || return 1
     NOTIFY_SOCKET=$SCRATCH/notify "$REGD" boot -q --root "$root" --system "$system" --profile "$root/none/x" 2>/dev/null
     NOTIFY_SOCKET=$SCRATCH/notify "$REGD" boot -q --root "$root" --system "$system"
-    hush "$SCRATCH/notified"
+    hush "$SCRATCH/notify" "$SCRATCH/notified"
     grep -q 'STATUS=registering 2 paths' "$SCRATCH/notified" && grep -q 'EXTEND_TIMEOUT_USEC=[0-9]' "$SCRATCH/notified" &&
         [ "$(grep -c 'READY=1' "$SCRATCH/notified")" -eq 1 ]
 }
@@ -62,7 +66,7 @@ sends_entries() {
     with_journal "$REGD" boot --root "$root" --system "$system"
     with_journal "$REGD" register --root "$root" /nonexistent
     with_journal "$REGD" boot --root "$root" --system "$system"
-    hush "$SCRATCH/entries"
+    hush /run/systemd/journal/socket "$SCRATCH/entries"
     cat "$SCRATCH/stream"
     [ ! -s "$SCRATCH/stream" ] || return 1
     for id in REGISTERED LEFT_OUT TAGGED PROFILE_SET PROFILE_KEPT FAILED; do

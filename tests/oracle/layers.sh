@@ -85,7 +85,7 @@ claim 'an image that holds a path with another NAR hash is refused' refused
 mkfifo pipe
 for bad in manifest nowhere foreign pipe; do
     not_one() {
-        timeout 60 "$REGD_BUILD" verify --base "$bad" foreign/image 2>stderr && return 1
+        timeout "$patience" "$REGD_BUILD" verify --base "$bad" foreign/image 2>stderr && return 1
         grep -q "$bad" stderr || { cat stderr && return 1; }
         build squashfs -o new --base "$bad" "$toplevel" 2>stderr && return 1
         cat stderr

@@ -34,14 +34,14 @@ export HOME="$SCRATCH/home" NIX_CONF_DIR="$SCRATCH/conf" NIX_USER_CONF_FILES=/de
 nix_store() {
     nix_root=$1
     shift
-    timeout 120 nix-store --store "$nix_root" "$@"
+    timeout "$patience" nix-store --store "$nix_root" "$@"
 }
 
 # regd VERB ROOT ARGUMENT...
 regd() {
     regd_verb=$1 regd_root=$2
     shift 2
-    timeout 120 "$REGD" "$regd_verb" -q --root "$regd_root" "$@"
+    timeout "$patience" "$REGD" "$regd_verb" -q --root "$regd_root" "$@"
 }
 
 db() {
@@ -59,10 +59,9 @@ rows() {
         ".read $rows_sql"
 }
 
-# until_true SECONDS COMMAND...: tries it again and again.
+# until_true COMMAND...: tries it again and again.
 until_true() {
-    tries=$(($1 * 50))
-    shift
+    tries=$((patience * 50))
     until "$@"; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || return
@@ -246,8 +245,8 @@ place_run() {
     place_job=$1 place_root=$2
     shift 2
     case $place_job in
-    reader) timeout 120 "$@" "$REGD" dump -q --root "$place_root" ;;
-    *) timeout 120 "$@" "$REGD" register -q --missing=accept --root "$place_root" "$SCRATCH/race.1" ;;
+    reader) timeout "$patience" "$@" "$REGD" dump -q --root "$place_root" ;;
+    *) timeout "$patience" "$@" "$REGD" register -q --missing=accept --root "$place_root" "$SCRATCH/race.1" ;;
     esac
 }
 
@@ -328,14 +327,25 @@ everywhere() {
 # A nix-store rests between making the schema file and writing it.
 half_schema() {
     root=$SCRATCH/half
+    rm -rf "$root"
     mkdir -p "$root/nix/store"
-    timeout 120 strace -f -qq -o "$SCRATCH/trace" -P "$root/nix/var/nix/db/schema" -e trace=openat \
-        -e inject=openat:delay_exit=1000000 nix-store --store "$root" --init &
-    until_true 10 test -e "$root/nix/var/nix/db/schema" && [ ! -s "$root/nix/var/nix/db/schema" ] &&
-        regd register "$root" --missing=accept "$SCRATCH/race.2"
+    timeout "$patience" strace -f -qq -o "$SCRATCH/trace" -P "$root/nix/var/nix/db/schema" -e trace=openat \
+        -e inject=openat:delay_exit="$1" nix-store --store "$root" --init &
+    until_true test -e "$root/nix/var/nix/db/schema"
+    seen=late
+    [ -s "$root/nix/var/nix/db/schema" ] || seen=early
+    regd register "$root" --missing=accept "$SCRATCH/race.2"
     status=$?
     wait $!
-    [ "$status" -eq 0 ] && rows "$root" | cmp - "$SCRATCH/rows.2"
+    [ "$status" -eq 0 ] && rows "$root" | cmp - "$SCRATCH/rows.2" && [ "$seen" = early ]
+}
+
+# rested COMMAND...: with a rest in microseconds as its last argument, a longer one if this machine was too busy for it.
+rested() {
+    for rest in 700000 5000000 60000000; do
+        "$@" "$rest" && return
+    done
+    return 1
 }
 
 while_making='wherever a regd rests that makes the database, another regd succeeds, and so does the first'
@@ -356,7 +366,7 @@ if can_trace "$while_making" "$while_making_nix" "$in_place" "$reading" "$making
     claim "$while_making_nix" everywhere file nix
     claim "$in_place" everywhere in-place regd
     claim "$reading" everywhere reader regd
-    claim "$making_schema" half_schema
+    claim "$making_schema" rested half_schema
 fi
 
 # --- locks ------------------------------------------------------------------------------------------
@@ -370,7 +380,7 @@ hold() {
     exec 8>"$SCRATCH/order"
 }
 is_held() {
-    until_true 20 grep -q held "$SCRATCH/held"
+    until_true grep -q held "$SCRATCH/held"
 }
 let_go() {
     echo "$1" >&8
@@ -438,8 +448,8 @@ undone() {
 }
 reads_beside() {
     for mode in wal delete; do
-        new_root "$mode" && hold_transaction "$root" && timeout 2 "$REGD" dump --root "$root" >"$SCRATCH/dump" 8>&- &&
-            timeout 2 "$REGD" status --root "$root" >/dev/null 8>&- && let_go 'commit;' &&
+        new_root "$mode" && hold_transaction "$root" && timeout "$patience" "$REGD" dump --root "$root" >"$SCRATCH/dump" 8>&- &&
+            timeout "$patience" "$REGD" status --root "$root" >/dev/null 8>&- && let_go 'commit;' &&
             cmp "$SCRATCH/race.1" "$SCRATCH/dump" || return
     done
 }
@@ -451,30 +461,30 @@ claim 'and with a rollback journal' transaction delete
 claim 'and for one that is undone' undone
 claim 'dump and status do not wait for it, and see the rows before it' reads_beside
 
-# slow CALL REGISTER-ARGUMENT...: registers, and rests for a second before each such call.
+# slow CALL MICROSECONDS REGISTER-ARGUMENT...: registers, and rests before the first such call.
 slow() {
-    slow_call=$1
-    shift
-    timeout 120 strace -qq -o "$SCRATCH/trace" -e "trace=$slow_call" -e "inject=$slow_call:delay_enter=700000:when=1" \
+    slow_call=$1 slow_rest=$2
+    shift 2
+    timeout "$patience" strace -qq -o "$SCRATCH/trace" -e "trace=$slow_call" -e "inject=$slow_call:delay_enter=$slow_rest:when=1" \
         "$REGD" register -q --root "$root" --missing=accept "$@" &
     slow=$!
 }
 nix_waits() {
-    new_root && slow renameat "$SCRATCH/race.1" &&
-        until_true 20 test -s "$root/nix/var/nix/db/.db.sqlite.draft" &&
+    new_root && slow renameat "$1" "$SCRATCH/race.1" &&
+        until_true test -s "$root/nix/var/nix/db/.db.sqlite.draft" &&
         load "$root" "$SCRATCH/race.2" 2>"$SCRATCH/nix.err" && wait "$slow" || return
     cat "$SCRATCH/nix.err"
     grep -q 'waiting for the big Nix store lock' "$SCRATCH/nix.err" && [ "$(count "$root")" -eq 80 ]
 }
 nix_waits_for_rows() {
-    new_root wal && slow pwrite64 "$SCRATCH/race.3" && sleep 0.2 &&
+    new_root wal && slow pwrite64 700000 "$SCRATCH/race.3" && sleep 0.2 &&
         load "$root" "$SCRATCH/race.2" && nix_store "$root" --add "$SCRATCH/added" && wait "$slow" &&
         [ "$(count "$root")" -eq 121 ] && [ "$(rows "$root" | head -1)" = ok ]
 }
 while_new='Nix waits for a regd that makes the database, then works on it'
 while_adding='Nix waits for a regd in its transaction, and both succeed'
 if can_trace "$while_new" "$while_adding"; then
-    claim "$while_new" nix_waits
+    claim "$while_new" rested nix_waits
     claim "$while_adding" nix_waits_for_rows
 fi
 
@@ -736,7 +746,7 @@ all_collected() {
 closure_stays() {
     last=$(sed -n "$((pieces * piece_paths / 2))p" "$manifests/groups" | cut -d ' ' -f 1)
     nix_store "$SCRATCH/alone" -qR "$last" | sort >"$SCRATCH/closure"
-    ln -s "$last" "$root/nix/var/nix/gcroots/half" && until_true 20 all_collected &&
+    ln -s "$last" "$root/nix/var/nix/gcroots/half" && until_true all_collected &&
         sqlite3 "$(db "$root")" 'select path from ValidPaths order by path' | diff "$SCRATCH/closure" - &&
         [ "$(wc -l <"$SCRATCH/closure")" -gt "$piece_paths" ]
 }
@@ -746,7 +756,7 @@ optimised() {
     image=$SCRATCH/optimise
     mkdir -p "$image/nix/store"
     cp "$SCRATCH"/image/nix/store/*-held-* "$image/nix/store/" && regd register "$image" "$manifests/held" || return
-    timeout 120 strace -qq -o "$SCRATCH/trace" -e trace=getdents64 -e inject=getdents64:delay_enter=1000000:when=2 \
+    timeout "$patience" strace -qq -o "$SCRATCH/trace" -e trace=getdents64 -e inject=getdents64:delay_enter=1000000:when=2 \
         "$REGD" register --root "$image" "$manifests/held" &
     sleep 0.4
     nix_store "$image" --optimise
@@ -762,10 +772,10 @@ daemon='' adders=2
 : >"$SCRATCH/said.daemon"
 if command -v nix-daemon >/dev/null; then
     mkdir -p "$root/nix/store"
-    NIX_DAEMON_SOCKET_PATH=$SCRATCH/socket timeout 120 nix-daemon --store "$root" >"$SCRATCH/said.daemon" 2>&1 &
+    NIX_DAEMON_SOCKET_PATH=$SCRATCH/socket timeout "$patience" nix-daemon --store "$root" >"$SCRATCH/said.daemon" 2>&1 &
     daemon=$!
     adders=3
-    until_true 10 test -S "$SCRATCH/socket" || bail "nix-daemon does not start: $(cat "$SCRATCH/said.daemon")"
+    until_true test -S "$SCRATCH/socket" || bail "nix-daemon does not start: $(cat "$SCRATCH/said.daemon")"
 fi
 traffic
 [ -z "$daemon" ] || kill "$daemon"

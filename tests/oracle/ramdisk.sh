@@ -242,7 +242,7 @@ refuses() {
     expected=$1
     shift
     listing >../before
-    timeout 5 "$REGD_BUILD" ramdisk "$@" >../stdout 2>../stderr
+    timeout "$patience" "$REGD_BUILD" ramdisk "$@" >../stdout 2>../stderr
     status=$?
     cat ../stderr
     listing | diff ../before - && [ "$status" -eq 1 ] && [ ! -s ../stdout ] && [ "$(wc -l <../stderr)" -eq 1 ] &&

@@ -240,7 +240,7 @@ else
 fi
 variant && rm -rf "variant$linux" && mkfifo "variant$linux"
 claim 'a pipe as a store path is refused by name' refuses "${linux##*/}" \
-    timeout 5 "$REGD_BUILD" squashfs --root variant --registration manifest --no-check -q -o out/image "$system"
+    timeout "$patience" "$REGD_BUILD" squashfs --root variant --registration manifest --no-check -q -o out/image "$system"
 
 # The words in front of a command that has to respect modes.
 powerless=
@@ -316,7 +316,7 @@ directory_part() {
 claim 'so is one whose initrd is a directory' directory_part
 pipe_part() {
     variant && rm "variant$system/kernel" && mkfifo "variant$system/kernel" && refuses 'kernel' \
-        timeout 5 "$REGD_BUILD" tree --root variant --registration manifest --no-check -q -o out/tree "$system"
+        timeout "$patience" "$REGD_BUILD" tree --root variant --registration manifest --no-check -q -o out/tree "$system"
 }
 claim 'so is one whose kernel is a pipe' pipe_part
 plain_init() {

@@ -313,10 +313,14 @@ claim 'nothing is changed in the store' unchanged
 collector() {
     make_root
     : >>"$root/nix/var/nix/gc.lock"
-    flock "$root/nix/var/nix/gc.lock" sleep 1 &
-    sleep 0.3
-    "$REGD" verify --root "$root" >"$out" 2>"$err" && cat "$err" &&
-        grep -q 'waiting for the garbage collector' "$err" && grep -q 'all as registered' "$err"
+    mkfifo "$SCRATCH/go"
+    flock "$root/nix/var/nix/gc.lock" sh -c "read -r _ <'$SCRATCH/go'" &
+    until ! flock -n "$root/nix/var/nix/gc.lock" true; do sleep 0.02; done
+    "$REGD" verify --root "$root" >"$out" 2>"$err" &
+    regd=$!
+    until grep -q 'waiting for the garbage collector' "$err" || ! kill -0 "$regd" 2>/dev/null; do sleep 0.02; done
+    echo go >"$SCRATCH/go"
+    wait "$regd" && cat "$err" && grep -q 'waiting for the garbage collector' "$err" && grep -q 'all as registered' "$err"
 }
 have flock 'a garbage collector is waited for' && claim 'a garbage collector is waited for' collector
 

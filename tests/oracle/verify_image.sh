@@ -52,7 +52,7 @@ mksquash() {
 verify() {
     wanted=$1
     shift
-    timeout 60 "$REGD_BUILD" verify "$@" >"$out" 2>"$err"
+    timeout "$patience" "$REGD_BUILD" verify "$@" >"$out" 2>"$err"
     status=$?
     cat "$out" "$err"
     [ "$status" -eq "$wanted" ] && [ "$(wc -l <"$err")" -eq 1 ]
@@ -318,7 +318,7 @@ flip() {
 # tried BIT: finds or refuses; what it says is in $out and $err.
 tried() {
     flip "$1"
-    timeout 20 "$REGD_BUILD" verify -j 1 "$tampered" >"$out" 2>"$err"
+    timeout "$patience" "$REGD_BUILD" verify -j 1 "$tampered" >"$out" 2>"$err"
     status=$?
     dd if="$SCRATCH/small" of="$tampered" bs=1 skip=$(($1 / 8)) seek=$(($1 / 8)) count=1 conv=notrunc 2>/dev/null
     [ "$status" -le 1 ] && return

@@ -168,7 +168,7 @@ followed() {
     fresh whole && echo secret >secret && digest=$(sha256sum <secret) || return
     for name in initrd bzImage netboot.ipxe boot.json SHA256SUMS; do
         fresh whole && rm "bent/$name" && ln -s ../secret "bent/$name" || return
-        timeout 20 "$REGD_BUILD" verify bent >stdout 2>stderr && return 1
+        timeout "$patience" "$REGD_BUILD" verify bent >stdout 2>stderr && return 1
         cat stdout stderr
         ! grep -q -e secret -e "${digest%% *}" stdout stderr && grep -q 'not a regular file' stdout stderr || return
     done
@@ -176,7 +176,7 @@ followed() {
 claim 'a link in a tree is not followed' followed
 for file in SHA256SUMS boot.json; do
     pipe() {
-        fresh whole && rm "bent/$file" && mkfifo "bent/$file" && ! timeout 5 "$REGD_BUILD" verify bent 2>stderr && cat stderr &&
+        fresh whole && rm "bent/$file" && mkfifo "bent/$file" && ! timeout "$patience" "$REGD_BUILD" verify bent 2>stderr && cat stderr &&
             grep -q "bent.*$file.* not a regular file" stderr
     }
     claim "a pipe called $file is not waited for" pipe
