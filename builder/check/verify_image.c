@@ -270,16 +270,18 @@ static void compare_lists(struct verification *verification, const struct path_l
 static bool compare_description(struct verification *verification, struct error *error)
 {
     struct str text;
-    struct arena own;
+    cleanup(arena_unreserve) struct arena reserved = { 0 };
     struct path_list described = { 0 };
     const struct image *image = verification->image;
     const struct image_inode *inode = image_inode_of(image, image->description);
     if (inode->kind != IMAGE_REGULAR)
         return error_set(error, "it is not a file");
-    if (!path_info_json_reserve(inode->size_bytes, &own, error) ||
+    if (!path_info_json_reserve(inode->size_bytes, &reserved, error) ||
         !budget_spend(&image->file.budget->memory, path_info_json_room((size_t)inode->size_bytes),
-                      error) ||
-        !image_read_text(image, inode, path_info_json_bytes_max, &own, &text, error) ||
+                      error))
+        return false;
+    struct arena own = reserved;
+    if (!image_read_text(image, inode, path_info_json_bytes_max, &own, &text, error) ||
         !path_info_json_parse(text, verification->verifier->store_dir, &own, &described, error))
         return false;
     compare_lists(verification, &described);

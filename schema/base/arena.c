@@ -50,6 +50,15 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
                      ARENA_LEAST_BYTES >> 20, ARENA_ADDRESS_SPACE_BYTES >> 20);
 }
 
+void arena_unreserve(const struct arena *reserved)
+{
+    size_t size_bytes = arena_left(reserved);
+    if (size_bytes == 0)
+        return;
+    ASAN_UNPOISON_MEMORY_REGION(reserved->next, size_bytes);
+    munmap(reserved->next, size_bytes);
+}
+
 static _Noreturn void exhausted(void)
 {
     error_end(

@@ -27,8 +27,12 @@ enum { ARENA_LEAST_BYTES = 16 << 20, ARENA_ADDRESS_SPACE_BYTES = 256 << 20 };
 
 /* Reserves `size_bytes` of address space, rounded up, but at most half of what the system's limits
  * leave, because libraries and threads need some, too. If that is too much, tries half of it, then
- * a quarter, and so on; fails below ARENA_LEAST_BYTES. The range is never freed. */
+ * a quarter, and so on; fails below ARENA_LEAST_BYTES. The range of a program is never freed. */
 must_check bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error);
+
+/* Gives a range back to the system, with all that was allocated from it. `reserved` is the arena as
+ * arena_reserve returned it, or zero: nothing is done. For `cleanup`. */
+void arena_unreserve(const struct arena *reserved);
 
 /* Returns memory for `count` items of `size` bytes: all zero, aligned for any type, never null. */
 void *arena_alloc(struct arena *arena, size_t count, size_t size);

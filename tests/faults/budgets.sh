@@ -296,7 +296,7 @@ tree_of() {
 ends() {
     limited "$REGD_BUILD" verify ${1:+--unpacked-limit "$1"} tree >stdout 2>stderr
     tail -n 2 stderr
-    tail -n 1 stderr | grep -qF "$2" && peak_below 64
+    tail -n 1 stderr | grep -qF "$2" && peak_below 96
 }
 
 # Each image alone is read; so are as many as the limit has room for.
