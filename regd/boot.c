@@ -88,6 +88,8 @@ static bool load(struct command *command, const struct option_list *names, bool 
     if (!hold_for(command, error))
         return false;
     tell_step(command, "registering %zu paths", list.count);
+    if (!state_check_directories(&command->store, *command->arena, error))
+        return false;
     if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
                         error))
         return error_in(error, "register the paths of %s", source_name(names->items[0]));

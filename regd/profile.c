@@ -182,18 +182,13 @@ static bool check_valid(const struct store *store, struct str base, struct arena
 }
 
 /* The garbage collector's indirect root for a link that it may not know of. */
-static bool add_root(const struct store *store, const char *link_path, struct arena *arena,
-                     struct error *error)
+static bool add_root(int directory, const char *link_path, struct error *error)
 {
     uint8_t digest[SHA1_BYTES];
     char name[NIX32_LENGTH(SHA1_BYTES) + 1] = "";
     digest_sha1(str_from(link_path), digest);
     nix32_format(digest, SHA1_BYTES, name);
-    const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;
-    cleanup(own_close) int directory = root_make_directory(store->root, path);
-    if (directory < 0)
-        return error_errno(error, -directory, "create the directory %s", path);
-    return link_publish(directory, name, link_path, error) || error_in(error, "%s", path);
+    return link_publish(directory, name, link_path, error) || error_in(error, "gcroots/auto");
 }
 
 static bool make_generation(const struct store *store, const struct place *place, struct str target,
@@ -201,8 +196,12 @@ static bool make_generation(const struct store *store, const struct place *place
 {
     struct str directory = str_cut_last(str_from(place->path), '/').head;
     struct str link_path = arena_format(arena, "%.*s/%s", STR_ARG(directory), name);
+    const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;
+    cleanup(own_close) int roots = root_make_directory(store->root, path);
+    if (roots < 0)
+        return error_errno(error, -roots, "create the directory %s", path);
     return link_publish(place->directory, name, target.data, error) &&
-           add_root(store, link_path.data, arena, error);
+           add_root(roots, link_path.data, error);
 }
 
 /* The name of the profile's lock. */

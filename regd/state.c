@@ -20,11 +20,27 @@ static int make(const struct store *store, const char *name, struct arena scratc
     return fd;
 }
 
+static const char *const directories[] = { "profiles/per-user", "gcroots/per-user", "temproots" };
+
+/* A link that leads nowhere is in the way, too: nothing is made through it. */
+bool state_check_directories(const struct store *store, struct arena scratch, struct error *error)
+{
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        const char *path =
+            arena_format(&scratch, "%s/%s", store->state_dir.data, directories[i]).data;
+        cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
+        cleanup(own_close) int link =
+            fd == -ENOENT ? root_open(store->root, path, O_PATH | O_NOFOLLOW, 0) : -1;
+        if (link >= 0 || (fd < 0 && fd != -ENOENT))
+            return error_errno(error, -fd, "create the directory %s", path);
+    }
+    return true;
+}
+
 bool state_make_directories(const struct store *store, struct arena scratch, struct error *error)
 {
-    static const char *const names[] = { "profiles/per-user", "gcroots/per-user", "temproots" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        cleanup(own_close) int fd = make(store, names[i], scratch, error);
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        cleanup(own_close) int fd = make(store, directories[i], scratch, error);
         if (fd < 0)
             return false;
     }

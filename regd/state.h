@@ -4,6 +4,10 @@
 
 #include "schema/nix/store.h"
 
+/* Fails if something is in the way of state_make_directories, as far as it can be told before. */
+must_check bool state_check_directories(const struct store *store, struct arena scratch,
+                                        struct error *error);
+
 /* Creates the directories of STATE_DIR that Nix creates when it opens a store, and the link
  * gcroots/profiles, so that an unprivileged Nix later finds them. */
 must_check bool state_make_directories(const struct store *store, struct arena scratch,

@@ -143,11 +143,14 @@ struct sums {
     struct error *error;
 };
 
+/* A directory could not be removed, once the new tree is there. */
 static bool check_one(int fd, const char *name, void *context)
 {
-    (void)fd;
     const struct sums *sums = context;
-    if (sums->is_ours &&
+    mode_t mode;
+    if (!file_look(fd, name, &mode, sums->error))
+        return false;
+    if (sums->is_ours && !S_ISDIR(mode) &&
         (strcmp(name, CHECKSUMS_NAME) == 0 || checksums_find(&sums->checksums, name)))
         return true;
     return error_set(

@@ -16,12 +16,17 @@ enum { READ_STEP_BYTES = 64 << 10 };
  * file systems report no blocks for small files. */
 enum { SPARSE_FLOOR_BYTES = 64 << 20, SPARSE_FACTOR = 64 };
 
+/* The same for a file that is copied whole, such as an image: the largest that fits into a ramdisk, as
+ * some file systems report no blocks until a while after a file is written. */
+static const uint64_t COPY_FLOOR_BYTES = (uint64_t)4 << 30;
+
 /* Returns the file's size if it is known, otherwise a guess. Fails if the file is mostly holes. */
-static bool expect_bytes(int fd, const char *name, uint64_t *ret_bytes, struct error *error)
+static bool expect_bytes(int fd, const char *name, uint64_t floor_bytes, uint64_t *ret_bytes,
+                         struct error *error)
 {
     struct stat status;
     struct budget budget = { .what = "its size",
-                             .floor_bytes = SPARSE_FLOOR_BYTES,
+                             .floor_bytes = floor_bytes,
                              .factor = SPARSE_FACTOR };
     *ret_bytes = READ_STEP_BYTES;
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
@@ -40,7 +45,7 @@ bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *ar
                   struct str *ret_text, struct error *error)
 {
     uint64_t expected;
-    if (!expect_bytes(fd, name, &expected, error))
+    if (!expect_bytes(fd, name, SPARSE_FLOOR_BYTES, &expected, error))
         return false;
     if (expected > limit_bytes && expected > READ_STEP_BYTES)
         return too_large(name, limit_bytes, error);
@@ -193,7 +198,9 @@ bool file_copy(int source, const char *source_name, int target, const char *targ
 {
     enum { BUFFER_BYTES = 1 << 20 };
     char *buffer = arena_room(&scratch, BUFFER_BYTES);
-    uint64_t copied = 0;
+    uint64_t copied = 0, expected;
+    if (!expect_bytes(source, source_name, COPY_FLOOR_BYTES, &expected, error))
+        return false;
     for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; copied += got)
         if (!file_read_at(source, source_name, buffer, BUFFER_BYTES, copied, &got, error) ||
             !file_write_at(target, target_name, buffer, got, offset + copied, error))

@@ -46,7 +46,8 @@ ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset);
 must_check bool file_read_at(int fd, const char *name, void *data, size_t size_bytes,
                              uint64_t offset, size_t *ret_size_bytes, struct error *error);
 
-/* Copies a whole file to `offset` of another. Neither file's position is used or changed. */
+/* Copies a whole file to `offset` of another. Neither file's position is used or changed. Fails if the
+ * source is mostly holes: larger than 4 GiB and than 64 times what it takes on its disk. */
 must_check bool file_copy(int source, const char *source_name, int target, const char *target_name,
                           uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes,
                           struct error *error);
