@@ -197,6 +197,37 @@ claim "a password on the kernel's command line is a unit, and nothing is left of
             config.boot.postBootCommands ]' \
     '[{"ConditionKernelCommandLine": ["|live.nixos.password", "|live.nixos.passwordHash"]}, ["multi-user.target"], true, ""]'
 
+# The script itself, as NixOS runs it: bash -e. password COMMAND-LINE SHADOW WANTED: what is handed to the programs.
+value new '' config.systemd.services.live-nixos-password.script | jq -r . |
+    sed "s|[^ ]*-gnugrep/bin/||; s|[^ ]*-shadow/bin/|$SCRATCH/stubs/|" >out/password
+mkdir stubs
+printf '#!/bin/sh\ncat >>%s/out/set\n' "$SCRATCH" >stubs/chpasswd
+printf '#!/bin/sh\necho "usermod $*" >>%s/out/set\n' "$SCRATCH" >stubs/usermod
+chmod 755 stubs/*
+password() {
+    printf '%s\n' "$1" >out/cmdline && printf '%s\nother::1\n' "$2" >out/shadow && printf %b "$3" >out/wanted && : >out/set || return
+    unshare "$private" sh -c 'mount --bind out/cmdline /proc/cmdline && mount --bind out/shadow /etc/shadow && exec bash -e out/password' &&
+        diff out/wanted out/set
+}
+private=
+for flags in -m -rm; do
+    [ "$private" ] || ! unshare "$flags" mount -t tmpfs none /mnt 2>/dev/null || private=$flags
+done
+for row in 'a password is set:quiet live.nixos.password=a=b*c x:root::1:root\:a=b*c\n' \
+    'so is its hash:live.nixos.passwordHash=$6$x.*:root::1:usermod -p $6$x.* root\n' \
+    'each counts:live.nixos.password=a live.nixos.passwordHash=$6$x:root::1:root\:a\nusermod -p $6$x root\n' \
+    'root keeps the password that it has:live.nixos.password=a:root:$6$x:1:' \
+    'so it does if it is locked:live.nixos.passwordHash=a:root:!:1:' \
+    'without such a parameter nothing is set:live.nixos.passwordx=a xlive.nixos.password=b:root::1:'; do
+    text=${row%%:*} && row=${row#*:} && line=${row%%:*} && row=${row#*:}
+    wanted=${row##*1:} && shadow=${row%"$wanted"}
+    if [ "$private" ]; then
+        claim "live.nixos.password: $text" password "$line" "$shadow" "$(printf %s "$wanted" | sed 's/\\:/:/g')"
+    else
+        skip "live.nixos.password: $text" 'no mount namespace can be made'
+    fi
+done
+
 # --- every kind of image ----------------------------------------------------------------------------------
 
 registration=$here/units/nixos/registration.nix
@@ -253,8 +284,11 @@ deleteManifest = true; tag = null;|--no-tag --delete-manifest
 tag = null; setProfile = "never";|--no-profile --no-tag
 deleteManifest = true; manifests = [ "/a" "/b" ]; tag = null;|--no-tag --delete-manifest /a /b
 END
-claim 'where a manifest is deleted, / can be written' says disk-26.11 \
+claim 'where a manifest is deleted, / and /etc can be written' says disk-26.11 \
     "$registration { services.regd = { enable = true; deleteManifest = true; }; }" \
+    config.systemd.services.regd.serviceConfig.ProtectSystem '"yes"'
+claim 'but not /etc, if there is no tag' says disk-26.11 \
+    "$registration { services.regd = { enable = true; deleteManifest = true; tag = null; }; }" \
     config.systemd.services.regd.serviceConfig.ProtectSystem '"full"'
 claim 'a container has no sandbox' says disk-26.11 \
     "$registration { services.regd = { enable = true; deleteManifest = true; }; boot.isContainer = true; }" \

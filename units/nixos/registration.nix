@@ -127,8 +127,9 @@ in
       unitConfig = filterAttrs (name: value: hasPrefix "Condition" name || hasPrefix "Assert" name) classic.unitConfig;
       serviceConfig = filterAttrs (name: value: name == "User" || name == "Group") classic.serviceConfig
         // optionalAttrs (arguments != [ ]) { ExecStart = [ "" command ]; }
-        # A manifest is deleted in /, which "strict" seals; /usr, /boot and the like stay sealed.
-        // optionalAttrs (cfg.deleteManifest && cfg.sandbox) { ProtectSystem = "full"; }
+        # A manifest is deleted in /, which "strict" seals; /usr, /boot and the like stay sealed. "full" seals /etc, too, and
+        # there ReadWritePaths=/etc opens nothing: of two entries for one path systemd takes the stricter.
+        // optionalAttrs (cfg.deleteManifest && cfg.sandbox) { ProtectSystem = if isUsualTag then "yes" else "full"; }
         // optionalAttrs (!isUsualTag && cfg.sandbox) {
           ReadWritePaths = [ "" "/nix" ] ++ map (directory: "-${directory}") tagDirectories;
         };
