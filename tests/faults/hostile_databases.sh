@@ -201,6 +201,29 @@ sql works 'unknown table and index' 'create table Other (x primary key, y); crea
 sql works 'no SchemaMigrations' 'drop table SchemaMigrations'
 sql works 'no indexes' 'drop index IndexReferrer; drop index IndexReference; drop index IndexDerivationOutputs'
 
+# Keys, statistics and names that are not what they seem.
+sql refused 'ValidPaths without rowid' "drop table ValidPaths; create table ValidPaths (id integer primary key not null,
+    path text unique not null, hash text not null, registrationTime integer not null, deriver text, narSize integer,
+    ultimate integer, sigs text, ca text) without rowid"
+sql refused 'a key that descends and is no rowid' "drop table ValidPaths; create table ValidPaths (id integer primary key desc,
+    path text unique not null, hash text not null, registrationTime integer not null, deriver text, narSize integer,
+    ultimate integer, sigs text, ca text); insert into ValidPaths (id, path, hash, registrationTime, narSize) values
+    (1, '$a', 'sha256:$zero', 1, 96), (2, '$b', 'sha256:$zero', 1, 96)"
+sql works 'DerivationOutputs without rowid' "drop table DerivationOutputs; create table DerivationOutputs (drv integer not null,
+    id text not null, path text not null, primary key (drv, id)) without rowid"
+sql any 'a column that is called rowid' 'alter table ValidPaths add column rowid text'
+sql any 'columns that hide every name of the rowid' "alter table Refs add column rowid; alter table Refs add column oid;
+    alter table Refs add column _rowid_"
+sql works 'a table that cascades from ours' "create table Other (x integer references ValidPaths (id) on update cascade on delete cascade)"
+sql any 'statistics that lie' "analyze; update sqlite_stat1 set stat = '1000000000000 1 1 unordered sz=1 noskipscan'"
+sql any 'statistics that are garbage' "analyze; update sqlite_stat1 set tbl = 'ValidPaths', idx = 'IndexReferrer', stat = hex(zeroblob(100000))"
+sql any '20000 statistics' "analyze; insert into sqlite_stat1 select 'T' || value, 'I', '1' from (with recursive x(value) as
+    (select 1 union all select value + 1 from x limit 20000) select value from x)"
+sql works 'no sequence' "delete from sqlite_sequence"
+sql any 'a table called like the jail' 'create table temp_store (x); create table "main.ValidPaths" (x); create table "main" (x)'
+sql any 'tables whose names differ in letters alone' 'create table "VALIDPATHS " (x); create table "ValidPaths;drop table Refs" (x)'
+sql works 'an object with a newline and an escape in its name' "create table \"a$(printf '\n\033[31m')b\" (x)"
+
 # --- schemas that are large or deep -------------------------------------------------------------------------
 
 repeat() {
@@ -290,6 +313,42 @@ bytes 'an unknown schema format' 44 '\0\0\0\011'
 bytes 'an unknown encoding' 56 '\0\0\0\011'
 bytes 'pages of 1 byte' 16 '\0\002'
 bytes 'all of a page reserved' 20 '\377'
+
+bytes 'the largest suggested cache' 48 '\177\377\377\377'
+bytes 'a cache below zero' 48 '\200\0\0\0'
+bytes 'a user version' 60 '\377\377\377\377'
+bytes 'a file of a newer SQLite' 18 '\003\003'
+bytes 'a file that is to be read alone' 18 '\003\001'
+bytes 'incremental vacuum of a file without its map' 52 '\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0\001'
+
+# --- what seems to be its log -------------------------------------------------------------------------------
+
+# foreign NAME COMMAND...: what beside the database seems to be its log.
+foreign() {
+    text=$1
+    shift
+    count=$((count + 1))
+    [ $((count % step)) -eq 0 ] || return 0
+    fresh
+    "$@" >/dev/null 2>&1
+    claim "any: $text" judge any
+}
+# The log of another database, of which each page is a page of that one.
+other_log() {
+    rm -f "$SCRATCH/other"*
+    sqlite3 "$SCRATCH/other" "pragma page_size = $1" 'pragma journal_mode = wal' "$2" '.shell cp '"$SCRATCH/other-wal $root/$db-wal"
+}
+for size in 4096 512 65536; do
+    foreign "the log of another database, of pages of $size bytes" other_log "$size" 'create table Other (x); insert into Other values (1)'
+done
+foreign 'the log of a database with a trigger on ValidPaths' other_log 4096 "create table ValidPaths (id integer primary key, path);
+    create trigger T after insert on ValidPaths begin $endless; end"
+foreign 'a log of 64 MiB of zeros' truncate -s 64M "$SCRATCH/root/$db-wal"
+foreign 'a log of other bytes' sh -c "head -c 100000 '$REGD' >'$SCRATCH/root/$db-wal'"
+foreign 'an index of other bytes' sh -c "head -c 32768 '$REGD' >'$SCRATCH/root/$db-shm'"
+foreign 'a journal of other bytes' sh -c "head -c 100000 '$REGD' >'$SCRATCH/root/$db-journal'"
+
+# --- trees without end --------------------------------------------------------------------------------------
 
 # fold TREE: its root and four more pages have the next one as their child as often as there is room, and the last has
 # one cell: thousands of millions of rows, all the same, in six pages. Keys of indexes are those that are looked for.
