@@ -3,19 +3,23 @@
 #include "schema/base/json.h"
 #include "schema/base/show.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-static const char *const kind_names[FINDING_KIND_COUNT] = {
-    [FINDING_MISMATCHED] = "mismatched",
-    [FINDING_WRONG_SIZE] = "wrong size",
-    [FINDING_MISSING] = "missing",
-    [FINDING_UNREADABLE] = "unreadable",
-    [FINDING_STRAY] = "stray",
-    [FINDING_NOT_CLOSED] = "not closed",
-    [FINDING_DISAGREEING] = "disagreeing",
-    [FINDING_METADATA] = "metadata",
-    [FINDING_LAYOUT] = "layout",
-    [FINDING_ODD_ROW] = "odd row",
+/* The words of each kind, and its key in JSON. */
+static const struct {
+    const char *words, *key;
+} kinds[FINDING_KIND_COUNT] = {
+    [FINDING_MISMATCHED] = { "mismatched", "mismatched" },
+    [FINDING_WRONG_SIZE] = { "wrong size", "wrongSize" },
+    [FINDING_MISSING] = { "missing", "missing" },
+    [FINDING_UNREADABLE] = { "unreadable", "unreadable" },
+    [FINDING_STRAY] = { "stray", "strays" },
+    [FINDING_NOT_CLOSED] = { "not closed", "notClosed" },
+    [FINDING_DISAGREEING] = { "disagreeing", "disagreeing" },
+    [FINDING_METADATA] = { "metadata", "metadata" },
+    [FINDING_LAYOUT] = { "layout", "layout" },
+    [FINDING_ODD_ROW] = { "odd row", "oddRows" },
 };
 
 /* Bytes that alignment and a text with two hashes need in addition. */
@@ -103,12 +107,12 @@ void findings_print(const struct findings *findings)
         struct str subject = finding->subject, text = finding->text;
         if (str_starts(text, subject))
             subject = (struct str){ 0 };
-        show_line(stdout, "%s: %.*s%s%.*s", kind_names[finding->kind], STR_ARG(subject),
+        show_line(stdout, "%s: %.*s%s%.*s", kinds[finding->kind].words, STR_ARG(subject),
                   subject.len && text.len ? ": " : "", STR_ARG(text));
     }
     for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
         if (findings->counts[kind] > findings->kept[kind])
-            show_line(stdout, "%s: %zu more, which are not listed", kind_names[kind],
+            show_line(stdout, "%s: %zu more, which are not listed", kinds[kind].words,
                       findings->counts[kind] - findings->kept[kind]);
 }
 
@@ -143,34 +147,24 @@ static void add_one(cJSON *array, const struct finding *finding, struct arena sc
 }
 
 cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
-                     unsigned kinds)
+                     unsigned looked_for)
 {
-    static const char *const keys[FINDING_KIND_COUNT] = {
-        [FINDING_MISMATCHED] = "mismatched",
-        [FINDING_WRONG_SIZE] = "wrongSize",
-        [FINDING_MISSING] = "missing",
-        [FINDING_UNREADABLE] = "unreadable",
-        [FINDING_STRAY] = "strays",
-        [FINDING_NOT_CLOSED] = "notClosed",
-        [FINDING_DISAGREEING] = "disagreeing",
-        [FINDING_METADATA] = "metadata",
-        [FINDING_LAYOUT] = "layout",
-        [FINDING_ODD_ROW] = "oddRows",
-    };
     cJSON *arrays[FINDING_KIND_COUNT] = { 0 };
     cJSON *object = cJSON_CreateObject();
     cJSON_AddNumberToObject(object, "paths", (double)path_count);
     cJSON_AddNumberToObject(object, "ok", (double)ok_count);
     for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
-        if (kinds & 1U << kind)
-            arrays[kind] = cJSON_AddArrayToObject(object, keys[kind]);
-    for (size_t i = 0; i < findings->count; i++)
+        if (looked_for & 1U << kind)
+            arrays[kind] = cJSON_AddArrayToObject(object, kinds[kind].key);
+    for (size_t i = 0; i < findings->count; i++) {
+        assert(arrays[findings->items[i].kind]); /* the kind is in the set */
         add_one(arrays[findings->items[i].kind], &findings->items[i], findings->arena);
+    }
     cJSON *omitted = cJSON_AddObjectToObject(object, "omitted");
     for (int kind = 0; kind < FINDING_KIND_COUNT; kind++) {
         size_t count = findings->counts[kind] - findings->kept[kind];
         if (count)
-            cJSON_AddNumberToObject(omitted, keys[kind], (double)count);
+            cJSON_AddNumberToObject(omitted, kinds[kind].key, (double)count);
     }
     return object;
 }
@@ -181,6 +175,6 @@ struct str findings_summary(const struct findings *findings, struct arena *arena
     for (int kind = 0; kind < FINDING_KIND_COUNT; kind++)
         if (findings->counts[kind])
             text = arena_format(arena, "%.*s%s%zu %s", STR_ARG(text), text.len ? ", " : "",
-                                findings->counts[kind], kind_names[kind]);
+                                findings->counts[kind], kinds[kind].words);
     return text;
 }

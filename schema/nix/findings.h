@@ -15,6 +15,7 @@
 
 #include <cjson/cJSON.h>
 
+/* A new kind also needs a row in the table of findings.c, and a place in one of the sets below. */
 enum finding_kind {
     FINDING_MISMATCHED,
     FINDING_WRONG_SIZE,
@@ -32,7 +33,8 @@ enum finding_kind {
 /* More than anybody reads. If tens of thousands of paths are wrong, their number says enough. */
 enum { FINDINGS_KEPT_MAX = 10000, FINDINGS_BYTES_MAX = 128 << 20 };
 
-/* Sets of kinds, with the bit 1 << KIND for each. */
+/* The kinds that are looked for in an image or a tree, and in a store: bit 1 << KIND for each. Every kind
+ * is in one of the sets at least. */
 enum {
     FINDING_KINDS_OF_IMAGE = (1 << FINDING_ODD_ROW) - 1,
     FINDING_KINDS_OF_STORE = (1 << (FINDING_STRAY + 1)) - 1 + (1 << FINDING_ODD_ROW),
@@ -68,9 +70,9 @@ void findings_sort(struct findings *findings);
 
 void findings_print(const struct findings *findings);
 
-/* Makes the JSON object, with an array for each kind of the set `kinds`. */
+/* Makes the JSON object, with an array for each kind of the set `looked_for`. */
 cJSON *findings_json(const struct findings *findings, size_t path_count, size_t ok_count,
-                     unsigned kinds);
+                     unsigned looked_for);
 
 /* Returns "2 missing, 1 stray", or an empty text if there are none. */
 struct str findings_summary(const struct findings *findings, struct arena *arena);

@@ -4,6 +4,8 @@
 #include "schema/base/own.h"
 #include "schema/nix/findings.h"
 
+#include <string.h>
+
 static struct findings some(struct arena *arena)
 {
     struct findings findings = findings_start(arena);
@@ -38,11 +40,28 @@ static void the_json_has_an_array_for_each_kind_that_is_looked_for(struct arena 
     struct findings findings = some(&arena);
     cleanup(json_free) cJSON *store = findings_json(&findings, 9, 6, FINDING_KINDS_OF_STORE);
     cleanup(json_free) cJSON *image = findings_json(&findings, 9, 6, FINDING_KINDS_OF_IMAGE);
-    CHECK_NUMBER(cJSON_GetArraySize(store), 9);
-    CHECK_NUMBER(cJSON_GetArraySize(image), 12);
+    CHECK_NUMBER(cJSON_GetArraySize(store), 3 + __builtin_popcount(FINDING_KINDS_OF_STORE));
+    CHECK_NUMBER(cJSON_GetArraySize(image), 3 + __builtin_popcount(FINDING_KINDS_OF_IMAGE));
     CHECK_NUMBER(cJSON_GetNumberValue(cJSON_GetObjectItem(store, "ok")), 6);
     const cJSON *missing = cJSON_GetObjectItem(store, "missing");
     CHECK_STR(cJSON_GetStringValue(cJSON_GetArrayItem(missing, 0)), "/s/a\\xff");
+}
+
+/* A kind that was forgotten in the table of findings.c, or in the sets of findings.h, is seen here. */
+static void every_kind_has_words_and_a_key_and_is_looked_for(struct arena arena)
+{
+    unsigned all = FINDING_KINDS_OF_STORE | FINDING_KINDS_OF_IMAGE;
+    CHECK_NUMBER(all, (1 << FINDING_KIND_COUNT) - 1);
+    for (int kind = 0; kind < FINDING_KIND_COUNT && all & 1U << kind; kind++) {
+        struct findings findings = findings_start(&arena);
+        check_about("kind %d", kind);
+        findings_add(&findings, (enum finding_kind)kind, STR("/s/a"), STR("text"));
+        if (!CHECK(!str_ends(findings_summary(&findings, &arena), STR("(null)"))))
+            continue;
+        cleanup(json_free) cJSON *json = findings_json(&findings, 1, 0, 1U << kind);
+        const cJSON *array = cJSON_GetArrayItem(json, 2);
+        CHECK(array && strcmp(array->string, "omitted") != 0 && cJSON_GetArraySize(array) == 1);
+    }
 }
 
 /* Nobody reads more; and a hostile input makes as many as it likes. */
@@ -85,6 +104,7 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(the_first_of_a_kind_are_kept_and_all_are_counted), CASE(what_has_no_room_is_counted),
+        CASE(every_kind_has_words_and_a_key_and_is_looked_for),
         CASE(they_stand_in_the_order_of_their_subjects), CASE(the_summary_counts_each_kind),
         CASE(the_json_has_an_array_for_each_kind_that_is_looked_for));
 }
