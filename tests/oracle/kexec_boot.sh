@@ -710,6 +710,17 @@ d"
   finds "in a directory whose name ends in a newline" "$tree" "$PATH" ./kexec-boot
   tree=$base/tree
 
+  text="$shell: no variable of the environment changes what it does"
+  fresh_host
+  PATH=$fakes:$PATH "$program" ${program_argument:+"$program_argument"} "$tree/kexec-boot" --dry-run --now --no-memory-check \
+    >"$scratch/printed" 2>"$scratch/stderr" || problem "refused: $(cat "$scratch/stderr")"
+  for variable in IFS= IFS=/ IFS=eo ENV=/etc/passwd BASH_ENV=/etc/passwd LC_ALL=tr_TR.UTF-8 POSIXLY_CORRECT=1 PWD=/nowhere OLDPWD=/x \
+    HOME= TMPDIR=/nowhere PPID=3 OPTIND=7 PS4='$(exit)' status=1 tree=/etc kernel=/x initrd=/x command_line=x line=x now=; do
+    PATH=$fakes:$PATH env "$variable" "$program" ${program_argument:+"$program_argument"} "$tree/kexec-boot" --dry-run --now \
+      --no-memory-check 2>/dev/null | cmp -s - "$scratch/printed" || problem "changed: $variable"
+  done
+  claim "$text"
+
   # As Nix's linkFarm makes them, but for the script.
   mkdir "$base/farm"
   cp "$tree/kexec-boot" "$base/farm/kexec-boot"
