@@ -8,6 +8,7 @@
 #include "schema/base/arena.h"
 #include "schema/base/options.h"
 #include "schema/base/own.h"
+#include "schema/base/show.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,16 +32,20 @@ static const char usage[] =
     "\n"
     "See " NAME "(8).\n";
 
-/* To the kernel's log too, in one piece; it takes lines of about a kilobyte. */
-static void tell(const struct initrd_generator *generator, int priority, struct error *sentence)
+/* The kernel's log takes lines of about a kilobyte, and nothing of a longer one. */
+enum { LOG_LINE_BYTES = 900 };
+
+/* To the kernel's log too, in one piece. */
+static void tell(const struct initrd_generator *generator, int priority,
+                 const struct error *sentence)
 {
     error_print(stderr, NAME, sentence);
     cleanup(own_close_file) FILE *log = generator->root ? NULL : fopen("/dev/kmsg", "we");
     if (!log)
         return;
-    sentence->sentence[800] = '\0';
-    fprintf(log, "<%d>", priority);
-    error_print(log, NAME, sentence);
+    char line[LOG_LINE_BYTES];
+    show_cut(str_from(sentence->sentence), line, sizeof line);
+    fprintf(log, "<%d>" NAME ": %s\n", priority, line);
 }
 
 static bool run(const struct initrd_generator *generator, struct error *error)

@@ -57,17 +57,16 @@ void error_print(FILE *stream, const char *program, const struct error *error)
 
 _Noreturn void error_end(const char *format, ...)
 {
-    char line[512];
-    struct error error;
+    char text[512], line[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(error.sentence, sizeof error.sentence, format, arguments);
+    int start = snprintf(text, sizeof text, "%s: ", program_invocation_short_name);
+    if (start < (int)sizeof text)
+        vsnprintf(text + start, sizeof text - (size_t)start, format, arguments);
     va_end(arguments);
-    int length =
-        snprintf(line, sizeof line, "%s: %s\n", program_invocation_short_name, error.sentence);
-    if (length >= (int)sizeof line)
-        length = (int)sizeof line - 1;
-    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
+    size_t length = show_cut(str_from(text), line, sizeof line - 1);
+    line[length++] = '\n';
+    ssize_t ignored = write(STDERR_FILENO, line, length);
     (void)ignored;
     _exit(EXIT_FAILURE);
 }

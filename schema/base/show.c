@@ -38,6 +38,23 @@ size_t show_first(struct str text, char ret_spelled[SHOW_SPELLED_MAX])
     return length;
 }
 
+size_t show_cut(struct str text, char *room, size_t size_bytes)
+{
+    assert(size_bytes > 0);
+    size_t length = 0;
+    room[0] = '\0';
+    for (struct str rest = text; rest.len > 0;) {
+        char spelled[SHOW_SPELLED_MAX];
+        rest = str_skip(rest, show_first(rest, spelled));
+        size_t more = strlen(spelled);
+        if (length + more >= size_bytes)
+            break;
+        memcpy(room + length, spelled, more + 1);
+        length += more;
+    }
+    return length;
+}
+
 struct str show_text(struct arena *arena, struct str text)
 {
     char *shown = arena_room(arena, text.len * 4 + 1);

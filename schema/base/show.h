@@ -32,6 +32,10 @@ enum { SHOW_SPELLED_MAX = 4 * 4 + 1 };
  * least 1. The text must not be empty. */
 size_t show_first(struct str text, char ret_spelled[SHOW_SPELLED_MAX]);
 
+/* Writes the text, escaped and terminated, as far as it fits into `size_bytes`: whole characters only.
+ * Returns the number of bytes without the terminator. */
+size_t show_cut(struct str text, char *room, size_t size_bytes);
+
 /* Returns an escaped, terminated copy of the text. */
 struct str show_text(struct arena *arena, struct str text);
 

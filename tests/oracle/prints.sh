@@ -9,6 +9,7 @@ set -u
 # programs with rules of its own.
 cat >"$SCRATCH/allowed" <<'END'
 schema/base/show.c              the function for a terminal
+schema/base/error.c             the last sentence, shown, without what needs memory
 schema/base/json.c              the function for JSON
 schema/base/completion.c        a script for a shell, made of the options' table
 schema/base/options.c           the help, made of the options' table
@@ -18,15 +19,15 @@ schema/nix/path_info_json.c     data: keys and values spelled by json.c
 builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
-units/main.c                    the usage, and the priority of a line of the kernel's log
+units/main.c                    the usage, and a line of the kernel's log, shown
 regd/tell.c                     sends what journal.c has made
 END
 
 # bypasses DIRECTORY: the lines below it that print by other means.
 bypasses() {
-    (cd "$1" && grep -rnE --include='*.c' \
-        '(^|[^a-z_])(v?f?printf|v?dprintf|fputs|puts|f?putc|fputc|putchar|fwrite|perror|psignal|warnx?|errx?) ?\(|cJSON_(AddStringTo|CreateString|CreateRaw|AddRaw|Print)|sd_journal_|[^a-z_]syslog ?\(' \
-        schema regd builder units) |
+    (cd "$1" && grep -rnE --include='*.[ch]' \
+        '(^|[^a-z_])(v?f?printf|v?dprintf|(fputs|puts|f?putc|putchar|fwrite)(_unlocked)?|perror|psignal|v?warnx?|v?errx?|error|error_at_line) ?\(|[^a-z_]p?writev?2? ?\((STD(OUT|ERR)_FILENO|[12]|fileno)|cJSON_(AddStringTo|CreateString|CreateRaw|AddRaw|Print)|sd_journal_|[^a-z_]syslog ?\(' \
+        schema regd builder units | grep -vE ':[0-9]+:( \*|static )') |
         while IFS=: read -r file line text; do
             grep -q "^$file " "$SCRATCH/allowed" || echo "$file:$line:$text"
         done
@@ -43,11 +44,15 @@ claim 'everything that is printed is shown, spelled or data' none
 found() {
     for line in 'printf("%s\n", name);' 'fputs(name, stderr);' 'puts(name);' 'fwrite(name, 1, 2, stdout);' \
         'cJSON_AddStringToObject(object, "x", name);' 'cJSON_CreateString(name);' 'sd_journal_print(3, "%s", name);' \
-        'perror(name);' 'dprintf(2, "%s", name);'; do
-        rm -rf "$SCRATCH/tree"
-        mkdir -p "$SCRATCH/tree/schema" "$SCRATCH/tree/regd" "$SCRATCH/tree/builder" "$SCRATCH/tree/units"
-        printf '    %s\n' "$line" >"$SCRATCH/tree/regd/status.c"
-        bypasses "$SCRATCH/tree" | grep -q '^regd/status.c:1:' || { echo "not found: $line"; return 1; }
+        'perror(name);' 'dprintf(2, "%s", name);' 'write(STDERR_FILENO, name, 2);' 'write(2, name, 2);' \
+        'fputs_unlocked(name, stdout);' 'vwarnx(name, arguments);' 'error(1, 0, "%s", name);' \
+        'putchar(*name);' 'syslog(3, "%s", name);' 'cJSON_PrintUnformatted(object);'; do
+        for file in regd/status.c builder/check/x.c schema/base/x.h units/x.c; do
+            rm -rf "$SCRATCH/tree"
+            mkdir -p "$SCRATCH/tree/schema/base" "$SCRATCH/tree/regd" "$SCRATCH/tree/builder/check" "$SCRATCH/tree/units"
+            printf '    %s\n' "$line" >"$SCRATCH/tree/$file"
+            bypasses "$SCRATCH/tree" | grep -q "^$file:1:" || { echo "not found: $line"; return 1; }
+        done
     done
 }
 claim 'a print that goes around them is found' found
@@ -121,6 +126,52 @@ squashfs_json() {
         harmless "$SCRATCH/out" && jq -e '.output | endswith("/img\\xff\\x9b\nx")' "$SCRATCH/out"
 }
 have jq 'squashfs --json tells a name of any bytes' && claim 'squashfs --json tells a name of any bytes' squashfs_json
+
+# Every byte but NUL and '/', in JSON, read by another parser and by the rule of the pages: \xNN is a byte.
+read_back() {
+    python3 - "$REGD" "$REGD_BUILD" "$SCRATCH/bytes" <<'END'
+import json, os, re, subprocess, sys
+regd, build, scratch = sys.argv[1:]
+root = os.path.join(scratch, 'root').encode()
+store, profiles = root + b'/nix/store', root + b'/nix/var/nix/profiles'
+os.makedirs(store), os.makedirs(profiles)
+
+def told(text):
+    parts = re.split(r'\\x([0-9a-f]{2})', text)
+    return b''.join(bytes([int(part, 16)]) if i % 2 else part.encode() for i, part in enumerate(parts))
+
+def read(*words):
+    output = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    return json.loads(output.decode('utf-8'))
+
+def same(place, got, want):
+    if got != want:
+        sys.exit(f'{place}: {got!r} is not {want!r}')
+
+every = bytes(byte for byte in range(1, 256) if byte != ord('/'))
+names = [every[:90], every[90:180], every[180:], b'a\\x41b\\x5c\\', 'é\u2028\u202e\U000e0041\ufffe'.encode(),
+         b'\xed\xa0\x80\xc0\x80\xf4\x90\x80\x80']
+for number, name in enumerate(names, 1):
+    os.symlink(b'/nix/store/' + b'a' * 32 + b'-' + name, profiles + b'/system-%d-link' % number)
+got = [told(entry['path']) for entry in read(regd, 'profile', 'list', '--json', '--root', root)]
+same('profile list', got, [b'/nix/store/' + b'a' * 32 + b'-' + name for name in names])
+
+subprocess.run([regd, 'register', '-q', '--missing', 'accept', '--root', root, '-'], input=b'', check=True)
+for name in names:
+    os.mkdir(store + b'/x' + name)
+got = [told(entry) for entry in read(regd, 'verify', '--json', '--root', root)['strays']]
+same('verify', sorted(got), sorted(b'/nix/store/x' + name for name in names))
+
+for name in names:
+    profile = b'/nix/var/nix/profiles/x' + name
+    same('status', told(read(regd, 'status', '--json', '--root', root, '--profile', profile)['profile']), profile)
+    path = os.path.join(scratch.encode(), b'image' + name)
+    graph = os.path.join(scratch, '..', 'graph')
+    result = read(build, 'squashfs', '-q', '--json', '--root', os.path.join(scratch, '..', 'root'), '--graph', graph, '-o', path)
+    same('squashfs', told(result['output']), path)
+END
+}
+have python3 'every byte is read back from JSON' && claim 'every byte is read back from JSON' read_back
 
 in_order() {
     rm -r "${root:?}/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x"

@@ -4,6 +4,7 @@
 #include "schema/base/utf8.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void what_is_printed_stays(struct arena arena)
 {
@@ -78,8 +79,24 @@ static void a_line_is_one_line(void)
     free(printed);
 }
 
+static void what_is_cut_is_whole_characters(void)
+{
+    static const struct {
+        size_t size;
+        const char *want;
+    } cases[] = {
+        { 1, "" }, { 4, "a" }, { 6, "a\\x1b" }, { 7, "a\\x1b" }, { 8, "a\\x1b\xc3\xa9" }
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char room[16];
+        CHECK(show_cut(STR("a\x1b\xc3\xa9"), room, cases[i].size) == strlen(cases[i].want));
+        CHECK_STR(room, cases[i].want);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_printed_stays), CASE(what_a_terminal_obeys_or_hides_is_hex),
-                     CASE(no_pair_of_bytes_gets_through), CASE(a_line_is_one_line));
+                     CASE(no_pair_of_bytes_gets_through), CASE(a_line_is_one_line),
+                     CASE(what_is_cut_is_whole_characters));
 }
