@@ -6,17 +6,19 @@
 #include "schema/base/own.h"
 #include "schema/base/show.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static bool (*const commands[COMMAND_COUNT])(const struct command *, struct error *) = {
+static bool (*const commands[])(const struct command *, struct error *) = {
     [COMMAND_TREE] = command_tree,       [COMMAND_SQUASHFS] = command_squashfs,
     [COMMAND_RAMDISK] = command_ramdisk, [COMMAND_IPXE] = command_ipxe,
     [COMMAND_KEXEC] = command_kexec,     [COMMAND_MANIFEST] = command_manifest,
     [COMMAND_INSPECT] = command_inspect, [COMMAND_VERIFY] = command_verify,
 };
+_Static_assert(sizeof commands / sizeof *commands == COMMAND_COUNT, "each command has a function");
 
-static void warn(const void *unused, const char *sentence)
+static void tell_odd_database(const void *unused, const char *sentence)
 {
     (void)unused;
     report_warning("%s", sentence);
@@ -38,7 +40,8 @@ static bool run(const struct settings *settings, struct arena *arena, struct err
     if (!crew_make(settings->jobs, arena, &crew, error) ||
         !store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
         return false;
-    store.warning = warn;
+    store.warning = tell_odd_database;
+    assert(commands[settings->command]);
     bool done = commands[settings->command](&command, error);
     own_close(&store.root);
     return done && options_flush_output(error);

@@ -7,6 +7,7 @@
 #include "schema/base/show.h"
 #include "schema/nix/store_link.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +94,11 @@ static const struct program_spec program = {
     .option_count = sizeof options / sizeof *options,
 };
 
-static bool (*const commands[VERB_COUNT])(struct command *, struct error *) = {
+static bool (*const commands[])(struct command *, struct error *) = {
     [BOOT] = command_boot,     [REGISTER] = command_register, [PROFILE] = command_profile,
     [STATUS] = command_status, [DUMP] = command_dump,         [VERIFY] = command_verify,
 };
+_Static_assert(sizeof commands / sizeof *commands == VERB_COUNT, "each command has a function");
 
 /* Finds a word in a list that ends with null; its index, or -1. */
 static int find_word(const char *word, const char *const *words)
@@ -159,6 +161,7 @@ static bool run(struct command *command, size_t verb, struct error *error)
         profile =
             arena_format(command->arena, "%s/profiles/system", command->store.state_dir.data).data;
     command->profile = store_link_absolute(&command->store, profile, command->arena).data;
+    assert(commands[verb]);
     bool done = commands[verb](command, error);
     own_close(&command->collector);
     own_close(&command->store.root);

@@ -17,6 +17,7 @@
 # nix_store_of ROOT ARG...  runs that Nix's nix-store on the store in a root.
 # find_nix_column           sets `nix_column` to the version of Nix whose record in tests/data/cases holds for the installed
 #                           one: the same, or the nearest older one, which it says.
+# commands_of PROGRAM       the commands that its --help lists, one per line.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
 # patience                  the limit of time for `timeout`, the same for all
@@ -128,4 +129,8 @@ finish() {
     [ "$tap_failed" -eq 0 ] || printf '# %d of %d claims failed\n' "$tap_failed" "$tap_count"
     [ "$tap_count" -gt 0 ] && [ "$tap_failed" -eq 0 ]
     exit
+}
+
+commands_of() {
+    "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p'
 }

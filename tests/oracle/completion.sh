@@ -73,17 +73,18 @@ for shell in bash zsh fish; do
     have "$shell" "$shell completes" || continue
     claim "$shell reads the completions without a word" sh -c "
         for file in $shell/*; do $shell -n \"\$file\" || exit 1; done"
-    claim "$shell: regd's commands" offers "$shell" 'regd ' boot register profile status dump verify
+    # shellcheck disable=SC2046  # words
+    claim "$shell: regd's commands" offers "$shell" 'regd ' $(commands_of "$REGD")
     claim "$shell: a command that was begun" offers "$shell" 'regd sta' status
     claim "$shell: the words of a choice" offers "$shell" 'regd boot --missing ' refuse skip accept
     claim "$shell: the words of a command" offers "$shell" 'regd profile l' list
     claim "$shell: files for an option" offers "$shell" 'regd-build tree --kernel pa' 'pack with blanks' pack.img
     claim "$shell: directories only for --root" offers "$shell" 'regd status --root fo' folder
     claim "$shell: files for a command" offers "$shell" 'regd register pack.' pack.img
-    for verb in boot register profile status dump verify; do
+    for verb in $(commands_of "$REGD"); do
         claim "$shell: the options of regd $verb" has_options "$shell" "regd $verb"
     done
-    for verb in $("$REGD_BUILD" --help | sed -n '/^Commands:/,/^Options:/s/^  \([a-z]*\) .*/\1/p'); do
+    for verb in $(commands_of "$REGD_BUILD"); do
         claim "$shell: the options of regd-build $verb" has_options "$shell" "regd-build $verb"
     done
 done

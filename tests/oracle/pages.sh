@@ -15,11 +15,13 @@ unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 find_store
 generator=${REGD%/*}/regd-initrd-generator
 
-# same TEXT TEXT: the lines of both, in any order.
+# same PROGRAM PAGE: have the program's text and that of its page the same lines, in any order? If not, prints the others.
 same() {
     printf '%s\n' "$1" | sort -u >"$SCRATCH/one"
     printf '%s\n' "$2" | sort -u >"$SCRATCH/two"
-    diff "$SCRATCH/one" "$SCRATCH/two"
+    comm -23 "$SCRATCH/one" "$SCRATCH/two" | sed 's/^/the page lacks: /'
+    comm -13 "$SCRATCH/one" "$SCRATCH/two" | sed 's/^/the program lacks: /'
+    cmp -s "$SCRATCH/one" "$SCRATCH/two"
 }
 
 # section PAGE NAME: the lines below that heading.
@@ -31,10 +33,6 @@ section() {
 
 options_of() {
     "$@" --help | sed -n 's/^ *\(-[a-z], \)\{0,1\}--\([a-z-]*\).*/\2/p; s/^ *-h, --help.*/help/p'
-}
-
-commands_of() {
-    "$1" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p'
 }
 
 options_in() {
