@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static size_t left;
@@ -132,6 +134,24 @@ int renameat(int from, const char *name, int to, const char *other)
     return fails() ? -1 : next(from, name, to, other);
 }
 
+int linkat(int from, const char *name, int to, const char *other, int flags)
+{
+    NEXT(linkat, "linkat");
+    return fails() ? -1 : next(from, name, to, other, flags);
+}
+
+int flock(int fd, int operation)
+{
+    NEXT(flock, "flock");
+    return fails() ? -1 : next(fd, operation);
+}
+
+int dup(int fd)
+{
+    NEXT(dup, "dup");
+    return fails() ? -1 : next(fd);
+}
+
 int ftruncate(int fd, off_t size)
 {
     NEXT(ftruncate, "ftruncate64");
@@ -171,4 +191,18 @@ void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t 
 {
     NEXT(mmap, "mmap64");
     return fails() ? MAP_FAILED : next(address, size, protection, flags, fd, offset);
+}
+
+/* openat2, which the library has no function for: the one call that comes this way, with four values. */
+long syscall(long number, ...)
+{
+    NEXT(syscall, "syscall");
+    va_list arguments;
+    va_start(arguments, number);
+    int directory = va_arg(arguments, int);
+    const char *path = va_arg(arguments, const char *);
+    const void *how = va_arg(arguments, const void *);
+    size_t size = va_arg(arguments, size_t);
+    va_end(arguments);
+    return number == SYS_openat2 && fails() ? -1 : next(number, directory, path, how, size);
 }

@@ -1,9 +1,9 @@
 /* check_calls.h — makes system calls fail on purpose.
  *
- * A program that uses these functions gets its own versions of these calls of the C library:
- * openat, fstat, fstatat, read, pread, write, pwrite, readlink, readlinkat, getdents64, mkdirat,
- * symlinkat, unlinkat, renameat, ftruncate, fdatasync, fsync, fchmod, fcntl, mmap. They work as
- * usual, except for one selected call, which fails with EIO. A case can try each call:
+ * A program that calls these gets the calls below in place of the C library's: openat, openat2, fstat, fstatat,
+ * read, pread, write, pwrite, readlink, readlinkat, getdents64, mkdirat, symlinkat, linkat, unlinkat,
+ * renameat, ftruncate, fdatasync, fsync, fchmod, fcntl, flock, dup, mmap. They do what they are asked for,
+ * but for the one that is to fail, with EIO. So a case tries each:
  *
  *     for (size_t number = 1; check_calls_fail(number), !work(); number++)
  *         CHECK(check_calls_end());     otherwise it failed for another reason

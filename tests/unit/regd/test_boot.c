@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "regd/command.h"
@@ -214,6 +215,45 @@ static void register_without_a_manifest_is_refused(struct arena arena)
     CHECK_STR(check_names(".", &arena), "");
 }
 
+/* No call that fails leaves half a database; the next boot does all. */
+static void each_call_that_fails_is_told_and_the_next_boot_does_all(struct arena arena)
+{
+    bool has_failed = true;
+    size_t failures = 0;
+    prepare();
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        struct command command = {
+            .settings = { .tag = "/etc/NIXOS", .json = true, .quiet = true },
+            .store = check_store(&scratch),
+            .profile = PROFILE,
+            .registry = { .time_seconds = 1 },
+            .collector = -1,
+            .arena = &scratch,
+        };
+        check_about("call %zu", number);
+        unlinkat(check_directory(), "state/db/db.sqlite", 0);
+        unlinkat(check_directory(), "state/db/schema", 0);
+        unlinkat(check_directory(), "state/profiles/system", 0);
+        unlinkat(check_directory(), "etc/NIXOS", 0);
+        struct check_output told = check_keep(STDERR_FILENO);
+        struct check_output output = check_keep(STDOUT_FILENO);
+        check_error->sentence[0] = '\0';
+        check_calls_fail(number);
+        bool done = command_boot(&command, check_error);
+        has_failed = check_calls_end();
+        check_kept(&output, &scratch);
+        check_kept(&told, &scratch);
+        own_close(&command.collector);
+        check_store_close(&command.store);
+        failures += !done;
+        CHECK(done || (has_failed && check_error->sentence[0]));
+        if (faccessat(check_directory(), "state/db/db.sqlite", F_OK, 0) == 0)
+            CHECK_STR(check_rows("select count(*) from ValidPaths", &scratch), "\n2");
+    }
+    CHECK(failures > 20);
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -222,5 +262,6 @@ int main(void)
         CASE(what_is_not_wanted_is_left_alone), CASE(without_a_manifest_the_other_steps_are_done),
         CASE(a_manifest_is_deleted_once_all_of_it_is_registered),
         CASE(a_named_manifest_that_was_deleted_was_registered),
-        CASE(register_tells_what_it_found_odd), CASE(register_without_a_manifest_is_refused));
+        CASE(register_tells_what_it_found_odd), CASE(register_without_a_manifest_is_refused),
+        CASE(each_call_that_fails_is_told_and_the_next_boot_does_all));
 }

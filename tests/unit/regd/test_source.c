@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "regd/source.h"
@@ -182,6 +183,30 @@ static void standard_input_has_a_name(void)
     CHECK_STR(source_name("file"), "file");
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    check_file(LAYER "/nix-path-registration", STR(RECORD("a")));
+    check_file(LAYER "/nix-path-registration.json", STR("{}"));
+    check_file("proc/cmdline", STR("quiet"));
+    bool has_failed = true;
+    size_t failures = 0;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        struct option_list names = { 0 };
+        struct result got = { 0 };
+        check_about("call %zu", number);
+        check_calls_fail(number);
+        bool done = source_find(&store, &scratch, &names, check_error) &&
+                    read_all(&store, names.items, names.count, &scratch, &got);
+        has_failed = check_calls_end();
+        failures += !done;
+        CHECK(done || (has_failed && check_error->sentence[0]));
+        CHECK(!done || got.list.count == 1 || names.count == 0);
+    }
+    CHECK(failures > 5);
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -192,5 +217,6 @@ int main(void)
         CASE(of_two_layers_the_upper_one_counts),
         CASE(a_description_adds_what_a_manifest_cannot_say),
         CASE(a_description_that_is_wrong_is_not_used),
-        CASE(a_manifest_that_is_not_there_is_refused), CASE(standard_input_has_a_name));
+        CASE(a_manifest_that_is_not_there_is_refused), CASE(standard_input_has_a_name),
+        CASE(each_call_that_fails_is_a_sentence));
 }

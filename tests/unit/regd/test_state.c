@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "regd/state.h"
@@ -76,10 +77,31 @@ static void what_was_written_can_be_made_durable(struct arena arena)
     CHECK_DONE(state_sync(&store, check_error));
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    bool has_failed = true;
+    size_t failures = 0;
+    for (size_t number = 1; has_failed; number++) {
+        enum state_tag_answer answer;
+        check_about("call %zu", number);
+        unlinkat(check_directory(), "etc/NIXOS", 0);
+        unlinkat(check_directory(), "state/gcroots/profiles", 0);
+        check_calls_fail(number);
+        bool done = state_make_directories(&store, arena, check_error) &&
+                    state_tag(&store, "/etc/NIXOS", arena, &answer, check_error) &&
+                    state_sync(&store, check_error);
+        has_failed = check_calls_end();
+        failures += !done;
+        CHECK(done || (has_failed && check_error->sentence[0]));
+    }
+    CHECK(failures > 5);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(the_directories_are_those_of_nix),
-                     CASE(a_directory_that_cannot_be_made_is_named), CASE(a_tag_is_made_once),
-                     CASE(a_tag_that_is_no_file_is_refused),
-                     CASE(what_was_written_can_be_made_durable));
+    return CHECK_ALL(
+        CASE(the_directories_are_those_of_nix), CASE(a_directory_that_cannot_be_made_is_named),
+        CASE(a_tag_is_made_once), CASE(a_tag_that_is_no_file_is_refused),
+        CASE(what_was_written_can_be_made_durable), CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_image.h"
 
 #include "builder/check/verify_image.h"
@@ -90,8 +91,35 @@ static void what_another_image_holds_is_not_missing(struct arena arena)
     CHECK(str_starts(told, arena_format(&arena, "\n%d ", FINDING_STRAY)));
 }
 
+static void each_call_that_fails_is_a_sentence_or_a_finding(struct arena arena)
+{
+    bool has_failed = true;
+    size_t failures = 0;
+    cleanup(own_close) int fd = check_image_file("xz", &arena);
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        struct image image = { 0 };
+        struct crew crew;
+        struct verify_result result = { 0 };
+        struct image_budget budget = image_budget_make(0);
+        struct image_place place = { .fd = fd, .name = "image", .budget = &budget };
+        struct findings findings = findings_start(&scratch);
+        CHECK_DONE(crew_make(1, &scratch, &crew, check_error));
+        struct verifier verifier = { STR("/nix/store"), &crew, &scratch, &findings, &budget };
+        check_about("call %zu", number);
+        check_calls_fail(number);
+        bool done = image_open(&place, STR("/nix/store"), &scratch, &image, check_error) &&
+                    verify_image(&verifier, &image, none_held, &result, check_error);
+        has_failed = check_calls_end();
+        failures += !done || findings.count > 0;
+        CHECK(has_failed ? !done || findings.count > 0 : done && findings.count == 0);
+    }
+    CHECK(failures > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_in_order_has_no_findings), CASE(another_hash_or_size_is_found),
-                     CASE(what_another_image_holds_is_not_missing));
+                     CASE(what_another_image_holds_is_not_missing),
+                     CASE(each_call_that_fails_is_a_sentence_or_a_finding));
 }

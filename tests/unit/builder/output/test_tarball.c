@@ -1,6 +1,7 @@
 #include "builder/output/tarball.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
+#include "tests/check_calls.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -112,11 +113,46 @@ static void where_there_is_none_nothing_is_done(void)
     tarball_release(&tarball);
 }
 
+static void each_call_that_fails_is_a_sentence_and_nothing_is_half_there(struct arena arena)
+{
+    static const char *const suffixes[] = { "tar", "tar.zst" };
+    int directory = check_directory();
+    struct output tree = { .directory = directory, .name = "tree" };
+    CHECK_DONE(file_publish(directory, "initrd", STR("contents"), 0644, check_error));
+    CHECK(linkat(directory, "initrd", directory, "initrd.gz", 0) == 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct option_list names = { 0 };
+        const char *path =
+            arena_format(&arena, "%s/x.%s", check_directory_path(), suffixes[i]).data;
+        option_list_add(&names, "initrd", &arena);
+        option_list_add(&names, "initrd.gz", &arena);
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+            check_about("%s, call %zu", suffixes[i], number);
+            unlink(path);
+            check_calls_fail(number);
+            bool done = tarball_open(path, &tree, &arena, &tarball, check_error) &&
+                        tarball_write(&tarball, directory, &names, check_error) &&
+                        tarball_publish(&tarball, check_error);
+            has_failed = check_calls_end();
+            failures += !done;
+            CHECK(done || (has_failed && check_error->sentence[0]));
+            bool is_there = access(path, F_OK) == 0;
+            if (CHECK(is_there || !done) && is_there)
+                CHECK_STR(list(path, &arena), "initrd 644 8;initrd.gz 644 0=initrd;");
+        }
+        CHECK(failures > 8);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(the_suffix_says_how_it_is_compressed),
                      CASE(members_ascend_and_a_second_name_is_a_link),
                      CASE(a_place_in_the_tree_is_refused),
                      CASE(a_missing_member_is_refused_and_nothing_published),
-                     CASE(where_there_is_none_nothing_is_done));
+                     CASE(where_there_is_none_nothing_is_done),
+                     CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there));
 }

@@ -100,27 +100,39 @@ static void memory_is_what_the_ramdisk_takes_twice_and_the_system(void)
     CHECK(tree_memory_bytes(100 << 20, 200 << 20) - least < 510 << 20);
 }
 
+/* Kinds of trees that are written in different ways. */
+enum { PLAIN, SEPARATE, SPLIT, COMPRESSED, KINDS };
+
 static void each_call_that_fails_is_a_sentence(struct arena arena)
 {
-    struct tree_result result;
-    cleanup(check_tree_release) struct check_tree tree;
-    if (!check_tree_start(&arena, &tree))
-        return;
-    bool has_failed = true;
-    size_t failures = 0;
-    for (size_t number = 1; has_failed; number++) {
-        struct arena scratch = arena;
-        check_about("call %zu", number);
-        check_tree_empty(&arena);
-        check_error->sentence[0] = '\0';
-        check_calls_fail(number);
-        bool done = check_tree_write(&tree, &scratch, &result);
-        has_failed = check_calls_end();
-        failures += !done;
-        if (!CHECK(done || (has_failed && check_error->sentence[0])))
+    for (int kind = PLAIN; kind < KINDS; kind++) {
+        struct tree_result result;
+        cleanup(check_tree_release) struct check_tree tree;
+        if (!check_tree_start(&arena, &tree))
             return;
+        tree.source.crew.jobs = 1;
+        tree.request.separate_store = kind == SEPARATE;
+        tree.request.max_size_bytes = kind == SPLIT ? 1700000 : 0;
+        if (kind == COMPRESSED)
+            CHECK_DONE(
+                ramdisk_compression_parse(STR("zstd:1"), &tree.request.compression, check_error));
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            check_about("kind %d, call %zu", kind, number);
+            check_tree_empty(&scratch);
+            check_error->sentence[0] = '\0';
+            check_calls_fail(number);
+            bool done = check_tree_write(&tree, &scratch, &result);
+            has_failed = check_calls_end();
+            failures += !done;
+            if (!CHECK(done || (has_failed && check_error->sentence[0])))
+                return;
+        }
+        CHECK(failures > 30);
+        check_tree_empty(&arena);
     }
-    CHECK(failures > 30);
 }
 
 int main(void)

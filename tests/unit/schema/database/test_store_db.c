@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "schema/base/own.h"
@@ -246,6 +247,48 @@ static void the_state_directory_may_be_reached_through_links(struct arena arena)
     CHECK_STR(read_paths(&store, &arena), " /nix/store/" D "-a /nix/store/" D "-b");
 }
 
+/* Adds a path: to a new database, or to the one that is there. */
+static bool add_path(const struct store *store, struct arena scratch)
+{
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    return store_db_open_write(store, scratch, &db, check_error) &&
+           (!db.is_new || store_db_begin_new(&db, check_error)) &&
+           store_db_run(&db,
+                        "insert or replace into ValidPaths (path, hash, registrationTime) values "
+                        "('/nix/store/" D "-a', 'h', 1)",
+                        check_error) &&
+           store_db_commit(&db, check_error);
+}
+
+/* A new database is there with its schema, or not; an existing one is sound and has the path, or not. */
+static void each_call_that_fails_leaves_the_database_whole(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    for (int is_new = 1; is_new >= 0; is_new--) {
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            check_about("new %d, call %zu", is_new, number);
+            if (is_new) {
+                unlinkat(check_directory(), "state/db/db.sqlite", 0);
+                unlinkat(check_directory(), "state/db/schema", 0);
+            }
+            check_error->sentence[0] = '\0';
+            check_calls_fail(number);
+            bool done = add_path(&store, scratch);
+            has_failed = check_calls_end();
+            failures += !done;
+            CHECK(done || (has_failed && check_error->sentence[0]));
+            struct str paths = read_paths(&store, &scratch);
+            if (done || !str_equal(paths, is_new ? STR("(none)") : STR("")))
+                CHECK_STR(paths, " /nix/store/" D "-a");
+        }
+        CHECK(failures > 20);
+        check_sql("delete from ValidPaths", arena);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(where_nothing_is_nothing_is_found_or_made),
@@ -258,5 +301,6 @@ int main(void)
                      CASE(a_used_big_lock_has_the_database_made_in_place),
                      CASE(an_unfinished_database_is_found_but_not_read),
                      CASE(an_exclusive_holder_of_the_big_lock_is_waited_for),
-                     CASE(the_state_directory_may_be_reached_through_links));
+                     CASE(the_state_directory_may_be_reached_through_links),
+                     CASE(each_call_that_fails_leaves_the_database_whole));
 }
