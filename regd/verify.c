@@ -12,6 +12,7 @@
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
+#include "schema/base/turns.h"
 #include "schema/nix/findings.h"
 #include "schema/nix/nar.h"
 #include "schema/nix/store_path.h"
@@ -43,7 +44,7 @@ struct verification {
 struct work {
     int store;
     const struct path_list *list;
-    const uint32_t *order; /* of the list's paths */
+    const struct turn *turns; /* of the list's paths */
     struct result *results;
     struct budget contents;
 };
@@ -77,37 +78,20 @@ static bool examine_one(void *context, const struct crew_member *member, size_t 
                         struct error *error)
 {
     struct work *work = context;
-    uint32_t path = work->order[index];
+    uint32_t path = work->turns[index].index;
     assert(path < work->list->count);
     work->results[path] = examine(work, &work->list->items[path], member->arena);
     /* What is wrong with a path is a result; that the store costs too much ends the run. */
     return budget_check(&work->contents, error);
 }
 
-struct weight {
-    uint64_t size_bytes;
-    uint32_t path;
-};
-
-static int compare_weights(const void *left, const void *right)
+static struct turn *take_turns(const struct path_list *list, struct arena *arena)
 {
-    const struct weight *a = left, *b = right;
-    int order = order_numbers(b->size_bytes, a->size_bytes);
-    return order ? order : order_numbers(a->path, b->path);
-}
-
-static uint32_t *order_by_size(const struct path_list *list, struct arena *arena)
-{
-    uint32_t *order = arena_new(arena, uint32_t, list->count);
-    struct arena scratch = *arena;
-    struct weight *weights = arena_new(&scratch, struct weight, list->count);
+    struct turn *turns = arena_new(arena, struct turn, list->count);
     for (size_t i = 0; i < list->count; i++)
-        weights[i] = (struct weight){ list->items[i].nar_size_bytes, (uint32_t)i };
-    if (list->count)
-        qsort(weights, list->count, sizeof *weights, compare_weights);
-    for (size_t i = 0; i < list->count; i++)
-        order[i] = weights[i].path;
-    return order;
+        turns[i] = (struct turn){ list->items[i].nar_size_bytes, (uint32_t)i };
+    turns_sort(turns, list->count);
+    return turns;
 }
 
 static bool hash_paths(struct verification *verification, int store, struct error *error)
@@ -123,7 +107,7 @@ static bool hash_paths(struct verification *verification, int store, struct erro
                          .list = list,
                          .results = verification->results,
                          .contents = nar_contents_budget() };
-    work.order = order_by_size(list, command->arena);
+    work.turns = take_turns(list, command->arena);
     tell_step(command, "verify %zu paths with %u threads", list->count, crew.jobs);
     return parallel_run(&crew, list->count, examine_one, &work, error);
 }

@@ -9,16 +9,15 @@
 #include "builder/reader/image_nar.h"
 #include "schema/nix/findings.h"
 
-#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
+#include "schema/base/turns.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 #include "schema/nix/store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -26,12 +25,6 @@ struct result {
     bool is_hashed;
     struct nar nar;
     struct str reason; /* why it could not be read */
-};
-
-/* Where a path comes in the order of work. */
-struct turn {
-    uint64_t large_bytes; /* 0 of one that is not large */
-    size_t index;
 };
 
 struct verification {
@@ -51,14 +44,6 @@ struct verification {
 
 /* --- Hashing ---------------------------------------------------------------------------------- */
 
-static int compare_turns(const void *left, const void *right)
-{
-    const struct turn *a = left, *b = right;
-    if (a->large_bytes != b->large_bytes)
-        return a->large_bytes < b->large_bytes ? 1 : -1;
-    return order_numbers(a->index, b->index);
-}
-
 /* The size of a path's NAR in the image; 0: it is not there. */
 static uint64_t nar_size(const struct verification *verification, size_t index)
 {
@@ -77,10 +62,9 @@ static void take_turns(struct verification *verification)
         part += nar_size(verification, i) / ((uint64_t)verification->crew.jobs * PARTS);
     for (size_t i = 0; i < count; i++) {
         uint64_t size = nar_size(verification, i);
-        verification->turns[i] = (struct turn){ size > part ? size : 0, i };
+        verification->turns[i] = (struct turn){ size > part ? size : 0, (uint32_t)i };
     }
-    if (count)
-        qsort(verification->turns, count, sizeof *verification->turns, compare_turns);
+    turns_sort(verification->turns, count);
 }
 
 static bool hash_path(struct verification *verification, const struct crew_member *member,

@@ -2,31 +2,24 @@
 
 #include "builder/image/duplicates.h"
 
-#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
+#include "schema/base/turns.h"
 #include "schema/nix/nar_stream.h"
 
 #include <libdeflate.h>
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum { BUFFER_BYTES = 256 << 10 };
-
-/* A store path: a node of the root's. */
-struct top {
-    uint32_t node;
-    const struct path_info *info;
-    uint64_t size_bytes; /* of its files */
-};
 
 struct work {
     struct inventory *inventory;
     struct duplicates duplicates;
     bool check;
-    struct top *tops;
-    size_t top_count;
+    const struct path_list *paths;
+    struct turn *turns; /* store paths: nodes of the root's */
+    size_t turn_count;
     struct progress *progress;
 };
 
@@ -165,9 +158,8 @@ static bool read_extra(struct work *work, struct arena scratch, struct error *er
     return true;
 }
 
-static bool compare_nar(const struct top *top, const struct nar *nar, struct error *error)
+static bool compare_nar(const struct path_info *info, const struct nar *nar, struct error *error)
 {
-    const struct path_info *info = top->info;
     if (!hash_equal(&nar->hash, &info->nar_hash))
         return error_set(
             error,
@@ -206,28 +198,22 @@ static bool read_top(void *context, const struct crew_member *member, size_t ind
                      struct error *error)
 {
     struct work *work = context;
-    const struct top *top = &work->tops[index];
+    uint32_t top = work->turns[index].index;
     struct arena scratch = *member->arena;
     if (!work->check)
-        return read_path(work, top->node, NULL, arena_room(&scratch, BUFFER_BYTES), scratch, error);
+        return read_path(work, top, NULL, arena_room(&scratch, BUFFER_BYTES), scratch, error);
     cleanup(nar_stream_release) struct nar_stream nar = nar_stream_start(&scratch);
-    if (!read_path(work, top->node, &nar, NULL, scratch, error))
+    if (!read_path(work, top, &nar, NULL, scratch, error))
         return false;
     struct nar found = nar_stream_finish(&nar);
-    return compare_nar(top, &found, error);
+    uint32_t path = path_list_find(work->paths, work->inventory->nodes[top].name);
+    return compare_nar(&work->paths->items[path], &found, error);
 }
 
 /* --- The whole --------------------------------------------------------------------------------- */
 
-static int compare_tops(const void *left, const void *right)
-{
-    const struct top *a = left, *b = right;
-    int order = order_numbers(b->size_bytes, a->size_bytes);
-    return order ? order : order_numbers(a->node, b->node);
-}
-
 /* The store paths among the root's children; the others are the extra files. */
-static void list_tops(struct work *work, const struct path_list *paths, struct arena scratch)
+static void take_turns(struct work *work, struct arena scratch)
 {
     const struct inventory *inventory = work->inventory;
     const struct node *root = &inventory->nodes[0];
@@ -238,12 +224,11 @@ static void list_tops(struct work *work, const struct path_list *paths, struct a
     }
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
-        uint32_t path = path_list_find(paths, inventory->nodes[node].name);
-        if (!inventory->nodes[node].is_extra && path != NAME_NONE)
-            work->tops[work->top_count++] = (struct top){ node, &paths->items[path], sizes[node] };
+        if (!inventory->nodes[node].is_extra &&
+            path_list_find(work->paths, inventory->nodes[node].name) != NAME_NONE)
+            work->turns[work->turn_count++] = (struct turn){ sizes[node], node };
     }
-    if (work->top_count)
-        qsort(work->tops, work->top_count, sizeof *work->tops, compare_tops);
+    turns_sort(work->turns, work->turn_count);
 }
 
 bool content_read(struct inventory *inventory, const struct path_list *paths,
@@ -251,15 +236,16 @@ bool content_read(struct inventory *inventory, const struct path_list *paths,
 {
     struct work work = {
         .inventory = inventory,
+        .paths = paths,
         .check = options->check,
         .progress = options->check ? options->progress : NULL,
     };
     work.duplicates = duplicates_list(inventory, &scratch);
-    work.tops = arena_new(&scratch, struct top, inventory->nodes[0].child_count);
-    list_tops(&work, paths, scratch);
+    work.turns = arena_new(&scratch, struct turn, inventory->nodes[0].child_count);
+    take_turns(&work, scratch);
     progress_start(work.progress, "reading", inventory->file_bytes);
     bool done = read_extra(&work, scratch, error) &&
-                parallel_run(options->crew, work.top_count, read_top, &work, error);
+                parallel_run(options->crew, work.turn_count, read_top, &work, error);
     progress_end(work.progress);
     if (!done)
         return false;

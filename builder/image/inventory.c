@@ -2,16 +2,15 @@
 
 #include "builder/image/inventory_walk.h"
 
-#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/base/root.h"
+#include "schema/base/turns.h"
 #include "schema/nix/nar.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Of contents that stay in memory. */
@@ -90,35 +89,20 @@ enum { PART_TOP = 1, PART_FIRST = 2 };
 
 struct walk {
     const struct inventory *tops;
-    struct part_order *order;         /* in which they are walked */
+    struct turn *turns;               /* parts, as they are walked */
     struct inventory *parts;          /* per child of the root */
     struct inventory_walker *walkers; /* per thread */
 };
 
-struct part_order {
-    uint64_t nar_size_bytes;
-    uint32_t part;
-};
-
-static int compare_parts(const void *left, const void *right)
-{
-    const struct part_order *a = left, *b = right;
-    int order = order_numbers(b->nar_size_bytes, a->nar_size_bytes);
-    return order ? order : order_numbers(a->part, b->part);
-}
-
-/* The largest paths first, so that none of them is what one thread is left with at the end. */
-static void order_parts(struct walk *walk, const struct path_list *paths)
+static void take_turns(struct walk *walk, const struct path_list *paths)
 {
     const struct node *root = &walk->tops->nodes[0];
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t path = path_list_find(paths, walk->tops->nodes[root->first_child + i].name);
-        walk->order[i].part = i;
-        if (path != NAME_NONE)
-            walk->order[i].nar_size_bytes = paths->items[path].nar_size_bytes;
+        uint64_t size = path == NAME_NONE ? 0 : paths->items[path].nar_size_bytes;
+        walk->turns[i] = (struct turn){ size, i };
     }
-    if (root->child_count)
-        qsort(walk->order, root->child_count, sizeof *walk->order, compare_parts);
+    turns_sort(walk->turns, root->child_count);
 }
 
 static bool walk_part(void *context, const struct crew_member *member, size_t index,
@@ -127,7 +111,7 @@ static bool walk_part(void *context, const struct crew_member *member, size_t in
     struct walk *walk = context;
     struct inventory_walker *walker = &walk->walkers[member->number];
     struct inventory part = { .store = walk->tops->store, .contents = walk->tops->contents };
-    uint32_t number = walk->order[index].part;
+    uint32_t number = walk->turns[index].index;
     const struct node *top = &walk->tops->nodes[walk->tops->nodes[0].first_child + number];
     inventory_add(&part, &walker->nodes, (struct str){ 0 }, 0);
     inventory_add(&part, &walker->nodes, top->name, 0);
@@ -198,11 +182,11 @@ static bool walk_tops(struct inventory *inventory, const struct inventory_reques
     atomic_size_t kept_left = kept_bytes_max;
     struct walk walk = {
         .tops = inventory,
-        .order = arena_new(arena, struct part_order, count),
+        .turns = arena_new(arena, struct turn, count),
         .parts = arena_new(arena, struct inventory, count),
         .walkers = arena_new(arena, struct inventory_walker, request->crew->jobs),
     };
-    order_parts(&walk, request->paths);
+    take_turns(&walk, request->paths);
     start_walkers(&walk, request->crew, &kept_left);
     if (!parallel_run(request->crew, count, walk_part, &walk, error) ||
         !join_parts(inventory, walk.parts, arena, error))

@@ -2,11 +2,11 @@
 
 #include "builder/ramdisk/newc.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/utf8.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +60,10 @@ static bool parse_one(const char *option, struct arena *arena, struct ramdisk_fi
 static bool open_one(struct ramdisk_file *file, struct error *error)
 {
     struct stat status;
-    file->fd = open(file->source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (file->fd < 0 || fstat(file->fd, &status) < 0)
+    if (!file_open_named(file->source, &file->fd, error))
+        return false;
+    if (fstat(file->fd, &status) < 0)
         return error_errno(error, errno, "open %s", file->source);
-    if (!S_ISREG(status.st_mode))
-        return error_set(error, "%s is not a file", file->source);
     file->is_executable = status.st_mode & S_IXUSR;
     return newc_check_size(file->source, (uint64_t)status.st_size, error);
 }

@@ -103,15 +103,28 @@ bool file_open(int directory, const char *path, int *ret_fd, struct error *error
     return true;
 }
 
-bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
-               struct str *ret_text, struct error *error)
+static bool open_existing(int directory, const char *path, int *ret_fd, struct error *error)
 {
-    cleanup(own_close) int fd = -1;
+    int fd = -1;
     if (!file_open(directory, path, &fd, error))
         return false;
     if (fd < 0)
         return error_errno(error, ENOENT, "open %s", path);
-    return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+    *ret_fd = fd;
+    return true;
+}
+
+bool file_open_named(const char *path, int *ret_fd, struct error *error)
+{
+    return open_existing(AT_FDCWD, path, ret_fd, error);
+}
+
+bool file_read(int directory, const char *path, size_t limit_bytes, struct arena *arena,
+               struct str *ret_text, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    return open_existing(directory, path, &fd, error) &&
+           file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
 }
 
 static const char *kind_of_file(mode_t mode)

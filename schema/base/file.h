@@ -18,6 +18,9 @@
  * are not opened, so the call cannot block on one. */
 must_check bool file_open(int directory, const char *path, int *ret_fd, struct error *error);
 
+/* The same, for a file that a person named. Fails if it does not exist. */
+must_check bool file_open_named(const char *path, int *ret_fd, struct error *error);
+
 /* Reads from fd to the end, into the arena, and NUL-terminates the text. `name` is for error
  * sentences. Fails beyond limit_bytes, and on a file that consists mostly of holes: larger than
  * both 64 MiB and 64 times its size on disk. Works on pipes and on files of /proc. */

@@ -1,11 +1,10 @@
 #include "schema/database/sqlite_file.h"
 
 #include "schema/base/file.h"
-#include "schema/base/order.h"
 #include "schema/base/parallel.h"
+#include "schema/base/turns.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 enum {
     FIRST_PAGE = 2, /* of the trees */
@@ -30,7 +29,7 @@ struct writing {
     struct sqlite_tree **writers; /* one for each thread */
     struct sqlite_tree_place places[SQLITE_TREES_MAX];
     uint32_t first_pages[SQLITE_TREES_MAX];
-    uint32_t order[SQLITE_TREES_MAX]; /* the largest first */
+    struct turn turns[SQLITE_TREES_MAX];
 };
 
 struct sqlite_file *sqlite_file_start(int fd, struct arena *arena)
@@ -56,7 +55,7 @@ static bool write_task(void *context, const struct crew_member *member, size_t i
                        struct error *error)
 {
     struct writing *writing = context;
-    return write_tree(writing, member->number, writing->order[index], error);
+    return write_tree(writing, member->number, writing->turns[index].index, error);
 }
 
 /* Measures beyond the page that is never used, so that it does not count. */
@@ -73,14 +72,6 @@ static bool measure_task(void *context, const struct crew_member *member, size_t
     return sqlite_tree_end(tree, &writing->places[index], error);
 }
 
-static int compare_sizes(const void *left, const void *right, void *context)
-{
-    const struct sqlite_tree_place *places = context;
-    uint32_t a = places[*(const uint32_t *)left].next_page;
-    uint32_t b = places[*(const uint32_t *)right].next_page;
-    return order_numbers(b, a);
-}
-
 /* Where each tree begins, once all but the last are measured. That one is taken for the largest. */
 static void place_trees(struct writing *writing)
 {
@@ -89,13 +80,12 @@ static void place_trees(struct writing *writing)
     for (size_t i = 0; i < last; i++) {
         uint32_t end = next + writing->places[i].next_page - (SQLITE_LOCK_PAGE + 1);
         writing->first_pages[i] = next;
-        writing->order[i] = (uint32_t)i;
+        writing->turns[i] = (struct turn){ writing->places[i].next_page, (uint32_t)i };
         next = end + (next <= SQLITE_LOCK_PAGE && end > SQLITE_LOCK_PAGE);
     }
     writing->first_pages[last] = next;
-    writing->order[last] = (uint32_t)last;
-    writing->places[last].next_page = UINT32_MAX;
-    qsort_r(writing->order, last + 1, sizeof *writing->order, compare_sizes, writing->places);
+    writing->turns[last] = (struct turn){ UINT64_MAX, (uint32_t)last };
+    turns_sort(writing->turns, last + 1);
 }
 
 /* One behind the other, where the one before ends. */
