@@ -4,7 +4,7 @@
 
 #include "schema/nix/store.h"
 
-/* Fails if something is in the way of state_make_directories, as far as it can be told before. */
+/* Checks before the work that state_make_directories can succeed, as far as that is known then. */
 must_check bool state_check_directories(const struct store *store, struct arena scratch,
                                         struct error *error);
 

@@ -1,6 +1,6 @@
-/* check_tree.h — a tree of a small store, written into "tree" of the kit's directory.
+/* check_tree.h — writes a tree of a small store into "tree" in the kit's directory.
  *
- * The store is that of check_source.h, the system "-system", the kernel six bytes.
+ * The store is that of check_source.h, the system is "-system", the kernel has six bytes.
  */
 #pragma once
 
@@ -11,21 +11,22 @@ struct check_tree {
     struct check_source source;
     struct boot_spec spec;
     struct ramdisk_files extras;
-    struct tree_request request; /* may be changed before it is written */
+    struct tree_request request; /* may be changed before check_tree_write */
     struct output_tree tree;     /* the open directory */
 };
 
-/* Makes the store and an empty directory; fails the case where that cannot be. */
+/* Makes the store and an empty directory. The case fails if that is not possible. */
 bool check_tree_start(struct arena *arena, struct check_tree *ret_tree);
 
-/* Writes it; false and a sentence where that is refused. */
+/* Writes the tree. Returns false and sets check_error on failure. */
 bool check_tree_write(struct check_tree *tree, struct arena *arena, struct tree_result *ret_result);
 
-/* Removes all that is in it. */
+/* Removes all files of the tree. */
 void check_tree_empty(struct arena *arena);
 
 /* For `cleanup`. */
 void check_tree_release(struct check_tree *tree);
 
-/* What is found in the tree, "KIND SUBJECT: TEXT", each behind a '\n'; a sentence where it is refused. */
+/* Verifies the tree. Returns the findings, "KIND SUBJECT: TEXT", each after a '\n', or the error
+ * sentence. */
 struct str check_tree_verify(const struct check_tree *tree, struct arena *arena);

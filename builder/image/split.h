@@ -24,7 +24,7 @@ struct split_request {
     const struct output *output; /* the name of the topmost layer */
 };
 
-/* Tries the name of each layer that there may be, before the work. Fails where publishing would. */
+/* Checks the name of each possible layer before the work. Fails if publishing it would fail. */
 must_check bool split_try_names(const struct output *output, struct arena scratch,
                                 struct error *error);
 

@@ -19,7 +19,7 @@ enum output_kind { OUTPUT_FILE, OUTPUT_DIRECTORY };
 must_check bool output_open(const char *path, enum output_kind kind, struct arena *arena,
                             struct output *ret_output, struct error *error);
 
-/* Fails where output_open, which calls it, would fail for this name. `path` is for the sentence. */
+/* The checks of the name in output_open. `path` is for the sentence. */
 must_check bool output_try(const struct output *output, const char *path, enum output_kind kind,
                            struct error *error);
 

@@ -33,8 +33,8 @@ must_check bool tarball_open(const char *path, const struct output *tree, struct
 must_check bool tarball_write(const struct tarball *tarball, int directory,
                               const struct option_list *names, struct error *error);
 
-/* Removes the former tarball, durably. Called before the tree is published, so that the tarball of one
- * tree is never beside another. */
+/* Removes the old tarball and syncs the directory. Called before the tree is published, so that the
+ * tarball of one tree is never next to another tree. */
 must_check bool tarball_withdraw(const struct tarball *tarball, struct error *error);
 
 /* Gives the tarball its final name. */

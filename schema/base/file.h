@@ -80,7 +80,8 @@ struct draft {
 must_check bool draft_open(int directory, const char *name, struct draft *ret_draft,
                            struct error *error);
 
-/* Fails where draft_open would, without making a draft; removes what an earlier run left. */
+/* Fails if draft_open would fail, without creating a draft. Removes a draft that an earlier run
+ * left. */
 must_check bool draft_try(int directory, const char *name, struct error *error);
 
 /* Gives the file its mode and its final name, replacing any file of that name. When it returns

@@ -41,7 +41,6 @@ says_version() {
     run 0 "$2" --version && [ ! -s "$err" ] && [ "$(wc -l <"$out")" -eq 1 ] && grep -Eq "^$1 [0-9]+\.[0-9.]+$" "$out"
 }
 
-
 # A full disk, or a closed pipe, must not pass for success.
 full() {
     "$@" >/dev/full 2>"$err"
