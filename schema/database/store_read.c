@@ -89,7 +89,12 @@ enum store_db_answer store_read_path(const struct store_reader *reader, struct s
     struct arena scratch = *arena;
     struct str path = store_path_format(&scratch, reader->store->store_dir, base);
     sqlite.reset(reader->path);
-    sqlite.bind_text(reader->path, 1, path.data, (int)path.len, SQLITE_TRANSIENT);
+    /* Copied, which takes memory; without it the path would be looked for as null, and not be there. */
+    if (sqlite.bind_text(reader->path, 1, path.data, (int)path.len, SQLITE_TRANSIENT) !=
+        SQLITE_OK) {
+        store_db_refused(reader->db, STORE_DB_NAME, error);
+        return STORE_DB_FAILED;
+    }
     enum store_db_answer answer = store_db_step(reader->db, reader->path, error);
     if (answer != STORE_DB_FOUND)
         return answer;
