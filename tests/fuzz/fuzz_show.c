@@ -17,6 +17,17 @@ static void check_shown(struct str shown)
     }
 }
 
+/* What is cut is the beginning of what is shown. */
+static void check_cut(struct str text, struct str shown)
+{
+    char room[64];
+    struct str cut = { room, show_cut(text, room, sizeof room) };
+    fuzz_must(str_starts(shown, cut) && room[cut.len] == '\0', "what is cut is a beginning");
+    fuzz_must(cut.len == shown.len || cut.len + SHOW_SPELLED_MAX > sizeof room,
+              "it is cut where room ends");
+    check_shown(cut);
+}
+
 static void check_json(struct str text, struct arena *arena)
 {
     cleanup(json_free) cJSON *array = cJSON_CreateArray(), *root = NULL;
@@ -41,7 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena = fuzz_arena();
     struct str text = fuzz_text(data, size);
-    check_shown(show_text(&arena, text));
+    struct str shown = show_text(&arena, text);
+    check_shown(shown);
+    check_cut(text, shown);
     check_json(text, &arena);
     return 0;
 }

@@ -108,6 +108,31 @@ nul() {
 }
 claim 'a name with a NUL is refused, not cut' nul
 
+# Nor is one cut that stands in a file: refused, or spelled out.
+nul_in_sums() {
+    mkdir -p "$SCRATCH/nul" && printf '%064d  init\0rd\n' 0 >"$SCRATCH/nul/SHA256SUMS"
+    ! "$REGD_BUILD" verify "$SCRATCH/nul" >"$SCRATCH/out" 2>"$SCRATCH/err" && cat "$SCRATCH/err" &&
+        [ ! -s "$SCRATCH/out" ] && grep -q '/SHA256SUMS: line 1: ' "$SCRATCH/err" && [ "$(wc -l <"$SCRATCH/err")" -eq 1 ]
+}
+claim 'a NUL in SHA256SUMS is refused' nul_in_sums
+nul_in_parameters() {
+    generator=${REGD%/*}/regd-initrd-generator ramdisk=$SCRATCH/ramdisk
+    for line in 'regd.store=/dev/a\0b' 'regd.overlay-size=1\0m' 'regd.store=LABEL=x\0y'; do
+        rm -rf "$ramdisk"
+        mkdir -p "$ramdisk/proc" "$ramdisk/etc" "$ramdisk/units" && : >"$ramdisk/etc/initrd-release" || return
+        : >"$ramdisk/nix-store.squashfs"
+        printf '%b' "$line" >"$ramdisk/proc/cmdline"
+        "$generator" --root "$ramdisk" "$ramdisk/units" 2>"$SCRATCH/err"
+        status=$?
+        cat "$SCRATCH/err"
+        case $line in
+        *LABEL*) [ "$status" -eq 0 ] && grep -rqF 'What=/dev/disk/by-label/x\x00y' "$ramdisk/units" ;;
+        *) [ "$status" -eq 1 ] && [ "$(wc -l <"$SCRATCH/err")" -eq 1 ] && grep -q "kernel parameter ${line%%=*}: " "$SCRATCH/err" ;;
+        esac || return
+    done
+}
+claim 'a NUL in a kernel parameter is refused, or part of a label' nul_in_parameters
+
 # Warnings are no notes.
 warned() {
     : >"$SCRATCH/no-image"
