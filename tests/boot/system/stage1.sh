@@ -1,6 +1,7 @@
 #!/bin/sh
 # stage1.sh — init of the initial ramdisk: the file systems of a netbooted NixOS, as its module describes them for a
-# scripted stage 1. /nix-store.squashfs is the upper layer, /nix-store.1.squashfs and so on lie below it.
+# scripted stage 1; or the disk that root= names. /nix-store.squashfs is the upper layer, /nix-store.1.squashfs and so on
+# lie below it.
 set -f
 export PATH=/bin
 
@@ -21,35 +22,49 @@ done </modules/order
 
 root=/mnt-root
 mkdir "$root"
-mount -t tmpfs -o mode=0755 tmpfs "$root"
-mkdir -p "$root/nix/store"
-
-lower=
-number=
-while image=../nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
-    layer=/nix/.ro-store${number:+.$number}
-    mkdir "$root$layer"
-    mount -t squashfs -o loop,ro "$image" "$root$layer" || stop "$image cannot be mounted"
-    lower=${lower:+$lower:}$root$layer
-    number=$((${number:-0} + 1))
-done
-[ "$lower" ] || stop 'there is no /nix-store.squashfs in the ramdisk'
-
-mkdir "$root/nix/.rw-store"
-mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"
-mkdir "$root/nix/.rw-store/store" "$root/nix/.rw-store/work"
-mount -t overlay -o "lowerdir=$lower,upperdir=$root/nix/.rw-store/store,workdir=$root/nix/.rw-store/work" \
-    overlay "$root/nix/store" || stop 'the store cannot be mounted'
 
 init=
+device=
 # shellcheck disable=SC2013  # words, not lines
 for word in $(cat /proc/cmdline); do
-    case $word in init=*) init=${word#init=} ;; esac
+    case $word in
+    init=*) init=${word#init=} ;;
+    root=*) device=${word#root=} ;;
+    esac
 done
 [ "$init" ] || stop 'the kernel was told no init='
 
+mount_images() {
+    mount -t tmpfs -o mode=0755 tmpfs "$root"
+    mkdir -p "$root/nix/store"
+
+    lower=
+    number=
+    while image=../nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
+        layer=/nix/.ro-store${number:+.$number}
+        mkdir "$root$layer"
+        mount -t squashfs -o loop,ro "$image" "$root$layer" || stop "$image cannot be mounted"
+        lower=${lower:+$lower:}$root$layer
+        number=$((${number:-0} + 1))
+    done
+    [ "$lower" ] || stop 'there is no /nix-store.squashfs in the ramdisk'
+
+    mkdir "$root/nix/.rw-store"
+    mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"
+    mkdir "$root/nix/.rw-store/store" "$root/nix/.rw-store/work"
+    mount -t overlay -o "lowerdir=$lower,upperdir=$root/nix/.rw-store/store,workdir=$root/nix/.rw-store/work" \
+        overlay "$root/nix/store" || stop 'the store cannot be mounted'
+}
+
+# With root= the system is installed on that disk.
+if [ "$device" ]; then
+    mount -t ext4 "$device" "$root" || stop "$device cannot be mounted"
+else
+    mount_images
+fi
+
 for folder in proc sys dev run; do
-    mkdir "$root/$folder"
+    mkdir -p "$root/$folder"
     mount --move "/$folder" "$root/$folder"
 done
 exec switch_root "$root" "$init"

@@ -8,8 +8,8 @@ system=@out@
 mkdir -p /etc /var /root /home
 mkdir -p /tmp
 chmod 1777 /tmp
-[ ! -d /usr ] || rmdir /usr
-ln -s "$system/sw" /usr
+[ -L /usr ] || [ ! -d /usr ] || rmdir /usr
+ln -sfn "$system/sw" /usr
 for folder in bin lib lib64 sbin; do ln -sfn "usr/$folder" "/$folder"; done
 cp -r "$system/etc/." /etc/
 chmod -R u+w /etc
@@ -22,6 +22,12 @@ for entry in /sys/firmware/qemu_fw_cfg/by_name/opt/regd/*/raw; do
     [ ! -e "$entry" ] || { name=${entry%/raw} && cat "$entry" >"/run/test/${name##*/}"; }
 done
 [ ! -e /run/test/fstab ] || cp /run/test/fstab /etc/fstab
+if [ -e /run/test/regd.conf ]; then
+    units=/etc/systemd/system
+    mkdir -p $units/regd.service.d
+    cp /run/test/regd.conf $units/regd.service.d/
+    ln -sfn /usr/lib/systemd/system/regd.service $units/register-nix-paths.service
+fi
 
 # Where systemd was init already, it has told us what it hands on to itself.
 exec "$system/sw/lib/systemd/systemd" "$@"

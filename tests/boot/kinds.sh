@@ -1,0 +1,133 @@
+#!/bin/sh
+# kinds.sh — machines of other kinds than a netbooted one: does regd.service, as the NixOS module shapes it, register there?
+#
+# Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/kinds.sh
+#
+# disk     as sd-image: the system lies on a disk, its manifest is /nix-path-registration, and is deleted. The machine boots
+#          twice; the second time the unit's condition does not hold.
+# machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile
+#
+# The modules of tests/nixos/kinds stand in for nixpkgs' own; what registration.nix makes of each is a drop-in of the unit
+# here, as on NixOS. Nix' daemon runs as root here, whoever runs it there.
+# shellcheck disable=SC2015,SC2016,SC2317  # `A && B || C` is meant so; for Nix; claims call functions by their names
+set -u
+: "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+# shellcheck source=tests/boot/kit/machine.sh disable=SC1091
+. tests/boot/kit/machine.sh
+
+begin_boots 'machines of other kinds are registered by regd.service'
+printf 'build-users-group =\n' >"$SCRATCH/nix.conf"
+for program in mke2fs nix-instantiate jq busybox; do
+    have "$program" 'machines of other kinds are registered by regd.service' || finish
+done
+closure_of first >"$SCRATCH/closure"
+pass closure "$SCRATCH/closure"
+make_tree tree first
+toplevel=$(cat "$live/first")
+
+# --- What the module makes of the unit ------------------------------------------------------------------------
+
+mkdir "$SCRATCH/nix" "$SCRATCH/nix/bin" && cp "$(command -v busybox)" "$SCRATCH/nix/bin/" || bail "$SCRATCH is not empty"
+# unit_of KIND CONFIGURATION: passes on the drop-in.
+unit_of() {
+    NIX_REMOTE='' NIX_STORE_DIR=$SCRATCH/nix/store NIX_STATE_DIR=$SCRATCH/nix/var NIX_LOG_DIR=$SCRATCH/nix/log NIX_CONF_DIR=$SCRATCH \
+        nix-instantiate --eval --strict --json --readonly-mode -E "
+        with import $PWD/tests/nixos/nixos.nix { busybox = $SCRATCH/nix; release = \"26.11\"; netboot = false; configuration = [
+            $PWD/units/nixos/registration.nix $PWD/tests/nixos/kinds/$1.nix
+            { services.regd = { enable = true; package = builtins.path { name = \"given\"; path = $SCRATCH/nix; }; $2 }; } ]; };
+        { inherit (config.systemd.services.regd) before after unitConfig serviceConfig aliases; }" >"$SCRATCH/unit.json" || return
+    jq -r 'def lines: to_entries[] | .key as $key | [.value] | flatten[] | "\($key)=\(.)";
+        "[Unit]", ({ Before: .before, After: .after } | lines), (.unitConfig | del(.DefaultDependencies) | lines),
+        "[Service]", (.serviceConfig | del(.User, .Group) | lines)' "$SCRATCH/unit.json" |
+        sed 's|=[^=]*-given/|=/usr/|' >"$SCRATCH/regd.conf"
+    cat "$SCRATCH/regd.conf"
+    jq -e '.aliases == ["register-nix-paths.service"]' "$SCRATCH/unit.json"
+}
+# kind NAME CONFIGURATION
+kind() {
+    claim "$1: the module gives the unit" unit_of "$1" "$2"
+    pass regd.conf "$SCRATCH/regd.conf"
+}
+
+cat >"$SCRATCH/alias" <<'END'
+alias_is_active() {
+    systemctl is-active register-nix-paths.service regd.service
+    [ "$(systemctl show -P Id register-nix-paths.service)" = regd.service ]
+}
+claim "register-nix-paths.service is a name of regd.service" alias_is_active
+claim "multi-user.target is reached, and somebody could log in" is_up
+claim "no unit failed" nothing_failed
+END
+
+# --- disk -----------------------------------------------------------------------------------------------------
+
+kind disk 'deleteManifest = true;'
+mkdir -p "$SCRATCH/disk/nix/store" && sed "s|^|$live|" "$SCRATCH/closure" | xargs cp -a -t "$SCRATCH/disk/nix/store" &&
+    "$REGD_BUILD" manifest --root "$live" "$toplevel" >"$SCRATCH/disk/nix-path-registration" &&
+    mke2fs -q -t ext4 -d "$SCRATCH/disk" "$SCRATCH/root" 512M >/dev/null || bail 'no disk can be made'
+find "$SCRATCH/disk" -type d -exec chmod u+w {} + && rm -rf "$SCRATCH/disk"
+
+# installed NAME: a machine that boots from the disk.
+installed() {
+    boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
+        -append "$(told_by commandLine) root=/dev/vda" -drive "file=$SCRATCH/root,if=virtio,format=raw"
+}
+cat >"$SCRATCH/first.sh" <<'END'
+on_disk() {
+    [ "$(awk '$2 == "/" { print $1, $3 }' /proc/mounts)" = '/dev/vda ext4' ] && [ "$(stat -f -c %i /)" = "$(stat -f -c %i /nix/store)" ]
+}
+claim "the root file system is the disk" on_disk
+claim "Nix knows the closure of the system, path by path" closure_is_registered
+claim "nix-store --verify --check-contents finds nothing" verify_finds_nothing --check-contents
+claim "the system is tagged as NixOS" tagged
+claim "the system profile has one generation, the booted system" profile_is 1 "$system"
+claim "the manifest is deleted" test ! -e /nix-path-registration
+says_so() {
+    journal_says '/nix-path-registration' && journal_says 'closure\|paths registered'
+}
+claim "the journal says both" says_so
+nix-store --dump-db >/nix/dumped
+END
+cat >"$SCRATCH/second.sh" <<'END'
+not_started() {
+    systemctl show -P ConditionResult -P ActiveState regd.service
+    [ "$(systemctl show -P ConditionResult regd.service)" = no ] && [ "$(systemctl show -P ActiveState regd.service)" = inactive ]
+}
+claim "without a manifest the unit's condition does not hold" not_started
+claim "multi-user.target is reached, and somebody could log in" is_up
+claim "no unit failed" nothing_failed
+kept() {
+    nix-store --dump-db >dumped && same /nix/dumped dumped && closure_is_registered
+}
+claim "what was registered is kept" kept
+claim "the system profile has one generation, the booted system" profile_is 1 "$system"
+END
+pass_checks "$SCRATCH/alias" "$SCRATCH/first.sh"
+installed disk
+told disk 'installed on a disk'
+pass_checks "$SCRATCH/second.sh"
+installed again
+told again 'the disk, booted again'
+
+# --- machine --------------------------------------------------------------------------------------------------
+
+kind machine 'tag = null; setProfile = "never";'
+cat >"$SCRATCH/machine.sh" <<'END'
+claim "Nix knows the closure of the system, path by path" closure_is_registered
+claim "nix-store --verify finds nothing" verify_finds_nothing
+claim "it has no tag" test ! -e /etc/NIXOS
+claim "it has no profile" test ! -e /nix/var/nix/profiles/system
+condition() {
+    systemctl show -P Conditions -P ConditionResult regd.service
+    systemctl cat regd.service | grep -qx ConditionKernelCommandLine=regInfo
+}
+claim "the unit has nixpkgs' condition" condition
+END
+pass_checks "$SCRATCH/alias" "$SCRATCH/machine.sh"
+boot machine -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
+    -append "$(told_by commandLine) regInfo=/nix/.ro-store/nix-path-registration"
+told machine 'a virtual machine with regInfo='
+
+finish
