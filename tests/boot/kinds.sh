@@ -6,6 +6,7 @@
 # disk     as sd-image: the system lies on a disk, its manifest is /nix-path-registration, and is deleted. The machine boots
 #          twice; the second time the unit's condition does not hold.
 # machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile
+# iso      as iso-image: the manifest is in the image of the store
 #
 # The modules of tests/nixos/kinds stand in for nixpkgs' own; what registration.nix makes of each is a drop-in of the unit
 # here, as on NixOS. Nix' daemon runs as root here, whoever runs it there.
@@ -130,4 +131,15 @@ boot machine -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/ini
     -append "$(told_by commandLine) regInfo=/nix/.ro-store/nix-path-registration"
 told machine 'a virtual machine with regInfo='
 
+# --- iso ------------------------------------------------------------------------------------------------------
+
+kind iso ''
+cat >"$SCRATCH/iso.sh" <<'END'
+check_boot 1
+verifies
+claim "the system profile has one generation, the booted system" profile_is 1 "$system"
+END
+pass_checks "$SCRATCH/alias" "$SCRATCH/iso.sh"
+boot_tree iso
+told iso 'a live medium'
 finish
