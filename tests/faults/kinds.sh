@@ -133,7 +133,7 @@ verify-tree      keep/tree/bzImage                         -
 verify-tree      keep/tree/kexec-boot                      -
 verify-packed    tmp/                                      link
 generator        ramdisk/proc/cmdline                      empty,link
-generator        ramdisk/etc/initrd-release                all
+generator        ramdisk/etc/initrd-release                absent,empty,fifo,socket,directory,link,nowhere,device,unreadable,sparse
 generator        ramdisk/nix-store.squashfs                all
 generator        units/                                    link
 generator        units/sysroot-nix-store.mount             absent
