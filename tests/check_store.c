@@ -1,5 +1,6 @@
 #include "tests/check_store.h"
 
+#include "regd/command.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/database/store_db.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct store check_store(struct arena *arena)
 {
@@ -128,4 +130,21 @@ void check_database_refused(const struct store *store, const char *sentence, str
     CHECK_NUMBER(db.lock, -7);
     CHECK(str_equal(check_content("state/db/db.sqlite", &arena), before));
     CHECK_STR(check_names("state/db", &arena), names);
+}
+
+struct check_run check_run(bool (*work)(struct command *command, struct error *error),
+                           struct command *command, struct arena *arena)
+{
+    struct check_run run = { 0 };
+    command->store = check_store(arena);
+    command->collector = -1;
+    command->arena = arena;
+    struct check_output told = check_keep(STDERR_FILENO);
+    struct check_output output = check_keep(STDOUT_FILENO);
+    run.done = work(command, check_error);
+    run.output = check_kept(&output, arena);
+    run.told = check_kept(&told, arena);
+    own_close(&command->collector);
+    check_store_close(&command->store);
+    return run;
 }

@@ -38,6 +38,17 @@ struct str check_rows(const char *sql, struct arena *arena);
  * nothing. */
 void check_database_refused(const struct store *store, const char *sentence, struct arena arena);
 
+/* A command of regd that was run on the store: has it done its work, and what came on its two streams? */
+struct check_run {
+    bool done;
+    struct str output, told;
+};
+
+/* Runs it. Of the command the store, the arena and the collector's lock are set here, and released. */
+struct command;
+struct check_run check_run(bool (*work)(struct command *command, struct error *error),
+                           struct command *command, struct arena *arena);
+
 /* SQL that adds a row to ValidPaths. */
 #define CHECK_ADD(id, name)                                                           \
     "insert into ValidPaths (id, path, hash, registrationTime, narSize) values (" #id \

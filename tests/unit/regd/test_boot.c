@@ -28,19 +28,13 @@ static struct call run(bool (*work)(struct command *, struct error *), struct ca
     struct command command = {
         .settings = call.settings,
         .arguments = call.arguments,
-        .store = check_store(arena),
         .profile = PROFILE,
         .registry = { .missing = call.settings.missing, .time_seconds = 1 },
-        .collector = -1,
-        .arena = arena,
     };
-    struct check_output told = check_keep(STDERR_FILENO);
-    struct check_output output = check_keep(STDOUT_FILENO);
-    call.done = work(&command, check_error);
-    call.output = check_kept(&output, arena);
-    call.told = check_kept(&told, arena);
-    own_close(&command.collector);
-    check_store_close(&command.store);
+    struct check_run run = check_run(work, &command, arena);
+    call.done = run.done;
+    call.output = run.output;
+    call.told = run.told;
     return call;
 }
 

@@ -12,19 +12,13 @@
 /* What `regd dump` prints; what it tells beside. */
 static struct str dump(bool json, const char *name, struct str *ret_told, struct arena *arena)
 {
-    struct command command = {
-        .settings = { .json = json }, .store = check_store(arena), .collector = -1, .arena = arena
-    };
+    struct command command = { .settings = { .json = json } };
     if (name)
         option_list_add(&command.arguments, name, arena);
-    struct check_output told = check_keep(STDERR_FILENO);
-    struct check_output output = check_keep(STDOUT_FILENO);
-    bool done = command_dump(&command, check_error);
-    struct str text = check_kept(&output, arena);
-    *ret_told = check_kept(&told, arena);
-    check_store_close(&command.store);
-    CHECK_DONE(done);
-    return text;
+    struct check_run run = check_run(command_dump, &command, arena);
+    *ret_told = run.told;
+    CHECK_DONE(run.done);
+    return run.output;
 }
 
 #define FILLING                               \

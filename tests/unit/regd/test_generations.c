@@ -14,26 +14,15 @@
 /* What a profile command prints on both streams; or why it fails. */
 static struct str run(enum profile_verb verb, const char *target, bool json, struct arena *arena)
 {
-    struct command command = {
-        .settings = { .json = json },
-        .store = check_store(arena),
-        .profile = PROFILE,
-        .profile_verb = verb,
-        .collector = -1,
-        .arena = arena,
-    };
+    struct command command = { .settings = { .json = json },
+                               .profile = PROFILE,
+                               .profile_verb = verb };
     option_list_add(&command.arguments, "verb", arena);
     if (target)
         option_list_add(&command.arguments, target, arena);
-    struct check_output errors = check_keep(STDERR_FILENO);
-    struct check_output output = check_keep(STDOUT_FILENO);
-    bool done = command_profile(&command, check_error);
-    struct str text = check_kept(&output, arena);
-    struct str told = check_kept(&errors, arena);
-    own_close(&command.collector);
-    check_store_close(&command.store);
-    return done ? arena_format(arena, "%.*s%.*s", STR_ARG(text), STR_ARG(told))
-                : arena_copy(arena, str_from(check_error->sentence));
+    struct check_run run = check_run(command_profile, &command, arena);
+    return run.done ? arena_format(arena, "%.*s%.*s", STR_ARG(run.output), STR_ARG(run.told))
+                    : arena_copy(arena, str_from(check_error->sentence));
 }
 
 static void begin(struct arena arena)

@@ -20,22 +20,13 @@
 /* What `regd verify` prints, and then what it says. */
 static struct str verify(bool json, const char *name, unsigned jobs, struct arena *arena)
 {
-    struct command command = { .settings = { .json = json, .jobs = jobs },
-                               .store = check_store(arena),
-                               .collector = -1,
-                               .arena = arena };
+    struct command command = { .settings = { .json = json, .jobs = jobs } };
     if (name)
         option_list_add(&command.arguments, name, arena);
-    struct check_output errors = check_keep(STDERR_FILENO);
-    struct check_output output = check_keep(STDOUT_FILENO);
-    bool done = command_verify(&command, check_error);
-    struct str text = check_kept(&output, arena);
-    struct str told = check_kept(&errors, arena);
-    own_close(&command.collector);
-    check_store_close(&command.store);
-    return json ? text
-                : arena_format(arena, "%.*s%.*s", STR_ARG(text),
-                               STR_ARG(done ? told : str_from(check_error->sentence)));
+    struct check_run run = check_run(command_verify, &command, arena);
+    return json ? run.output
+                : arena_format(arena, "%.*s%.*s", STR_ARG(run.output),
+                               STR_ARG(run.done ? run.told : str_from(check_error->sentence)));
 }
 
 static void a_store_as_registered_is_in_order(struct arena arena)
