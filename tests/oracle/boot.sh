@@ -98,7 +98,7 @@ nix_agrees() {
     rm -rf "$root$other"
     nix_store_of "$root" --verify --check-contents && nix_store_of "$root" -qR "$toplevel" >"$SCRATCH/closure" &&
         [ "$(wc -l <"$SCRATCH/closure")" -eq "$count" ] &&
-        nix_store_of "$root" --gc --print-roots | grep -q "system-1-link -> $toplevel\$"
+        nix_store_of "$root" --gc --print-roots | tr -d '"' | grep -q "system-1-link -> $toplevel\$"
 }
 claim 'Nix verifies that store, and the profile is a root of its garbage collector' nix_agrees
 
