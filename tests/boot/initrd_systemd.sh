@@ -26,12 +26,20 @@ version=$(readlink "$live$(cat "$live/first")/kernel" | sed 's|.*-linux-\(.*\)/b
 stage1=$SCRATCH/stage1
 units=/usr/lib/systemd/system
 
+# The libraries that a file is linked with, and those that it says it opens itself.
+libraries_of() {
+    ldd "$1" 2>/dev/null | grep -o '/[^ ]*'
+    grep -ao '"soname":\["[^]]*' "$1" | grep -o 'lib[^"]*' | while read -r library; do
+        ldconfig -p | grep -om 1 "/[^ ]*/$library\$"
+    done
+}
 # Files of this system, under their names, and the libraries that they need.
 add() {
     for file; do
+        [ -e "$stage1$file" ] && continue
         cp -L --parents "$file" "$stage1" || return
-        for library in $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
-            [ -e "$stage1$library" ] || cp -L --parents "$library" "$stage1" || return
+        for library in $(libraries_of "$file"); do
+            add "$library" || return
         done
     done
 }
@@ -76,6 +84,10 @@ make_stage1() {
     ln -s usr/lib/systemd/systemd "$stage1/init"
     add /usr/lib/systemd/systemd /usr/bin/systemctl /usr/lib/systemd/systemd-journald /usr/bin/udevadm /usr/bin/mount \
         /usr/bin/umount /usr/bin/kmod /usr/lib/systemd/system-generators/systemd-fstab-generator || return
+    # Newer ones start everything through the one, and look at the system's fstab by the other.
+    for helper in systemd-executor systemd-sysroot-fstab-check; do
+        [ ! -e "/usr/lib/systemd/$helper" ] || add "/usr/lib/systemd/$helper" || return
+    done
     ln -s ../../bin/udevadm "$stage1/usr/lib/systemd/systemd-udevd"
     ln -s ../bin/kmod "$stage1/usr/sbin/modprobe"
     cp "$generator" "$stage1/usr/lib/systemd/system-generators/" && add "$generator" || return
@@ -161,7 +173,7 @@ regd.store=/dev/vdb,offset=$(told_by 'storeImages[1].offset') root=tmpfs rootfla
 told disks 'layers on disks'
 
 # Nothing is mounted, and the kernel's log says why. The machine would wait for somebody.
-machine_limit=60
+machine_end='Failed to start .*Switch Root'
 machine refused "$tree/initrd" 'regd.overlay-size=lots systemd.show_status=yes'
 refused() {
     console_has refused "regd-initrd-generator: kernel parameter regd.overlay-size: 'lots' is not a number" &&

@@ -1,6 +1,8 @@
 # nix.sh — a Nix store in a folder, built by Nix itself. To be read in with '.'.
 #
 #   begin_store DIR              makes DIR/nix and, until the script ends, a scratch folder; sets `dir` and `scratch`
+#   with_libraries PACKAGE...    prints these packages, and before each the installed libraries that it depends on, which
+#                                have other names in each release of Debian
 #   write_packages LIST          scratch/packages.nix: the installed packages that the file LIST names
 #   write_busybox                scratch/busybox: bin/busybox and links to it by its other names
 #   enter_store SCRIPT ARG...    runs SCRIPT --inside DIR SCRATCH ARG... in a mount namespace of its own; what it
@@ -21,6 +23,41 @@ export PATH="$PATH:/usr/sbin:/sbin"
 fail() {
     printf '%s: %s\n' "$0" "$1" >&2
     exit 1
+}
+
+with_libraries() {
+    native=$(dpkg --print-architecture)
+    # shellcheck disable=SC2016  # dpkg's variables
+    dpkg-query --show --showformat \
+        '${db:Status-Status}\t${Architecture}\t${Package}\t${Provides}\t${Pre-Depends},${Depends},${Recommends}\n' |
+    awk -F '\t' -v native="$native" -v wanted="$*" '
+        function bare(text) { gsub(/\([^)]*\)|:[a-z]+|[ ]/, "", text); return text }
+        function visit(name,    words, count, i, j, choices) {
+            if (!(name in depends))
+                name = provider[name]
+            if (name == "" || name in seen)
+                return
+            seen[name]
+            count = split(depends[name], words, ",")
+            for (i = 1; i <= count; i++) {
+                split(words[i], choices, "|")
+                for (j = 1; j in choices; j++)
+                    if (choices[j] ~ /^(lib|zlib)/ && choices[j] !~ /-perl$/)
+                        visit(choices[j])
+            }
+            print name
+        }
+        $1 == "installed" && ($2 == native || $2 == "all") {
+            depends[$3] = bare($5)
+            count = split(bare($4), words, ",")
+            for (i = 1; i <= count; i++)
+                provider[words[i]] = $3
+        }
+        END {
+            count = split(wanted, words, " ")
+            for (i = 1; i <= count; i++)
+                visit(words[i])
+        }'
 }
 
 # The installed packages of a list, as the Nix value that toplevel.nix reads.

@@ -64,17 +64,22 @@ let
 
   modules = [ "loop" "squashfs" "overlay" "virtio_pci" "virtio_blk" "qemu_fw_cfg" "crc32c_generic" "ext4" ];
 
-  # The kernel, and those of its modules, in the order in which they can be loaded.
+  # The kernel, and those of its modules, in the order in which they can be loaded. What is no module is built in.
   linux = run "linux-${kernel}" { inherit kernel modules; } ''
     mkdir -p "$out/modules"
     cp "/boot/vmlinuz-$kernel" "$out/bzImage"
     for module in $modules; do
-      line=$(grep "/$module.ko:" "/lib/modules/$kernel/modules.dep")
+      line=$(grep "/$module.ko[.xz]*:" "/lib/modules/$kernel/modules.dep") || continue
       needs=
       for need in ''${line#*:}; do needs="$need $needs"; done
       for file in $needs "''${line%%:*}"; do
-        [ -e "$out/modules/''${file##*/}" ] || echo "''${file##*/}" >> "$out/modules/order"
-        cp "/lib/modules/$kernel/$file" "$out/modules/"
+        name=''${file##*/}
+        name=''${name%.xz}
+        [ -e "$out/modules/$name" ] || echo "$name" >> "$out/modules/order"
+        case $file in
+        *.xz) xzcat "/lib/modules/$kernel/$file" > "$out/modules/$name" ;;
+        *) cp "/lib/modules/$kernel/$file" "$out/modules/" ;;
+        esac
       done
     done
   '';
