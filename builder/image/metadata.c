@@ -4,7 +4,7 @@
  */
 #include "builder/image/metadata.h"
 
-#include "builder/image/squashfs.h"
+#include "builder/image/squashfs_values.h"
 
 #include <sqfs/dir_writer.h>
 #include <sqfs/inode.h>

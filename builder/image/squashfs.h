@@ -13,12 +13,8 @@
 #include "builder/codec/compression.h"
 #include "builder/image/inventory.h"
 #include "builder/image/reuse.h"
+#include "builder/image/squashfs_values.h"
 #include "builder/output/progress.h"
-
-enum {
-    SQUASHFS_BLOCK_BYTES = 1 << 20,
-    SQUASHFS_TIME_SECONDS = 1, /* of all files, as Nix sets it */
-};
 
 struct squashfs_options {
     struct compression compression;

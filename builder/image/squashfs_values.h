@@ -1,0 +1,8 @@
+/* squashfs_values.h — what is the same in every image that is written.
+ */
+#pragma once
+
+enum {
+    SQUASHFS_BLOCK_BYTES = 1 << 20,
+    SQUASHFS_TIME_SECONDS = 1, /* of all files, as Nix sets it */
+};
