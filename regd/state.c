@@ -31,7 +31,10 @@ bool state_check_directories(const struct store *store, struct arena scratch, st
         cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
         cleanup(own_close) int link =
             fd == -ENOENT ? root_open(store->root, path, O_PATH | O_NOFOLLOW, 0) : -1;
-        if (link >= 0 || (fd < 0 && fd != -ENOENT))
+        /* Another process may have made it meanwhile. */
+        struct stat status;
+        bool is_dangling = link >= 0 && (fstat(link, &status) < 0 || S_ISLNK(status.st_mode));
+        if (is_dangling || (fd < 0 && fd != -ENOENT))
             return error_errno(error, -fd, "create the directory %s", path);
     }
     return true;
