@@ -78,8 +78,8 @@ bool output_try(const struct output *output, const char *path, enum output_kind 
            (kind == OUTPUT_DIRECTORY || draft_try(output->directory, output->name, error));
 }
 
-bool output_open(const char *path, enum output_kind kind, struct arena *arena,
-                 struct output *ret_output, struct error *error)
+bool output_find(const char *path, struct arena *arena, struct output *ret_output,
+                 struct error *error)
 {
     struct str plain = str_from(path);
     while (plain.len > 1 && plain.data[plain.len - 1] == '/')
@@ -94,7 +94,16 @@ bool output_open(const char *path, enum output_kind kind, struct arena *arena,
     output.directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output.directory < 0)
         return error_errno(error, errno, "open the directory %s", parent);
-    if (!output_try(&output, path, kind, error))
+    *ret_output = output;
+    output.directory = -1;
+    return true;
+}
+
+bool output_open(const char *path, enum output_kind kind, struct arena *arena,
+                 struct output *ret_output, struct error *error)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    if (!output_find(path, arena, &output, error) || !output_try(&output, path, kind, error))
         return false;
     *ret_output = output;
     output.directory = -1;

@@ -19,7 +19,10 @@ enum output_kind { OUTPUT_FILE, OUTPUT_DIRECTORY };
 must_check bool output_open(const char *path, enum output_kind kind, struct arena *arena,
                             struct output *ret_output, struct error *error);
 
-/* The checks of the name in output_open. `path` is for the sentence. */
+/* output_open in two steps: the directory and the name, then the checks that the name can be created.
+ * `path` is for the sentence. */
+must_check bool output_find(const char *path, struct arena *arena, struct output *ret_output,
+                            struct error *error);
 must_check bool output_try(const struct output *output, const char *path, enum output_kind kind,
                            struct error *error);
 

@@ -191,8 +191,9 @@ static bool check_place(const struct output *tarball, const struct output *tree,
 bool tarball_open(const char *path, const struct output *tree, struct arena *arena,
                   struct tarball *ret_tarball, struct error *error)
 {
-    return output_open(path, OUTPUT_FILE, arena, &ret_tarball->output, error) &&
+    return output_find(path, arena, &ret_tarball->output, error) &&
            check_place(&ret_tarball->output, tree, error) &&
+           output_try(&ret_tarball->output, path, OUTPUT_FILE, error) &&
            draft_open(ret_tarball->output.directory, ret_tarball->output.name, &ret_tarball->draft,
                       error);
 }
