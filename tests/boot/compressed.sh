@@ -27,7 +27,7 @@ chmod 755 "$SCRATCH/root/init"
 (cd "$SCRATCH/root" && find . | cpio --quiet -o -H newc) | gzip -n >"$SCRATCH/first.gz"
 
 # Some that compresses and some that does not, in pieces that no compressor has.
-{ head -c 7000001 /bin/busybox && head -c 3000000 /dev/zero && head -c 2000003 /dev/urandom; } >"$SCRATCH/image"
+{ printf hsqs && head -c 6999997 /bin/busybox && head -c 3000000 /dev/zero && head -c 2000003 /dev/urandom; } >"$SCRATCH/image"
 head -c 12345 /bin/sh >"$SCRATCH/extra"
 
 unpacks() {

@@ -286,10 +286,12 @@ with_modes 'a manifest that cannot be read is refused by name' powerless_refuses
 
 # --- a system with something missing ----------------------------------------------------------------------
 
-# lacks NAME WHAT...: each as the toplevel is without it.
+# lacks PART: a script can be printed for a system without initrd, whose ramdisk is another.
 lacks() {
+    verbs='tree ipxe kexec'
+    [ "$1" != initrd ] || verbs=tree
     variant && rm -f "variant$system/$1" &&
-        for verb in tree ipxe kexec; do
+        for verb in $verbs; do
             # shellcheck disable=SC2046  # several words
             refuses "$1" "$REGD_BUILD" "$verb" --root variant $([ "$verb" != tree ] ||
                 echo "--registration manifest --no-check -o out/tree") -q "$system" && grep -qF "${system##*/}" stderr || return
@@ -406,7 +408,7 @@ tree_text='tree: a full disk is refused, and no part of the tree stays'
 ramdisk_text='ramdisk: a full disk is refused, and no part of it stays'
 stdout_text='manifest: output that cannot be written is refused'
 if [ "$namespace" ]; then
-    head -c 2000000 /dev/zero >two-megabytes
+    { printf hsqs && head -c 2000000 /dev/zero; } >two-megabytes
     claim "$squashfs_text" full_disk_over_old squashfs --root "$store" --compression zstd:3 "$toplevel"
     claim "$tree_text" full_disk tree --root "$store" --compression zstd:3 "$toplevel"
     claim "$ramdisk_text" full_disk_over_old ramdisk --store two-megabytes

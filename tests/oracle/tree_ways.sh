@@ -181,10 +181,10 @@ claim 'a file of 4 GiB is refused before anything is written' too_large
 # --- Scripts --------------------------------------------------------------------------------------------------
 
 based_url() {
-    build tree -o url --base-url 'https://[::1]:8080/boot/x?y=' "$toplevel" && cat url/netboot.ipxe &&
-        grep -q '^kernel https://\[::1\]:8080/boot/x?y=/bzImage initrd=initrd ' url/netboot.ipxe &&
-        grep -qxF 'initrd --name initrd https://[::1]:8080/boot/x?y=/initrd' url/netboot.ipxe &&
-        [ "$(jq -r .baseUrl url/boot.json)" = 'https://[::1]:8080/boot/x?y=' ] && cmp url/kexec-boot whole/kexec-boot
+    build tree -o url --base-url 'https://[::1]:8080/boot/x=y' "$toplevel" && cat url/netboot.ipxe &&
+        grep -q '^kernel https://\[::1\]:8080/boot/x=y/bzImage initrd=initrd ' url/netboot.ipxe &&
+        grep -qxF 'initrd --name initrd https://[::1]:8080/boot/x=y/initrd' url/netboot.ipxe &&
+        [ "$(jq -r .baseUrl url/boot.json)" = 'https://[::1]:8080/boot/x=y' ] && cmp url/kexec-boot whole/kexec-boot
 }
 claim '--base-url is where netboot.ipxe loads from' based_url
 grub() {
