@@ -33,7 +33,7 @@ static void notify(const char *state)
 static void notify_status(struct arena scratch, const char *status)
 {
     notify(arena_format(&scratch, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
-                        MORE_TIME_SECONDS * 1000000ULL, show_text(&scratch, str_from(status)).data)
+                        MORE_TIME_SECONDS * 1000000ULL, arena_show(&scratch, str_from(status)).data)
                .data);
 }
 

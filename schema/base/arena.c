@@ -1,5 +1,7 @@
 #include "schema/base/arena.h"
 
+#include "schema/base/show.h"
+
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>
@@ -133,6 +135,13 @@ bool arena_name(struct arena *arena, struct str text, const char **ret_name, str
         return error_set(error, "the name '%.*s' is followed by a NUL", STR_SHOWN(text));
     *ret_name = arena_copy(arena, text).data;
     return true;
+}
+
+struct str arena_show(struct arena *arena, struct str text)
+{
+    size_t room_bytes = 4 * text.len + 1; /* \xNN for each byte */
+    char *shown = arena_room(arena, room_bytes);
+    return (struct str){ shown, show_cut(text, shown, room_bytes) };
 }
 
 struct str arena_format(struct arena *arena, const char *format, ...)

@@ -56,6 +56,9 @@ struct str arena_copy(struct arena *arena, struct str text);
 struct str arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Makes a NUL-terminated copy that is escaped for a terminal or a log: see show.h. */
+struct str arena_show(struct arena *arena, struct str text);
+
 /* Returns how many bytes are left. A caller that can do without an input asks this before it reads
  * the input, because exhaustion ends the program. */
 size_t arena_left(const struct arena *arena);

@@ -23,6 +23,6 @@ void journal_add(struct journal_entry *entry, const char *name, const char *form
 
 void journal_add_message(struct journal_entry *entry, struct str sentence)
 {
-    struct str shown = show_text(entry->arena, sentence);
+    struct str shown = arena_show(entry->arena, sentence);
     add(entry, arena_format(entry->arena, "MESSAGE=%.*s", STR_ARG(shown)));
 }

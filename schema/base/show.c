@@ -3,6 +3,7 @@
 #include "schema/base/utf8.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <string.h>
 
 bool show_is_printed(uint32_t character)
@@ -53,20 +54,6 @@ size_t show_cut(struct str text, char *room, size_t size_bytes)
         length += more;
     }
     return length;
-}
-
-struct str show_text(struct arena *arena, struct str text)
-{
-    char *shown = arena_room(arena, text.len * 4 + 1);
-    size_t length = 0;
-    for (struct str rest = text; rest.len > 0;) {
-        char spelled[SHOW_SPELLED_MAX];
-        rest = str_skip(rest, show_first(rest, spelled));
-        memcpy(shown + length, spelled, strlen(spelled));
-        length += strlen(spelled);
-    }
-    shown[length] = '\0';
-    return (struct str){ shown, length };
 }
 
 void show_line(FILE *stream, const char *format, ...)

@@ -18,9 +18,7 @@
  */
 #pragma once
 
-#include "schema/base/arena.h"
-
-#include <stdarg.h>
+#include "schema/base/str.h"
 
 /* Is the character printable: does a terminal print it, and neither obey nor hide it? */
 bool show_is_printed(uint32_t character);
@@ -35,9 +33,6 @@ size_t show_first(struct str text, char ret_spelled[SHOW_SPELLED_MAX]);
 /* Writes the text, escaped and terminated, as far as it fits into `size_bytes`: whole characters only.
  * Returns the number of bytes without the terminator. */
 size_t show_cut(struct str text, char *room, size_t size_bytes);
-
-/* Returns an escaped, terminated copy of the text. */
-struct str show_text(struct arena *arena, struct str text);
 
 /* Prints the formatted text, escaped, and "\n". A line of SHOW_LINE_MAX bytes or more is cut.
  * Before a line on standard error, standard output is flushed, so that a log of both keeps their

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena arena = fuzz_arena();
     struct str text = fuzz_text(data, size);
-    struct str shown = show_text(&arena, text);
+    struct str shown = arena_show(&arena, text);
     check_shown(shown);
     check_cut(text, shown);
     check_json(text, &arena);

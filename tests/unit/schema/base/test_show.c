@@ -11,7 +11,7 @@ static void what_is_printed_stays(struct arena arena)
     static const char *const texts[] = { "", "load x: a 'b' \\x0a", "K\xc3\xa4se",
                                          "\xe6\x97\xa5\xe6\x9c\xac \xf0\x9f\x98\x80" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        CHECK_STR(show_text(&arena, str_from(texts[i])), texts[i]);
+        CHECK_STR(arena_show(&arena, str_from(texts[i])), texts[i]);
 }
 
 static void what_a_terminal_obeys_or_hides_is_hex(struct arena arena)
@@ -45,7 +45,7 @@ static void what_a_terminal_obeys_or_hides_is_hex(struct arena arena)
         { { "x\xc3", 2 }, "x\\xc3" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        CHECK_STR(show_text(&arena, cases[i].text), cases[i].want);
+        CHECK_STR(arena_show(&arena, cases[i].text), cases[i].want);
 }
 
 /* Whatever two bytes stand one behind the other. */
@@ -54,7 +54,7 @@ static void no_pair_of_bytes_gets_through(struct arena arena)
     for (unsigned pair = 0; pair < 0x10000; pair++) {
         struct arena scratch = arena;
         char text[4] = { 'a', (char)(pair >> 8), (char)pair, 'z' };
-        struct str shown = show_text(&scratch, (struct str){ text, sizeof text });
+        struct str shown = arena_show(&scratch, (struct str){ text, sizeof text });
         check_about("%04x", pair);
         if (!CHECK(utf8_wrong_from(shown) == shown.len))
             return;
