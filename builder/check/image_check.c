@@ -1,23 +1,11 @@
 #include "builder/check/image_check.h"
 
-#include "builder/check/image_checking.h"
+#include "builder/check/image_check_places.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TIME_SECONDS = 1 };
-
-void image_found(const struct checking *checking, const char *what, const char *format, ...)
-{
-    char text[ERROR_SENTENCE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    findings_add(checking->findings, FINDING_LAYOUT, str_from(what), str_from(text));
-}
 
 /* --- The super block and the options ---------------------------------------------------------- */
 

@@ -14,22 +14,7 @@
  */
 #pragma once
 
-#include "builder/reader/image_reader.h"
-#include "schema/nix/findings.h"
-
-/* The state of a check. */
-struct checking {
-    const struct image *image;
-    uint32_t checksum;    /* the right one, from image_checksum */
-    struct str store_dir; /* for the paths in findings */
-    struct arena *arena;
-    struct findings *findings;
-};
-
-/* Computes the checksum of the used part of the image, see image_trailer.h. Takes 1 MiB of
- * scratch. */
-must_check bool image_checksum(const struct image *image, struct arena scratch,
-                               uint32_t *ret_checksum, struct error *error);
+#include "builder/check/image_findings.h"
 
 /* Checks the image and adds findings. All files must have been read before. */
 must_check bool image_check(const struct checking *checking, struct error *error);

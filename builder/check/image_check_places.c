@@ -1,6 +1,5 @@
-/* image_check_places.c — checks the positions of blocks and tables: see image_checking.h. */
-#include "builder/check/image_check.h"
-#include "builder/check/image_checking.h"
+#include "builder/check/image_check_places.h"
+
 #include "builder/reader/image_trailer.h"
 
 #include "schema/base/order.h"

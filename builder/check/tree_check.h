@@ -1,5 +1,4 @@
-/* tree_check.h — the state of verifying a tree; private to verify_tree.c, tree_check_files.c and
- * tree_check_images.c.
+/* tree_check.h — the state of verifying a tree; shared by verify_tree.c and tree_check_*.c.
  *
  * Order    First the files are read, then boot.json and the scripts are checked, then the images.
  * Opening  A tree can have more files than a process may open, so each is opened several times. Every
@@ -46,9 +45,3 @@ const struct listed_file *tree_check_find(const struct tree_check *check, const 
 /* Opens a file of the tree, as tree_place_open_file does. Refuses a file of SHA256SUMS that has been
  * replaced or written since it was first looked at. */
 int tree_check_open(const struct tree_check *check, const char *name, struct error *error);
-
-/* Reads SHA256SUMS and all files that it lists. Other files are findings (stray). */
-must_check bool tree_check_files(struct tree_check *check, struct error *error);
-
-/* Verifies each image, and checks that they contain the system and its init. */
-must_check bool tree_check_images(struct tree_check *check, struct error *error);

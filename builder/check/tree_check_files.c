@@ -1,5 +1,4 @@
-/* tree_check_files.c — checks SHA256SUMS and the files of a tree: see tree_check.h. */
-#include "builder/check/tree_check.h"
+#include "builder/check/tree_check_files.h"
 
 #include "builder/tree/tree_place.h"
 
@@ -32,33 +31,6 @@ static bool read_sums(struct tree_check *check, struct error *error)
     for (size_t i = 0; i < sums.count; i++)
         check->files[i].name = sums.items[i].name;
     return true;
-}
-
-const struct listed_file *tree_check_find(const struct tree_check *check, const char *name)
-{
-    const struct checksum *sum = checksums_find(&check->sums, name);
-    return sum ? &check->files[sum - check->sums.items] : NULL;
-}
-
-int tree_check_open(const struct tree_check *check, const char *name, struct error *error)
-{
-    struct stat status;
-    const struct listed_file *listed = tree_check_find(check, name);
-    cleanup(own_close) int fd = tree_place_open_file(check->directory, name, error);
-    if (fd < 0 || !listed || !listed->is_there)
-        return own_take(&fd);
-    if (fstat(fd, &status) < 0) {
-        int code = errno;
-        error_errno(error, code, "look at %s", name);
-        return -code;
-    }
-    if (status.st_dev == listed->device && status.st_ino == listed->inode &&
-        (uint64_t)status.st_size == listed->size_bytes &&
-        status.st_mtim.tv_sec == listed->modified.tv_sec &&
-        status.st_mtim.tv_nsec == listed->modified.tv_nsec)
-        return own_take(&fd);
-    error_set(error, "read %s: the file changed during verification; verify again", name);
-    return -ESTALE;
 }
 
 /* Looks at a file for the first time. Sets is_there, the reason why it cannot be read, or what later

@@ -1,6 +1,4 @@
-/* tree_check_images.c — checks the store images of a tree, and the system in them: see
- * tree_check.h. */
-#include "builder/check/tree_check.h"
+#include "builder/check/tree_check_images.h"
 
 #include "builder/ramdisk/newc.h"
 #include "builder/ramdisk/ramdisk.h"

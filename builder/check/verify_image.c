@@ -5,6 +5,7 @@
 #include "builder/check/verify_image.h"
 
 #include "builder/check/image_check.h"
+#include "builder/check/image_check_places.h"
 #include "builder/reader/image_cache.h"
 #include "builder/reader/image_nar.h"
 #include "schema/nix/findings.h"

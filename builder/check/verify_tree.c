@@ -2,6 +2,8 @@
 #include "builder/tree/tree_place.h"
 
 #include "builder/check/tree_check.h"
+#include "builder/check/tree_check_files.h"
+#include "builder/check/tree_check_images.h"
 
 #include "builder/tree/script.h"
 #include "schema/base/file.h"
@@ -16,12 +18,6 @@ static void tree_check_release(const struct tree_check *check)
 {
     for (size_t i = 0; check->fds && i < check->description.image_count; i++)
         own_close(&check->fds[i]);
-}
-
-void tree_check_add(struct tree_check *check, enum finding_kind kind, const char *subject,
-                    const char *text)
-{
-    findings_add(check->verifier->findings, kind, str_from(subject), str_from(text));
 }
 
 /* --- boot.json and the scripts ------------------------------------------------------------------ */

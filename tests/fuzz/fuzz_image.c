@@ -4,6 +4,7 @@
  * tests/fuzz/fuzz_image.sh makes the images to start from.
  */
 #include "builder/check/image_check.h"
+#include "builder/check/image_check_places.h"
 #include "builder/reader/image_nar.h"
 #include "schema/base/own.h"
 

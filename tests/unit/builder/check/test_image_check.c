@@ -1,6 +1,7 @@
 #include "tests/check_image.h"
 
 #include "builder/check/image_check.h"
+#include "builder/check/image_check_places.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "tests/check_image.h"
 
-#include "builder/check/image_checking.h"
+#include "builder/check/image_check_places.h"
 
 #include <unistd.h>
 

@@ -1,12 +1,14 @@
-/* image_checking.h — the parts of image_check; private to image_check*.c.
+/* image_check_places.h — checks where the blocks and tables of an image are, and what follows it.
+ * image_check (image_check.h) runs them.
  */
 #pragma once
 
-#include "builder/check/image_check.h"
+#include "builder/check/image_findings.h"
 
-/* Adds a finding about a part of the image. */
-void image_found(const struct checking *checking, const char *what, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Computes the checksum of the used part of the image, see image_trailer.h. Takes 1 MiB of
+ * scratch. */
+must_check bool image_checksum(const struct image *image, struct arena scratch,
+                               uint32_t *ret_checksum, struct error *error);
 
 /* Checks that tables and blocks are consecutive, and that each block belongs to a file or a
  * table. */
