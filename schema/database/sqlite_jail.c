@@ -39,50 +39,6 @@ static int refuse_name(struct sqlite_jail *jail, const char *name)
     return SQLITE_PERM;
 }
 
-/* A file that has a second name, which may be outside the directory, would be changed there, too. */
-static bool has_one_name(int fd, const char *name, struct error *error)
-{
-    struct stat status;
-    if (fstat(fd, &status) < 0)
-        return error_errno(error, errno, "look at %s", name);
-    return status.st_nlink <= 1 ||
-           error_set(error,
-                     "open %s: it has %llu names (hard links), so a change would reach "
-                     "beyond the database; replace it with a copy",
-                     name, (unsigned long long)status.st_nlink);
-}
-
-/* What is made gets the database's mode, and if we may give it away, its owner: who can use the
- * database has to be able to use its log. */
-static int adopt(const struct sqlite_jail *jail, int fd)
-{
-    struct stat status;
-    const struct stat *database = &jail->database;
-    mode_t mode = database->st_mode & 0777;
-    if (mode == 0 || fstat(fd, &status) < 0 || status.st_size > 0)
-        return fd;
-    bool is_like_it = (status.st_mode & 0777) == mode && status.st_uid == database->st_uid &&
-                      status.st_gid == database->st_gid;
-    /* Who may not can do without, as with SQLite's own layer. */
-    if (!is_like_it && fchmod(fd, mode) == 0 && geteuid() == 0 &&
-        fchown(fd, database->st_uid, database->st_gid) < 0)
-        return fd;
-    return fd;
-}
-
-int jail_open_part(struct sqlite_jail *jail, const char *name, int flags)
-{
-    struct error error;
-    cleanup(own_close) int fd = file_open_regular(jail->place.directory, name, flags, 0644, &error);
-    if (fd < 0) {
-        jail->refused = error;
-        return fd;
-    }
-    if ((flags & O_ACCMODE) != O_RDONLY && !has_one_name(fd, name, &jail->refused))
-        return -EMLINK;
-    return flags & O_CREAT ? adopt(jail, own_take(&fd)) : own_take(&fd);
-}
-
 static int open_draft(const struct sqlite_jail *jail)
 {
     int fd = fcntl(jail->place.draft, F_DUPFD_CLOEXEC, 0);
@@ -119,18 +75,6 @@ static int open_named(struct sqlite_jail *jail, const char *name, int flags, int
         return fd;
     *ret_flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
     return read_only;
-}
-
-int jail_open_failed(int code)
-{
-    switch (code) {
-    case -ELOOP:
-    case -ENXIO:
-    case -EMLINK:
-        return SQLITE_PERM;
-    default:
-        return SQLITE_CANTOPEN;
-    }
 }
 
 static int jail_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,

@@ -4,6 +4,7 @@
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/database/sqlite_jail_index.h"
 
 #include <string.h>
 #include <time.h>
@@ -19,33 +20,6 @@ enum {
 /* Bytes of a database's header: how it is written and read. 1: rollback journal; 2: write-ahead
  * log. */
 enum { HEADER_WRITE_VERSION = 18, HEADER_READ_VERSION = 19 };
-
-int jail_lock(int fd, short type, off_t start, off_t length, int failed)
-{
-    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
-    if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-        return SQLITE_OK;
-    switch (errno) {
-    case EACCES:
-    case EAGAIN:
-    case EINTR:
-    case ENOLCK:
-        return SQLITE_BUSY;
-    case EPERM:
-        return SQLITE_PERM;
-    default:
-        return failed;
-    }
-}
-
-int jail_look_at_lock(int fd, off_t start, short *ret_type)
-{
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1 };
-    if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
-        return SQLITE_IOERR_LOCK;
-    *ret_type = lock.l_type;
-    return SQLITE_OK;
-}
 
 static int file_close(sqlite3_file *base)
 {

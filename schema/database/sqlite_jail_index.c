@@ -6,7 +6,7 @@
  * from a crash. A process is the first if nobody holds the "dead man's switch": a lock that each
  * process holds for reading as long as it has the file open.
  */
-#include "schema/database/sqlite_jail_file.h"
+#include "schema/database/sqlite_jail_index.h"
 
 #include "schema/base/own.h"
 

@@ -190,3 +190,10 @@ void store_db_close(struct store_db *db)
     own_close(&db->directory);
     *db = STORE_DB_CLOSED;
 }
+
+enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
+                                   struct error *error)
+{
+    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+    return store_db_open_directory(store, scratch, &db, error);
+}

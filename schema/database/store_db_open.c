@@ -129,13 +129,6 @@ enum store_db_answer store_db_open_directory(const struct store *store, struct a
     return store_db_look(store, db, scratch, error);
 }
 
-enum store_db_answer store_db_find(const struct store *store, struct arena scratch,
-                                   struct error *error)
-{
-    cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
-    return store_db_open_directory(store, scratch, &db, error);
-}
-
 /* Called by SQLite while the database is locked; 0 gives up. Writers lock the -shm file of a WAL. */
 static int wait_for_lock(void *context, int count)
 {

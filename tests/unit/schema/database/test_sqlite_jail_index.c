@@ -3,6 +3,7 @@
 
 #include "schema/base/own.h"
 #include "schema/database/sqlite_jail_file.h"
+#include "schema/database/sqlite_jail_index.h"
 
 #include <fcntl.h>
 #include <string.h>
