@@ -21,29 +21,6 @@ void inventory_release(const struct inventory *inventory)
     own_close(&inventory->store);
 }
 
-struct str inventory_path(const struct inventory *inventory, uint32_t node, struct arena *arena)
-{
-    size_t length = 0;
-    assert(node < inventory->count);
-    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent)
-        length += inventory->nodes[at].name.len + 1;
-    char *path = arena_new(arena, char, length + 2);
-    if (length == 0) {
-        path[0] = '.';
-        return (struct str){ path, 1 };
-    }
-    size_t end = length;
-    for (uint32_t at = node; at != 0; at = inventory->nodes[at].parent) {
-        struct str name = inventory->nodes[at].name;
-        path[--end] = '/';
-        end -= name.len;
-        memcpy(path + end, name.data, name.len);
-    }
-    assert(end == 0);
-    path[length - 1] = '\0';
-    return (struct str){ path, length - 1 };
-}
-
 static void add_extra(struct inventory *inventory, const struct extra_file *extra,
                       struct arena *arena)
 {

@@ -19,79 +19,16 @@ enum { KEPT_PART = 8192 };
 
 enum { OPEN_FLAGS = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW };
 
-/* Opens a node without following any link on the way. */
-static int open_node(const struct inventory *inventory, uint32_t node, int flags,
-                     struct arena scratch)
-{
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
-    };
-    struct str path = inventory_path(inventory, node, &scratch);
-    for (;;) {
-        long fd = syscall(SYS_openat2, inventory->store, path.data, &how, sizeof how);
-        if (fd >= 0)
-            return (int)fd;
-        if (errno != EINTR && errno != EAGAIN)
-            return -errno;
-    }
-}
-
-static bool refuse(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                   const char *reason, struct error *error)
-{
-    return error_set(error, "%s: %s", inventory_path(inventory, node, &scratch).data, reason);
-}
-
-static bool refuse_errno(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                         int code, struct error *error)
-{
-    return error_errno(error, code, "%s", inventory_path(inventory, node, &scratch).data);
-}
-
-bool inventory_open(const struct inventory *inventory, uint32_t node, struct arena scratch,
-                    int *ret_fd, struct error *error)
-{
-    int fd = open_node(inventory, node, O_RDONLY | O_NOCTTY | O_NONBLOCK, scratch);
-    if (fd < 0)
-        return refuse_errno(inventory, node, scratch, -fd, error);
-    *ret_fd = fd;
-    return true;
-}
-
-bool inventory_check(const struct inventory *inventory, uint32_t node, struct arena scratch, int fd,
-                     struct error *error)
-{
-    struct stat status;
-    const struct node *at = &inventory->nodes[node];
-    if (fstat(fd, &status) < 0)
-        return refuse_errno(inventory, node, scratch, errno, error);
-    bool same = S_ISREG(status.st_mode) && (uint64_t)status.st_size == at->size_bytes &&
-                status.st_mtim.tv_sec == at->modified_seconds &&
-                status.st_mtim.tv_nsec == at->modified_nanoseconds;
-    return same || refuse(inventory, node, scratch, "it changed while it was read", error);
-}
-
-uint32_t inventory_add(struct inventory *inventory, struct arena *arena, struct str name,
-                       uint32_t parent)
-{
-    inventory->nodes = arena_grow(arena, inventory->nodes, inventory->count, &inventory->capacity,
-                                  sizeof *inventory->nodes);
-    assert(inventory->count < NODE_COUNT_MAX && parent <= inventory->count);
-    uint32_t node = (uint32_t)inventory->count++;
-    inventory->nodes[node] = (struct node){ .name = name, .parent = parent, .same_as = node };
-    return node;
-}
-
 static bool read_target(struct inventory *inventory, uint32_t node, int directory,
                         struct arena *arena, struct error *error)
 {
     char target[PATH_MAX];
     ssize_t length = readlinkat(directory, inventory->nodes[node].name.data, target, sizeof target);
     if (length < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
+        return node_refuse_errno(inventory, node, *arena, errno, error);
     if (length == 0 || (size_t)length >= sizeof target)
-        return refuse(inventory, node, *arena, "the link's target is empty or too long", error);
+        return node_refuse(inventory, node, *arena, "the link's target is empty or too long",
+                           error);
     inventory->nodes[node].target = arena_copy(arena, (struct str){ target, (size_t)length });
     return true;
 }
@@ -103,7 +40,7 @@ bool inventory_examine(struct inventory *inventory, uint32_t node, int directory
     struct node *at = &inventory->nodes[node];
     assert(at->name.data[at->name.len] == '\0');
     if (fstatat(directory, at->name.data, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
+        return node_refuse_errno(inventory, node, *arena, errno, error);
     if (S_ISLNK(status.st_mode)) {
         at->kind = NODE_LINK;
         return read_target(inventory, node, directory, arena, error);
@@ -113,15 +50,15 @@ bool inventory_examine(struct inventory *inventory, uint32_t node, int directory
         return true;
     }
     if (!S_ISREG(status.st_mode))
-        return refuse(inventory, node, *arena, "a store cannot hold a device, socket or pipe",
-                      error);
+        return node_refuse(inventory, node, *arena, "a store cannot hold a device, socket or pipe",
+                           error);
     if (status.st_mode & (S_ISUID | S_ISGID))
-        return refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
-                      error);
+        return node_refuse(inventory, node, *arena, "a store cannot hold a setuid or setgid file",
+                           error);
     struct error reason;
     budget_pay(inventory->contents, budget_share(directory, at->name.data, &status));
     if (!budget_spend(inventory->contents, (uint64_t)status.st_size, &reason))
-        return refuse(inventory, node, *arena, reason.sentence, error);
+        return node_refuse(inventory, node, *arena, reason.sentence, error);
     at->kind = NODE_FILE;
     at->is_executable = status.st_mode & S_IXUSR;
     at->size_bytes = (uint64_t)status.st_size;
@@ -154,9 +91,9 @@ static bool keep_content(struct inventory *inventory, uint32_t node, int directo
     cleanup(own_close) int fd = openat(directory, at->name.data, OPEN_FLAGS);
     ssize_t got = fd < 0 ? -1 : file_pread(fd, content, size, 0);
     if (got < 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
+        return node_refuse_errno(inventory, node, *arena, errno, error);
     if ((size_t)got < size)
-        return refuse(inventory, node, *arena, "it changed while it was read", error);
+        return node_refuse(inventory, node, *arena, "it changed while it was read", error);
     at->content = (struct str){ content, size };
     return inventory_check(inventory, node, *arena, fd, error);
 }
@@ -180,7 +117,7 @@ static bool list_directory(const struct inventory *inventory, uint32_t node, DIR
         names[count++] = arena_copy(arena, str_from(entry->d_name));
     }
     if (errno != 0)
-        return refuse_errno(inventory, node, *arena, errno, error);
+        return node_refuse_errno(inventory, node, *arena, errno, error);
     if (count)
         qsort(names, count, sizeof *names, compare_names);
     *ret_names = names;
@@ -194,17 +131,17 @@ static bool walk_directory(struct inventory *inventory, uint32_t node,
     struct str *names = NULL;
     size_t count = 0;
     struct arena *arena = &walker->texts;
-    cleanup(own_close) int fd = open_node(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
+    cleanup(own_close) int fd = node_open(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
     cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory)
-        return refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
+        return node_refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
     own_take(&fd);
     if (!list_directory(inventory, node, directory, arena, &names, &count, error))
         return false;
     inventory->nodes[node].first_child = (uint32_t)inventory->count;
     inventory->nodes[node].child_count = (uint32_t)count;
     if (count > NODE_COUNT_MAX - inventory->count)
-        return refuse(inventory, node, *arena, "too many files", error);
+        return node_refuse(inventory, node, *arena, "too many files", error);
     for (size_t i = 0; i < count; i++)
         inventory_add(inventory, &walker->nodes, names[i], node);
     for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)

@@ -13,10 +13,6 @@ struct inventory_walker {
     atomic_size_t *kept_left; /* how many bytes of contents may still be kept; shared by threads */
 };
 
-/* Adds a node that has no kind yet. There must be less than NODE_COUNT_MAX. */
-uint32_t inventory_add(struct inventory *inventory, struct arena *arena, struct str name,
-                       uint32_t parent);
-
 /* Fills in a node from its file's status. `directory` is the open directory that holds it. Refuses
  * what a store cannot contain. */
 must_check bool inventory_examine(struct inventory *inventory, uint32_t node, int directory,
