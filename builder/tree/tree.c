@@ -1,9 +1,10 @@
-#include "builder/tree/tree_building.h"
+#include "builder/tree/tree.h"
 
 #include "builder/output/checksums.h"
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/tree/script.h"
+#include "builder/tree/tree_images.h"
 #include "schema/base/own.h"
 
 #include <errno.h>
@@ -13,44 +14,6 @@
 
 #define KERNEL_OLD_NAME  "bzImage"
 #define RAMDISK_OLD_NAME "initrd.gz"
-
-bool tree_create(const struct tree_building *building, const char *name, mode_t mode, int *ret_fd,
-                 struct error *error)
-{
-    cleanup(own_close) int fd =
-        openat(building->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-    if (fd < 0 || fchmod(fd, mode) < 0)
-        return error_errno(error, errno, "create %s", name);
-    *ret_fd = own_take(&fd);
-    return true;
-}
-
-/* Syncs a complete file and takes its size and digest; *ret_file may be null. */
-static bool seal(struct tree_building *building, const char *name, int fd,
-                 struct tree_file *ret_file, struct error *error)
-{
-    struct tree_file *file = &building->files[building->file_count];
-    if (fsync(fd) < 0)
-        return error_errno(error, errno, "write %s to disk", name);
-    if (!tree_file_read(fd, name, *building->arena, file, error))
-        return false;
-    building->file_count++;
-    if (ret_file)
-        *ret_file = *file;
-    return true;
-}
-
-bool tree_seal_ramdisk(struct tree_building *building, const char *name, int fd,
-                       struct error *error)
-{
-    struct tree_description *description = &building->result.description;
-    struct tree_file *file = &description->ramdisks[description->ramdisk_count];
-    if (!seal(building, name, fd, file, error))
-        return false;
-    description->ramdisk_count++;
-    building->result.ramdisk_bytes += file->size_bytes;
-    return true;
-}
 
 static bool check_kernel_name(const char *name, struct error *error)
 {
@@ -78,7 +41,7 @@ static bool write_kernel(struct tree_building *building, struct error *error)
     if (!check_kernel_name(name, error) || !tree_create(building, name, 0644, &fd, error))
         return false;
     return file_copy(spec->kernel, "the kernel", fd, name, 0, *building->arena, &size, error) &&
-           seal(building, name, fd, &building->result.description.kernel, error);
+           tree_seal(building, name, fd, &building->result.description.kernel, error);
 }
 
 /* --- The ramdisk -------------------------------------------------------------------------------- */
@@ -244,7 +207,7 @@ static bool write_script(struct tree_building *building, enum script which, stru
         return false;
     if (fflush(stream) != 0 || ferror(stream))
         return error_errno(error, errno, "write %s", name);
-    return seal(building, name, fd, NULL, error);
+    return tree_seal(building, name, fd, NULL, error);
 }
 
 static bool write_text(const struct tree_building *building, const char *name, struct str text,
@@ -265,7 +228,7 @@ static bool write_boot_json(struct tree_building *building, struct error *error)
     if (!tree_description_format(&building->result.description, building->arena, &text, error))
         return error_in(error, "write " TREE_BOOT_JSON_NAME);
     return write_text(building, TREE_BOOT_JSON_NAME, text, &fd, error) &&
-           seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
+           tree_seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
 }
 
 static bool write_sums(struct tree_building *building, struct error *error)

@@ -1,8 +1,5 @@
-/* tree_building.h — the state of writing a tree; private to tree.c and tree_images.c.
- *
- * Order    Images are written as files (tree_write_images) or into a ramdisk (tree_add_images).
- *          Then their number is known, and `files` is allocated. Images that are files are added to
- *          it (tree_seal_images) after the ramdisk.
+/* tree_building.h — the state of writing a tree; private to tree.c, tree_building.c
+ * and tree_images.c.
  */
 #pragma once
 
@@ -27,16 +24,10 @@ struct tree_building {
 must_check bool tree_create(const struct tree_building *building, const char *name, mode_t mode,
                             int *ret_fd, struct error *error);
 
+/* Syncs a complete file and takes its size and digest; ret_file may be null. */
+must_check bool tree_seal(struct tree_building *building, const char *name, int fd,
+                          struct tree_file *ret_file, struct error *error);
+
 /* Syncs a file that is a ramdisk or a part of one, and adds it with its size and digest. */
 must_check bool tree_seal_ramdisk(struct tree_building *building, const char *name, int fd,
                                   struct error *error);
-
-/* Writes the new images as files of the tree, with the names that they have in a ramdisk. */
-must_check bool tree_write_images(struct tree_building *building, struct error *error);
-
-/* Adds the new images and the bases to a ramdisk. */
-must_check bool tree_add_images(struct tree_building *building, struct ramdisk *ramdisk,
-                                struct error *error);
-
-/* Adds the base images as files, and a header for each image. All are parts of the ramdisk. */
-must_check bool tree_seal_images(struct tree_building *building, struct error *error);

@@ -1,5 +1,4 @@
-/* tree_images.c — writes the store images of a tree: see tree_building.h. */
-#include "builder/tree/tree_building.h"
+#include "builder/tree/tree_images.h"
 
 #include "builder/image/split.h"
 #include "builder/ramdisk/newc.h"
