@@ -103,7 +103,7 @@ image_reader.h IMAGE_RANGES_MAX|a batch
 image_trailer.h IMAGE_TRAILER_MAX|where a trailer is looked for
 image_tree.c HEADER_ENTRIES_MAX|the format
 inventory.c kept_bytes_max|a cache
-inventory.h NODE_COUNT_MAX|2 147 483 647 files: the format has 32 bits
+node.h NODE_COUNT_MAX|2 147 483 647 files: the format has 32 bits
 journal.h JOURNAL_FIELDS_MAX|fields of ours
 manifest.c ARENA_FACTOR|room for what manifest.h bounds
 manifest.c JOBS_MAX|threads
@@ -123,7 +123,7 @@ show.h SHOW_LINE_MAX|longer lines are cut
 show.h SHOW_SPELLED_MAX|one character
 split.h SPLIT_LAYERS_MAX|layers of ours; the kernel stacks fewer
 sqlite_file.h SQLITE_TREES_MAX|tables of ours
-sqlite_jail_file.h SQLITE_JAIL_INDEX_BYTES_MAX|the index of a log, which SQLite grows by itself
+sqlite_jail_part.h SQLITE_JAIL_INDEX_BYTES_MAX|the index of a log, which SQLite grows by itself
 sqlite_record.h SQLITE_RECORD_VALUES_MAX|columns of ours
 sqlite_tree.c CELLS_MAX|the format
 sqlite_tree.c CELL_BYTES_MAX|the format

@@ -1,12 +1,13 @@
 #!/bin/sh
-# rooms.sh — do all includes lead downwards, and does tests/rooms.sh find one that does not?
+# rooms.sh — do all includes lead downwards, and all calls? Does tests/rooms.sh find an include that does not?
 #
-# Usage    SCRATCH=… sh tests/oracle/rooms.sh
+# Usage    REGD=… SCRATCH=… sh tests/oracle/rooms.sh
 # shellcheck disable=SC2317  # claims call functions by their names
 set -u
-: "${SCRATCH:?an empty directory}"
+: "${REGD:?the program, in its build directory}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
+wants nm gcc
 
 claim 'includes lead downwards, and in no circle' sh tests/rooms.sh
 
@@ -21,7 +22,42 @@ claim 'one that leads upwards is found' finds upwards builder/codec/compression.
 claim 'so is one from the formats to a program' finds upwards schema/nix/hash.c regd/registry.h
 claim 'and one of another program' finds 'another program' regd/registry.c builder/image/plan.h
 claim 'and a circle of headers' finds 'a circle' schema/nix/hash.h schema/nix/manifest.h
-claim 'and a circle of parts, though their headers are in none' finds 'a circle of parts' schema/nix/nix32.c schema/nix/hash.h
 claim 'and a room that nobody knows' finds 'not in the list' schema/nix/hash.c schema/other/x.h
+
+# --- Calls --------------------------------------------------------------------------------------------------
+
+# Prints the circles of the objects: A uses a function or a variable of B, and B, perhaps by way of others, one of A.
+circles() {
+    { nm -A "$@" | awk '
+        { name = substr($1, 1, index($1, ":") - 1) }
+        $(NF - 1) ~ /^[TDBRC]$/ { home[$NF] = name }
+        $(NF - 1) == "U" { used[name, $NF] }
+        END {
+            for (use in used) {
+                split(use, word, SUBSEP)
+                if (word[2] in home && home[word[2]] != word[1])
+                    print word[1], home[word[2]]
+            }
+        }' | sort | tsort >/dev/null; } 2>&1
+}
+
+no_circles() {
+    objects=$(find "$(dirname "$REGD")" -name '*.c.o' | grep -E '/[^/]*\.p/(schema|builder|regd|units)_[^/]*$')
+    echo "$objects" | wc -l
+    [ "$(echo "$objects" | wc -l)" -gt 100 ] || return
+    # shellcheck disable=SC2086  # names without blanks
+    found=$(circles $objects)
+    echo "$found"
+    [ -z "$found" ]
+}
+claim 'no two sources call each other, directly or by way of others' no_circles
+
+found_circle() {
+    echo 'int b(void); int a(void); int a(void) { return b(); }' >"$SCRATCH/a.c"
+    echo 'int c(void); int b(void); int b(void) { return c(); }' >"$SCRATCH/b.c"
+    echo 'int a(void); int c(void); int c(void) { return a(); }' >"$SCRATCH/c.c"
+    (cd "$SCRATCH" && gcc -c a.c b.c c.c && [ -z "$(circles a.o b.o)" ] && circles a.o b.o c.o | grep -q loop)
+}
+claim 'a circle of three is found' found_circle
 
 finish
