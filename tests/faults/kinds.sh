@@ -290,7 +290,8 @@ elif setpriv --bounding-set=-dac_override,-dac_read_search true 2>/dev/null; the
 fi
 
 listing() {
-    find . -mindepth 1 -printf '%P %y %m %s %l\n' | sort
+    # A directory's size hangs on the file system and says nothing.
+    find . -mindepth 1 \( -type d -printf '%P %y %m %l\n' -o -printf '%P %y %m %s %l\n' \) | sort
     find . -type f -size -4096k -print0 | sort -z | xargs -0 sha256sum 2>/dev/null | sed 's|^.\{0,1\}\([0-9a-f]\{64\}\)  \./\(.*\)|\2 \1|'
 }
 
