@@ -1,4 +1,4 @@
-#include "tests/check.h"
+#include "tests/check_store.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
@@ -236,8 +236,24 @@ static void a_draft_is_not_written_through_a_link(struct arena arena)
     make_file("precious", "kept");
     CHECK(symlinkat("precious", check_directory(), ".f.draft") == 0);
     CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
-                  "create f: Too many levels of symbolic links");
+                  "create f: .f.draft exists, and no earlier run left it; remove it");
     CHECK_STR(content_of("precious", &arena), "kept");
+}
+
+static void a_draft_of_another_kind_is_refused(struct arena arena)
+{
+    struct draft draft;
+    static const mode_t kinds[] = { S_IFDIR, S_IFIFO, S_IFSOCK };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        check_about("mode %o", kinds[i]);
+        CHECK((S_ISDIR(kinds[i])
+                   ? mkdirat(check_directory(), ".f.draft", 0755)
+                   : mknodat(check_directory(), ".f.draft", kinds[i] | 0644, 0)) == 0);
+        CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
+                      "create f: .f.draft exists, and no earlier run left it; remove it");
+        CHECK_STR(check_names(".", &arena), " .f.draft");
+        CHECK(unlinkat(check_directory(), ".f.draft", S_ISDIR(kinds[i]) ? AT_REMOVEDIR : 0) == 0);
+    }
 }
 
 static void a_draft_is_not_a_second_name_of_a_file(struct arena arena)
@@ -262,7 +278,7 @@ static void a_name_is_tried_as_its_draft_will_be(struct arena arena)
     CHECK(faccessat(directory, ".f.draft", F_OK, 0) < 0);
     CHECK(symlinkat("elsewhere", directory, ".f.draft") == 0);
     CHECK_REFUSED(draft_try(directory, "f", check_error),
-                  "create f: Too many levels of symbolic links");
+                  "create f: .f.draft exists, and no earlier run left it; remove it");
     CHECK(unlinkat(directory, ".f.draft", 0) == 0);
     if (!CHECK_DONE(draft_open(directory, "f", &draft, check_error)))
         return;
@@ -476,8 +492,9 @@ int main(void)
         CASE(a_draft_is_invisible_until_it_is_published), CASE(a_released_draft_leaves_nothing),
         CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
-        CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_is_not_a_second_name_of_a_file),
-        CASE(a_draft_of_another_user_is_refused), CASE(a_name_is_tried_as_its_draft_will_be),
+        CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_of_another_kind_is_refused),
+        CASE(a_draft_is_not_a_second_name_of_a_file), CASE(a_draft_of_another_user_is_refused),
+        CASE(a_name_is_tried_as_its_draft_will_be),
         CASE(only_a_regular_file_is_replaced_by_a_draft),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
         CASE(a_name_too_long_for_its_draft_is_refused),
