@@ -42,7 +42,7 @@ void command_open_reuse(const struct command *command, struct reuse *reuse,
     /* It stays open as long as the program runs. */
     if (!tree_place_find(path, command->arena, &request.place, &error) ||
         !reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
-        report_warning("cannot reuse %s; all blocks are compressed", error.sentence);
+        report_warning("no block is reused: %s", error.sentence);
         return;
     }
     if (reuse->damaged > 0)

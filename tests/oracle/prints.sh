@@ -141,7 +141,7 @@ warned() {
     "$REGD_BUILD" squashfs -q --root "$root" --graph "$SCRATCH/graph" --reuse "$SCRATCH/no-image" \
         -o "$SCRATCH/image" 2>"$SCRATCH/err"
     cat "$SCRATCH/err"
-    grep -q '^regd-build: warning: cannot reuse ' "$SCRATCH/err" && [ "$(wc -l <"$SCRATCH/err")" -eq 1 ]
+    grep -q '^regd-build: warning: no block is reused: ' "$SCRATCH/err" && [ "$(wc -l <"$SCRATCH/err")" -eq 1 ]
 }
 claim '--quiet silences notes, not warnings' warned
 

@@ -21,7 +21,7 @@ build -q -o whole.squashfs "$toplevel" || bail 'no image can be built'
 
 # taken: MiB that were taken over, as the program says them; "no" if it says that nothing is.
 taken() {
-    sed -n 's/^regd-build: reused \([0-9.]*\) MiB of [0-9.]* MiB of compressed data$/\1/p; s/^regd-build: warning: cannot reuse .*/no/p' stderr
+    sed -n 's/^regd-build: reused \([0-9.]*\) MiB of [0-9.]* MiB of compressed data$/\1/p; s/^regd-build: warning: no block is reused: .*/no/p' stderr
 }
 # makes IMAGE AT-LEAST ARGUMENT...: the same bytes, of which so many MiB come from the old image.
 makes() {
