@@ -208,11 +208,11 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
     cleanup(own_close) int fd = openat(output->directory, tree.temporary_name,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return error_errno(error, errno, "create %s", output->name);
+        return is_left ? draft_refuse_left(output->name, tree.temporary_name, errno, error)
+                       : error_errno(error, errno, "create %s", output->name);
     struct stat status;
     if (is_left && (fstat(fd, &status) < 0 || status.st_uid != geteuid()))
-        return error_set(error, "create %s: %s exists, and no earlier run left it; remove it",
-                         output->name, tree.temporary_name);
+        return draft_refuse_left(output->name, tree.temporary_name, 0, error);
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK) {
         int code = errno;

@@ -279,10 +279,20 @@ bool file_is_named(int fd, int directory, const char *name)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static bool refuse_left(const struct draft *draft, struct error *error)
+bool draft_refuse_left(const char *name, const char *temporary_name, int code, struct error *error)
 {
-    return error_set(error, "create %s: %s exists, and no earlier run left it; remove it",
-                     draft->final_name, draft->temporary_name);
+    switch (code) {
+    case 0:
+    case ELOOP:
+    case ENXIO:
+    case EISDIR:
+    case ENOTDIR:
+    case EACCES:
+        return error_set(error, "create %s: %s exists, and no earlier run left it; remove it", name,
+                         temporary_name);
+    default:
+        return error_errno(error, code, "create %s", name);
+    }
 }
 
 /* In a directory where others may write, another user can have created the draft's name. His file
@@ -295,13 +305,7 @@ static bool check_left(const struct draft *draft, struct error *error)
     if (fstat(draft->fd, &status) < 0)
         return error_errno(error, errno, "look at %s", draft->temporary_name);
     return (S_ISREG(status.st_mode) && status.st_nlink <= 1 && status.st_uid == geteuid()) ||
-           refuse_left(draft, error);
-}
-
-/* Is the draft's name that of a link, a socket, a directory, or of what is closed to us? */
-static bool is_other(int code)
-{
-    return code == ELOOP || code == ENXIO || code == EISDIR || code == EACCES;
+           draft_refuse_left(draft->final_name, draft->temporary_name, 0, error);
 }
 
 /* Opens the draft's file, created now or left by an earlier run. */
@@ -330,8 +334,8 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
         if (fd < 0 && is_left && errno == ENOENT)
             continue;
         if (fd < 0)
-            return is_left && is_other(errno) ? refuse_left(&draft, error)
-                                              : error_errno(error, errno, "create %s", name);
+            return is_left ? draft_refuse_left(name, draft.temporary_name, errno, error)
+                           : error_errno(error, errno, "create %s", name);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
             return errno == EWOULDBLOCK
                        ? error_set(error, "create %s: another process is writing it", name)

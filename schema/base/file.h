@@ -84,6 +84,10 @@ must_check bool draft_open(int directory, const char *name, struct draft *ret_dr
  * left. */
 must_check bool draft_try(int directory, const char *name, struct error *error);
 
+/* Refuses what exists under the name of a draft. `code` is why it could not be opened, an errno value;
+ * 0: it was opened, and is not ours. */
+bool draft_refuse_left(const char *name, const char *temporary_name, int code, struct error *error);
+
 /* Gives the file its mode and its final name, replacing any file of that name. When it returns
  * true, the result is on disk. On failure the final name is as before, unless only the sync of the
  * directory failed: then the new file has its name, but may lose it in a power cut. */

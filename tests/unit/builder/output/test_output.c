@@ -207,6 +207,16 @@ static void a_draft_of_another_user_is_refused(struct arena arena)
                   "create tree: .tree.draft exists, and no earlier run left it; remove it");
 }
 
+static void a_draft_that_is_no_directory_is_refused(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree;
+    check_file(".tree.draft", STR("precious"));
+    CHECK_REFUSED(start_tree(&output, &tree, &arena),
+                  "create tree: .tree.draft exists, and no earlier run left it; remove it");
+    CHECK_STR(check_content(".tree.draft", &arena), "precious");
+}
+
 static void a_former_tree_in_use_is_not_replaced(struct arena arena)
 {
     cleanup(output_release) struct output output = { .directory = -1 };
@@ -265,7 +275,7 @@ int main(void)
         CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
         CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
         CASE(a_draft_that_is_left_is_used_again), CASE(a_draft_in_use_is_refused),
-        CASE(a_draft_of_another_user_is_refused), CASE(a_former_tree_in_use_is_not_replaced),
-        CASE(a_name_that_leaves_no_room_is_refused),
+        CASE(a_draft_of_another_user_is_refused), CASE(a_draft_that_is_no_directory_is_refused),
+        CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
         CASE(each_call_that_fails_leaves_the_old_or_the_new));
 }
