@@ -8,6 +8,7 @@
 # claim TEXT COMMAND...     runs the command in a subshell. Success is "ok"; after a failure its output is shown.
 # skip TEXT REASON          reports a claim that cannot be tested here.
 # have PROGRAM TEXT...      is the program installed? If not, skips these claims and returns false.
+# can_trace TEXT...         may strace make calls fail here? If not, skips these claims and returns false.
 # finish                    the last line of every test: prints the plan. False if a claim failed, or there was none.
 # bail REASON               ends the test as failed, because it cannot run at all.
 # wants PROGRAM...          ends the test unless these programs are installed.
@@ -67,6 +68,15 @@ have() {
     command -v "$tap_program" >/dev/null 2>&1 && return
     for tap_text; do
         skip "$tap_text" "$tap_program is not installed"
+    done
+    return 1
+}
+
+can_trace() {
+    have strace "$@" || return
+    strace -qq -e trace=fsync -e inject=fsync:error=EIO true 2>/dev/null && return
+    for tap_text; do
+        skip "$tap_text" 'strace must not trace'
     done
     return 1
 }

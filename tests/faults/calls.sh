@@ -23,11 +23,7 @@ unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
 wants sqlite3 nix-store
 text='whichever system call of whichever verb fails'
-have strace "$text" || finish
-strace -qq -e trace=fsync -e inject=fsync:error=EIO true 2>/dev/null || {
-    skip "$text" 'it may not trace'
-    finish
-}
+can_trace "$text" || finish
 make_machine
 tries=${CALLS:-30}
 [ "$tries" = all ] || tries=$((tries / ${TEST_STEP:-1} + 1))

@@ -19,12 +19,7 @@ export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-exitcode=99}"
 wants sqlite3 nix-store timeout
 
 text='an input that is exchanged'
-have strace "$text" || finish
-strace -qq -e trace=openat -e inject=openat:signal=SIGCONT true 2>/dev/null || {
-    skip "$text" 'strace must not trace'
-    finish
-    exit
-}
+can_trace "$text" || finish
 make_machine
 
 # strace counts each thread's calls apart, so there is one.

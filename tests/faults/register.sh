@@ -221,11 +221,7 @@ no_memory() {
 }
 
 usable='strace can make calls fail here'
-have strace "$usable" || finish
-strace -qq -e trace=fsync -e inject=fsync:error=EIO true 2>/dev/null || {
-    skip "$usable" 'it may not trace'
-    finish
-}
+can_trace "$usable" || finish
 
 for job in fresh existing wal first-profile profile rollback; do
     case $job in

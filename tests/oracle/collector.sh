@@ -168,15 +168,11 @@ between_boot() {
         [ -e "$root$system" ] && valid | grep -qx "$system"
 }
 text='no valid path is gone when a collection starts while regd registers'
-if have nix-store "$text" && have strace "$text" && have sqlite3 "$text"; then
-    if strace -qq -o /dev/null -e inject=fsync:delay_enter=1 true 2>/dev/null; then
-        claim "$text" between_register with
-        claim 'nor where the database is new' between_register without
-        claim 'no profile leads nowhere when it starts while the profile is set' between_set
-        claim 'nor between what boot registers and the profile that keeps it' between_boot
-    else
-        skip "$text" 'strace may not trace here'
-    fi
+if have nix-store "$text" && have sqlite3 "$text" && can_trace "$text"; then
+    claim "$text" between_register with
+    claim 'nor where the database is new' between_register without
+    claim 'no profile leads nowhere when it starts while the profile is set' between_set
+    claim 'nor between what boot registers and the profile that keeps it' between_boot
 fi
 
 # --- beside -----------------------------------------------------------------------------------------

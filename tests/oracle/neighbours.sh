@@ -353,14 +353,6 @@ while_making_nix='and so does nix-store'
 in_place='and where the database is made in place, because another keeps the big lock shared'
 reading='wherever a reader rests, a regd makes the database, and the reader sees none or one state'
 making_schema='regd waits for a nix-store that has not written the schema file yet'
-can_trace() {
-    have strace "$@" || return
-    strace -qq -e trace=fsync -e inject=fsync:error=EIO true 2>/dev/null && return
-    for text; do
-        skip "$text" 'it may not trace'
-    done
-    return 1
-}
 if can_trace "$while_making" "$while_making_nix" "$in_place" "$reading" "$making_schema"; then
     claim "$while_making" everywhere file regd
     claim "$while_making_nix" everywhere file nix
