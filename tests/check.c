@@ -144,6 +144,19 @@ const char *check_directory_path(void)
     return place_path;
 }
 
+/* Marsaglia's xorshift64. */
+void check_noise(void *memory, size_t size_bytes, uint64_t seed)
+{
+    unsigned char *bytes = memory;
+    uint64_t state = seed + 88172645463325252;
+    for (size_t i = 0; i < size_bytes; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes[i] = (unsigned char)state;
+    }
+}
+
 struct check_output check_keep(int stream)
 {
     struct check_output output = { .stream = stream };

@@ -77,6 +77,9 @@ void check_skip(const char *reason);
 int check_directory(void);
 const char *check_directory_path(void);
 
+/* Fills memory with bytes that do not shrink: always the same ones for a seed. */
+void check_noise(void *memory, size_t size_bytes, uint64_t seed);
+
 /* Captures what the process prints to a stream: STDERR_FILENO, or STDOUT_FILENO, in which case no
  * check may fail meanwhile. check_kept stops capturing and returns the text. */
 struct check_output {

@@ -1,4 +1,5 @@
 #include "tests/check_calls.h"
+#include "tests/check.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -25,6 +26,15 @@ bool check_calls_end(void)
 {
     left = 0;
     return has_failed;
+}
+
+bool check_calls_told(bool done)
+{
+    if (!CHECK(done != check_calls_end()))
+        return false;
+    if (!done)
+        CHECK(str_ends(str_from(check_error->sentence), STR(": Input/output error")));
+    return true;
 }
 
 /* Is it the turn of this call? */

@@ -19,3 +19,8 @@ void check_calls_fail(size_t number);
 
 /* Makes no call fail any more. Returns whether one has failed. */
 bool check_calls_end(void);
+
+/* The same, and checks that the work is done exactly if no call has failed, and that the sentence ends
+ * with EIO's text otherwise. Returns false if one has failed and the work is done, or the other way
+ * round: then the case must return. */
+bool check_calls_told(bool done);

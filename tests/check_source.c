@@ -11,13 +11,7 @@ void check_source_store(struct arena scratch)
 {
     enum { SIZE = 3 << 19 };
     char *bytes = arena_room(&scratch, SIZE);
-    uint64_t state = 88172645463325252;
-    for (size_t i = 0; i < SIZE; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes[i] = (char)state;
-    }
+    check_noise(bytes, SIZE, 0);
     check_file(A "/noise", (struct str){ bytes, SIZE });
     check_file(A "/lib/again", (struct str){ bytes, SIZE });
     check_file(A "/program", STR("#!/bin/sh\n"));

@@ -57,17 +57,6 @@ static void fill(uint8_t *bytes, size_t size)
         bytes[i] = (uint8_t)("store path "[i % 11] + (i / 700) % 3);
 }
 
-static void fill_noise(uint8_t *bytes, size_t size)
-{
-    uint64_t state = 88172645463325252;
-    for (size_t i = 0; i < size; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes[i] = (uint8_t)state;
-    }
-}
-
 static void what_is_packed_unpacks(struct arena arena)
 {
     static const size_t sizes[] = { BLOCK, BLOCK - 1, 8192, 100 };
@@ -92,7 +81,7 @@ static void what_is_packed_unpacks(struct arena arena)
 static void what_would_not_be_smaller_is_not_packed(struct arena arena)
 {
     uint8_t *bytes = arena_room(&arena, BLOCK), *packed = arena_room(&arena, 2 * BLOCK);
-    fill_noise(bytes, BLOCK);
+    check_noise(bytes, BLOCK, 0);
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         struct compression compression;
         cleanup(release) sqfs_compressor_t *compressor = make(methods[i], &compression);
@@ -130,7 +119,7 @@ static void copies_make_the_same_bytes(struct arena arena)
             continue;
         packed[0] = arena_room(&arena, BLOCK);
         packed[1] = arena_room(&arena, BLOCK);
-        fill_noise(bytes, BLOCK);
+        check_noise(bytes, BLOCK, 0);
         second->do_block(second, bytes, BLOCK, packed[1], BLOCK);
         fill(bytes, BLOCK);
         lengths[0] = first->do_block(first, bytes, BLOCK, packed[0], BLOCK);

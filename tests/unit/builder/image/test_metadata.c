@@ -9,10 +9,12 @@
 
 #define D CHECK_DIGEST
 
-/* Opens the image "image" of the store. */
-static bool open_image(const struct check_source *source, int *ret_fd, struct arena *arena,
+/* Makes the image "image" of the store, and opens it. */
+static bool make_image(struct check_source *source, int *ret_fd, struct arena *arena,
                        struct image *ret_image)
 {
+    if (!CHECK_DONE(check_source_take(NULL, arena, source)))
+        return false;
     *ret_fd = check_source_image(source, "image", *arena);
     struct image_place place = { .fd = *ret_fd, .name = "image" };
     return CHECK_DONE(image_open(&place, STR("/nix/store"), arena, ret_image, check_error));
@@ -43,8 +45,7 @@ static void modes_owners_and_times_are_those_of_a_store(struct arena arena)
     struct image image = { 0 };
     check_source_store(arena);
     cleanup(check_source_release) struct check_source source;
-    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
-        !open_image(&source, &fd, &arena, &image))
+    if (!make_image(&source, &fd, &arena, &image))
         return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct image_inode *inode = inode_of(&image, rows[i].path, arena);
@@ -65,8 +66,7 @@ static void numbers_are_given_once_from_one_on(struct arena arena)
     struct image image = { 0 };
     check_source_store(arena);
     cleanup(check_source_release) struct check_source source;
-    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
-        !open_image(&source, &fd, &arena, &image))
+    if (!make_image(&source, &fd, &arena, &image))
         return;
     bool *seen = arena_new(&arena, bool, image.tree.inode_count + 1);
     for (size_t i = 0; i < image.tree.inode_count; i++) {
@@ -88,8 +88,7 @@ static void zeros_are_holes(struct arena arena)
     bytes[SIZE - 1] = 'x';
     check_file("nix/store/" D "-b", (struct str){ bytes, SIZE });
     cleanup(check_source_release) struct check_source source;
-    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
-        !open_image(&source, &fd, &arena, &image))
+    if (!make_image(&source, &fd, &arena, &image))
         return;
     const struct image_inode *inode = inode_of(&image, D "-b", arena);
     CHECK_NUMBER(inode->size_bytes, SIZE);
@@ -105,8 +104,7 @@ static void equal_contents_are_in_one_place(struct arena arena)
     struct image image = { 0 };
     check_source_store(arena);
     cleanup(check_source_release) struct check_source source;
-    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)) ||
-        !open_image(&source, &fd, &arena, &image))
+    if (!make_image(&source, &fd, &arena, &image))
         return;
     const struct image_inode *first = inode_of(&image, D "-a/noise", arena);
     const struct image_inode *again = inode_of(&image, D "-a/lib/again", arena);
@@ -133,11 +131,8 @@ static void each_write_that_fails_is_a_sentence(struct arena arena)
         check_calls_fail(number);
         done = squashfs_write(&source.source.inventory, &source.squashfs, fd, 0, arena, &result,
                               check_error);
-        bool has_failed = check_calls_end();
-        if (!CHECK(done != has_failed))
+        if (!check_calls_told(done))
             return;
-        if (!done)
-            CHECK(str_ends(str_from(check_error->sentence), STR(": Input/output error")));
     }
 }
 

@@ -41,13 +41,8 @@ static uint32_t add(struct example *example, uint32_t parent, const char *name, 
 static struct str bytes_of(size_t size, bool are_zero, struct arena *arena)
 {
     char *bytes = arena_new(arena, char, size + 1);
-    uint64_t state = size + 88172645463325252;
-    for (size_t i = 0; i < size && !are_zero; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes[i] = (char)state;
-    }
+    if (!are_zero)
+        check_noise(bytes, size, size);
     return (struct str){ bytes, size };
 }
 
