@@ -5,11 +5,12 @@
 #
 # disk     as sd-image: the system lies on a disk, its manifest is /nix-path-registration, and is deleted. The machine boots
 #          twice; the second time the unit's condition does not hold.
-# machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile
-# iso      as iso-image: the manifest is in the image of the store
+# machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile; Nix' files belong to a
+#          user of their own, as with nix.daemonUser
+# iso      as iso-image: the manifest is in the image of the store, and the image is a file of the medium
 #
 # The modules of tests/nixos/kinds stand in for nixpkgs' own; what registration.nix makes of each is a drop-in of the unit
-# here, as on NixOS. Nix' daemon runs as root here, whoever runs it there.
+# here, as on NixOS.
 # shellcheck disable=SC2015,SC2016,SC2317  # `A && B || C` is meant so; for Nix; claims call functions by their names
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
@@ -20,7 +21,7 @@ set -u
 
 begin_boots 'machines of other kinds are registered by regd.service'
 printf 'build-users-group =\n' >"$SCRATCH/nix.conf"
-for program in mke2fs nix-instantiate jq busybox; do
+for program in mke2fs nix-instantiate jq busybox xorriso; do
     have "$program" 'machines of other kinds are registered by regd.service' || finish
 done
 closure_of first >"$SCRATCH/closure"
@@ -41,7 +42,7 @@ unit_of() {
         { inherit (config.systemd.services.regd) before after unitConfig serviceConfig aliases; }" >"$SCRATCH/unit.json" || return
     jq -r 'def lines: to_entries[] | .key as $key | [.value] | flatten[] | "\($key)=\(.)";
         "[Unit]", ({ Before: .before, After: .after } | lines), (.unitConfig | del(.DefaultDependencies) | lines),
-        "[Service]", (.serviceConfig | del(.User, .Group) | lines)' "$SCRATCH/unit.json" |
+        "[Service]", (.serviceConfig | lines)' "$SCRATCH/unit.json" |
         sed 's|=[^=]*-given/|=/usr/|' >"$SCRATCH/regd.conf"
     cat "$SCRATCH/regd.conf"
     jq -e '.aliases == ["register-nix-paths.service"]' "$SCRATCH/unit.json"
@@ -116,9 +117,23 @@ told again 'the disk, booted again'
 
 kind machine 'tag = null; setProfile = "never";'
 cat >"$SCRATCH/machine.sh" <<'END'
+belongs_to_nix() {
+    stat -c '%U:%G %n' /nix/var/nix/db /nix/var/nix/db/* /nix/var/nix/gc.lock >owners
+    cat owners
+    grep -q '/db/db\.sqlite$' owners && ! grep -v '^nix:nix ' owners
+}
+claim "what regd made belongs to the user who runs it" belongs_to_nix
 claim "Nix knows the closure of the system, path by path" closure_is_registered
 claim "nix-store --verify finds nothing" verify_finds_nothing
 claim "it has no tag" test ! -e /etc/NIXOS
+# nix_does ARGUMENT...: without the daemon.
+nix_does() {
+    NIX_REMOTE=local setpriv --reuid nix --regid nix --clear-groups nix-store "$@"
+}
+works_for_nix() {
+    nix_does --query --requisites "$system" | sort >of-nix && same /run/test/closure of-nix && nix_does --verify
+}
+claim "to that user, Nix says the same" works_for_nix
 claim "it has no profile" test ! -e /nix/var/nix/profiles/system
 condition() {
     systemctl show -P Conditions -P ConditionResult regd.service
@@ -127,6 +142,8 @@ condition() {
 claim "the unit has nixpkgs' condition" condition
 END
 pass_checks "$SCRATCH/alias" "$SCRATCH/machine.sh"
+printf '%s\n' 'd /nix/var 0755 nix nix' 'd /nix/var/nix 0755 nix nix' 'Z /nix/var 0755 nix nix' >"$SCRATCH/tmpfiles"
+pass tmpfiles "$SCRATCH/tmpfiles"
 boot machine -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
     -append "$(told_by commandLine) regInfo=/nix/.ro-store/nix-path-registration"
 told machine 'a virtual machine with regInfo='
@@ -134,12 +151,26 @@ told machine 'a virtual machine with regInfo='
 # --- iso ------------------------------------------------------------------------------------------------------
 
 kind iso ''
+: >"$SCRATCH/tmpfiles"
+pass tmpfiles "$SCRATCH/tmpfiles"
+mkdir "$SCRATCH/medium" &&
+    "$REGD_BUILD" squashfs --quiet --root "$live" --compression zstd:3 "$toplevel" -o "$SCRATCH/medium/nix-store.squashfs" &&
+    xorriso -outdev "$SCRATCH/medium.iso" -volid LIVE -map "$SCRATCH/medium" / >"$SCRATCH/xorriso" 2>&1 ||
+    bail 'no medium can be made'
 cat >"$SCRATCH/iso.sh" <<'END'
+on_the_medium() {
+    losetup -a
+    awk '$2 == "/iso"' /proc/mounts
+    [ "$(cat /sys/block/loop*/loop/backing_file)" = /iso/nix-store.squashfs ] &&
+        [ "$(awk '$2 == "/iso" { print $1, $3 }' /proc/mounts)" = '/dev/vda iso9660' ]
+}
+claim "the store is a file of the medium" on_the_medium
 check_boot 1
 verifies
 claim "the system profile has one generation, the booted system" profile_is 1 "$system"
 END
 pass_checks "$SCRATCH/alias" "$SCRATCH/iso.sh"
-boot_tree iso
+boot iso -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
+    -append "$(told_by commandLine) medium=/dev/vda" -drive "file=$SCRATCH/medium.iso,if=virtio,format=raw,readonly=on"
 told iso 'a live medium'
 finish

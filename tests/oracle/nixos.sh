@@ -262,8 +262,8 @@ claim "disk: nixpkgs' condition and orderings hold" says disk-26.11 "$registrati
     "$of_unit" '{"before": ["sysinit.target", "shutdown.target", "nix-daemon.socket", "nix-daemon.service"],
         "after": ["local-fs.target"], "requiredBy": [], "serviceConfig": {},
         "unitConfig": {"ConditionPathExists": "/nix-path-registration"}}'
-claim "machine: so do its user and what needs it" says machine-26.11 "$registration $here/tests/nixos/kinds/machine.nix $enabled" \
-    "$of_unit" '{"before": [], "after": [], "requiredBy": ["nix-daemon.service"],
+claim "machine: so do its user, who has /nix/var by then, and what needs it" says machine-26.11 "$registration $here/tests/nixos/kinds/machine.nix $enabled" \
+    "$of_unit" '{"before": [], "after": ["systemd-tmpfiles-setup.service"], "requiredBy": ["nix-daemon.service"],
         "serviceConfig": {"User": "nix", "Group": "nix"}, "unitConfig": {"ConditionKernelCommandLine": "regInfo"}}'
 claim 'iso: a description is not one of its conditions' says iso-26.11 "$registration $here/tests/nixos/kinds/iso.nix $enabled" \
     config.systemd.services.regd.unitConfig '{}'

@@ -121,7 +121,9 @@ in
     systemd.services.regd = {
       wantedBy = [ "sysinit.target" ];
       before = cfg.before ++ classic.before;
-      inherit (classic) after requiredBy;
+      # Where another user than root runs Nix, systemd-tmpfiles gives /nix/var to it.
+      after = classic.after ++ optional (classic.serviceConfig ? User) "systemd-tmpfiles-setup.service";
+      inherit (classic) requiredBy;
       aliases = [ "register-nix-paths.service" ];
       restartIfChanged = false;
       unitConfig = filterAttrs (name: value: hasPrefix "Condition" name || hasPrefix "Assert" name) classic.unitConfig;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # stage1.sh — init of the initial ramdisk: the file systems of a netbooted NixOS, as its module describes them for a
 # scripted stage 1; or the disk that root= names. /nix-store.squashfs is the upper layer, /nix-store.1.squashfs and so on
-# lie below it.
+# lie below it. With medium= they are files of that medium, which is mounted on /iso as by the module of a live medium.
 set -f
 export PATH=/bin
 
@@ -25,11 +25,13 @@ mkdir "$root"
 
 init=
 device=
+medium=
 # shellcheck disable=SC2013  # words, not lines
 for word in $(cat /proc/cmdline); do
     case $word in
     init=*) init=${word#init=} ;;
     root=*) device=${word#root=} ;;
+    medium=*) medium=${word#medium=} ;;
     esac
 done
 [ "$init" ] || stop 'the kernel was told no init='
@@ -37,17 +39,23 @@ done
 mount_images() {
     mount -t tmpfs -o mode=0755 tmpfs "$root"
     mkdir -p "$root/nix/store"
+    images=..
+    if [ "$medium" ]; then
+        images=$root/iso
+        mkdir "$images"
+        mount -t iso9660 -o ro "$medium" "$images" || stop "$medium cannot be mounted"
+    fi
 
     lower=
     number=
-    while image=../nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
+    while image=$images/nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
         layer=/nix/.ro-store${number:+.$number}
         mkdir "$root$layer"
         mount -t squashfs -o loop,ro "$image" "$root$layer" || stop "$image cannot be mounted"
         lower=${lower:+$lower:}$root$layer
         number=$((${number:-0} + 1))
     done
-    [ "$lower" ] || stop 'there is no /nix-store.squashfs in the ramdisk'
+    [ "$lower" ] || stop "there is no nix-store.squashfs in the ramdisk, nor on a medium"
 
     mkdir "$root/nix/.rw-store"
     mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"

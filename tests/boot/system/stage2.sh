@@ -22,6 +22,7 @@ for entry in /sys/firmware/qemu_fw_cfg/by_name/opt/regd/*/raw; do
     [ ! -e "$entry" ] || { name=${entry%/raw} && cat "$entry" >"/run/test/${name##*/}"; }
 done
 [ ! -e /run/test/fstab ] || cp /run/test/fstab /etc/fstab
+[ ! -e /run/test/tmpfiles ] || cp /run/test/tmpfiles /etc/tmpfiles.d/test.conf
 if [ -e /run/test/regd.conf ]; then
     units=/etc/systemd/system
     mkdir -p $units/regd.service.d

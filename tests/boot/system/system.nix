@@ -62,7 +62,7 @@ let
     cp "$source/regd.catalog" "$out/lib/systemd/catalog/"
   '';
 
-  modules = [ "loop" "squashfs" "overlay" "virtio_pci" "virtio_blk" "qemu_fw_cfg" "crc32c_generic" "ext4" ];
+  modules = [ "loop" "squashfs" "overlay" "virtio_pci" "virtio_blk" "qemu_fw_cfg" "crc32c_generic" "ext4" "isofs" ];
 
   # The kernel, and those of its modules, in the order in which they can be loaded. What is no module is built in.
   linux = run "linux-${kernel}" { inherit kernel modules; } ''
