@@ -102,6 +102,20 @@ make_stage1() {
         modprobe@.service systemd-journald.service systemd-journald.socket systemd-journald-dev-log.socket \
         systemd-udevd.service systemd-udevd-control.socket systemd-udevd-kernel.socket systemd-udev-trigger.service || return
     want sysinit.target systemd-journald.service systemd-udevd.service systemd-udev-trigger.service
+    # As NixOS' activation does: newer ones switch to no root without an os-release.
+    add /usr/bin/install || return
+    cat >"$stage1$units/test-activation.service" <<'END'
+[Unit]
+DefaultDependencies=no
+After=initrd.target
+Before=initrd-cleanup.service initrd-switch-root.service
+ConditionPathIsMountPoint=/sysroot/nix/store
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/install -D /etc/os-release /sysroot/etc/os-release
+END
+    want initrd.target test-activation.service
     want sockets.target systemd-journald.socket systemd-journald-dev-log.socket systemd-udevd-control.socket \
         systemd-udevd-kernel.socket
     add_modules loop squashfs overlay virtio_pci virtio_blk qemu_fw_cfg ext4 crc32c_generic || return
