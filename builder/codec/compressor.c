@@ -14,13 +14,20 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A library that compresses. A result of 0: the block does not fit in what there is room for; below
- * that, one of libsquashfs' codes. */
+/* A block to compress, and the room for the result. */
+struct job {
+    const void *in;
+    size_t size;
+    void *out;
+    size_t out_size;
+};
+
+/* A library that compresses. `compress` returns the length of the result; 0: it does not fit the room;
+ * below that, one of libsquashfs' codes. */
 struct engine {
     void *(*start)(int level, size_t block_bytes);
     void (*end)(void *context);
-    sqfs_s32 (*compress)(void *context, int level, const void *in, size_t size, void *out,
-                         size_t out_size);
+    sqfs_s32 (*compress)(void *context, int level, const struct job *job);
 };
 
 /* --- zstd -------------------------------------------------------------------------------------- */
@@ -64,11 +71,10 @@ static sqfs_s32 zstd_result(size_t length)
     return ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall ? 0 : SQFS_ERROR_COMPRESSOR;
 }
 
-static sqfs_s32 zstd_compress(void *context, int level, const void *in, size_t size, void *out,
-                              size_t out_size)
+static sqfs_s32 zstd_compress(void *context, int level, const struct job *job)
 {
     (void)level; /* the context has it */
-    return zstd_result(ZSTD_compress2(context, out, out_size, in, size));
+    return zstd_result(ZSTD_compress2(context, job->out, job->out_size, job->in, job->size));
 }
 
 /* --- gzip -------------------------------------------------------------------------------------- */
@@ -84,11 +90,10 @@ static void gzip_end(void *context)
     libdeflate_free_compressor(context);
 }
 
-static sqfs_s32 gzip_compress(void *context, int level, const void *in, size_t size, void *out,
-                              size_t out_size)
+static sqfs_s32 gzip_compress(void *context, int level, const struct job *job)
 {
     (void)level; /* the context has it */
-    return (sqfs_s32)libdeflate_zlib_compress(context, in, size, out, out_size);
+    return (sqfs_s32)libdeflate_zlib_compress(context, job->in, job->size, job->out, job->out_size);
 }
 
 /* --- lz4 --------------------------------------------------------------------------------------- */
@@ -99,12 +104,11 @@ static void *lz4_start(int level, size_t block_bytes)
     return malloc((size_t)(level > 0 ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
 }
 
-static sqfs_s32 lz4_compress(void *context, int level, const void *in, size_t size, void *out,
-                             size_t out_size)
+static sqfs_s32 lz4_compress(void *context, int level, const struct job *job)
 {
-    int room = (int)(out_size < size ? out_size : size);
-    return level > 0 ? LZ4_compress_HC_extStateHC(context, in, out, (int)size, room, level)
-                     : LZ4_compress_fast_extState(context, in, out, (int)size, room, 1);
+    int size = (int)job->size, room = (int)(job->out_size < job->size ? job->out_size : job->size);
+    return level > 0 ? LZ4_compress_HC_extStateHC(context, job->in, job->out, size, room, level)
+                     : LZ4_compress_fast_extState(context, job->in, job->out, size, room, 1);
 }
 
 /* --- xz ---------------------------------------------------------------------------------------- */
@@ -132,8 +136,7 @@ static void xz_end(void *context)
 }
 
 /* Readers have room for a dictionary of a block; those of metadata need no more than they hold. */
-static sqfs_s32 xz_compress(void *context, int level, const void *in, size_t size, void *out,
-                            size_t out_size)
+static sqfs_s32 xz_compress(void *context, int level, const struct job *job)
 {
     struct xz *xz = context;
     lzma_stream *stream = &xz->stream;
@@ -142,16 +145,16 @@ static sqfs_s32 xz_compress(void *context, int level, const void *in, size_t siz
     if (lzma_lzma_preset(&options, (uint32_t)level))
         return SQFS_ERROR_COMPRESSOR;
     options.dict_size =
-        size > SQFS_META_BLOCK_SIZE ? (uint32_t)xz->block_bytes : SQFS_META_BLOCK_SIZE;
+        job->size > SQFS_META_BLOCK_SIZE ? (uint32_t)xz->block_bytes : SQFS_META_BLOCK_SIZE;
     if (lzma_stream_encoder(stream, filters, LZMA_CHECK_CRC32) != LZMA_OK)
         return SQFS_ERROR_COMPRESSOR;
-    stream->next_in = in;
-    stream->avail_in = size;
-    stream->next_out = out;
-    stream->avail_out = out_size;
+    stream->next_in = job->in;
+    stream->avail_in = job->size;
+    stream->next_out = job->out;
+    stream->avail_out = job->out_size;
     lzma_ret code = lzma_code(stream, LZMA_FINISH);
     if (code == LZMA_STREAM_END)
-        return (sqfs_s32)(out_size - stream->avail_out);
+        return (sqfs_s32)(job->out_size - stream->avail_out);
     return code == LZMA_OK && stream->avail_out == 0 ? 0 : SQFS_ERROR_COMPRESSOR;
 }
 
@@ -226,14 +229,14 @@ static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 si
                          sqfs_u32 out_size)
 {
     const struct compressor *compressor = of(base);
+    const struct job job = { in, size, out, out_size };
     if (compressor->probe) {
         sqfs_s32 length = only_smaller(
             zstd_result(ZSTD_compressCCtx(compressor->probe, out, out_size, in, size, 1)), size);
         if (length <= 0)
             return length;
     }
-    return only_smaller(compressor->engine->compress(compressor->context, compressor->level, in,
-                                                     size, out, out_size),
+    return only_smaller(compressor->engine->compress(compressor->context, compressor->level, &job),
                         size);
 }
 
