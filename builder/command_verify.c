@@ -45,14 +45,12 @@ static bool verify_file(const struct command *command, const struct verifier *ve
                                  .budget = verifier->budget };
     struct str store_dir = verifier->store_dir;
     struct image image;
-    size_t count;
     cleanup(input_files_release) struct input_files bases = INPUT_FILES_NONE;
     if (!input_files_open(&settings->image.bases, verifier->arena, &bases, error) ||
         !image_open(&place, store_dir, verifier->arena, &image, error))
         return false;
     bool *held = arena_new(verifier->arena, bool, image.listed.count);
-    return base_images_find(&bases, store_dir, &image.listed, *verifier->arena, held, &count,
-                            error) &&
+    return base_images_find(&bases, store_dir, &image.listed, *verifier->arena, held, error) &&
            verify_image(verifier, &image, held, ret_result, error);
 }
 

@@ -47,9 +47,10 @@ bool image_source_take(const struct closure_request *request, const struct image
         if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
             return false;
     bool *held = arena_new(arena, bool, paths->count);
-    if (!base_images_find(&options->bases, store_dir, paths, *arena, held, &source.held_count,
-                          error))
+    if (!base_images_find(&options->bases, store_dir, paths, *arena, held, error))
         return false;
+    for (size_t i = 0; i < paths->count; i++)
+        source.held_count += held[i];
     struct inventory_request walk = {
         .store = request->store,
         .paths = paths,

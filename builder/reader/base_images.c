@@ -17,19 +17,16 @@ bool base_images_mark(const struct image *image, const struct path_list *paths, 
 }
 
 bool base_images_find(const struct input_files *files, struct str store_dir,
-                      const struct path_list *paths, struct arena scratch, bool *ret_held,
-                      size_t *ret_count, struct error *error)
+                      const struct path_list *paths, struct arena scratch, bool *held,
+                      struct error *error)
 {
-    *ret_count = 0;
     for (size_t i = 0; i < files->count; i++) {
         struct arena rest = scratch;
         struct image image;
         struct image_place place = { .fd = files->fds[i], .name = files->names[i] };
         if (!image_open(&place, store_dir, &rest, &image, error) ||
-            !base_images_mark(&image, paths, ret_held, error))
+            !base_images_mark(&image, paths, held, error))
             return false;
     }
-    for (size_t i = 0; i < paths->count; i++)
-        *ret_count += ret_held[i];
     return true;
 }

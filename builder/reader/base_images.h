@@ -9,12 +9,11 @@
 #include "builder/output/input_files.h"
 #include "builder/reader/image_reader.h"
 
-/* Sets ret_held[i] for each path of a normalised list that is in one of the images. *ret_count is
- * their number. Refuses a file that is not a store image, and a path that an image has with another
- * NAR hash. */
+/* Sets held[i] for each path of a normalised list that is in one of the images. Refuses a file that is
+ * not a store image, and a path that an image has with another NAR hash. */
 must_check bool base_images_find(const struct input_files *files, struct str store_dir,
-                                 const struct path_list *paths, struct arena scratch,
-                                 bool *ret_held, size_t *ret_count, struct error *error);
+                                 const struct path_list *paths, struct arena scratch, bool *held,
+                                 struct error *error);
 
 /* Sets held[i] for each path that an open image contains. The image's manifest is not enough,
  * because it also lists the paths of other layers. */
