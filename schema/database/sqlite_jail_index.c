@@ -62,6 +62,12 @@ static int open_index(struct jail_file *file)
     return code;
 }
 
+off_t jail_index_bytes(off_t end, size_t page_bytes)
+{
+    off_t page = page_bytes > STEP_BYTES ? (off_t)page_bytes : STEP_BYTES;
+    return (end + page - 1) / page * page;
+}
+
 /* Extends the file by writing one byte to each page, so that a full disk is noticed here. */
 static int extend_file(int fd, off_t size, off_t wanted)
 {
@@ -102,7 +108,8 @@ int jail_index_map(sqlite3_file *base, int region, int region_bytes, int extend,
         return SQLITE_IOERR_SHMSIZE;
     bool is_there = status.st_size >= end;
     if (!is_there && extend)
-        code = extend_file(index->fd, status.st_size, end);
+        code = extend_file(index->fd, status.st_size,
+                           jail_index_bytes(end, (size_t)sysconf(_SC_PAGESIZE)));
     if (code == SQLITE_OK && (is_there || extend))
         code = map_memory(index);
     if (code != SQLITE_OK)

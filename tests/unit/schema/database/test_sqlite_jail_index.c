@@ -48,6 +48,12 @@ static off_t size_of(const char *name)
     return fstatat(check_directory(), name, &status, 0) == 0 ? status.st_size : -1;
 }
 
+/* With so many regions, in pages of this system. */
+static off_t file_bytes(off_t regions)
+{
+    return jail_index_bytes(regions * REGION, (size_t)sysconf(_SC_PAGESIZE));
+}
+
 static void all_who_have_it_share_one_memory(void)
 {
     void volatile *first = NULL, *second = NULL, *third = NULL;
@@ -58,7 +64,7 @@ static void all_who_have_it_share_one_memory(void)
     CHECK(first == NULL);
     CHECK_NUMBER(size_of("db-shm"), 3);
     CHECK_NUMBER(map(&one, 0, 1, &first), SQLITE_OK);
-    CHECK_NUMBER(size_of("db-shm"), REGION);
+    CHECK_NUMBER(size_of("db-shm"), file_bytes(1));
     CHECK_NUMBER(map(&two, 0, 0, &second), SQLITE_OK);
     if (!CHECK(first && second && first != second))
         return;
@@ -66,12 +72,33 @@ static void all_who_have_it_share_one_memory(void)
     jail_index_barrier(&one.file.base);
     CHECK_NUMBER(*(volatile char *)second, 'x');
     CHECK_NUMBER(map(&two, 2, 1, &third), SQLITE_OK);
-    CHECK_NUMBER(size_of("db-shm"), 3 * REGION);
+    CHECK_NUMBER(size_of("db-shm"), file_bytes(3));
     CHECK_NUMBER((volatile char *)third - (volatile char *)second, 2 * REGION);
     unmap(&two, 0);
-    CHECK_NUMBER(size_of("db-shm"), 3 * REGION);
+    CHECK_NUMBER(size_of("db-shm"), file_bytes(3));
     unmap(&one, 1);
     CHECK_NUMBER(size_of("db-shm"), -1);
+}
+
+/* Pages of x86-64 have 4 KiB; those of aarch64 have 4, 16 or 64. */
+static void the_file_ends_with_a_page_of_memory(void)
+{
+    static const struct {
+        off_t end;
+        size_t page_bytes;
+        off_t size_bytes;
+    } rows[] = {
+        { REGION, 4 << 10, REGION },
+        { 3 * REGION, 16 << 10, 3 * REGION },
+        { REGION, 64 << 10, 2 * REGION },
+        { 2 * REGION, 64 << 10, 2 * REGION },
+        { 3 * REGION, 64 << 10, 4 * REGION },
+        { SQLITE_JAIL_INDEX_BYTES_MAX, 64 << 10, SQLITE_JAIL_INDEX_BYTES_MAX },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_about("row %zu", i);
+        CHECK_NUMBER(jail_index_bytes(rows[i].end, rows[i].page_bytes), rows[i].size_bytes);
+    }
 }
 
 static void what_a_crash_left_is_emptied_by_the_first_alone(void)
@@ -203,10 +230,10 @@ static void each_call_that_fails_is_an_error_and_nothing_is_kept(void)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(all_who_have_it_share_one_memory),
-                     CASE(what_a_crash_left_is_emptied_by_the_first_alone),
-                     CASE(more_than_the_limit_is_refused), CASE(locks_are_shared_or_of_one),
-                     CASE(who_may_only_read_waits_for_a_writer),
-                     CASE(the_first_look_of_another_is_busy), CASE(what_is_no_file_is_not_mapped),
-                     CASE(each_call_that_fails_is_an_error_and_nothing_is_kept));
+    return CHECK_ALL(
+        CASE(all_who_have_it_share_one_memory), CASE(the_file_ends_with_a_page_of_memory),
+        CASE(what_a_crash_left_is_emptied_by_the_first_alone), CASE(more_than_the_limit_is_refused),
+        CASE(locks_are_shared_or_of_one), CASE(who_may_only_read_waits_for_a_writer),
+        CASE(the_first_look_of_another_is_busy), CASE(what_is_no_file_is_not_mapped),
+        CASE(each_call_that_fails_is_an_error_and_nothing_is_kept));
 }
