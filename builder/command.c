@@ -48,6 +48,14 @@ static bool needs_initrd(const struct settings *settings)
     return settings->command == COMMAND_TREE && settings->ramdisk.prepends.count == 0;
 }
 
+static void warn_of_gzip(const struct boot_spec *spec)
+{
+    if (boot_spec_has_gzip_kernel(spec))
+        report_warning("the kernel %.*s is compressed with gzip: not every boot loader starts it; "
+                       "give the uncompressed kernel with --kernel",
+                       STR_ARG(spec->kernel_name));
+}
+
 bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                          struct error *error)
 {
@@ -59,8 +67,11 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
         .without_initrd = !needs_initrd(command->settings),
     };
     struct str toplevel;
-    return find_system(command, &toplevel, error) &&
-           boot_spec_read(command->store, toplevel, &override, command->arena, ret_spec, error);
+    if (!find_system(command, &toplevel, error) ||
+        !boot_spec_read(command->store, toplevel, &override, command->arena, ret_spec, error))
+        return false;
+    warn_of_gzip(ret_spec);
+    return true;
 }
 
 /* iPXE on BIOS machines puts what it loads below 4 GiB, where devices leave it about half. */

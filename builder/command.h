@@ -33,7 +33,8 @@ must_check bool command_verify(const struct command *command, struct error *erro
 struct closure_request command_closure(const struct command *command,
                                        const struct option_list *roots);
 
-/* Reads the boot specification of the system in the first argument, or of its specialisation. */
+/* Reads the boot specification of the system in the first argument, or of its specialisation. Warns
+ * if the kernel is compressed with gzip. */
 must_check bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                                     struct error *error);
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PARAMS_BYTES_MAX = 1 << 16, SYSTEM_BYTES_MAX = 256 };
 
@@ -43,6 +44,13 @@ struct str boot_spec_command_line(struct str init, struct str params, struct are
 {
     return arena_format(arena, "init=%.*s%s%.*s", STR_ARG(init), params.len ? " " : "",
                         STR_ARG(params));
+}
+
+bool boot_spec_has_gzip_kernel(const struct boot_spec *spec)
+{
+    unsigned char magic[2];
+    return pread(spec->kernel, magic, sizeof magic, 0) == sizeof magic && magic[0] == 0x1f &&
+           magic[1] == 0x8b;
 }
 
 /* --- What the system says of itself ------------------------------------------------------------- */
