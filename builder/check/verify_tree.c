@@ -8,10 +8,10 @@
 #include "builder/tree/script.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/base/text_stream.h"
 #include "schema/nix/digest.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void tree_check_release(const struct tree_check *check)
@@ -70,33 +70,38 @@ static bool write_grub(FILE *stream, const struct tree_description *tree, struct
     return true;
 }
 
-/* The script that boot.json makes: the file's digest must be its. */
-static void check_script(struct tree_check *check, const char *name, script_writer *write)
+/* The script that boot.json makes: the file's digest must be its. Fails if that cannot be told. */
+static bool check_script(struct tree_check *check, const char *name, script_writer *write,
+                         struct error *error)
 {
     const struct listed_file *listed = tree_check_find(check, name);
-    struct error error;
-    char *text = NULL;
-    size_t length = 0;
+    struct arena scratch = *check->arena;
+    struct error refusal;
+    struct str content;
+    cleanup(text_stream_close) struct text_stream text = TEXT_STREAM_CLOSED;
     if (!listed) {
         tree_check_add(check, FINDING_MISSING, name, "it is not in the tree");
-        return;
+        return true;
     }
-    FILE *stream = open_memstream(&text, &length);
-    bool written = stream && write(stream, &check->description, *check->arena, &error);
-    written = stream && fclose(stream) == 0 && written;
-    struct hash hash = digest_sha256((struct str){ text, length });
-    if (listed->is_there && !(written && hash_equal(&hash, &listed->found.hash)))
+    if (!text_stream_open(&text, &scratch, error))
+        return false;
+    bool can_be_written = write(text.stream, &check->description, scratch, &refusal);
+    if (!text_stream_finish(&text, &content, error))
+        return false;
+    struct hash hash = digest_sha256(content);
+    if (listed->is_there && !(can_be_written && hash_equal(&hash, &listed->found.hash)))
         tree_check_add(check, FINDING_DISAGREEING, name,
                        "it is not what " TREE_BOOT_JSON_NAME " says");
-    free(text);
+    return true;
 }
 
-static void check_scripts(struct tree_check *check)
+static bool check_scripts(struct tree_check *check, struct error *error)
 {
-    check_script(check, TREE_IPXE_NAME, script_write_ipxe);
-    check_script(check, TREE_KEXEC_NAME, write_kexec);
-    if (script_check_grub(str_from(check->description.command_line)))
-        check_script(check, TREE_GRUB_NAME, write_grub);
+    bool has_grub = script_check_grub(str_from(check->description.command_line));
+    if (!check_script(check, TREE_IPXE_NAME, script_write_ipxe, error) ||
+        !check_script(check, TREE_KEXEC_NAME, write_kexec, error) ||
+        (has_grub && !check_script(check, TREE_GRUB_NAME, write_grub, error)))
+        return false;
     const struct tree_description *description = &check->description;
     struct arena scratch = *check->arena;
     struct str line = boot_spec_command_line(str_from(description->init),
@@ -104,6 +109,7 @@ static void check_scripts(struct tree_check *check)
     if (!str_equal(line, str_from(description->command_line)))
         tree_check_add(check, FINDING_DISAGREEING, TREE_BOOT_JSON_NAME,
                        "commandLine is not made of init and kernelParams");
+    return true;
 }
 
 /* --- The whole ---------------------------------------------------------------------------------- */
@@ -117,10 +123,8 @@ bool verify_tree(const struct verifier *verifier, int directory, const char *nam
         .directory = directory,
         .arena = verifier->arena,
     };
-    if (!tree_check_files(&check, error) || !read_description(&check, error))
-        return false;
-    check_scripts(&check);
-    if (!tree_check_images(&check, error))
+    if (!tree_check_files(&check, error) || !read_description(&check, error) ||
+        !check_scripts(&check, error) || !tree_check_images(&check, error))
         return false;
     *ret_result = check.result;
     return true;

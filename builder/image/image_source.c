@@ -1,10 +1,9 @@
 #include "builder/image/image_source.h"
 
 #include "builder/reader/base_images.h"
+#include "schema/base/text_stream.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
-
-#include <stdlib.h>
 
 void image_source_release(const struct image_source *source)
 {
@@ -15,21 +14,14 @@ void image_source_release(const struct image_source *source)
 static bool format(const struct path_list *paths, struct str store_dir, bool as_json,
                    struct arena *arena, struct str *ret_text, struct error *error)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *stream = open_memstream(&text, &length);
-    if (!stream)
-        return error_set(error, "out of memory");
+    cleanup(text_stream_close) struct text_stream text = TEXT_STREAM_CLOSED;
+    if (!text_stream_open(&text, arena, error))
+        return false;
     if (as_json)
-        path_info_json_write(stream, paths, store_dir, *arena);
+        path_info_json_write(text.stream, paths, store_dir, *arena);
     else
-        manifest_write(stream, paths, store_dir);
-    bool written = !ferror(stream);
-    written = fclose(stream) == 0 && written;
-    if (written)
-        *ret_text = arena_copy(arena, (struct str){ text, length });
-    free(text);
-    return written || error_set(error, "out of memory");
+        manifest_write(text.stream, paths, store_dir);
+    return text_stream_finish(&text, ret_text, error);
 }
 
 bool image_source_take(const struct closure_request *request, const struct image_options *options,
