@@ -15,6 +15,7 @@
 
 verbs_linux=/nix/store/11111111111111111111111111111111-linux
 verbs_system=/nix/store/00000000000000000000000000000000-system
+prepared=
 verbs_build="--root root --registration manifest -q --compression zstd:1 --jobs 2"
 
 is_sanitized() {
@@ -63,7 +64,15 @@ jobs='register register-new register-sql boot profile-set profile-rollback profi
 manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why
 verify-image verify-layer verify-tree generator generator-root overlay'
 
+# What a run can change. The times of directories do not count: a draft that came and went leaves nothing.
+seen() {
+    find work -type d -printf '%p %i %m\n' -o -printf '%p %i %s %m %C@ %l\n' 2>/dev/null
+}
+
 prepare() {
+    # After a run that changed nothing, nothing is copied.
+    seen >seen.now
+    [ "$job" != "$prepared" ] || ! cmp -s seen.now seen.prepared || return 0
     rm -rf work
     mkdir work work/out work/new
     cp -a root work/root
@@ -76,6 +85,8 @@ prepare() {
         ;;
     generator | overlay) mkdir work/out/it ;;
     esac
+    prepared=$job
+    seen >seen.prepared
 }
 
 run_job() {
@@ -122,10 +133,12 @@ run_job() {
 }
 
 # run_wrapped JOB WORD...: the same, where the programs are called through these words; the shell's own part of it is not.
+# Without words they are those of the last call.
 run_wrapped() (
     wrapped=$1
     shift
     for program in REGD REGD_BUILD generator; do
+        [ $# -gt 0 ] || break
         eval "path=\$$program"
         printf '#!/bin/sh\nexec %s %s "$@"\n' "$*" "$path" >"wrapped-$program"
         chmod 755 "wrapped-$program"
@@ -134,8 +147,18 @@ run_wrapped() (
     run_job "$wrapped"
 )
 
-# What a job leaves behind, but for times, and for a generation that the profile does not lead to yet.
+# What a job leaves behind, but for times, and for a generation that the profile does not lead to yet. It is worked out again
+# if something has changed.
 state() {
+    seen >seen.now
+    if ! cmp -s seen.now seen.state; then
+        work_out_state >known.state
+        seen >seen.state
+    fi
+    cat known.state
+}
+
+work_out_state() {
     for root in work/root work/new; do
         database=$root/nix/var/nix/db/db.sqlite
         [ ! -s "$database" ] || sqlite3 -batch "$database" 'pragma integrity_check' ".read $rows_sql"
