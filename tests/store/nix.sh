@@ -4,12 +4,16 @@
 #   with_libraries PACKAGE...    prints these packages, and before each the installed libraries that it depends on, which
 #                                have other names in each release of Debian
 #   write_packages LIST          scratch/packages.nix: the installed packages that the file LIST names
-#   write_busybox                scratch/busybox: bin/busybox and links to it by its other names
+#   write_busybox                scratch/busybox: bin/busybox and links to it by its other names; with PACKAGES_ROOT also
+#                                scratch/shell, which runs on this host
 #   enter_store SCRIPT ARG...    runs SCRIPT --inside DIR SCRATCH ARG... in a mount namespace of its own; what it
 #                                prints goes to DIR/make.log
 # Inside, with `dir` and `scratch` set:
 #   mount_root                   sets `root`, where this host is, but DIR/nix as /nix; unmounted at the end
 #   in_root PROGRAM ARG...       runs a program of Nix there
+#
+# PACKAGES_ROOT, if set, is a folder with packages of another architecture, PACKAGES_ARCHITECTURE, as tests/aarch64/unpack
+# makes it: they take the place of the installed ones, and busybox is the one there.
 #
 # How      Nix builds for /nix/store only where there is one. So everything runs in a mount namespace of its
 #          own, below a root that has all of this host's folders, but DIR/nix as /nix. That takes root, or user
@@ -25,10 +29,16 @@ fail() {
     exit 1
 }
 
+packages_root=${PACKAGES_ROOT:-}
+
+query_packages() {
+    dpkg-query ${packages_root:+"--admindir=$packages_root/var/lib/dpkg"} "$@"
+}
+
 with_libraries() {
-    native=$(dpkg --print-architecture)
+    native=${PACKAGES_ARCHITECTURE:-$(dpkg --print-architecture)}
     # shellcheck disable=SC2016  # dpkg's variables
-    dpkg-query --show --showformat \
+    query_packages --show --showformat \
         '${db:Status-Status}\t${Architecture}\t${Package}\t${Provides}\t${Pre-Depends},${Depends},${Recommends}\n' |
     awk -F '\t' -v native="$native" -v wanted="$*" '
         function bare(text) { gsub(/\([^)]*\)|:[a-z]+|[ ]/, "", text); return text }
@@ -62,11 +72,11 @@ with_libraries() {
 
 # The installed packages of a list, as the Nix value that toplevel.nix reads.
 write_packages() {
-    native=$(dpkg --print-architecture)
+    native=${PACKAGES_ARCHITECTURE:-$(dpkg --print-architecture)}
     # shellcheck disable=SC2016  # dpkg's variables
     fields='${db:Status-Status}\t${Architecture}\t${Package}\t${binary:Package}\t${Version}'
     # shellcheck disable=SC2016,SC2046  # as above; names without spaces
-    dpkg-query --show --showformat "$fields"'\t${Pre-Depends}, ${Depends}\n' \
+    query_packages --show --showformat "$fields"'\t${Pre-Depends}, ${Depends}\n' \
         $(cat "$1") 2>/dev/null |
     awk -F '\t' -v native="$native" '
         NR == FNR { order[++count] = $1; next }
@@ -100,11 +110,11 @@ write_packages() {
     {
         echo '['
         while IFS='	' read -r name query version depends; do
-            dpkg-query --listfiles "$query" | while read -r file; do
+            query_packages --listfiles "$query" | while read -r file; do
                 case $file in
                 /usr/share/doc/* | /usr/share/man/* | /usr/share/info/* | /usr/share/locale/*) ;;
                 /usr/share/lintian/* | */gconv/*) ;;
-                /*/*) [ -L "$file" ] || [ -f "$file" ] && printf '%s\n' "$file" ;;
+                /*/*) [ -L "$packages_root$file" ] || [ -f "$packages_root$file" ] && printf '%s\n' "$file" ;;
                 esac
             done > "$scratch/files/$name" || :
             quoted=
@@ -164,12 +174,18 @@ substituters =
 END
 }
 
-write_busybox() {
-    mkdir -p "$scratch/busybox/bin"
-    cp /bin/busybox "$scratch/busybox/bin/"
+# copy_busybox ROOT NAME
+copy_busybox() {
+    mkdir -p "$scratch/$2/bin"
+    cp "$1/bin/busybox" "$scratch/$2/bin/"
     for name in $(/bin/busybox --list); do
-        [ "$name" = busybox ] || ln -s busybox "$scratch/busybox/bin/$name"
+        [ "$name" = busybox ] || ln -s busybox "$scratch/$2/bin/$name"
     done
+}
+
+write_busybox() {
+    copy_busybox "$packages_root" busybox
+    [ -z "$packages_root" ] || copy_busybox '' shell
 }
 
 # As root; as root in a chroot, where the root folder is no mount point to make private; as anybody.

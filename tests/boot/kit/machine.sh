@@ -29,6 +29,9 @@ machine_limit=600
 machine_silence=480
 machine_end=
 machine_memory=1024
+machine_qemu='qemu-system-x86_64'
+machine_kind='-machine pc,graphics=off -cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand'
+machine_serial=ttyS0
 machine=
 qemu=
 passed=
@@ -41,7 +44,7 @@ stop_machine() {
 }
 
 begin_boots() {
-    for tap_program in qemu-system-x86_64 jq flock strip; do
+    for tap_program in "$machine_qemu" jq flock strip; do
         have "$tap_program" "$1" || finish
     done
     trap 'stop_machine; tap_end' EXIT
@@ -107,8 +110,7 @@ start_machine() {
     : >"$SCRATCH/$machine.console"
     : >"$SCRATCH/$machine.results"
     # shellcheck disable=SC2086  # several words
-    qemu-system-x86_64 -machine pc,graphics=off -accel tcg,thread=single -smp 1 \
-        -cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+rdrand -m "$machine_memory" -no-reboot -display none -monitor none \
+    "$machine_qemu" $machine_kind -accel tcg,thread=single -smp 1 -m "$machine_memory" -no-reboot -display none -monitor none \
         -serial "file:$SCRATCH/$machine.console" -serial "file:$SCRATCH/$machine.results" \
         $passed "$@" </dev/null >"$SCRATCH/$machine.qemu" 2>&1 &
     qemu=$!
@@ -242,17 +244,21 @@ disk_of() {
         bail 'no disk can be made'
 }
 
-# The ramdisk of the Linux that runs first.
-make_rescue() {
-    mkdir -p "$SCRATCH/rescue/bin" "$SCRATCH/rescue/dev" "$SCRATCH/rescue/proc" "$SCRATCH/rescue/sys" "$SCRATCH/rescue/tmp"
-    cp /bin/busybox "$SCRATCH/rescue/bin/"
-    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm ls sha256sum; do
-        ln -s busybox "$SCRATCH/rescue/bin/$name"
-    done
+copy_kexec() {
     cp "$(command -v kexec)" "$SCRATCH/rescue/bin/"
     ldd "$(command -v kexec)" | grep -o '/[^ ]*' | while read -r library; do
         mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$library" "$SCRATCH/rescue$library"
     done
+}
+
+# The ramdisk of the Linux that runs first.
+make_rescue() {
+    mkdir -p "$SCRATCH/rescue/bin" "$SCRATCH/rescue/dev" "$SCRATCH/rescue/proc" "$SCRATCH/rescue/sys" "$SCRATCH/rescue/tmp"
+    cp "${PACKAGES_ROOT:-}/bin/busybox" "$SCRATCH/rescue/bin/"
+    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm ls sha256sum; do
+        ln -s busybox "$SCRATCH/rescue/bin/$name"
+    done
+    copy_kexec
     cp -r "$live$(dirname "$(readlink "$live$(cat "$live/first")/kernel")")/modules" "$SCRATCH/rescue/"
     cp tests/boot/kit/rescue.sh "$SCRATCH/rescue/init"
     chmod 755 "$SCRATCH/rescue/init"
@@ -264,6 +270,6 @@ boot_kexec() {
     shift
     disk_of "${tree##*/}"
     boot "$machine" -nic none -kernel "$tree/bzImage" -initrd "$SCRATCH/rescue.cpio.gz" \
-        -append 'console=ttyS0,115200n8 panic=5 loglevel=6 mitigations=off no_timer_check' \
+        -append "console=$machine_serial,115200n8 panic=5 loglevel=6 mitigations=off no_timer_check" \
         -drive "file=$tree.disk,if=virtio,format=raw,readonly=on" "$@"
 }

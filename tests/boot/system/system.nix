@@ -4,21 +4,28 @@
 # packages  a file that tests/store/nix.sh writes: [ { pname, version, depends = [ pname ], files = "a\nname\na line" } ]
 # regd      a folder with the program under test, its unit and its catalog
 # kernel    the version of a kernel that is installed on this host
+# root      "", or a folder with packages and a kernel for another processor
+# system    what Nix calls the processor that the system is for
+# shell     busybox for this host, if the other one is not
 
-{ busybox, packages, regd, kernel }:
+{ busybox, packages, regd, kernel, root ? "", system ? builtins.currentSystem, shell ? busybox }:
 
 let
-  system = builtins.currentSystem;
-
-  # busybox and its names, added to the store as it is.
+  # busybox and its names, added to the store as it is. One is in the systems, the other makes them.
   tools = builtins.path { path = busybox; name = "busybox-static"; };
+  maker = if shell == busybox then tools else builtins.path { path = shell; name = "busybox-maker"; };
+
+  isArm = system == "aarch64-linux";
+  kernelName = if isArm then "Image" else "bzImage";
+  serial = if isArm then "ttyAMA" else "ttyS";
 
   # A path made by a shell script. Attributes are variables of the script.
   run = name: attributes: script: derivation ({
-    inherit name system;
-    builder = "${tools}/bin/busybox";
+    inherit name root;
+    system = builtins.currentSystem;
+    builder = "${maker}/bin/busybox";
     args = [ "sh" "-euc" script ];
-    PATH = "${tools}/bin";
+    PATH = "${maker}/bin";
   } // attributes);
 
   # The files of one installed package, /usr/bin/x and /bin/x as bin/x, but for what no booted machine of ours
@@ -37,7 +44,7 @@ let
       target=$out/''${file#/}
       case $file in /usr/*) target=$out/''${file#/usr/} ;; esac
       [ -d "''${target%/*}" ] || mkdir -p "''${target%/*}"
-      cp -P "$file" "$target"
+      cp -P "$root$file" "$target"
     done < "$filesPath"
     if [ "$depends" ]; then
       mkdir -p "$out/nix-support"
@@ -52,7 +59,7 @@ let
   # The only generator that the systems need.
   fstabGenerator = run "fstab-generator" { } ''
     mkdir -p "$out/lib/systemd/system-generators"
-    cp /lib/systemd/system-generators/systemd-fstab-generator "$out/lib/systemd/system-generators/"
+    cp "$root/lib/systemd/system-generators/systemd-fstab-generator" "$out/lib/systemd/system-generators/"
   '';
 
   regdPath = run "regd" { source = builtins.path { path = regd; name = "regd-source"; }; } ''
@@ -65,11 +72,11 @@ let
   modules = [ "loop" "squashfs" "overlay" "virtio_pci" "virtio_blk" "qemu_fw_cfg" "crc32c_generic" "ext4" "isofs" ];
 
   # The kernel, and those of its modules, in the order in which they can be loaded. What is no module is built in.
-  linux = run "linux-${kernel}" { inherit kernel modules; } ''
+  linux = run "linux-${kernel}" { inherit kernel kernelName modules; } ''
     mkdir -p "$out/modules"
-    cp "/boot/vmlinuz-$kernel" "$out/bzImage"
+    cp "$root/boot/vmlinuz-$kernel" "$out/$kernelName"
     for module in $modules; do
-      line=$(grep "/$module.ko[.xz]*:" "/lib/modules/$kernel/modules.dep") || continue
+      line=$(grep "/$module.ko[.xz]*:" "$root/lib/modules/$kernel/modules.dep") || continue
       needs=
       for need in ''${line#*:}; do needs="$need $needs"; done
       for file in $needs "''${line%%:*}"; do
@@ -77,17 +84,17 @@ let
         name=''${name%.xz}
         [ -e "$out/modules/$name" ] || echo "$name" >> "$out/modules/order"
         case $file in
-        *.xz) xzcat "/lib/modules/$kernel/$file" > "$out/modules/$name" ;;
-        *) cp "/lib/modules/$kernel/$file" "$out/modules/" ;;
+        *.xz) xzcat "$root/lib/modules/$kernel/$file" > "$out/modules/$name" ;;
+        *) cp "$root/lib/modules/$kernel/$file" "$out/modules/" ;;
         esac
       done
     done
   '';
 
-  initrd = run "initrd-linux-${kernel}" { inherit linux; init = ./stage1.sh; } ''
+  initrd = run "initrd-linux-${kernel}" { inherit linux tools; init = ./stage1.sh; } ''
     mkdir -p "$out" root/bin root/dev root/proc root/sys root/run
     cd root
-    cp "$builder" bin/busybox
+    cp "$tools/bin/busybox" bin/busybox
     for name in sh cat insmod ln losetup mkdir modprobe mount sleep switch_root; do
       ln -s busybox "bin/$name"
     done
@@ -112,10 +119,11 @@ let
     done
   '';
 
-  etc = run "etc" { inherit path tools; files = ./etc; } ''
+  etc = run "etc" { inherit path tools serial; files = ./etc; } ''
     cp -r "$files" "$out"
     chmod -R u+w "$out"
     cd "$out/systemd/system"
+    sed -i "s/ttyS/$serial/" test-check.service
     ln -s /dev/null "$out/tmpfiles.d/systemd-network.conf"
     while read -r unit; do ln -s /dev/null "$unit"; done < masked
     rm masked
@@ -128,9 +136,9 @@ let
   '';
 
   # A program that one system has and the other has not, and its derivation as a runtime dependency.
-  application = version: run "application-${version}" { inherit version; } ''
+  application = version: run "application-${version}" { inherit version tools; } ''
     mkdir -p "$out/bin"
-    printf '#!%s sh\necho "application %s"\n' "$builder" "$version" > "$out/bin/application"
+    printf '#!%s sh\necho "application %s"\n' "$tools/bin/busybox" "$version" > "$out/bin/application"
     chmod +x "$out/bin/application"
   '';
   derivations = version: run "derivations-${version}" {
@@ -140,7 +148,7 @@ let
   # Bytes that do not shrink, more than a block of an image: they stand in it as they are. It is a part of the
   # compressed kernel; nothing in the system reads it.
   noise = run "noise" { inherit kernel; } ''
-    tail -c +2000001 "/boot/vmlinuz-$kernel" | head -c 1500000 > "$out"
+    tail -c +2000001 "$root/boot/vmlinuz-$kernel" | head -c 1500000 > "$out"
   '';
 
   small = run "small-paths" {
@@ -149,28 +157,29 @@ let
   } ''cp "$filesPath" "$out"'';
 
   toplevel = version: extra: run "nixos-system-live-${version}" {
-    inherit linux initrd path etc tools extra noise version system;
+    inherit linux initrd path etc tools extra noise version kernelName serial;
+    platform = system;
     application = application version;
     derivations = derivations version;
     init = ./stage2.sh;
   } ''
     mkdir "$out"
     cd "$out"
-    ln -s "$linux/bzImage" kernel
+    ln -s "$linux/$kernelName" kernel
     ln -s "$initrd/initrd" initrd
     ln -s "$path" sw
     ln -s "$etc" etc
     ln -s "$application" application
     sed -e "1s|.*|#!$tools/bin/sh|" -e "s|@out@|$out|g" -e "s|@tools@|$tools|g" "$init" > init
     chmod +x init
-    printf '%s' 'console=ttyS0,115200n8 panic=5 loglevel=6 net.ifnames=0 mitigations=off audit=0 apparmor=0' \
+    printf '%s' "console=''${serial}0,115200n8" ' panic=5 loglevel=6 net.ifnames=0 mitigations=off audit=0 apparmor=0' \
       ' no_timer_check systemd.show_status=no' > kernel-params
-    printf '%s' "$system" > system
+    printf '%s' "$platform" > system
     printf '%s' "$version" > nixos-version
     printf '%s\n' $derivations $noise $extra > extra-dependencies
     cat > boot.json << END
-    {"org.nixos.bootspec.v1": {"system": "$system", "label": "Live $version", "toplevel": "$out", "init": "$out/init",
-      "kernel": "$linux/bzImage", "initrd": "$initrd/initrd",
+    {"org.nixos.bootspec.v1": {"system": "$platform", "label": "Live $version", "toplevel": "$out", "init": "$out/init",
+      "kernel": "$linux/$kernelName", "initrd": "$initrd/initrd",
       "kernelParams": ["$(sed 's/ /", "/g' kernel-params)"]},
      "org.nixos.specialisation.v1": {}}
     END

@@ -1,0 +1,106 @@
+#!/bin/sh
+# boots.sh — does everything that regd is for work on an aarch64 machine, which boots a tree that x86-64 has built?
+#
+# Usage    REGD=… REGD_BUILD=… REGD_AARCH64=… SCRATCH=… BOOT_FIXTURE=… sh tests/aarch64/boots.sh
+#
+# The systems are those of tests/boot, made from Debian's arm64 packages, which are unpacked below /aarch64.
+# Ways     directly; by UEFI; by iPXE, which UEFI loads by TFTP, and which loads the tree by HTTP; by kexec-boot
+set -u
+: "${REGD_AARCH64:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+
+export PACKAGES_ROOT=/aarch64 PACKAGES_ARCHITECTURE=arm64 STRIP=aarch64-linux-gnu-strip
+# shellcheck disable=SC2046  # a name a line
+tests/aarch64/unpack "$PACKAGES_ROOT" $(cat tests/boot/system/packages) busybox-static linux-image-arm64 linux-image-arm64-16k ||
+    bail 'the packages cannot be unpacked'
+
+# shellcheck source=tests/boot/kit/machine.sh disable=SC1091
+. tests/boot/kit/machine.sh
+# What is set here is for machine.sh. A kernel that kexec starts hangs with a newer interrupt controller; processors of
+# other models are emulated more slowly.
+# shellcheck disable=SC2034
+machine_qemu=qemu-system-aarch64 machine_kind='-machine virt,gic-version=2 -cpu cortex-a57' machine_serial=ttyAMA0
+firmware=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+
+# libraries_of PROGRAM [ROOT]: what the loader there finds for it, files below the root.
+libraries_of() {
+    qemu-aarch64 -L "${2:-/}" "${2-}/lib/ld-linux-aarch64.so.1" --list "$1" | sed -n "/ld-linux/d; s|.* => \\(/[^ ]*\\) .*|${2-}\\1|p"
+}
+
+copy_kexec() {
+    cp "$PACKAGES_ROOT/usr/sbin/kexec" "$SCRATCH/rescue/bin/"
+    mkdir -p "$SCRATCH/rescue/lib/aarch64-linux-gnu"
+    cp "$PACKAGES_ROOT/lib/ld-linux-aarch64.so.1" "$SCRATCH/rescue/lib/"
+    libraries_of "$PACKAGES_ROOT/usr/sbin/kexec" "$PACKAGES_ROOT" | while read -r library; do
+        cp "$library" "$SCRATCH/rescue/lib/aarch64-linux-gnu/"
+    done
+}
+
+# The firmware gets iPXE by TFTP, and iPXE a script that gets the tree's by HTTP.
+boot_net() {
+    mkdir -p "$SCRATCH/tftp"
+    cp /usr/lib/ipxe/ipxe-arm64.efi "$SCRATCH/tftp/"
+    printf '#!ipxe\ndhcp\nchain http://10.0.2.100/netboot.ipxe\n' >"$SCRATCH/tftp/autoexec.ipxe"
+    boot "$1" -bios "$firmware" -device virtio-net-pci,netdev=net,romfile= -device virtio-rng-pci \
+        -netdev "user,id=net,restrict=on,tftp=$SCRATCH/tftp,bootfile=ipxe-arm64.efi,guestfwd=tcp:10.0.2.100:80-cmd:busybox httpd -i -h $tree"
+}
+
+REGD=$REGD_AARCH64
+begin_boots 'an aarch64 machine boots, is registered, and Nix works on it'
+make_tree tree first
+closure_of first >"$SCRATCH/closure"
+pass closure "$SCRATCH/closure"
+
+is_for_aarch64() {
+    [ "$(told_by system)" = aarch64-linux ] && [ "$(told_by kernel.name)" = Image ] &&
+        [ "$(stat -c %i "$tree/Image")" = "$(stat -c %i "$tree/bzImage")" ]
+}
+claim 'the tree is for aarch64, its kernel is called Image, and bzImage too' is_for_aarch64
+
+# --- Directly, with all checks --------------------------------------------------------------------------------------
+
+printf '%s\n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
+pass cmdline "$SCRATCH/cmdline"
+cat >"$SCRATCH/early" <<'END'
+# The moment right behind sysinit.target, as a unit sees it.
+systemctl is-active sysinit.target regd.service >/run/test/early-units
+/usr/bin/nix-store --query --requisites /run/current-system | sort >/run/test/early-closure
+END
+pass early "$SCRATCH/early"
+pass_checks tests/boot/kit/check_all.sh
+boot_tree direct
+told direct 'booted directly'
+
+# --- UEFI -----------------------------------------------------------------------------------------------------------
+
+printf 'check_boot 1\nverifies\n' >"$SCRATCH/short"
+pass_checks "$SCRATCH/short"
+printf '%s initrd=initrd\n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
+pass cmdline "$SCRATCH/cmdline"
+boot_tree uefi -bios "$firmware"
+claim 'the kernel is started as a program of UEFI' console_has uefi 'EFI stub'
+told uefi 'by UEFI'
+
+# The longest command line that is taken: the kernel reads 2047 bytes.
+params=$(cat "$live$(cat "$live/first")/kernel-params")
+room=$((2047 - $(printf 'Image initrd=initrd %s t.a=' "$(told_by commandLine)" | wc -c)))
+make_tree longest first --params "$params t.a=$(printf "%${room}s" | tr ' ' x)"
+
+printf 'Image initrd=initrd %s\n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
+claim 'the command line has 2047 bytes with what iPXE adds' test "$(wc -c <"$SCRATCH/cmdline")" -eq 2048
+pass cmdline "$SCRATCH/cmdline"
+boot_net ipxe
+claim 'iPXE started the script' console_has ipxe 'netboot.ipxe'
+told ipxe 'by iPXE on UEFI, the longest command line'
+
+# --- kexec ----------------------------------------------------------------------------------------------------------
+
+make_rescue
+printf '%s\n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
+pass cmdline "$SCRATCH/cmdline"
+boot_kexec kexec
+claim 'kexec-boot said that it executes the kernel it loaded' console_has kexec 'loaded /tree/Image, executing it'
+told kexec 'by kexec-boot, a long command line'
+
+finish
