@@ -3,6 +3,6 @@
 #pragma once
 
 enum {
-    SQUASHFS_BLOCK_BYTES = 1 << 20,
-    SQUASHFS_TIME_SECONDS = 1, /* of all files, as Nix sets it */
+    SQUASHFS_BLOCK_BYTES = 1 << 20, /* not smaller than a page of memory, 64 KiB at most */
+    SQUASHFS_TIME_SECONDS = 1,      /* of all files, as Nix sets it */
 };

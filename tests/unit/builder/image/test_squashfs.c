@@ -6,6 +6,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define D CHECK_DIGEST
 
@@ -177,9 +178,23 @@ static void a_full_disk_is_told(struct arena arena)
                   "write the image: No space left on device");
 }
 
+/* Linux refuses an image whose blocks are smaller than its memory pages (fs/squashfs/super.c). Those
+ * of aarch64 have up to 64 KiB. */
+static void blocks_are_no_smaller_than_pages_of_memory(struct arena arena)
+{
+    enum { PAGE_BYTES_MAX = 64 << 10, BLOCK_SIZE_AT = 12 };
+    struct example example;
+    struct squashfs_result result;
+    fill(&example, &arena);
+    cleanup(own_close) int fd = write_image(&example, "zstd:1", 1, 0, &result, arena);
+    unsigned char size[4];
+    CHECK_NUMBER(pread(fd, size, sizeof size, BLOCK_SIZE_AT), sizeof size);
+    CHECK(size[0] + size[1] * 0x100u + size[2] * 0x10000u + size[3] * 0x1000000u >= PAGE_BYTES_MAX);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_written_is_read_back), CASE(threads_and_place_do_not_show),
                      CASE(each_content_is_stored_once), CASE(an_image_beyond_the_limit_is_given_up),
-                     CASE(a_full_disk_is_told));
+                     CASE(a_full_disk_is_told), CASE(blocks_are_no_smaller_than_pages_of_memory));
 }
