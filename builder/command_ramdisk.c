@@ -23,8 +23,8 @@ static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *e
     if (!ramdisk_files_write(&filling->inputs->extras, ramdisk, *arena, &size, error))
         return false;
     for (size_t i = 0; i < images->count; i++)
-        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(arena, i), images->fds[i],
-                               images->names[i], *arena, &size, error))
+        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(arena, i), images->items[i], *arena,
+                               &size, error))
             return false;
     return ramdisk_finish(ramdisk, error);
 }
@@ -43,8 +43,7 @@ static bool write_ramdisk(const struct command *command, const struct ramdisk_in
     };
     uint64_t ignored;
     for (size_t i = 0; i < prepends->count; i++)
-        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *command->arena,
-                             &ignored, error))
+        if (!ramdisk_prepend(ramdisk, prepends->items[i], *command->arena, &ignored, error))
             return false;
     return ramdisk_archive_write(&archive, ramdisk, &ignored, error);
 }

@@ -88,7 +88,6 @@ static bool print_json(const struct command *command, const struct image_summary
 
 bool command_tree(const struct command *command, struct error *error)
 {
-    static const char *const own_initrd[] = { "the system's initrd" };
     const struct settings *settings = command->settings;
     const struct ramdisk_settings *given = &settings->ramdisk;
     struct timespec start = clock_start();
@@ -107,13 +106,14 @@ bool command_tree(const struct command *command, struct error *error)
         !find_source(command, spec.toplevel, &inputs.images, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);
+    struct file own_initrd = { spec.initrd, "the system's initrd" };
     struct tree_request request = {
         .spec = &spec,
         .inventory = &source.inventory,
         .squashfs = &squashfs,
         .store_dir = command->store->store_dir,
-        .prepends = inputs.prepends.count ? inputs.prepends
-                                          : (struct input_files){ own_initrd, &spec.initrd, 1 },
+        .prepends =
+            inputs.prepends.count ? inputs.prepends : (struct input_files){ &own_initrd, 1 },
         .bases = inputs.images,
         .extras = &inputs.extras,
         .base_url = settings->boot.base_url,

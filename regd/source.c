@@ -26,7 +26,8 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
         return false;
     if (fd < 0)
         return true;
-    if (!file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, &line, error))
+    if (!file_read_fd((struct file){ fd, "/proc/cmdline" }, KERNEL_COMMAND_LINE_MAX, arena, &line,
+                      error))
         return false;
     struct kernel_parameter parameter;
     while (kernel_command_line_next(&line, &parameter))
@@ -146,9 +147,10 @@ static bool read_manifest(const struct store *store, const char *name, bool foun
 {
     cleanup(own_close) int fd = -1;
     if (!found && strcmp(name, "-") == 0)
-        return manifest_read(STDIN_FILENO, source_name(name), store->store_dir, arena, list, error);
+        return manifest_read((struct file){ STDIN_FILENO, source_name(name) }, store->store_dir,
+                             arena, list, error);
     return open_manifest(store, name, found, &fd, error) &&
-           manifest_read(fd, name, store->store_dir, arena, list, error);
+           manifest_read((struct file){ fd, name }, store->store_dir, arena, list, error);
 }
 
 /* Reads the description beside a manifest, which stays in an arena of its own: a bad one must not end
@@ -175,9 +177,10 @@ static enum details_answer read_details(const struct store *store, const char *n
         error_errno(error, errno, "look at it");
         return DETAILS_REFUSED;
     }
-    bool read = path_info_json_reserve((uint64_t)status.st_size, &own, error) &&
-                file_read_fd(fd, path, (size_t)status.st_size, &own, &text, error) &&
-                path_info_json_parse(text, store->store_dir, &own, ret_details, error);
+    bool read =
+        path_info_json_reserve((uint64_t)status.st_size, &own, error) &&
+        file_read_fd((struct file){ fd, path }, (size_t)status.st_size, &own, &text, error) &&
+        path_info_json_parse(text, store->store_dir, &own, ret_details, error);
     return read ? DETAILS_READ : DETAILS_REFUSED;
 }
 

@@ -177,7 +177,8 @@ struct str check_kept(struct check_output *output, struct arena *arena)
     dup2(output->saved, output->stream);
     close(output->saved);
     lseek(output->file, 0, SEEK_SET);
-    if (!file_read_fd(output->file, "the output", KEPT_BYTES_MAX, arena, &text, &unread))
+    if (!file_read_fd((struct file){ output->file, "the output" }, KEPT_BYTES_MAX, arena, &text,
+                      &unread))
         give_up(unread.sentence);
     close(output->file);
     return text;

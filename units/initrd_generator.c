@@ -38,7 +38,8 @@ static bool read_command_line(int root, struct arena *arena, struct str *ret_lin
         return false;
     if (fd < 0)
         return error_errno(error, ENOENT, "open /proc/cmdline");
-    return file_read_fd(fd, "/proc/cmdline", KERNEL_COMMAND_LINE_MAX, arena, ret_line, error);
+    return file_read_fd((struct file){ fd, "/proc/cmdline" }, KERNEL_COMMAND_LINE_MAX, arena,
+                        ret_line, error);
 }
 
 static bool read_names(int root, struct arena *arena, struct option_list *ret_names,
@@ -81,7 +82,7 @@ static bool write_text(int directory, const struct initrd_unit *unit, struct err
         openat(directory, unit->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return error_errno(error, errno, "create %s", unit->name);
-    if (file_write(fd, unit->name, unit->text, strlen(unit->text), error))
+    if (file_write((struct file){ fd, unit->name }, unit->text, strlen(unit->text), error))
         return true;
     unlinkat(directory, unit->name, 0);
     return false;

@@ -40,8 +40,8 @@ static bool read_description(struct tree_check *check, struct error *error)
     struct str text;
     struct tree_description *description = &check->description;
     cleanup(own_close) int fd = tree_check_open(check, TREE_BOOT_JSON_NAME, error);
-    if (fd < 0 || !file_read_fd(fd, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, check->arena,
-                                &text, error))
+    if (fd < 0 || !file_read_fd((struct file){ fd, TREE_BOOT_JSON_NAME },
+                                TREE_DESCRIPTION_BYTES_MAX, check->arena, &text, error))
         return error_in(error, "%s", check->name);
     if (!tree_description_parse(text, check->arena, description, error))
         return error_in(error, "%s/" TREE_BOOT_JSON_NAME, check->name);

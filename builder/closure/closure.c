@@ -26,7 +26,8 @@ static bool add_roots_of_stdin(struct name_table *names, const struct store *sto
                                struct arena *arena, struct error *error)
 {
     struct str text;
-    if (!file_read_fd(STDIN_FILENO, "standard input", CLOSURE_ROOTS_BYTES_MAX, arena, &text, error))
+    if (!file_read_fd((struct file){ STDIN_FILENO, "standard input" }, CLOSURE_ROOTS_BYTES_MAX,
+                      arena, &text, error))
         return false;
     for (struct cut line = { .tail = text, .found = true }; line.found;) {
         const char *root;

@@ -17,7 +17,7 @@ static bool read_manifest(int fd, struct str store_dir, struct arena *arena,
                           struct known_paths *known, struct error *error)
 {
     known->has_hashes = true;
-    if (!manifest_read(fd, known->file, store_dir, arena, &known->paths, error))
+    if (!manifest_read((struct file){ fd, known->file }, store_dir, arena, &known->paths, error))
         return false;
     path_list_normalise(&known->paths, *arena);
     return true;
@@ -50,7 +50,8 @@ bool path_source_read(const struct path_source *source, struct str store_dir, st
         return error_errno(error, errno, "open %s", known.file);
     bool read = source->kind == PATH_SOURCE_REGISTRATION
                     ? read_manifest(fd, store_dir, arena, &known, error)
-                    : file_read_fd(fd, known.file, path_info_json_bytes_max, arena, &text, error) &&
+                    : file_read_fd((struct file){ fd, known.file }, path_info_json_bytes_max, arena,
+                                   &text, error) &&
                           parse(source->kind, text, store_dir, arena, &known, error);
     if (read)
         *ret_known = known;

@@ -2,11 +2,11 @@
  */
 #pragma once
 
+#include "schema/base/file.h"
 #include "schema/base/options.h"
 
 struct input_files {
-    const char *const *names;
-    int *fds; /* the first `count` are owned */
+    struct file *items; /* the first `count` are open; owned */
     size_t count;
 };
 

@@ -94,7 +94,7 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
     static char buffer[1 << 18];
     uint64_t done = 0;
     for (size_t got = sizeof buffer; got == sizeof buffer; done += got) {
-        if (!file_read_at(fd, name, buffer, sizeof buffer, done, &got, error))
+        if (!file_read_at((struct file){ fd, name }, buffer, sizeof buffer, done, &got, error))
             return false;
         if (got > size_bytes - done)
             return error_set(error, "%s changed while it was read", name);

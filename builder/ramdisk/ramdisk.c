@@ -7,10 +7,15 @@
 
 static const char zeros[NEWC_ALIGN_BYTES];
 
+static struct file file_of(const struct ramdisk *ramdisk)
+{
+    return (struct file){ ramdisk->fd, "the ramdisk" };
+}
+
 static bool append(struct ramdisk *ramdisk, const void *data, size_t size_bytes,
                    struct error *error)
 {
-    if (!file_write_at(ramdisk->fd, "the ramdisk", data, size_bytes, ramdisk->size_bytes, error))
+    if (!file_write_at(file_of(ramdisk), data, size_bytes, ramdisk->size_bytes, error))
         return false;
     ramdisk->size_bytes += size_bytes;
     return true;
@@ -24,21 +29,19 @@ static bool align(struct ramdisk *ramdisk, struct error *error)
 }
 
 /* Appends all of a file, leaving its position alone. */
-static bool append_file(struct ramdisk *ramdisk, int source, const char *source_name,
-                        struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+static bool append_file(struct ramdisk *ramdisk, struct file source, struct arena scratch,
+                        uint64_t *ret_size_bytes, struct error *error)
 {
-    if (!file_copy(source, source_name, ramdisk->fd, "the ramdisk", ramdisk->size_bytes, scratch,
-                   ret_size_bytes, error))
+    if (!file_copy(source, file_of(ramdisk), ramdisk->size_bytes, scratch, ret_size_bytes, error))
         return false;
     ramdisk->size_bytes += *ret_size_bytes;
     return true;
 }
 
-bool ramdisk_prepend(struct ramdisk *ramdisk, int source, const char *source_name,
-                     struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+bool ramdisk_prepend(struct ramdisk *ramdisk, struct file source, struct arena scratch,
+                     uint64_t *ret_size_bytes, struct error *error)
 {
-    return align(ramdisk, error) &&
-           append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error);
+    return align(ramdisk, error) && append_file(ramdisk, source, scratch, ret_size_bytes, error);
 }
 
 const char *ramdisk_store_name(struct arena *arena, size_t index)
@@ -96,32 +99,29 @@ bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct error *err
     if (!newc_format(&member, prefix, &prefix_bytes, error))
         return false;
     assert(ramdisk->member_offset + prefix_bytes == ramdisk->data_offset);
-    if (!file_write_at(ramdisk->fd, "the ramdisk", prefix, prefix_bytes, ramdisk->member_offset,
-                       error))
+    if (!file_write_at(file_of(ramdisk), prefix, prefix_bytes, ramdisk->member_offset, error))
         return false;
     ramdisk->size_bytes = ramdisk->data_offset + size_bytes;
     ramdisk->member = NULL;
     return align(ramdisk, error);
 }
 
-bool ramdisk_add(struct ramdisk *ramdisk, const struct ramdisk_member *member, int source,
-                 const char *source_name, struct arena scratch, uint64_t *ret_size_bytes,
-                 struct error *error)
+bool ramdisk_add(struct ramdisk *ramdisk, const struct ramdisk_member *member, struct file source,
+                 struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
 {
     uint64_t offset;
     if (!ramdisk_begin(ramdisk, member, &offset, error))
         return false;
     ramdisk->size_bytes = offset;
-    return append_file(ramdisk, source, source_name, scratch, ret_size_bytes, error) &&
+    return append_file(ramdisk, source, scratch, ret_size_bytes, error) &&
            ramdisk_end(ramdisk, *ret_size_bytes, error);
 }
 
-bool ramdisk_add_image(struct ramdisk *ramdisk, const char *name, int source,
-                       const char *source_name, struct arena scratch, uint64_t *ret_size_bytes,
-                       struct error *error)
+bool ramdisk_add_image(struct ramdisk *ramdisk, const char *name, struct file source,
+                       struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
 {
     struct ramdisk_member image = ramdisk_image(name);
-    return ramdisk_add(ramdisk, &image, source, source_name, scratch, ret_size_bytes, error);
+    return ramdisk_add(ramdisk, &image, source, scratch, ret_size_bytes, error);
 }
 
 bool ramdisk_add_directory(struct ramdisk *ramdisk, const char *name, struct error *error)

@@ -43,9 +43,8 @@ struct ramdisk {
 };
 
 /* Appends a copy of another ramdisk. *ret_size_bytes is its size. */
-must_check bool ramdisk_prepend(struct ramdisk *ramdisk, int source, const char *source_name,
-                                struct arena scratch, uint64_t *ret_size_bytes,
-                                struct error *error);
+must_check bool ramdisk_prepend(struct ramdisk *ramdisk, struct file source, struct arena scratch,
+                                uint64_t *ret_size_bytes, struct error *error);
 
 /* Begins a member. Its data must be written at *ret_offset. `member` must stay valid until
  * ramdisk_end. */
@@ -57,13 +56,13 @@ must_check bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct
 
 /* Adds a member with the contents of a file. */
 must_check bool ramdisk_add(struct ramdisk *ramdisk, const struct ramdisk_member *member,
-                            int source, const char *source_name, struct arena scratch,
-                            uint64_t *ret_size_bytes, struct error *error);
+                            struct file source, struct arena scratch, uint64_t *ret_size_bytes,
+                            struct error *error);
 
 /* The same for a store image, which is then at ramdisk->data_offset. */
-must_check bool ramdisk_add_image(struct ramdisk *ramdisk, const char *name, int source,
-                                  const char *source_name, struct arena scratch,
-                                  uint64_t *ret_size_bytes, struct error *error);
+must_check bool ramdisk_add_image(struct ramdisk *ramdisk, const char *name, struct file source,
+                                  struct arena scratch, uint64_t *ret_size_bytes,
+                                  struct error *error);
 
 must_check bool ramdisk_add_directory(struct ramdisk *ramdisk, const char *name,
                                       struct error *error);

@@ -93,8 +93,9 @@ static la_ssize_t read_packed(struct archive *archive, void *context, const void
     struct reading *reading = context;
     size_t got = 0;
     (void)archive;
-    reading->is_refused = !file_read_at(reading->fd, "the ramdisk", reading->packed, READ_BYTES,
-                                        reading->next, &got, reading->error);
+    reading->is_refused =
+        !file_read_at((struct file){ reading->fd, "the ramdisk" }, reading->packed, READ_BYTES,
+                      reading->next, &got, reading->error);
     reading->next += got;
     *ret_bytes = reading->packed;
     return reading->is_refused ? -1 : (la_ssize_t)got;

@@ -64,7 +64,7 @@ struct stream {
 static bool read_at(int fd, uint64_t offset, void *bytes, size_t count, struct error *error)
 {
     size_t got;
-    return file_read_at(fd, "the ramdisk", bytes, count, offset, &got, error) &&
+    return file_read_at((struct file){ fd, "the ramdisk" }, bytes, count, offset, &got, error) &&
            (got == count || error_set(error, "the ramdisk changed while it was read"));
 }
 
@@ -92,7 +92,8 @@ static bool next_piece(struct stream *stream, char *bytes, size_t *ret_count, st
 
 static bool put(struct stream *stream, const void *bytes, size_t count, struct error *error)
 {
-    if (!file_write_at(stream->target, "the ramdisk", bytes, count, stream->written, error))
+    if (!file_write_at((struct file){ stream->target, "the ramdisk" }, bytes, count,
+                       stream->written, error))
         return false;
     stream->written += count;
     return true;

@@ -141,7 +141,8 @@ bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramd
         };
         uint64_t size;
         if (!write_directories(file->target, before, ramdisk, scratch, error) ||
-            !ramdisk_add(ramdisk, &member, file->fd, file->source, scratch, &size, error))
+            !ramdisk_add(ramdisk, &member, (struct file){ file->fd, file->source }, scratch, &size,
+                         error))
             return false;
         *ret_size_bytes += size;
         before = file->target;

@@ -17,24 +17,25 @@ void ramdisk_inputs_release(const struct ramdisk_inputs *inputs)
 /* How every squashfs image begins. Whether the rest is sound, verify says. */
 static const char squashfs_magic[] = { 'h', 's', 'q', 's' };
 
-static bool check_image(const char *name, int fd, struct error *error)
+static bool check_image(struct file file, struct error *error)
 {
     char begin[sizeof squashfs_magic];
-    ssize_t got = file_pread(fd, begin, sizeof begin, 0);
+    ssize_t got = file_pread(file.fd, begin, sizeof begin, 0);
     if (got < 0)
-        return error_errno(error, errno, "read %s", name);
+        return error_errno(error, errno, "read %s", file.name);
     return (got == sizeof begin && memcmp(begin, squashfs_magic, sizeof begin) == 0) ||
-           error_set(error, "%s: it is not a squashfs image", name);
+           error_set(error, "%s: it is not a squashfs image", file.name);
 }
 
 static bool check_images(const struct input_files *files, struct error *error)
 {
     for (size_t i = 0; i < files->count; i++) {
+        struct file file = files->items[i];
         struct stat status;
-        if (fstat(files->fds[i], &status) < 0)
-            return error_errno(error, errno, "open %s", files->names[i]);
-        if (!newc_check_size(files->names[i], (uint64_t)status.st_size, error) ||
-            !check_image(files->names[i], files->fds[i], error))
+        if (fstat(file.fd, &status) < 0)
+            return error_errno(error, errno, "open %s", file.name);
+        if (!newc_check_size(file.name, (uint64_t)status.st_size, error) ||
+            !check_image(file, error))
             return false;
     }
     return true;

@@ -23,7 +23,7 @@ bool base_images_find(const struct input_files *files, struct str store_dir,
     for (size_t i = 0; i < files->count; i++) {
         struct arena rest = scratch;
         struct image image;
-        struct image_place place = { .fd = files->fds[i], .name = files->names[i] };
+        struct image_place place = { .fd = files->items[i].fd, .name = files->items[i].name };
         if (!image_open(&place, store_dir, &rest, &image, error) ||
             !base_images_mark(&image, paths, held, error))
             return false;

@@ -40,7 +40,8 @@ static bool write_kernel(struct tree_building *building, struct error *error)
     uint64_t size;
     if (!check_kernel_name(name, error) || !tree_create(building, name, 0644, &fd, error))
         return false;
-    return file_copy(spec->kernel, "the kernel", fd, name, 0, *building->arena, &size, error) &&
+    return file_copy((struct file){ spec->kernel, "the kernel" }, (struct file){ fd, name }, 0,
+                     *building->arena, &size, error) &&
            tree_seal(building, name, fd, &building->result.description.kernel, error);
 }
 
@@ -53,8 +54,7 @@ static bool write_prepends(struct tree_building *building, struct ramdisk *ramdi
     const struct input_files *prepends = &request->prepends;
     uint64_t size;
     for (size_t i = 0; i < prepends->count; i++) {
-        if (!ramdisk_prepend(ramdisk, prepends->fds[i], prepends->names[i], *building->arena, &size,
-                             error))
+        if (!ramdisk_prepend(ramdisk, prepends->items[i], *building->arena, &size, error))
             return false;
         building->result.description.unpacked_bytes += size * TREE_UNPACK_FACTOR;
     }
@@ -93,7 +93,7 @@ static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_
     uint64_t base_bytes = 0;
     for (size_t i = 0; i < bases->count; i++) {
         struct stat status;
-        if (fstat(bases->fds[i], &status) == 0)
+        if (fstat(bases->items[i].fd, &status) == 0)
             base_bytes += (uint64_t)status.st_size;
     }
     return check_memory(building, ramdisk_bytes + base_bytes,
@@ -215,7 +215,7 @@ static bool write_text(const struct tree_building *building, const char *name, s
 {
     cleanup(own_close) int fd = -1;
     if (!tree_create(building, name, 0644, &fd, error) ||
-        !file_write(fd, name, text.data, text.len, error))
+        !file_write((struct file){ fd, name }, text.data, text.len, error))
         return false;
     *ret_fd = own_take(&fd);
     return true;

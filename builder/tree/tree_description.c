@@ -38,7 +38,7 @@ bool tree_file_read(int fd, const char *name, struct arena scratch, struct tree_
     uint64_t size = 0;
     cleanup(digest_release) struct digest digest = digest_start();
     for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; size += got) {
-        if (!file_read_at(fd, name, buffer, BUFFER_BYTES, size, &got, error))
+        if (!file_read_at((struct file){ fd, name }, buffer, BUFFER_BYTES, size, &got, error))
             return false;
         digest_add(&digest, buffer, got);
     }

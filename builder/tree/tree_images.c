@@ -80,9 +80,9 @@ static bool add_one_image(struct tree_building *building, struct ramdisk *ramdis
 }
 
 static bool add_image(struct tree_building *building, struct ramdisk *ramdisk,
-                      struct tree_image *image, int fd, const char *name, struct error *error)
+                      struct tree_image *image, struct file source, struct error *error)
 {
-    if (!ramdisk_add_image(ramdisk, image->name, fd, name, *building->arena, &image->size_bytes,
+    if (!ramdisk_add_image(ramdisk, image->name, source, *building->arena, &image->size_bytes,
                            error))
         return false;
     image->offset = ramdisk->data_offset;
@@ -101,7 +101,7 @@ static bool add_split_images(struct tree_building *building, struct ramdisk *ram
             openat(building->directory, image->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0 || unlinkat(building->directory, image->name, 0) < 0)
             return error_errno(error, errno, "open %s", image->name);
-        if (!add_image(building, ramdisk, image, fd, image->name, error))
+        if (!add_image(building, ramdisk, image, (struct file){ fd, image->name }, error))
             return false;
     }
     return true;
@@ -112,7 +112,7 @@ static bool add_bases(struct tree_building *building, struct ramdisk *ramdisk, s
     const struct input_files *bases = &building->request->bases;
     struct tree_image *images = building->result.description.images + building->new_count;
     for (size_t i = 0; i < bases->count; i++)
-        if (!add_image(building, ramdisk, &images[i], bases->fds[i], bases->names[i], error))
+        if (!add_image(building, ramdisk, &images[i], bases->items[i], error))
             return false;
     return true;
 }
@@ -125,7 +125,7 @@ static bool write_base_files(struct tree_building *building, struct error *error
         cleanup(own_close) int fd = -1;
         uint64_t size;
         if (!tree_create(building, images[i].name, 0644, &fd, error) ||
-            !file_copy(bases->fds[i], bases->names[i], fd, images[i].name, 0, *building->arena,
+            !file_copy(bases->items[i], (struct file){ fd, images[i].name }, 0, *building->arena,
                        &size, error))
             return false;
     }

@@ -18,7 +18,7 @@ bool tree_place_read(int directory, const char *name, size_t limit_bytes, struct
                      struct str *ret_text, struct error *error)
 {
     cleanup(own_close) int fd = tree_place_open_file(directory, name, error);
-    return fd >= 0 && file_read_fd(fd, name, limit_bytes, arena, ret_text, error);
+    return fd >= 0 && file_read_fd((struct file){ fd, name }, limit_bytes, arena, ret_text, error);
 }
 
 bool tree_place_open(int *file, const struct tree_image *image, struct image_place *place,

@@ -21,7 +21,7 @@ enum { SPARSE_FLOOR_BYTES = 64 << 20, SPARSE_FACTOR = 64 };
 static const uint64_t COPY_FLOOR_BYTES = (uint64_t)4 << 30;
 
 /* Returns the file's size if it is known, otherwise a guess. Fails if the file is mostly holes. */
-static bool expect_bytes(int fd, const char *name, uint64_t floor_bytes, uint64_t *ret_bytes,
+static bool expect_bytes(struct file file, uint64_t floor_bytes, uint64_t *ret_bytes,
                          struct error *error)
 {
     struct stat status;
@@ -29,11 +29,11 @@ static bool expect_bytes(int fd, const char *name, uint64_t floor_bytes, uint64_
                              .floor_bytes = floor_bytes,
                              .factor = SPARSE_FACTOR };
     *ret_bytes = READ_STEP_BYTES;
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
+    if (fstat(file.fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
         return true;
     *ret_bytes = (uint64_t)status.st_size;
     budget_pay(&budget, budget_real_bytes(&status));
-    return budget_spend(&budget, *ret_bytes, error) || error_in(error, "read %s", name);
+    return budget_spend(&budget, *ret_bytes, error) || error_in(error, "read %s", file.name);
 }
 
 static bool too_large(const char *name, size_t limit_bytes, struct error *error)
@@ -41,29 +41,29 @@ static bool too_large(const char *name, size_t limit_bytes, struct error *error)
     return error_set(error, "read %s: larger than the limit of %zu bytes", name, limit_bytes);
 }
 
-bool file_read_fd(int fd, const char *name, size_t limit_bytes, struct arena *arena,
-                  struct str *ret_text, struct error *error)
+bool file_read_fd(struct file file, size_t limit_bytes, struct arena *arena, struct str *ret_text,
+                  struct error *error)
 {
     uint64_t expected;
-    if (!expect_bytes(fd, name, SPARSE_FLOOR_BYTES, &expected, error))
+    if (!expect_bytes(file, SPARSE_FLOOR_BYTES, &expected, error))
         return false;
     if (expected > limit_bytes && expected > READ_STEP_BYTES)
-        return too_large(name, limit_bytes, error);
+        return too_large(file.name, limit_bytes, error);
     size_t room = expected < limit_bytes ? (size_t)expected : limit_bytes;
     char *text = arena_room(arena, room + 1);
     size_t length = 0;
     for (;;) {
         /* One byte more than is expected, to find out whether the file ends there. */
-        ssize_t got = read(fd, text + length, room + 1 - length);
+        ssize_t got = read(file.fd, text + length, room + 1 - length);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return error_errno(error, errno, "read %s", name);
+            return error_errno(error, errno, "read %s", file.name);
         if (got == 0)
             break;
         length += (size_t)got;
         if (length > limit_bytes)
-            return too_large(name, limit_bytes, error);
+            return too_large(file.name, limit_bytes, error);
         if (length > room) {
             size_t wider = room < limit_bytes / 2 ? room * 2 : limit_bytes;
             char *copy = arena_room(arena, wider + 1);
@@ -124,7 +124,7 @@ bool file_read(int directory, const char *path, size_t limit_bytes, struct arena
 {
     cleanup(own_close) int fd = -1;
     return open_existing(directory, path, &fd, error) &&
-           file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+           file_read_fd((struct file){ fd, path }, limit_bytes, arena, ret_text, error);
 }
 
 static const char *kind_of_file(mode_t mode)
@@ -196,57 +196,57 @@ ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset)
     return (ssize_t)done;
 }
 
-bool file_read_at(int fd, const char *name, void *data, size_t size_bytes, uint64_t offset,
+bool file_read_at(struct file file, void *data, size_t size_bytes, uint64_t offset,
                   size_t *ret_size_bytes, struct error *error)
 {
-    ssize_t got = file_pread(fd, data, size_bytes, offset);
+    ssize_t got = file_pread(file.fd, data, size_bytes, offset);
     if (got < 0)
-        return error_errno(error, errno, "read %s", name);
+        return error_errno(error, errno, "read %s", file.name);
     *ret_size_bytes = (size_t)got;
     return true;
 }
 
-bool file_copy(int source, const char *source_name, int target, const char *target_name,
-               uint64_t offset, struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+bool file_copy(struct file source, struct file target, uint64_t offset, struct arena scratch,
+               uint64_t *ret_size_bytes, struct error *error)
 {
     enum { BUFFER_BYTES = 1 << 20 };
     char *buffer = arena_room(&scratch, BUFFER_BYTES);
     uint64_t copied = 0, expected;
-    if (!expect_bytes(source, source_name, COPY_FLOOR_BYTES, &expected, error))
+    if (!expect_bytes(source, COPY_FLOOR_BYTES, &expected, error))
         return false;
     for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; copied += got)
-        if (!file_read_at(source, source_name, buffer, BUFFER_BYTES, copied, &got, error) ||
-            !file_write_at(target, target_name, buffer, got, offset + copied, error))
+        if (!file_read_at(source, buffer, BUFFER_BYTES, copied, &got, error) ||
+            !file_write_at(target, buffer, got, offset + copied, error))
             return false;
     *ret_size_bytes = copied;
     return true;
 }
 
-bool file_write(int fd, const char *name, const void *data, size_t size_bytes, struct error *error)
+bool file_write(struct file file, const void *data, size_t size_bytes, struct error *error)
 {
     const char *at = data;
     while (size_bytes > 0) {
-        ssize_t written = write(fd, at, size_bytes);
+        ssize_t written = write(file.fd, at, size_bytes);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return error_errno(error, errno, "write %s", name);
+            return error_errno(error, errno, "write %s", file.name);
         at += written;
         size_bytes -= (size_t)written;
     }
     return true;
 }
 
-bool file_write_at(int fd, const char *name, const void *data, size_t size_bytes, uint64_t offset,
+bool file_write_at(struct file file, const void *data, size_t size_bytes, uint64_t offset,
                    struct error *error)
 {
     const char *at = data;
     while (size_bytes > 0) {
-        ssize_t written = pwrite(fd, at, size_bytes, (off_t)offset);
+        ssize_t written = pwrite(file.fd, at, size_bytes, (off_t)offset);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return error_errno(error, errno, "write %s", name);
+            return error_errno(error, errno, "write %s", file.name);
         at += written;
         offset += (uint64_t)written;
         size_bytes -= (size_t)written;
@@ -425,7 +425,7 @@ bool file_publish(int directory, const char *name, struct str content, mode_t mo
 {
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     return draft_open(directory, name, &draft, error) &&
-           file_write(draft.fd, name, content.data, content.len, error) &&
+           file_write((struct file){ draft.fd, name }, content.data, content.len, error) &&
            draft_publish(&draft, mode, error);
 }
 

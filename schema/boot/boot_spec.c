@@ -75,7 +75,7 @@ static bool read_part(const struct store *store, const char *path, size_t limit_
         return error_errno(error, -fd, "open %s", path);
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return error_set(error, "%s is not a file", path);
-    return file_read_fd(fd, path, limit_bytes, arena, ret_text, error);
+    return file_read_fd((struct file){ fd, path }, limit_bytes, arena, ret_text, error);
 }
 
 /* From boot.json, of the system or of a specialisation. */

@@ -185,5 +185,6 @@ bool sqlite_file_finish(struct sqlite_file *file, struct error *error)
     page[FILE_HEADER_BYTES] = TABLE_LEAF;
     sqlite_put_16(page + FILE_HEADER_BYTES + 3, file->schema_count);
     sqlite_put_16(page + FILE_HEADER_BYTES + 5, file->content_start);
-    return file_write_at(file->fd, "the database", page, SQLITE_PAGE_BYTES, 0, error);
+    return file_write_at((struct file){ file->fd, "the database" }, page, SQLITE_PAGE_BYTES, 0,
+                         error);
 }

@@ -77,7 +77,7 @@ static void pager_flush(struct pager *pager)
 {
     uint64_t offset = (uint64_t)(pager->next_page - 1 - pager->buffered) * PAGE_BYTES;
     if (!pager->failed && pager->buffered > 0)
-        pager->failed = !file_write_at(pager->fd, "the database", pager->buffer,
+        pager->failed = !file_write_at((struct file){ pager->fd, "the database" }, pager->buffer,
                                        pager->buffered * PAGE_BYTES, offset, &pager->error);
     pager->buffered = 0;
 }

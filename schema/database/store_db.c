@@ -118,7 +118,7 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
         if (!remove_leftovers(&db, error) ||
             !draft_open(db.directory, STORE_DB_NAME, &db.draft, error) ||
             !draft_open(db.directory, STORE_DB_SCHEMA_NAME, &db.schema, error) ||
-            !file_write(db.schema.fd, STORE_DB_SCHEMA_NAME, STORE_SCHEMA_VERSION,
+            !file_write((struct file){ db.schema.fd, STORE_DB_SCHEMA_NAME }, STORE_SCHEMA_VERSION,
                         sizeof STORE_SCHEMA_VERSION - 1, error))
             return false;
     } else if (!lock_shared(&db, error) || !start_existing(store, &db, scratch, error)) {

@@ -55,7 +55,7 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
             return STORE_DB_ABSENT;
         if (fd < 0)
             return STORE_DB_FAILED;
-        if (!file_read_fd(fd, STORE_DB_SCHEMA_NAME, 64, &scratch, &text, error))
+        if (!file_read_fd((struct file){ fd, STORE_DB_SCHEMA_NAME }, 64, &scratch, &text, error))
             return STORE_DB_FAILED;
         if (text.len == 0)
             store_db_wait_step();

@@ -50,7 +50,8 @@ static bool read_derivation(struct derivation_checker *checker, struct str base,
         openat(checker->store, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return error_errno(error, errno, "open the derivation %s", name);
-    return (file_read_fd(fd, name, derivation_bytes_max, checker->arena, &text, error) &&
+    return (file_read_fd((struct file){ fd, name }, derivation_bytes_max, checker->arena, &text,
+                         error) &&
             derivation_parse(text, checker->arena, ret_derivation, error)) ||
            error_in(error, "derivation %s", name);
 }

@@ -49,14 +49,14 @@ bool manifest_parse(struct str text, struct str store_dir, struct arena *arena,
     return take_records(&reader);
 }
 
-static bool read_in_turn(int fd, const char *name, struct str store_dir, struct arena *arena,
+static bool read_in_turn(struct file file, struct str store_dir, struct arena *arena,
                          struct path_list *list, struct error *error)
 {
     struct record_reader reader = record_reader_of_text(STR(""), store_dir, arena, list, error);
-    record_reader_follow(&reader, fd, name, manifest_bytes_max);
+    record_reader_follow(&reader, file, manifest_bytes_max);
     if (take_records(&reader))
         return true;
-    return !reader.failed && error_in(error, "load %s", name);
+    return !reader.failed && error_in(error, "load %s", file.name);
 }
 
 /* A part of a file that is read as a manifest of its own. */
@@ -67,8 +67,7 @@ struct piece {
 };
 
 struct pieces {
-    int fd;
-    const char *name;
+    struct file file;
     struct str store_dir;
     size_t size_bytes; /* size of the file; 0: unknown */
     size_t count;
@@ -81,7 +80,7 @@ struct pieces {
 static size_t find_border(const struct pieces *pieces, size_t offset)
 {
     char window[BORDER_WINDOW];
-    ssize_t got = pread(pieces->fd, window, sizeof window, (off_t)offset);
+    ssize_t got = pread(pieces->file.fd, window, sizeof window, (off_t)offset);
     struct cut before = str_cut((struct str){ window, got > 0 ? (size_t)got : 0 }, '\n');
     while (before.found) {
         struct hash hash;
@@ -124,8 +123,7 @@ static bool read_piece(void *context, const struct crew_member *member, size_t i
     struct piece *piece = &pieces->items[index];
     struct record_reader reader =
         record_reader_of_text(STR(""), pieces->store_dir, &piece->arena, &piece->list, error);
-    record_reader_follow_piece(&reader, pieces->fd, pieces->name, (off_t)piece->start,
-                               piece->size_bytes);
+    record_reader_follow_piece(&reader, pieces->file, (off_t)piece->start, piece->size_bytes);
     return take_records(&reader);
 }
 
@@ -158,18 +156,18 @@ static bool read_together(struct pieces *pieces, struct arena *arena, struct pat
     return true;
 }
 
-bool manifest_read(int fd, const char *name, struct str store_dir, struct arena *arena,
+bool manifest_read(struct file file, struct str store_dir, struct arena *arena,
                    struct path_list *list, struct error *error)
 {
     struct stat status;
-    struct pieces pieces = { .fd = fd, .name = name, .store_dir = store_dir };
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        (uint64_t)status.st_size <= manifest_bytes_max && lseek(fd, 0, SEEK_CUR) == 0)
+    struct pieces pieces = { .file = file, .store_dir = store_dir };
+    if (fstat(file.fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        (uint64_t)status.st_size <= manifest_bytes_max && lseek(file.fd, 0, SEEK_CUR) == 0)
         pieces.size_bytes = (size_t)status.st_size;
     if (find_pieces(&pieces, arena) && read_together(&pieces, arena, list))
         return true;
     path_list_reserve(list, list->count + pieces.size_bytes / RECORD_BYTES, arena);
-    return read_in_turn(fd, name, store_dir, arena, list, error);
+    return read_in_turn(file, store_dir, arena, list, error);
 }
 
 static void write_path(FILE *stream, struct str store_dir, struct str base)

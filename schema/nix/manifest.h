@@ -18,6 +18,7 @@
  */
 #pragma once
 
+#include "schema/base/file.h"
 #include "schema/nix/path_info.h"
 
 /* The name under which an image carries its manifest, beside its store paths. */
@@ -35,9 +36,8 @@ must_check bool manifest_parse(struct str text, struct str store_dir, struct are
                                struct path_list *list, struct error *error);
 
 /* The same for an open file or pipe, which is read in pieces and never held in memory as a whole.
- * `name` is for error sentences. Also refuses a line of 256 KiB or more, and a file larger than
- * manifest_bytes_max. */
-must_check bool manifest_read(int fd, const char *name, struct str store_dir, struct arena *arena,
+ * Also refuses a line of 256 KiB or more, and a file larger than manifest_bytes_max. */
+must_check bool manifest_read(struct file file, struct str store_dir, struct arena *arena,
                               struct path_list *list, struct error *error);
 
 /* Writes the items in their order; normalise the list first. The caller checks the stream for

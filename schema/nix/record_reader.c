@@ -26,7 +26,7 @@ struct record_reader record_reader_of_text(struct str text, struct str store_dir
 {
     return (struct record_reader){
         .rest = text,
-        .fd = -1,
+        .file = { .fd = -1 },
         .store_dir = store_dir,
         .arena = arena,
         .list = list,
@@ -36,20 +36,19 @@ struct record_reader record_reader_of_text(struct str text, struct str store_dir
     };
 }
 
-void record_reader_follow(struct record_reader *reader, int fd, const char *name, size_t bytes_max)
+void record_reader_follow(struct record_reader *reader, struct file file, size_t bytes_max)
 {
-    reader->fd = fd;
-    reader->name = name;
+    reader->file = file;
     reader->bytes_max = bytes_max;
     reader->offset = -1;
     reader->buffer = arena_room(reader->arena, BUFFER_BYTES);
     reader->rest = (struct str){ reader->buffer, 0 };
 }
 
-void record_reader_follow_piece(struct record_reader *reader, int fd, const char *name,
-                                off_t offset, size_t size_bytes)
+void record_reader_follow_piece(struct record_reader *reader, struct file file, off_t offset,
+                                size_t size_bytes)
 {
-    record_reader_follow(reader, fd, name, size_bytes);
+    record_reader_follow(reader, file, size_bytes);
     reader->offset = offset;
 }
 
@@ -108,9 +107,9 @@ static bool wait_for_name(struct record_reader *reader, struct str text, uint32_
 static ssize_t read_some(struct record_reader *reader, char *target, size_t room)
 {
     if (reader->offset < 0)
-        return read(reader->fd, target, room);
+        return read(reader->file.fd, target, room);
     size_t left = reader->bytes_max - reader->bytes_read;
-    ssize_t got = pread(reader->fd, target, left < room ? left : room, reader->offset);
+    ssize_t got = pread(reader->file.fd, target, left < room ? left : room, reader->offset);
     reader->offset += got > 0 ? got : 0;
     return got;
 }
@@ -120,28 +119,28 @@ static ssize_t read_some(struct record_reader *reader, char *target, size_t room
 static bool read_more(struct record_reader *reader)
 {
     ssize_t got;
-    if (reader->fd < 0 || reader->failed || reader->refused || !take_names(reader))
+    if (reader->file.fd < 0 || reader->failed || reader->refused || !take_names(reader))
         return false;
     memmove(reader->buffer, reader->rest.data, reader->rest.len);
     reader->rest.data = reader->buffer;
     if (reader->rest.len == BUFFER_BYTES) {
         reader->failed = true;
-        return error_set(reader->error, "load %s: line %zu is longer than %d bytes", reader->name,
-                         reader->line_number + 1, BUFFER_BYTES - 1);
+        return error_set(reader->error, "load %s: line %zu is longer than %d bytes",
+                         reader->file.name, reader->line_number + 1, BUFFER_BYTES - 1);
     }
     do
         got = read_some(reader, reader->buffer + reader->rest.len, BUFFER_BYTES - reader->rest.len);
     while (got < 0 && errno == EINTR);
     if (got <= 0) {
         reader->failed = got < 0;
-        return got < 0 && error_errno(reader->error, errno, "read %s", reader->name);
+        return got < 0 && error_errno(reader->error, errno, "read %s", reader->file.name);
     }
     reader->rest.len += (size_t)got;
     reader->bytes_read += (size_t)got;
     reader->failed = reader->bytes_read > reader->bytes_max;
     return !reader->failed ||
-           error_set(reader->error, "read %s: larger than the limit of %zu bytes", reader->name,
-                     reader->bytes_max);
+           error_set(reader->error, "read %s: larger than the limit of %zu bytes",
+                     reader->file.name, reader->bytes_max);
 }
 
 /* Takes the next line of what is in memory. */

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "schema/base/file.h"
 #include "schema/nix/path_info.h"
 
 #include <sys/types.h>
@@ -18,8 +19,7 @@ struct record_reader {
     struct str rest;    /* what is in memory and not read yet */
     size_t line_number; /* of the last line read, from 1 */
 
-    int fd; /* where the text continues; -1: nowhere */
-    const char *name;
+    struct file file; /* where the text continues; fd -1: nowhere */
     char *buffer;
     size_t bytes_read, bytes_max;
     off_t offset; /* where to read on in a piece of a file; otherwise -1 */
@@ -45,14 +45,13 @@ struct record_reader record_reader_of_text(struct str text, struct str store_dir
                                            struct error *error);
 
 /* Makes the reader of an empty text continue with an open file or pipe, which is never held in
- * memory as a whole. `name` is for error sentences. Lines of 256 KiB or more are refused, and more
- * than bytes_max in total. */
-void record_reader_follow(struct record_reader *reader, int fd, const char *name, size_t bytes_max);
+ * memory as a whole. Lines of 256 KiB or more are refused, and more than bytes_max in total. */
+void record_reader_follow(struct record_reader *reader, struct file file, size_t bytes_max);
 
 /* The same for a piece of a file: `size_bytes` from `offset` on. The file's position is neither
  * used nor changed. */
-void record_reader_follow_piece(struct record_reader *reader, int fd, const char *name,
-                                off_t offset, size_t size_bytes);
+void record_reader_follow_piece(struct record_reader *reader, struct file file, off_t offset,
+                                size_t size_bytes);
 
 /* Is there another record? False at the end, and if reading failed. */
 bool record_reader_more(struct record_reader *reader);

@@ -31,14 +31,14 @@ static void an_image_holds_its_paths_and_what_is_known_of_them(struct arena aren
 
 static void what_an_image_below_holds_is_listed_alone(struct arena arena)
 {
-    static const char *const name = "base";
     check_file("nix/store/" D "-b", STR("text"));
     cleanup(check_source_release) struct check_source base;
     if (!CHECK_DONE(check_source_take(NULL, &arena, &base)))
         return;
     cleanup(own_close) int fd = check_source_image(&base, "base", arena);
     check_source_store(arena);
-    const struct input_files bases = { &name, &fd, 1 };
+    struct file file = { fd, "base" };
+    const struct input_files bases = { &file, 1 };
     cleanup(check_source_release) struct check_source source;
     if (!CHECK(fd >= 0) || !CHECK_DONE(check_source_take(&bases, &arena, &source)))
         return;
@@ -50,11 +50,11 @@ static void what_an_image_below_holds_is_listed_alone(struct arena arena)
 
 static void a_base_that_is_no_image_is_refused(struct arena arena)
 {
-    static const char *const name = "base";
     check_source_store(arena);
     check_file("base", STR("x"));
     cleanup(own_close) int fd = openat(check_directory(), "base", O_RDONLY | O_CLOEXEC);
-    const struct input_files bases = { &name, &fd, 1 };
+    struct file file = { fd, "base" };
+    const struct input_files bases = { &file, 1 };
     struct check_source source;
     CHECK_REFUSED(check_source_take(&bases, &arena, &source),
                   "base: it is not a squashfs image: it has only 1 bytes");

@@ -21,8 +21,8 @@ static void files_are_open_in_the_order_of_their_names(struct arena arena)
     CHECK_NUMBER(files.count, 2);
     for (size_t i = 0; i < files.count; i++) {
         char byte = 0;
-        CHECK(pread(files.fds[i], &byte, 1, 0) == 1 && byte == "BA"[i]);
-        CHECK_STR(files.names[i], names.items[i]);
+        CHECK(pread(files.items[i].fd, &byte, 1, 0) == 1 && byte == "BA"[i]);
+        CHECK_STR(files.items[i].name, names.items[i]);
     }
 }
 

@@ -26,10 +26,10 @@ static void archives_begin_on_a_multiple_of_four(struct arena arena)
     cleanup(own_close) int target = file_of(""), source = file_of("12345");
     struct ramdisk ramdisk = { .fd = target };
     uint64_t size = 0;
-    CHECK_DONE(ramdisk_prepend(&ramdisk, source, "a", arena, &size, check_error));
+    CHECK_DONE(ramdisk_prepend(&ramdisk, (struct file){ source, "a" }, arena, &size, check_error));
     CHECK_NUMBER(size, 5);
     CHECK_NUMBER(ramdisk.size_bytes, 5);
-    CHECK_DONE(ramdisk_prepend(&ramdisk, source, "a", arena, &size, check_error));
+    CHECK_DONE(ramdisk_prepend(&ramdisk, (struct file){ source, "a" }, arena, &size, check_error));
     CHECK_NUMBER(ramdisk.size_bytes, 13);
     CHECK_DONE(ramdisk_finish(&ramdisk, check_error));
     CHECK_NUMBER(ramdisk.size_bytes, 16);
@@ -44,8 +44,8 @@ static void an_images_data_lies_on_a_page(struct arena arena)
         struct ramdisk ramdisk = { .fd = target, .size_bytes = before };
         char prefix[NEWC_PREFIX_MAX] = "", byte = 0;
         uint64_t size = 0;
-        CHECK_DONE(ramdisk_add_image(&ramdisk, "nix-store.squashfs", source, "s", arena, &size,
-                                     check_error));
+        CHECK_DONE(ramdisk_add_image(&ramdisk, "nix-store.squashfs", (struct file){ source, "s" },
+                                     arena, &size, check_error));
         uint64_t data = ramdisk.size_bytes - 8;
         ssize_t length = pread(target, prefix, data < sizeof prefix ? data : sizeof prefix,
                                (off_t)(data < sizeof prefix ? 0 : data - sizeof prefix));
@@ -63,7 +63,8 @@ static void a_whole_archive_has_directories_files_and_an_end(struct arena arena)
     struct ramdisk_member member = { "etc/key", S_IFREG | 0644, NEWC_ALIGN_BYTES };
     uint64_t size = 0;
     CHECK_DONE(ramdisk_add_directory(&ramdisk, "etc", check_error));
-    CHECK_DONE(ramdisk_add(&ramdisk, &member, source, "key", arena, &size, check_error));
+    CHECK_DONE(
+        ramdisk_add(&ramdisk, &member, (struct file){ source, "key" }, arena, &size, check_error));
     CHECK_DONE(ramdisk_finish(&ramdisk, check_error));
     CHECK_NUMBER(size, 3);
     CHECK_NUMBER(ramdisk.member_count, 2);
@@ -87,7 +88,7 @@ static void what_the_disk_refuses_is_told(struct arena arena)
     cleanup(own_close) int full = open("/dev/full", O_RDWR | O_CLOEXEC), source = file_of("abc");
     struct ramdisk ramdisk = { .fd = full };
     uint64_t size = 0;
-    CHECK(!ramdisk_prepend(&ramdisk, source, "a", arena, &size, check_error));
+    CHECK(!ramdisk_prepend(&ramdisk, (struct file){ source, "a" }, arena, &size, check_error));
     CHECK_NUMBER(size, 0);
     CHECK(!ramdisk_add_directory(&ramdisk, "etc", check_error));
     ramdisk = (struct ramdisk){ .fd = full, .size_bytes = 1 };

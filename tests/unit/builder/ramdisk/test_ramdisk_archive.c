@@ -21,9 +21,10 @@ static bool fill(void *context, struct ramdisk *ramdisk, struct error *error)
     cleanup(own_close) int source = memfd_create("image", MFD_CLOEXEC);
     char *bytes = arena_room(&scratch, IMAGE_BYTES);
     memset(bytes, 'i', IMAGE_BYTES);
-    return file_write(source, "image", bytes, IMAGE_BYTES, error) &&
+    return file_write((struct file){ source, "image" }, bytes, IMAGE_BYTES, error) &&
            ramdisk_add_directory(ramdisk, "directory", error) &&
-           ramdisk_add_image(ramdisk, IMAGE, source, "image", scratch, &size, error) &&
+           ramdisk_add_image(ramdisk, IMAGE, (struct file){ source, "image" }, scratch, &size,
+                             error) &&
            ramdisk_finish(ramdisk, error);
 }
 
@@ -79,7 +80,8 @@ static void an_image_is_unpacked_as_it_was(struct arena arena)
         struct stat status = { 0 };
         CHECK(fstat(unpacked, &status) == 0 && status.st_nlink == 0);
         CHECK(lseek(unpacked, 0, SEEK_SET) == 0);
-        CHECK_DONE(file_read_fd(unpacked, "image", IMAGE_BYTES, &arena, &back, check_error));
+        CHECK_DONE(file_read_fd((struct file){ unpacked, "image" }, IMAGE_BYTES, &arena, &back,
+                                check_error));
         CHECK_NUMBER(back.len, IMAGE_BYTES);
         CHECK(back.len > 0 && back.data[0] == 'i' &&
               memcmp(back.data, back.data + 1, back.len - 1) == 0);

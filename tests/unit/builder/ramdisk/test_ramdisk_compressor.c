@@ -92,12 +92,13 @@ static struct str compress_text(const struct ramdisk_compression *compression, u
     cleanup(own_close) int target = memfd_create("ramdisk", MFD_CLOEXEC);
     struct ramdisk archive = { .fd = source, .size_bytes = size };
     struct ramdisk ramdisk = { .fd = target, .size_bytes = PREFIX };
-    CHECK_DONE(file_write(source, "archive", bytes, size, check_error));
+    CHECK_DONE(file_write((struct file){ source, "archive" }, bytes, size, check_error));
     CHECK(pwrite(target, "12345678", PREFIX, 0) == PREFIX);
     CHECK_DONE(ramdisk_compress(compression, &(struct crew){ .jobs = jobs }, &archive, &ramdisk,
                                 *arena, &offset, check_error));
     CHECK_NUMBER(offset, PREFIX);
-    CHECK_DONE(file_read_fd(target, "ramdisk", (size_t)1 << 30, arena, &all, check_error));
+    CHECK_DONE(file_read_fd((struct file){ target, "ramdisk" }, (size_t)1 << 30, arena, &all,
+                            check_error));
     CHECK_NUMBER(all.len, ramdisk.size_bytes);
     CHECK(str_starts(all, STR("12345678")));
     return str_skip(all, PREFIX);

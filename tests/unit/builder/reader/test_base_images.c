@@ -8,9 +8,9 @@
 /* The corpus' images, open. */
 static struct input_files files_of(const char *const *names, size_t count, struct arena *arena)
 {
-    struct input_files files = { names, arena_new(arena, int, count), count };
+    struct input_files files = { arena_new(arena, struct file, count), count };
     for (size_t i = 0; i < count; i++)
-        files.fds[i] = check_image_file(names[i], arena);
+        files.items[i] = (struct file){ check_image_file(names[i], arena), names[i] };
     return files;
 }
 
@@ -85,7 +85,7 @@ static void what_is_no_image_is_refused(struct arena arena)
     struct path_list list = { 0 };
     static const char *const names[] = { "plain" };
     cleanup(input_files_release) struct input_files files = files_of(names, 1, &arena);
-    CHECK(ftruncate(files.fds[0], 4) == 0);
+    CHECK(ftruncate(files.items[0].fd, 4) == 0);
     CHECK_REFUSED(base_images_find(&files, STR("/nix/store"), &list, arena, held, check_error),
                   "plain: it is not a squashfs image: it has only 4 bytes");
 }

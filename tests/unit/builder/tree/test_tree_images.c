@@ -81,8 +81,7 @@ static void separate_images_are_files_with_their_headers(struct arena arena)
 
 static void bases_lie_below_the_new_image(struct arena arena)
 {
-    static const char *const names[] = { "base" };
-    int fds[1];
+    struct file base = { .name = "base" };
     for (int separate = 0; separate < 2; separate++) {
         struct tree_result result;
         cleanup(check_tree_release) struct check_tree tree;
@@ -90,15 +89,15 @@ static void bases_lie_below_the_new_image(struct arena arena)
         if (!check_tree_start(&arena, &tree))
             return;
         unlinkat(check_directory(), "base", 0);
-        fds[0] = check_source_image(&tree.source, "base", arena);
-        tree.request.bases = (struct input_files){ .names = names, .fds = fds, .count = 1 };
+        base.fd = check_source_image(&tree.source, "base", arena);
+        tree.request.bases = (struct input_files){ &base, 1 };
         tree.request.separate_store = separate;
         if (CHECK_DONE(check_tree_write(&tree, &arena, &result))) {
             CHECK_NUMBER(result.description.image_count, 2);
             CHECK_STR(result.description.images[1].name, "nix-store.1.squashfs");
             CHECK_NUMBER(count_held(&tree, &result, arena), 6);
         }
-        own_close(&fds[0]);
+        own_close(&base.fd);
         check_tree_empty(&arena);
     }
 }

@@ -24,7 +24,7 @@ static void make_file(const char *name, const char *content)
 {
     cleanup(own_close) int fd =
         openat(check_directory(), name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    CHECK_DONE(file_write(fd, name, content, strlen(content), check_error));
+    CHECK_DONE(file_write((struct file){ fd, name }, content, strlen(content), check_error));
 }
 
 static size_t entry_count(void)
@@ -55,7 +55,7 @@ static void only_what_is_left_is_read(struct arena arena)
     make_file("f", "0123456789");
     cleanup(own_close) int fd = openat(check_directory(), "f", O_RDONLY | O_CLOEXEC);
     CHECK(lseek(fd, 4, SEEK_SET) == 4);
-    CHECK_DONE(file_read_fd(fd, "f", NO_LIMIT, &arena, &text, check_error));
+    CHECK_DONE(file_read_fd((struct file){ fd, "f" }, NO_LIMIT, &arena, &text, check_error));
     CHECK_STR(text, "456789");
 }
 
@@ -81,9 +81,9 @@ static void a_file_of_holes_is_refused_before_it_is_read(struct arena arena)
     make_file("f", "text");
     cleanup(own_close) int fd = openat(check_directory(), "f", O_RDWR);
     CHECK(ftruncate(fd, (off_t)64 << 20) == 0);
-    CHECK_DONE(file_read_fd(fd, "f", SIZE_MAX, &arena, &text, check_error));
+    CHECK_DONE(file_read_fd((struct file){ fd, "f" }, SIZE_MAX, &arena, &text, check_error));
     CHECK(ftruncate(fd, (off_t)1 << 40) == 0);
-    CHECK(!file_read_fd(fd, "f", SIZE_MAX, &arena, &text, check_error));
+    CHECK(!file_read_fd((struct file){ fd, "f" }, SIZE_MAX, &arena, &text, check_error));
     CHECK(strstr(check_error->sentence, "read f: its size: more than 67"));
 }
 
@@ -98,7 +98,7 @@ static void what_cannot_be_read_is_named(struct arena arena)
     CHECK(mkfifoat(check_directory(), "pipe", 0600) == 0);
     CHECK_REFUSED(file_read(check_directory(), "pipe", 9, &arena, &text, check_error),
                   "pipe is not a file");
-    CHECK_REFUSED(file_read_fd(-1, "nothing", 9, &arena, &text, check_error),
+    CHECK_REFUSED(file_read_fd((struct file){ -1, "nothing" }, 9, &arena, &text, check_error),
                   "read nothing: Bad file descriptor");
     CHECK_STR(text, "before");
 }
@@ -137,7 +137,7 @@ static void a_pipe_is_read_to_its_end(struct arena arena)
     pid_t child;
     struct str text = { 0 };
     cleanup(own_close) int fd = open_pipe(COUNT, &child);
-    CHECK_DONE(file_read_fd(fd, "a pipe", NO_LIMIT, &arena, &text, check_error));
+    CHECK_DONE(file_read_fd((struct file){ fd, "a pipe" }, NO_LIMIT, &arena, &text, check_error));
     CHECK_NUMBER(text.len, COUNT);
     size_t wrong = 0;
     for (size_t i = 0; i < text.len; i++)
@@ -151,7 +151,7 @@ static void a_pipe_is_not_read_beyond_the_limit(struct arena arena)
     pid_t child;
     struct str text = { 0 };
     cleanup(own_close) int fd = open_pipe(300000, &child);
-    CHECK_REFUSED(file_read_fd(fd, "a pipe", 200000, &arena, &text, check_error),
+    CHECK_REFUSED(file_read_fd((struct file){ fd, "a pipe" }, 200000, &arena, &text, check_error),
                   "read a pipe: larger than the limit of 200000 bytes");
     CHECK(text.data == NULL);
     close(own_take(&fd));
@@ -161,15 +161,17 @@ static void a_pipe_is_not_read_beyond_the_limit(struct arena arena)
 static void bytes_are_written_at_the_position_or_at_an_offset(struct arena arena)
 {
     cleanup(own_close) int fd = openat(check_directory(), "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    CHECK_DONE(file_write(fd, "f", "abc", 3, check_error));
-    CHECK_DONE(file_write_at(fd, "f", "XY", 2, 6, check_error));
-    CHECK_DONE(file_write(fd, "f", "def", 3, check_error));
-    CHECK_DONE(file_write(fd, "f", NULL, 0, check_error));
+    CHECK_DONE(file_write((struct file){ fd, "f" }, "abc", 3, check_error));
+    CHECK_DONE(file_write_at((struct file){ fd, "f" }, "XY", 2, 6, check_error));
+    CHECK_DONE(file_write((struct file){ fd, "f" }, "def", 3, check_error));
+    CHECK_DONE(file_write((struct file){ fd, "f" }, NULL, 0, check_error));
     CHECK(str_equal(content_of("f", &arena), STR("abcdefXY")));
-    CHECK_DONE(file_write_at(fd, "f", "!", 1, 9, check_error));
+    CHECK_DONE(file_write_at((struct file){ fd, "f" }, "!", 1, 9, check_error));
     CHECK(str_equal(content_of("f", &arena), STR("abcdefXY\0!")));
-    CHECK_REFUSED(file_write(-1, "f", "a", 1, check_error), "write f: Bad file descriptor");
-    CHECK_REFUSED(file_write_at(-1, "f", "a", 1, 0, check_error), "write f: Bad file descriptor");
+    CHECK_REFUSED(file_write((struct file){ -1, "f" }, "a", 1, check_error),
+                  "write f: Bad file descriptor");
+    CHECK_REFUSED(file_write_at((struct file){ -1, "f" }, "a", 1, 0, check_error),
+                  "write f: Bad file descriptor");
 }
 
 static void a_draft_is_invisible_until_it_is_published(struct arena arena)
@@ -178,7 +180,7 @@ static void a_draft_is_invisible_until_it_is_published(struct arena arena)
     struct draft draft;
     make_file("f", "old");
     CHECK_DONE(draft_open(check_directory(), "f", &draft, check_error));
-    CHECK_DONE(file_write(draft.fd, "f", "new", 3, check_error));
+    CHECK_DONE(file_write((struct file){ draft.fd, "f" }, "new", 3, check_error));
     CHECK_STR(content_of("f", &arena), "old");
     CHECK_STR(content_of(".f.draft", &arena), "new");
     CHECK_DONE(draft_publish(&draft, 0640, check_error));
@@ -196,7 +198,7 @@ static void a_released_draft_leaves_nothing(struct arena arena)
     struct draft draft;
     make_file("f", "old");
     CHECK_DONE(draft_open(check_directory(), "f", &draft, check_error));
-    CHECK_DONE(file_write(draft.fd, "f", "new", 3, check_error));
+    CHECK_DONE(file_write((struct file){ draft.fd, "f" }, "new", 3, check_error));
     draft_release(&draft);
     CHECK_NUMBER(draft.fd, -1);
     draft_release(&draft);
@@ -212,7 +214,7 @@ static void a_second_draft_of_one_name_is_refused(struct arena arena)
     cleanup(draft_release) struct draft other = { .fd = -1 };
     struct draft second = { .fd = -7 };
     CHECK_DONE(draft_open(check_directory(), "f", &first, check_error));
-    CHECK_DONE(file_write(first.fd, "f", "first", 5, check_error));
+    CHECK_DONE(file_write((struct file){ first.fd, "f" }, "first", 5, check_error));
     CHECK_REFUSED(draft_open(check_directory(), "f", &second, check_error),
                   "create f: another process is writing it");
     CHECK_NUMBER(second.fd, -7);
@@ -425,16 +427,16 @@ static void bytes_are_read_at_an_offset_and_the_position_stays(void)
     size_t got;
     make_file("f", "0123456789");
     cleanup(own_close) int fd = openat(check_directory(), "f", O_RDONLY | O_CLOEXEC);
-    CHECK_DONE(file_read_at(fd, "f", bytes, 3, 2, &got, check_error));
+    CHECK_DONE(file_read_at((struct file){ fd, "f" }, bytes, 3, 2, &got, check_error));
     CHECK_NUMBER(got, 3);
     CHECK_STR(bytes, "234----");
-    CHECK_DONE(file_read_at(fd, "f", bytes, 7, 8, &got, check_error));
+    CHECK_DONE(file_read_at((struct file){ fd, "f" }, bytes, 7, 8, &got, check_error));
     CHECK_NUMBER(got, 2);
     CHECK_STR(bytes, "894----");
-    CHECK_DONE(file_read_at(fd, "f", bytes, 7, 10, &got, check_error));
+    CHECK_DONE(file_read_at((struct file){ fd, "f" }, bytes, 7, 10, &got, check_error));
     CHECK_NUMBER(got, 0);
     CHECK(lseek(fd, 0, SEEK_CUR) == 0);
-    CHECK_REFUSED(file_read_at(-1, "f", bytes, 7, 0, &got, check_error),
+    CHECK_REFUSED(file_read_at((struct file){ -1, "f" }, bytes, 7, 0, &got, check_error),
                   "read f: Bad file descriptor");
 }
 
@@ -451,7 +453,8 @@ static void files_of_any_size_are_copied_behind_what_is_there(struct arena arena
         make_file("target", "before");
         cleanup(own_close) int source = openat(check_directory(), "source", O_RDONLY | O_CLOEXEC);
         cleanup(own_close) int target = openat(check_directory(), "target", O_RDWR | O_CLOEXEC);
-        CHECK_DONE(file_copy(source, "source", target, "target", 6, arena, &size, check_error));
+        CHECK_DONE(file_copy((struct file){ source, "source" }, (struct file){ target, "target" },
+                             6, arena, &size, check_error));
         CHECK_NUMBER(size, sizes[i]);
         struct arena scratch = arena;
         CHECK_DONE(file_read(check_directory(), "target", 4 << 20, &scratch, &copy, check_error));

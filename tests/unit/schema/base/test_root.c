@@ -64,7 +64,7 @@ static struct str resolve(int root, const char *path, struct arena *arena)
     cleanup(own_close) int fd = root_open(root, path, O_RDONLY, 0);
     if (fd < 0)
         return str_from(strerror(-fd));
-    CHECK_DONE(file_read_fd(fd, path, 4096, arena, &text, check_error));
+    CHECK_DONE(file_read_fd((struct file){ fd, path }, 4096, arena, &text, check_error));
     return text;
 }
 

@@ -325,7 +325,7 @@ static const char *make_chain(struct arena *arena)
         path = store_path_format(arena, STORE, str_from(base)).data;
         cleanup(own_close) int fd =
             openat(check_directory(), base, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-        if (!CHECK_DONE(file_write(fd, base, text.data, text.len, check_error)))
+        if (!CHECK_DONE(file_write((struct file){ fd, base }, text.data, text.len, check_error)))
             break;
     }
     return base;

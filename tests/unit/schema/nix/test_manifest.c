@@ -217,7 +217,7 @@ static void a_false_count_reserves_next_to_nothing(struct arena arena)
 static int make_file(struct str text)
 {
     int fd = memfd_create("manifest", MFD_CLOEXEC);
-    CHECK_DONE(file_write(fd, "manifest", text.data, text.len, check_error));
+    CHECK_DONE(file_write((struct file){ fd, "manifest" }, text.data, text.len, check_error));
     CHECK(lseek(fd, 0, SEEK_SET) == 0);
     return fd;
 }
@@ -261,7 +261,7 @@ static void check_file(struct str text, size_t count, struct arena arena)
             CHECK(lseek(fd, 0, SEEK_SET) == 0);
         }
         CHECK_DONE(manifest_parse(text, STORE, &rest, &parsed, check_error));
-        CHECK_DONE(manifest_read(fd, "m", STORE, &rest, &read, check_error));
+        CHECK_DONE(manifest_read((struct file){ fd, "m" }, STORE, &rest, &read, check_error));
         if (!CHECK_NUMBER(read.count, count + before) || !CHECK_NUMBER(parsed.count, read.count))
             return;
         CHECK_NUMBER(read.names.count, parsed.names.count);
@@ -300,7 +300,7 @@ static void a_long_file_is_refused_with_the_line(struct arena arena)
     memcpy((char *)text.data + (COPIES - 9) * once.len + 11, "e", 1);
     memcpy((char *)text.data + text.len - 3, "x", 1);
     cleanup(own_close) int fd = make_file(text);
-    CHECK_REFUSED(manifest_read(fd, "m", STORE, &arena, &list, check_error),
+    CHECK_REFUSED(manifest_read((struct file){ fd, "m" }, STORE, &arena, &list, check_error),
                   "load m: line 749956: store path 'e123456789abcdfghijklmnpqrsvwxyz-a' has an "
                   "illegal digit in its hash part");
 }
@@ -315,7 +315,7 @@ static void a_path_may_have_many_references(struct arena arena)
     for (size_t i = 0; i < MANY; i++, length += name.len)
         memcpy(text + length, name.data, name.len);
     cleanup(own_close) int fd = make_file((struct str){ text, length });
-    CHECK_DONE(manifest_read(fd, "m", STORE, &arena, &list, check_error));
+    CHECK_DONE(manifest_read((struct file){ fd, "m" }, STORE, &arena, &list, check_error));
     if (CHECK_NUMBER(list.count, 1))
         CHECK_NUMBER(list.items[0].reference_count, MANY);
 }
@@ -325,14 +325,14 @@ static void what_is_wrong_with_a_file_is_told_with_its_name(struct arena arena)
     struct path_list list = { 0 };
     cleanup(own_close) int cut = make_file(STR("/nix/store/" D "-a\n12"));
     cleanup(own_close) int directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CHECK_REFUSED(manifest_read(cut, "m", STORE, &arena, &list, check_error),
+    CHECK_REFUSED(manifest_read((struct file){ cut, "m" }, STORE, &arena, &list, check_error),
                   "load m: line 2: the text ends inside this line, the hash");
-    CHECK_REFUSED(manifest_read(directory, "m", STORE, &arena, &list, check_error),
+    CHECK_REFUSED(manifest_read((struct file){ directory, "m" }, STORE, &arena, &list, check_error),
                   "read m: Is a directory");
     struct str line = { arena_alloc(&arena, 1, 256 << 10), 256 << 10 };
     memset((char *)line.data, '/', line.len);
     cleanup(own_close) int endless = make_file(line);
-    CHECK_REFUSED(manifest_read(endless, "m", STORE, &arena, &list, check_error),
+    CHECK_REFUSED(manifest_read((struct file){ endless, "m" }, STORE, &arena, &list, check_error),
                   "load m: line 1 is longer than 262143 bytes");
 }
 

@@ -32,7 +32,7 @@ static void make_file(const char *name, const void *content, size_t size_bytes, 
 {
     cleanup(own_close) int fd =
         openat(check_directory(), name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    CHECK_DONE(file_write(fd, name, content, size_bytes, check_error));
+    CHECK_DONE(file_write((struct file){ fd, name }, content, size_bytes, check_error));
     CHECK(fchmod(fd, mode) == 0);
 }
 

@@ -143,7 +143,7 @@ static void all_names_arrive_at_their_items(struct arena arena)
 static int file_of(struct str text)
 {
     int fd = openat(check_directory(), "text", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    CHECK_DONE(file_write(fd, "text", text.data, text.len, check_error));
+    CHECK_DONE(file_write((struct file){ fd, "text" }, text.data, text.len, check_error));
     CHECK(lseek(fd, 0, SEEK_SET) == 0);
     return fd;
 }
@@ -158,7 +158,7 @@ static void a_line_may_be_as_long_as_the_buffer(struct arena arena)
         text[0] = text[length + 1] = '\n'; /* so that it begins behind the buffer's start */
         cleanup(own_close) int fd = file_of((struct str){ text, length + 2 });
         struct record_reader reader = read_text(STR(""), &list, &arena);
-        record_reader_follow(&reader, fd, "text", (size_t)1 << 30);
+        record_reader_follow(&reader, (struct file){ fd, "text" }, (size_t)1 << 30);
         CHECK_DONE(record_reader_line(&reader, "first", &line));
         CHECK_NUMBER(line.len, 0);
         if (length <= LINE_BYTES_MAX) {
@@ -177,7 +177,7 @@ static void more_than_the_limit_is_refused(struct arena arena)
     struct str line;
     cleanup(own_close) int fd = file_of(STR("12345\n78\n"));
     struct record_reader reader = read_text(STR(""), &list, &arena);
-    record_reader_follow(&reader, fd, "text", 8);
+    record_reader_follow(&reader, (struct file){ fd, "text" }, 8);
     CHECK_REFUSED(record_reader_line(&reader, "first", &line),
                   "read text: larger than the limit of 8 bytes");
     CHECK(!record_reader_more(&reader));
@@ -189,7 +189,7 @@ static void a_piece_of_a_file_ends_where_it_ends(struct arena arena)
     struct str line = { 0 };
     cleanup(own_close) int fd = file_of(STR("before\none\ntwo\nbehind\n"));
     struct record_reader reader = read_text(STR(""), &list, &arena);
-    record_reader_follow_piece(&reader, fd, "text", 7, 8);
+    record_reader_follow_piece(&reader, (struct file){ fd, "text" }, 7, 8);
     CHECK_DONE(record_reader_line(&reader, "first", &line));
     CHECK_STR(line, "one");
     CHECK_DONE(record_reader_line(&reader, "second", &line));
@@ -203,7 +203,7 @@ static void what_cannot_be_read_is_told(struct arena arena)
     struct path_list list;
     struct str line;
     struct record_reader reader = read_text(STR(""), &list, &arena);
-    record_reader_follow(&reader, check_directory(), "text", 8);
+    record_reader_follow(&reader, (struct file){ check_directory(), "text" }, 8);
     CHECK_REFUSED(record_reader_line(&reader, "first", &line), "read text: Is a directory");
     CHECK(!record_reader_more(&reader));
 }
@@ -216,7 +216,7 @@ static void names_outlive_the_buffer(struct arena arena)
     size_t count = 20 * 1000;
     cleanup(own_close) int fd = file_of(many_paths(count, 0, &arena));
     struct record_reader reader = read_text(STR(""), &list, &arena);
-    record_reader_follow(&reader, fd, "text", (size_t)1 << 30);
+    record_reader_follow(&reader, (struct file){ fd, "text" }, (size_t)1 << 30);
     while (record_reader_more(&reader))
         CHECK_DONE(record_reader_path(&reader, &item));
     CHECK_DONE(record_reader_end(&reader, true));
