@@ -74,24 +74,24 @@ static bool hold_for(struct command *command, struct error *error)
 }
 
 /* Registers the manifests of that name, and makes the directories that go with a database. */
-static bool load(struct command *command, const struct option_list *names, bool found,
+static bool load(struct command *command, const struct source_list *manifests,
                  struct registry_result *ret_result, struct error *error)
 {
-    struct path_list list;
-    struct option_list warnings;
+    const struct option_list *names = &manifests->names;
+    struct source_content content;
     for (size_t i = 0; i < names->count; i++)
         tell_step(command, "reading %s", source_name(names->items[i]));
-    if (!source_read(&command->store, names, found, command->arena, &list, &warnings, error))
+    if (!source_read(&command->store, manifests, command->arena, &content, error))
         return false;
-    for (size_t i = 0; i < warnings.count; i++)
-        tell_event(command, MESSAGE_DETAILS_UNUSED, NULL, "%s", warnings.items[i]);
+    for (size_t i = 0; i < content.warnings.count; i++)
+        tell_event(command, MESSAGE_DETAILS_UNUSED, NULL, "%s", content.warnings.items[i]);
     if (!hold_for(command, error))
         return false;
-    tell_step(command, "registering %zu paths", list.count);
+    tell_step(command, "registering %zu paths", content.paths.count);
     if (!state_check_directories(&command->store, *command->arena, error))
         return false;
-    if (!registry_merge(&command->store, &list, &command->registry, command->arena, ret_result,
-                        error))
+    if (!registry_merge(&command->store, &content.paths, &command->registry, command->arena,
+                        ret_result, error))
         return error_in(error, "register the paths of %s", source_name(names->items[0]));
     tell_result(command, ret_result);
     return state_make_directories(&command->store, *command->arena, error);
@@ -100,14 +100,14 @@ static bool load(struct command *command, const struct option_list *names, bool 
 bool command_register(struct command *command, struct error *error)
 {
     struct registry_result result = { 0 };
-    struct option_list names = command->arguments;
-    bool found = names.count == 0;
-    if (found && !source_find(&command->store, command->arena, &names, error))
+    struct source_list manifests = { .names = command->arguments };
+    if (manifests.names.count == 0 &&
+        !source_find(&command->store, command->arena, &manifests, error))
         return false;
-    if (names.count == 0)
+    if (manifests.names.count == 0)
         return error_set(error,
                          "no manifest named and none found; name one, or mount the store image");
-    if (!load(command, &names, found, &result, error))
+    if (!load(command, &manifests, &result, error))
         return false;
     return !command->settings.json || json_print(result_json(&result), error);
 }
@@ -115,8 +115,7 @@ bool command_register(struct command *command, struct error *error)
 /* What `regd boot` has done so far. */
 struct boot {
     cJSON *report;
-    struct option_list manifests;
-    bool found;       /* by itself, not named */
+    struct source_list manifests;
     bool is_complete; /* all that the manifests list is registered */
 };
 
@@ -125,13 +124,12 @@ struct boot {
 static bool find_manifests(struct command *command, struct boot *boot, struct error *error)
 {
     const struct option_list *named = &command->arguments;
-    boot->found = named->count == 0;
-    if (boot->found)
+    if (named->count == 0)
         return source_find(&command->store, command->arena, &boot->manifests, error);
     for (size_t i = 0; i < named->count; i++)
         if (!command->settings.delete_manifest || access(named->items[i], F_OK) == 0 ||
             errno != ENOENT)
-            option_list_add(&boot->manifests, named->items[i], command->arena);
+            option_list_add(&boot->manifests.names, named->items[i], command->arena);
     return true;
 }
 
@@ -141,11 +139,11 @@ static bool boot_register(struct command *command, struct boot *boot, struct err
     struct registry_result result = { 0 };
     if (!find_manifests(command, boot, error))
         return false;
-    if (boot->manifests.count == 0) {
+    if (boot->manifests.names.count == 0) {
         tell_event(command, MESSAGE_NO_MANIFEST, NULL, "no manifest found; nothing registered");
         return true;
     }
-    if (!load(command, &boot->manifests, boot->found, &result, error))
+    if (!load(command, &boot->manifests, &result, error))
         return false;
     boot->is_complete = result.left_out_count == 0;
     cJSON_AddItemToObject(boot->report, "registered", result_json(&result));
@@ -227,16 +225,17 @@ static bool boot_profile(struct command *command, struct boot *boot, struct erro
  * next boot. */
 static bool boot_delete(struct command *command, struct boot *boot, struct error *error)
 {
-    if (!command->settings.delete_manifest || boot->manifests.count == 0)
+    if (!command->settings.delete_manifest || boot->manifests.names.count == 0)
         return true;
     if (boot->is_complete && !state_sync(&command->store, error))
         return false;
     cJSON *list = cJSON_AddArrayToObject(boot->report, "deleted");
-    for (size_t i = 0; i < boot->manifests.count; i++) {
-        const char *name = boot->manifests.items[i];
+    for (size_t i = 0; i < boot->manifests.names.count; i++) {
+        const char *name = boot->manifests.names.items[i];
+        struct source source = { name, boot->manifests.found };
         bool deleted = false;
         if (boot->is_complete &&
-            !source_delete(&command->store, name, boot->found, *command->arena, &deleted, error))
+            !source_delete(&command->store, source, *command->arena, &deleted, error))
             return false;
         if (deleted) {
             tell_event(command, MESSAGE_MANIFEST_DELETED, NULL, "%s deleted", name);

@@ -98,7 +98,7 @@ static bool find_layers(const struct store *store, struct arena *arena, struct o
     return true;
 }
 
-bool source_find(const struct store *store, struct arena *arena, struct option_list *ret_names,
+bool source_find(const struct store *store, struct arena *arena, struct source_list *ret_list,
                  struct error *error)
 {
     struct option_list names = { 0 };
@@ -121,20 +121,20 @@ bool source_find(const struct store *store, struct arena *arena, struct option_l
         if (is_there)
             option_list_add(&names, others[i], arena);
     }
-    *ret_names = names;
+    *ret_list = (struct source_list){ names, .found = true };
     return true;
 }
 
 /* Opens a manifest. Who names one may name a pipe; what was found has to be a file. */
-static bool open_manifest(const struct store *store, const char *name, bool found, int *ret_fd,
+static bool open_manifest(const struct store *store, struct source source, int *ret_fd,
                           struct error *error)
 {
-    if (!found) {
-        *ret_fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-        return *ret_fd >= 0 || error_errno(error, errno, "open %s", name);
+    if (!source.found) {
+        *ret_fd = open(source.name, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+        return *ret_fd >= 0 || error_errno(error, errno, "open %s", source.name);
     }
-    return root_open_file(store->root, name, O_RDONLY, ret_fd, error) &&
-           (*ret_fd >= 0 || error_errno(error, ENOENT, "open %s", name));
+    return root_open_file(store->root, source.name, O_RDONLY, ret_fd, error) &&
+           (*ret_fd >= 0 || error_errno(error, ENOENT, "open %s", source.name));
 }
 
 const char *source_name(const char *name)
@@ -142,34 +142,41 @@ const char *source_name(const char *name)
     return strcmp(name, "-") == 0 ? "standard input" : name;
 }
 
-static bool read_manifest(const struct store *store, const char *name, bool found,
-                          struct arena *arena, struct path_list *list, struct error *error)
+static bool is_standard_input(struct source source)
+{
+    return !source.found && strcmp(source.name, "-") == 0;
+}
+
+static bool read_manifest(const struct store *store, struct source source, struct arena *arena,
+                          struct path_list *list, struct error *error)
 {
     cleanup(own_close) int fd = -1;
-    if (!found && strcmp(name, "-") == 0)
-        return manifest_read((struct file){ STDIN_FILENO, source_name(name) }, store->store_dir,
-                             arena, list, error);
-    return open_manifest(store, name, found, &fd, error) &&
-           manifest_read((struct file){ fd, name }, store->store_dir, arena, list, error);
+    struct file file = { STDIN_FILENO, source_name(source.name) };
+    if (!is_standard_input(source)) {
+        if (!open_manifest(store, source, &fd, error))
+            return false;
+        file = (struct file){ fd, source.name };
+    }
+    return manifest_read(file, store->store_dir, arena, list, error);
 }
 
 /* Reads the description beside a manifest, which stays in an arena of its own: a bad one must not end
  * the run. ABSENT: there is none. */
 enum details_answer { DETAILS_REFUSED, DETAILS_ABSENT, DETAILS_READ };
 
-static enum details_answer read_details(const struct store *store, const char *name, bool found,
+static enum details_answer read_details(const struct store *store, struct source source,
                                         struct arena scratch, struct path_list *ret_details,
                                         struct error *error)
 {
     struct arena own;
     struct str text;
     struct stat status;
-    const char *path = arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, name).data;
-    if (!found && strcmp(name, "-") == 0)
+    const char *path = arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, source.name).data;
+    if (is_standard_input(source))
         return DETAILS_ABSENT;
     cleanup(own_close) int fd = -1;
-    if (!(found ? root_open_file(store->root, path, O_RDONLY, &fd, error)
-                : file_open(AT_FDCWD, path, &fd, error)))
+    if (!(source.found ? root_open_file(store->root, path, O_RDONLY, &fd, error)
+                       : file_open(AT_FDCWD, path, &fd, error)))
         return DETAILS_REFUSED;
     if (fd < 0)
         return DETAILS_ABSENT;
@@ -211,73 +218,69 @@ static bool add_details(const struct path_list *details, struct path_list *list,
 }
 
 /* A description that is wrong is not used, and told; the manifest stands without it. */
-static void use_details(const struct store *store, const char *name, bool found,
-                        struct path_list *list, size_t first, struct arena *arena,
-                        struct option_list *warnings)
+static void use_details(const struct store *store, struct source source, size_t first,
+                        struct arena *arena, struct source_content *content)
 {
     struct error error;
     struct path_list details = { 0 };
-    enum details_answer answer = read_details(store, name, found, *arena, &details, &error);
+    enum details_answer answer = read_details(store, source, *arena, &details, &error);
     if (answer == DETAILS_ABSENT ||
-        (answer == DETAILS_READ && add_details(&details, list, first, &error)))
+        (answer == DETAILS_READ && add_details(&details, &content->paths, first, &error)))
         return;
-    option_list_add(
-        warnings,
-        arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX " is not used: %s", name, error.sentence)
-            .data,
-        arena);
+    option_list_add(&content->warnings,
+                    arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX " is not used: %s", source.name,
+                                 error.sentence)
+                        .data,
+                    arena);
 }
 
-bool source_read(const struct store *store, const struct option_list *names, bool found,
-                 struct arena *arena, struct path_list *ret_list, struct option_list *ret_warnings,
-                 struct error *error)
+bool source_read(const struct store *store, const struct source_list *list, struct arena *arena,
+                 struct source_content *ret_content, struct error *error)
 {
-    struct path_list list = { 0 };
-    struct option_list warnings = { 0 };
-    for (size_t i = names->count; i-- > 0;) {
-        const char *name = names->items[i];
-        size_t first = list.count;
-        if (!read_manifest(store, name, found, arena, &list, error))
+    struct source_content content = { 0 };
+    for (size_t i = list->names.count; i-- > 0;) {
+        struct source source = { list->names.items[i], list->found };
+        size_t first = content.paths.count;
+        if (!read_manifest(store, source, arena, &content.paths, error))
             return false;
-        use_details(store, name, found, &list, first, arena, &warnings);
+        use_details(store, source, first, arena, &content);
     }
-    path_list_normalise(&list, *arena);
-    *ret_list = list;
-    *ret_warnings = warnings;
+    path_list_normalise(&content.paths, *arena);
+    *ret_content = content;
     return true;
 }
 
 /* Opens the directory that a manifest is in. */
-static int open_parent(const struct store *store, struct str name, bool found, struct arena scratch)
+static int open_parent(const struct store *store, struct source source, struct arena scratch)
 {
-    struct cut cut = str_cut_last(name, '/');
+    struct cut cut = str_cut_last(str_from(source.name), '/');
     const char *parent = !cut.found     ? "."
                          : cut.head.len ? arena_copy(&scratch, cut.head).data
                                         : "/";
-    if (found)
+    if (source.found)
         return root_open(store->root, parent, O_PATH | O_DIRECTORY, 0);
     int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
-bool source_delete(const struct store *store, const char *name, bool found, struct arena scratch,
+bool source_delete(const struct store *store, struct source source, struct arena scratch,
                    bool *ret_deleted, struct error *error)
 {
-    struct cut cut = str_cut_last(str_from(name), '/');
-    const char *base = cut.found ? cut.tail.data : name;
+    struct cut cut = str_cut_last(str_from(source.name), '/');
+    const char *base = cut.found ? cut.tail.data : source.name;
     const char *const bases[] = {
         arena_format(&scratch, "%s" PATH_INFO_JSON_SUFFIX, base).data,
         base,
     };
-    cleanup(own_close) int parent = open_parent(store, str_from(name), found, scratch);
+    cleanup(own_close) int parent = open_parent(store, source, scratch);
     if (parent < 0)
-        return error_errno(error, -parent, "open the directory of %s", name);
+        return error_errno(error, -parent, "open the directory of %s", source.name);
     *ret_deleted = false;
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         if (unlinkat(parent, bases[i], 0) == 0 || errno == ENOENT)
             continue;
-        return errno == EROFS ||
-               error_errno(error, errno, "delete %s%s", name, i == 0 ? PATH_INFO_JSON_SUFFIX : "");
+        return errno == EROFS || error_errno(error, errno, "delete %s%s", source.name,
+                                             i == 0 ? PATH_INFO_JSON_SUFFIX : "");
     }
     *ret_deleted = true;
     return true;

@@ -16,27 +16,44 @@
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
-/* Returns the names of the manifests in these places; an empty list if there are none. */
-must_check bool source_find(const struct store *store, struct arena *arena,
-                            struct option_list *ret_names, struct error *error);
+/* Manifests, either all found by source_find, below the root, or all named by the user: then they are
+ * relative to the working directory, and "-" is standard input. */
+struct source_list {
+    struct option_list names;
+    bool found;
+};
 
-/* Reads manifests into a normalised list. `names` are those of source_find (`found`), or given by
- * the user: these are relative to the working directory, and "-" is standard input. If several
- * manifests have a path, the first one wins, which is that of the topmost layer.
+/* One of them. */
+struct source {
+    const char *name;
+    bool found;
+};
+
+struct source_content {
+    struct path_list paths; /* normalised */
+    struct option_list warnings;
+};
+
+/* Finds the manifests in these places; an empty list if there are none. */
+must_check bool source_find(const struct store *store, struct arena *arena,
+                            struct source_list *ret_list, struct error *error);
+
+/* Reads manifests. If several of them have a path, the first one wins, which is that of the topmost
+ * layer.
  *
  * A manifest may be accompanied by a description of the same paths (path_info_json.h), which has
  * its name and ".json". It gives signatures, content addresses and `ultimate`. It is only used if
  * the paths that are in both have the same NAR hash; otherwise a warning says why it is not
  * used. */
-must_check bool source_read(const struct store *store, const struct option_list *names, bool found,
-                            struct arena *arena, struct path_list *ret_list,
-                            struct option_list *ret_warnings, struct error *error);
+must_check bool source_read(const struct store *store, const struct source_list *list,
+                            struct arena *arena, struct source_content *ret_content,
+                            struct error *error);
 
 /* Deletes the description of a manifest, then the manifest itself: if the program is killed in
  * between, the manifest remains. A link is deleted, not its target. *ret_deleted is false if the
  * file system is read-only, as that of a layer is. */
-must_check bool source_delete(const struct store *store, const char *name, bool found,
-                              struct arena scratch, bool *ret_deleted, struct error *error);
+must_check bool source_delete(const struct store *store, struct source source, struct arena scratch,
+                              bool *ret_deleted, struct error *error);
 
 /* Returns the name of a manifest for sentences. */
 const char *source_name(const char *name);

@@ -16,7 +16,7 @@
 struct status {
     bool has_database;
     int64_t valid_count;
-    struct option_list manifests;
+    struct source_list manifests;
     size_t manifest_count;   /* paths that the manifests list */
     size_t registered_count; /* those of them that are valid with the same NAR hash */
     bool is_tagged;
@@ -67,21 +67,19 @@ static bool count_registered(const struct command *command, const struct store_d
 static bool look_at_database(const struct command *command, struct status *status,
                              struct error *error)
 {
-    struct path_list list = { 0 };
-    struct option_list ignored;
+    struct source_content content;
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     enum store_db_answer answer = store_db_open_read(&command->store, command->arena, &db, error);
     if (answer == STORE_DB_FAILED)
         return false;
     status->has_database = answer == STORE_DB_FOUND;
     if (!source_find(&command->store, command->arena, &status->manifests, error) ||
-        !source_read(&command->store, &status->manifests, true, command->arena, &list, &ignored,
-                     error))
+        !source_read(&command->store, &status->manifests, command->arena, &content, error))
         return false;
-    status->manifest_count = list.count;
+    status->manifest_count = content.paths.count;
     return !status->has_database ||
            (count_valid(&db, &status->valid_count, error) &&
-            count_registered(command, &db, &list, &status->registered_count, error));
+            count_registered(command, &db, &content.paths, &status->registered_count, error));
 }
 
 static bool look_at_system(const struct command *command, struct status *status,
@@ -113,8 +111,8 @@ static bool print_json(const struct command *command, const struct status *statu
     cJSON_AddBoolToObject(object, "database", status->has_database);
     cJSON_AddNumberToObject(object, "validPaths", (double)status->valid_count);
     cJSON *manifests = cJSON_AddArrayToObject(object, "manifests");
-    for (size_t i = 0; i < status->manifests.count; i++)
-        json_add_text(manifests, NULL, str_from(status->manifests.items[i]));
+    for (size_t i = 0; i < status->manifests.names.count; i++)
+        json_add_text(manifests, NULL, str_from(status->manifests.names.items[i]));
     cJSON_AddNumberToObject(object, "manifestPaths", (double)status->manifest_count);
     cJSON_AddNumberToObject(object, "manifestPathsRegistered", (double)status->registered_count);
     cJSON_AddBoolToObject(object, "tagged", status->is_tagged);
@@ -133,9 +131,9 @@ static void print_text(const struct command *command, const struct status *statu
         show_line(stdout, "database   %lld valid paths", (long long)status->valid_count);
     else
         show_line(stdout, "database   none");
-    for (size_t i = 0; i < status->manifests.count; i++)
-        show_line(stdout, "manifest   %s", status->manifests.items[i]);
-    if (status->manifests.count)
+    for (size_t i = 0; i < status->manifests.names.count; i++)
+        show_line(stdout, "manifest   %s", status->manifests.names.items[i]);
+    if (status->manifests.names.count)
         show_line(stdout, "           %zu of its %zu paths are registered%s",
                   status->registered_count, status->manifest_count,
                   status->registered_count == status->manifest_count ? ""

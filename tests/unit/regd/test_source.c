@@ -13,11 +13,11 @@
 /* The names that are found, each behind a blank. */
 static struct str find(const struct store *store, struct arena *arena)
 {
-    struct option_list names = { 0 };
+    struct source_list found;
     struct str joined = STR("");
-    CHECK_DONE(source_find(store, arena, &names, check_error));
-    for (size_t i = 0; i < names.count; i++)
-        joined = arena_format(arena, "%.*s %s", STR_ARG(joined), names.items[i]);
+    CHECK_DONE(source_find(store, arena, &found, check_error));
+    for (size_t i = 0; i < found.names.count; i++)
+        joined = arena_format(arena, "%.*s %s", STR_ARG(joined), found.names.items[i]);
     return joined;
 }
 
@@ -83,28 +83,22 @@ static void a_command_line_with_a_nul_is_refused(struct arena arena)
 
 static void a_place_for_layers_that_is_a_file_is_refused(struct arena arena)
 {
-    struct option_list names;
+    struct source_list found;
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_file("nix", STR(""));
-    CHECK_REFUSED(source_find(&store, &arena, &names, check_error),
+    CHECK_REFUSED(source_find(&store, &arena, &found, check_error),
                   "read the directory /nix: Not a directory");
 }
 
 /* --- Reading -------------------------------------------------------------------------------------- */
 
-struct result {
-    struct path_list list;
-    struct option_list warnings;
-};
-
 static bool read_all(const struct store *store, const char *const *names, size_t count,
-                     struct arena *arena, struct result *ret_read)
+                     struct arena *arena, struct source_content *ret_content)
 {
-    struct option_list list = { 0 };
+    struct source_list list = { .found = true };
     for (size_t i = 0; i < count; i++)
-        option_list_add(&list, names[i], arena);
-    return source_read(store, &list, true, arena, &ret_read->list, &ret_read->warnings,
-                       check_error);
+        option_list_add(&list.names, names[i], arena);
+    return source_read(store, &list, arena, ret_content, check_error);
 }
 
 #define UPPER "/nix/.ro-store/nix-path-registration"
@@ -112,16 +106,16 @@ static bool read_all(const struct store *store, const char *const *names, size_t
 
 static void of_two_layers_the_upper_one_counts(struct arena arena)
 {
-    struct result got = { 0 };
+    struct source_content got = { 0 };
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_file(LAYER "/nix-path-registration", STR(P "-a\n" OTHER_HASH "\n120\n\n0\n"));
     check_file(LAYER ".1/nix-path-registration", STR(RECORD("b") RECORD("a")));
     CHECK_DONE(read_all(&store, (const char *const[]){ UPPER, LOWER }, 2, &arena, &got));
-    if (!CHECK_NUMBER(got.list.count, 2))
+    if (!CHECK_NUMBER(got.paths.count, 2))
         return;
-    CHECK_STR(got.list.items[0].base, D "-a");
-    CHECK_NUMBER(got.list.items[0].nar_size_bytes, 120);
-    CHECK_STR(got.list.items[1].base, D "-b");
+    CHECK_STR(got.paths.items[0].base, D "-a");
+    CHECK_NUMBER(got.paths.items[0].nar_size_bytes, 120);
+    CHECK_STR(got.paths.items[1].base, D "-b");
     CHECK_NUMBER(got.warnings.count, 0);
 }
 
@@ -133,18 +127,18 @@ static void of_two_layers_the_upper_one_counts(struct arena arena)
 
 static void a_description_adds_what_a_manifest_cannot_say(struct arena arena)
 {
-    struct result got = { 0 };
+    struct source_content got = { 0 };
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_file(LAYER "/nix-path-registration", STR(RECORD("a") RECORD("b")));
     check_file(LAYER "/nix-path-registration.json", STR(DETAILS(SRI)));
     CHECK_DONE(read_all(&store, (const char *const[]){ UPPER }, 1, &arena, &got));
     CHECK_NUMBER(got.warnings.count, 0);
-    if (!CHECK_NUMBER(got.list.count, 2))
+    if (!CHECK_NUMBER(got.paths.count, 2))
         return;
-    CHECK(got.list.items[0].is_ultimate && !got.list.items[1].is_ultimate);
-    CHECK_STR(got.list.items[0].signatures, "k:AAAA");
-    CHECK_STR(got.list.items[0].deriver, D "-a.drv");
-    CHECK_STR(got.list.items[1].signatures, "");
+    CHECK(got.paths.items[0].is_ultimate && !got.paths.items[1].is_ultimate);
+    CHECK_STR(got.paths.items[0].signatures, "k:AAAA");
+    CHECK_STR(got.paths.items[0].deriver, D "-a.drv");
+    CHECK_STR(got.paths.items[1].signatures, "");
 }
 
 static void a_description_that_is_wrong_is_not_used(struct arena arena)
@@ -159,11 +153,11 @@ static void a_description_that_is_wrong_is_not_used(struct arena arena)
     cleanup(check_store_close) struct store store = check_store(&arena);
     check_file(LAYER "/nix-path-registration", STR(RECORD("a")));
     for (size_t i = 0; i < 2; i++) {
-        struct result got = { 0 };
+        struct source_content got = { 0 };
         check_file(LAYER "/nix-path-registration.json", str_from(rows[i].text));
         CHECK_DONE(read_all(&store, (const char *const[]){ UPPER }, 1, &arena, &got));
-        CHECK_NUMBER(got.list.count, 1);
-        CHECK(!got.list.items[0].is_ultimate);
+        CHECK_NUMBER(got.paths.count, 1);
+        CHECK(!got.paths.items[0].is_ultimate);
         if (CHECK_NUMBER(got.warnings.count, 1))
             CHECK_STR(got.warnings.items[0], rows[i].warning);
     }
@@ -171,7 +165,7 @@ static void a_description_that_is_wrong_is_not_used(struct arena arena)
 
 static void a_manifest_that_is_not_there_is_refused(struct arena arena)
 {
-    struct result got;
+    struct source_content got;
     cleanup(check_store_close) struct store store = check_store(&arena);
     CHECK_REFUSED(read_all(&store, (const char *const[]){ UPPER }, 1, &arena, &got),
                   "open " UPPER ": No such file or directory");
@@ -193,16 +187,16 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
     size_t failures = 0;
     for (size_t number = 1; has_failed; number++) {
         struct arena scratch = arena;
-        struct option_list names = { 0 };
-        struct result got = { 0 };
+        struct source_list found = { 0 };
+        struct source_content got = { 0 };
         check_about("call %zu", number);
         check_calls_fail(number);
-        bool done = source_find(&store, &scratch, &names, check_error) &&
-                    read_all(&store, names.items, names.count, &scratch, &got);
+        bool done = source_find(&store, &scratch, &found, check_error) &&
+                    source_read(&store, &found, &scratch, &got, check_error);
         has_failed = check_calls_end();
         failures += !done;
         CHECK(done || (has_failed && check_error->sentence[0]));
-        CHECK(!done || got.list.count == 1 || names.count == 0);
+        CHECK(!done || got.paths.count == 1 || found.names.count == 0);
     }
     CHECK(failures > 5);
 }
