@@ -55,83 +55,83 @@ bool boot_spec_has_gzip_kernel(const struct boot_spec *spec)
 
 /* --- What the system says of itself ------------------------------------------------------------- */
 
-static const char *part_path(const char *toplevel, const char *part, struct arena *arena)
+/* The system that is read. */
+struct system {
+    const struct store *store;
+    const char *path;                          /* of its toplevel */
+    const struct boot_spec_override *override; /* null: only boot.json is read */
+    struct arena *arena;
+};
+
+static const char *part_path(const struct system *system, const char *part)
 {
-    return arena_format(arena, "%s/%s", toplevel, part).data;
+    return arena_format(system->arena, "%s/%s", system->path, part).data;
 }
 
-/* Reads a small file of the system; one that is not there is empty, and *ret_found false. */
-static bool read_part(const struct store *store, const char *path, size_t limit_bytes,
-                      struct arena *arena, struct str *ret_text, bool *ret_found,
-                      struct error *error)
+/* Reads a small file of the system. A null text: it is not there. */
+static bool read_part(const struct system *system, const char *path, size_t limit_bytes,
+                      struct str *ret_text, struct error *error)
 {
     struct stat status;
-    cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
-    *ret_text = STR("");
-    *ret_found = fd != -ENOENT;
+    cleanup(own_close) int fd =
+        root_open(system->store->root, path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    *ret_text = (struct str){ 0 };
     if (fd == -ENOENT)
         return true;
     if (fd < 0)
         return error_errno(error, -fd, "open %s", path);
     if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
         return error_set(error, "%s is not a file", path);
-    return file_read_fd((struct file){ fd, path }, limit_bytes, arena, ret_text, error);
+    return file_read_fd((struct file){ fd, path }, limit_bytes, system->arena, ret_text, error);
 }
 
-/* From boot.json, of the system or of a specialisation. */
-static bool read_json(const struct store *store, const char *toplevel, const char *specialisation,
-                      struct arena *arena, struct boot_spec_json *ret_spec, bool *ret_found,
-                      struct error *error)
+/* From boot.json, of the system or of a specialisation. A null toplevel: it does not say. */
+static bool read_json(const struct system *system, const char *specialisation,
+                      struct boot_spec_json *ret_spec, struct error *error)
 {
     struct str text;
-    bool is_there;
-    const char *path = part_path(toplevel, "boot.json", arena);
+    const char *path = part_path(system, "boot.json");
     *ret_spec = (struct boot_spec_json){ .label = "" };
-    *ret_found = false;
-    if (!read_part(store, path, BOOT_SPEC_JSON_BYTES_MAX, arena, &text, &is_there, error))
+    if (!read_part(system, path, BOOT_SPEC_JSON_BYTES_MAX, &text, error))
         return false;
-    return !is_there ||
-           boot_spec_json_parse(text, specialisation, arena, ret_spec, ret_found, error) ||
+    return !text.data ||
+           boot_spec_json_parse(text, specialisation, system->arena, ret_spec, error) ||
            error_in(error, "%s", path);
 }
 
 /* From the plain files. */
-static bool read_files(const struct store *store, const char *toplevel,
-                       const struct boot_spec_override *override, struct arena *arena,
-                       struct boot_spec_json *ret_spec, struct error *error)
+static bool read_files(const struct system *system, struct boot_spec_json *ret_spec,
+                       struct error *error)
 {
-    const char *params_path = part_path(toplevel, "kernel-params", arena);
-    const char *system_path = part_path(toplevel, "system", arena);
+    const char *params_path = part_path(system, "kernel-params");
     struct boot_spec_json spec = {
-        .init = part_path(toplevel, "init", arena),
-        .kernel = part_path(toplevel, "kernel", arena),
-        .initrd = part_path(toplevel, "initrd", arena),
+        .init = part_path(system, "init"),
+        .kernel = part_path(system, "kernel"),
+        .initrd = part_path(system, "initrd"),
         .label = "",
     };
-    struct str system;
-    bool is_there = true;
-    if (!override->params &&
-        !read_part(store, params_path, PARAMS_BYTES_MAX, arena, &spec.params, &is_there, error))
+    struct str platform;
+    if (!system->override->params) {
+        if (!read_part(system, params_path, PARAMS_BYTES_MAX, &spec.params, error))
+            return false;
+        if (!spec.params.data)
+            return error_errno(error, ENOENT, "the system's kernel-params, %s", params_path);
+    }
+    if (!read_part(system, part_path(system, "system"), SYSTEM_BYTES_MAX, &platform, error))
         return false;
-    if (!is_there)
-        return error_errno(error, ENOENT, "the system's kernel-params, %s", params_path);
-    if (!read_part(store, system_path, SYSTEM_BYTES_MAX, arena, &system, &is_there, error))
-        return false;
-    spec.system = arena_copy(arena, str_cut(system, '\n').head).data;
+    spec.system = arena_copy(system->arena, str_cut(platform, '\n').head).data;
     *ret_spec = spec;
     return true;
 }
 
-static bool read_system(const struct store *store, const char *toplevel,
-                        const struct boot_spec_override *override, struct arena *arena,
-                        struct boot_spec_json *ret_spec, struct error *error)
+static bool read_system(const struct system *system, struct boot_spec_json *ret_spec,
+                        struct error *error)
 {
-    bool found;
-    if (!read_json(store, toplevel, NULL, arena, ret_spec, &found, error))
+    if (!read_json(system, NULL, ret_spec, error))
         return false;
-    if (!found)
-        return read_files(store, toplevel, override, arena, ret_spec, error);
-    return strcmp(ret_spec->toplevel, toplevel) == 0 ||
+    if (!ret_spec->toplevel)
+        return read_files(system, ret_spec, error);
+    return strcmp(ret_spec->toplevel, system->path) == 0 ||
            error_set(error, "its boot.json belongs to %s", ret_spec->toplevel);
 }
 
@@ -152,11 +152,11 @@ bool boot_spec_find_specialisation(const struct store *store, struct str topleve
     const char *path = store_path_format(arena, store->store_dir, toplevel).data;
     const char *link = arena_format(arena, "%s/specialisation/%s", path, name).data;
     char target[PATH_MAX];
+    struct system system = { .store = store, .path = path, .arena = arena };
     struct boot_spec_json spec;
-    bool found;
-    if (!read_json(store, path, name, arena, &spec, &found, error))
+    if (!read_json(&system, name, &spec, error))
         return false;
-    if (!found) {
+    if (!spec.toplevel) {
         cleanup(own_close) int fd =
             strchr(name, '/') ? -1 : root_open(store->root, link, O_PATH | O_NOFOLLOW, 0);
         ssize_t length = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof target - 1);
@@ -225,22 +225,23 @@ static bool lacks(const char *part, const char *remedy, struct error *error)
     return error_set(error, "the system has no %s; give it with %s", part, remedy);
 }
 
-static bool open_kernel(const struct store *store, const struct boot_spec_json *json,
-                        const char *given, struct arena *arena, struct boot_spec *spec,
-                        struct error *error)
-{
-    if (!given && !json->kernel)
-        return lacks("kernel", "--kernel FILE", error);
-    return open_part(given ? AT_FDCWD : store->root, "kernel", given ? given : json->kernel,
-                     &spec->kernel, error) &&
-           real_name(spec->kernel, arena, &spec->kernel_name, error);
-}
-
-static bool open_initrd(const struct store *store, const struct boot_spec_json *json,
+static bool open_kernel(const struct system *system, const struct boot_spec_json *json,
                         struct boot_spec *spec, struct error *error)
 {
-    return json->initrd ? open_part(store->root, "initrd", json->initrd, &spec->initrd, error)
-                        : lacks("initrd", "--prepend FILE", error);
+    const char *given = system->override->kernel;
+    if (!given && !json->kernel)
+        return lacks("kernel", "--kernel FILE", error);
+    return open_part(given ? AT_FDCWD : system->store->root, "kernel", given ? given : json->kernel,
+                     &spec->kernel, error) &&
+           real_name(spec->kernel, system->arena, &spec->kernel_name, error);
+}
+
+static bool open_initrd(const struct system *system, const struct boot_spec_json *json,
+                        struct boot_spec *spec, struct error *error)
+{
+    return json->initrd
+               ? open_part(system->store->root, "initrd", json->initrd, &spec->initrd, error)
+               : lacks("initrd", "--prepend FILE", error);
 }
 
 /* boot.json says all this, so it has to be UTF-8. */
@@ -288,10 +289,10 @@ static bool join(struct arena *arena, struct boot_spec *spec, struct error *erro
 }
 
 /* What was given by option, else what the system says. */
-static bool fill(const struct store *store, const struct boot_spec_json *json,
-                 const struct boot_spec_override *override, struct arena *arena,
+static bool fill(const struct system *system, const struct boot_spec_json *json,
                  struct boot_spec *spec, struct error *error)
 {
+    const struct boot_spec_override *override = system->override;
     const char *init = override->init ? override->init : json->init;
     if (!init)
         return lacks("init", "--init PATH", error);
@@ -303,10 +304,10 @@ static bool fill(const struct store *store, const struct boot_spec_json *json,
     spec->system = str_from(json->system);
     while (spec->params.len > 0 && spec->params.data[spec->params.len - 1] == '\n')
         spec->params.len--;
-    return open_kernel(store, json, override->kernel, arena, spec, error) &&
-           (override->without_initrd || open_initrd(store, json, spec, error)) &&
-           join(arena, spec, error) && check_texts(spec, error) &&
-           (override->init || check_init(store, spec->init, error));
+    return open_kernel(system, json, spec, error) &&
+           (override->without_initrd || open_initrd(system, json, spec, error)) &&
+           join(system->arena, spec, error) && check_texts(spec, error) &&
+           (override->init || check_init(system->store, spec->init, error));
 }
 
 bool boot_spec_read(const struct store *store, struct str toplevel,
@@ -315,10 +316,10 @@ bool boot_spec_read(const struct store *store, struct str toplevel,
 {
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
     const char *path = store_path_format(arena, store->store_dir, toplevel).data;
+    struct system system = { store, path, override, arena };
     struct boot_spec_json json;
     spec.toplevel = toplevel;
-    if (!read_system(store, path, override, arena, &json, error) ||
-        !fill(store, &json, override, arena, &spec, error))
+    if (!read_system(&system, &json, error) || !fill(&system, &json, &spec, error))
         return error_in(error, "%s", path);
     *ret_spec = spec;
     spec = BOOT_SPEC_NONE;

@@ -66,7 +66,7 @@ static bool read_system(const cJSON *object, struct arena *arena, struct boot_sp
 }
 
 bool boot_spec_json_parse(struct str text, const char *specialisation, struct arena *arena,
-                          struct boot_spec_json *ret_spec, bool *ret_found, struct error *error)
+                          struct boot_spec_json *ret_spec, struct error *error)
 {
     cleanup(json_free) cJSON *root = NULL;
     struct boot_spec_json spec = { 0 };
@@ -83,7 +83,6 @@ bool boot_spec_json_parse(struct str text, const char *specialisation, struct ar
     const cJSON *holder =
         specialisation ? cJSON_GetObjectItemCaseSensitive(others, specialisation) : root;
     const cJSON *system = cJSON_GetObjectItemCaseSensitive(holder, SYSTEM_KEY);
-    *ret_found = system != NULL;
     if (system && !read_system(system, arena, &spec, error))
         return error_in(error, SYSTEM_KEY);
     *ret_spec = spec;

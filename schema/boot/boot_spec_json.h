@@ -16,7 +16,7 @@ enum { BOOT_SPEC_JSON_BYTES_MAX = 1 << 20 };
 
 /* Absolute paths in the booted system. */
 struct boot_spec_json {
-    const char *toplevel;
+    const char *toplevel;               /* null: there is no such description */
     const char *init, *kernel, *initrd; /* or null */
     struct str params;                  /* joined by spaces; null data: not given */
     const char *label;                  /* for people */
@@ -25,9 +25,8 @@ struct boot_spec_json {
 };
 
 /* Parses the description of the system itself, or, if `specialisation` is not null, of that
- * specialisation. *ret_found is false if there is no description of version 1, or no such
- * specialisation; then only `specialisations` is set. Refuses a text that is not JSON, and members
- * of the wrong type. */
+ * specialisation. If there is no description of version 1, or no such specialisation, only
+ * `specialisations` is set. Refuses a text that is not JSON, and members of the wrong type. */
 must_check bool boot_spec_json_parse(struct str text, const char *specialisation,
                                      struct arena *arena, struct boot_spec_json *ret_spec,
-                                     bool *ret_found, struct error *error);
+                                     struct error *error);

@@ -17,13 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cut cut = str_cut(fuzz_text(data, size), '\n');
     struct boot_spec_json spec;
     struct error error;
-    bool found;
     const char *name = cut.head.len > 0 ? arena_copy(&arena, cut.head).data : NULL;
-    if (!boot_spec_json_parse(cut.tail, name, &arena, &spec, &found, &error)) {
+    if (!boot_spec_json_parse(cut.tail, name, &arena, &spec, &error)) {
         fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
         return 0;
     }
-    if (!found)
+    if (!spec.toplevel)
         return 0;
     fuzz_must(is_path(spec.init) && is_path(spec.kernel) && spec.toplevel[0] == '/',
               "what is a path is absolute");

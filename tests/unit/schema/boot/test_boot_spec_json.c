@@ -9,20 +9,17 @@
     "linux\"" members "}"
 
 static bool parse(const char *text, const char *specialisation, struct arena *arena,
-                  struct boot_spec_json *ret_spec, bool *ret_found)
+                  struct boot_spec_json *ret_spec)
 {
-    return boot_spec_json_parse(str_from(text), specialisation, arena, ret_spec, ret_found,
-                                check_error);
+    return boot_spec_json_parse(str_from(text), specialisation, arena, ret_spec, check_error);
 }
 
 static void everything_is_read(struct arena arena)
 {
     struct boot_spec_json spec = { 0 };
-    bool found = false;
     CHECK_DONE(parse(SYSTEM(",\"init\":\"" TOP "/init\",\"kernel\":\"/k\",\"initrd\":\"/i\","
                             "\"kernelParams\":[\"a\",\"b c\",\"\"],\"other\":1") ",\"x\":2}",
-                     NULL, &arena, &spec, &found));
-    CHECK(found);
+                     NULL, &arena, &spec));
     CHECK_STR(spec.toplevel, TOP);
     CHECK_STR(spec.init, TOP "/init");
     CHECK_STR(spec.kernel, "/k");
@@ -41,9 +38,8 @@ static void what_a_system_may_lack_is_null(struct arena arena)
     };
     for (size_t i = 0; i < 2; i++) {
         struct boot_spec_json spec = { .init = "" };
-        bool found = false;
-        CHECK_DONE(parse(texts[i], NULL, &arena, &spec, &found));
-        CHECK(found && !spec.init && !spec.kernel && !spec.initrd && !spec.params.data);
+        CHECK_DONE(parse(texts[i], NULL, &arena, &spec));
+        CHECK(spec.toplevel && !spec.init && !spec.kernel && !spec.initrd && !spec.params.data);
     }
 }
 
@@ -51,8 +47,7 @@ static void what_a_system_may_lack_is_null(struct arena arena)
 static void an_empty_list_of_parameters_is_empty(struct arena arena)
 {
     struct boot_spec_json spec = { 0 };
-    bool found;
-    CHECK_DONE(parse(SYSTEM(",\"kernelParams\":[]") "}", NULL, &arena, &spec, &found));
+    CHECK_DONE(parse(SYSTEM(",\"kernelParams\":[]") "}", NULL, &arena, &spec));
     CHECK(spec.params.data && spec.params.len == 0);
 }
 
@@ -64,9 +59,7 @@ static void an_empty_list_of_parameters_is_empty(struct arena arena)
 static void specialisations_are_named_and_read(struct arena arena)
 {
     struct boot_spec_json spec = { 0 };
-    bool found = false;
-    CHECK_DONE(parse(SPECIAL, "one", &arena, &spec, &found));
-    CHECK(found);
+    CHECK_DONE(parse(SPECIAL, "one", &arena, &spec));
     CHECK_STR(spec.kernel, "/one");
     if (CHECK_NUMBER(spec.specialisations.count, 2)) {
         CHECK_STR(spec.specialisations.items[0], "one");
@@ -74,8 +67,8 @@ static void specialisations_are_named_and_read(struct arena arena)
     }
     static const char *const absent[] = { "two", "three", "One", "" };
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) {
-        CHECK_DONE(parse(SPECIAL, absent[i], &arena, &spec, &found));
-        CHECK(!found);
+        CHECK_DONE(parse(SPECIAL, absent[i], &arena, &spec));
+        CHECK(!spec.toplevel);
         CHECK_NUMBER(spec.specialisations.count, 2);
     }
 }
@@ -86,10 +79,9 @@ static void another_version_is_not_found(struct arena arena)
                                          "null" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct boot_spec_json spec;
-        bool found = true;
         check_about("%s", texts[i]);
-        CHECK_DONE(parse(texts[i], NULL, &arena, &spec, &found));
-        CHECK(!found);
+        CHECK_DONE(parse(texts[i], NULL, &arena, &spec));
+        CHECK(!spec.toplevel);
     }
 }
 
@@ -113,9 +105,8 @@ static void members_of_another_type_are_refused(struct arena arena)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct boot_spec_json spec = { .label = "untouched" };
-        bool found;
         check_about("%s", rows[i].text);
-        CHECK_REFUSED(parse(rows[i].text, NULL, &arena, &spec, &found), rows[i].sentence);
+        CHECK_REFUSED(parse(rows[i].text, NULL, &arena, &spec), rows[i].sentence);
         CHECK_STR(spec.label, "untouched");
     }
 }
