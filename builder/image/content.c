@@ -41,9 +41,10 @@ static void take_aside(const struct sink *sink, const char *at, size_t size_byte
         digest_add(sink->digest, at, size_bytes);
 }
 
-static bool feed(const struct inventory *inventory, uint32_t node, int fd, const struct sink *sink,
-                 struct progress *progress, struct arena scratch, struct error *error)
+static bool feed(const struct work *work, uint32_t node, int fd, const struct sink *sink,
+                 struct arena scratch, struct error *error)
 {
+    const struct inventory *inventory = work->inventory;
     uint64_t size = inventory->nodes[node].size_bytes;
     for (uint64_t done = 0; done < size;) {
         size_t room = BUFFER_BYTES;
@@ -59,7 +60,7 @@ static bool feed(const struct inventory *inventory, uint32_t node, int fd, const
         if (sink->nar)
             nar_stream_taken(sink->nar, (size_t)got);
         done += (uint64_t)got;
-        progress_add(progress, (uint64_t)got);
+        progress_add(work->progress, (uint64_t)got);
     }
     return inventory_check(inventory, node, scratch, fd, error);
 }
@@ -78,16 +79,17 @@ static bool read_content(const struct work *work, uint32_t node, const struct si
         return true;
     }
     return inventory_open(work->inventory, node, scratch, &fd, error) &&
-           feed(work->inventory, node, fd, sink, work->progress, scratch, error);
+           feed(work, node, fd, sink, scratch, error);
 }
 
-static bool read_file(struct work *work, uint32_t node, struct nar_stream *nar, char *buffer,
-                      struct arena scratch, struct error *error)
+static bool read_file(struct work *work, uint32_t node, struct sink sink, struct arena scratch,
+                      struct error *error)
 {
     const struct node *at = &work->inventory->nodes[node];
+    struct nar_stream *nar = sink.nar;
     bool is_wanted = duplicates_want(&work->duplicates, node);
     uint32_t checksum = 0;
-    struct sink sink = { .nar = nar, .checksum = is_wanted ? &checksum : NULL, .buffer = buffer };
+    sink.checksum = is_wanted ? &checksum : NULL;
     if (!nar && !is_wanted)
         return true;
     if (nar)
@@ -125,10 +127,11 @@ static uint32_t next_node(const struct inventory *inventory, uint32_t node, uint
 }
 
 /* Reads the files of a path and feeds its NAR, if it is wanted. */
-static bool read_path(struct work *work, uint32_t top, struct nar_stream *nar, char *buffer,
-                      struct arena scratch, struct error *error)
+static bool read_path(struct work *work, uint32_t top, struct sink sink, struct arena scratch,
+                      struct error *error)
 {
     const struct inventory *inventory = work->inventory;
+    struct nar_stream *nar = sink.nar;
     uint32_t node = top;
     do {
         const struct node *at = &inventory->nodes[node];
@@ -138,7 +141,7 @@ static bool read_path(struct work *work, uint32_t top, struct nar_stream *nar, c
             nar_stream_directory(nar);
         if (nar && at->kind == NODE_LINK)
             nar_stream_link(nar, at->target);
-        if (at->kind == NODE_FILE && !read_file(work, node, nar, buffer, scratch, error))
+        if (at->kind == NODE_FILE && !read_file(work, node, sink, scratch, error))
             return false;
         node = next_node(inventory, node, top, nar);
     } while (node != top);
@@ -152,7 +155,7 @@ static bool read_extra(struct work *work, struct arena scratch, struct error *er
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         if (work->inventory->nodes[node].is_extra &&
-            !read_file(work, node, NULL, NULL, scratch, error))
+            !read_file(work, node, (struct sink){ 0 }, scratch, error))
             return false;
     }
     return true;
@@ -200,10 +203,14 @@ static bool read_top(void *context, const struct crew_member *member, size_t ind
     struct work *work = context;
     uint32_t top = work->turns[index].index;
     struct arena scratch = *member->arena;
-    if (!work->check)
-        return read_path(work, top, NULL, arena_room(&scratch, BUFFER_BYTES), scratch, error);
+    struct sink sink = { 0 };
+    if (!work->check) {
+        sink.buffer = arena_room(&scratch, BUFFER_BYTES);
+        return read_path(work, top, sink, scratch, error);
+    }
     cleanup(nar_stream_release) struct nar_stream nar = nar_stream_start(&scratch);
-    if (!read_path(work, top, &nar, NULL, scratch, error))
+    sink.nar = &nar;
+    if (!read_path(work, top, sink, scratch, error))
         return false;
     struct nar found = nar_stream_finish(&nar);
     uint32_t path = path_list_find(work->paths, work->inventory->nodes[top].name);
