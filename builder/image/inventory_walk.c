@@ -103,47 +103,47 @@ static int compare_names(const void *left, const void *right)
     return str_compare(*(const struct str *)left, *(const struct str *)right);
 }
 
+struct names {
+    struct str *items;
+    size_t count;
+};
+
 /* Reads the names in an open directory, ascending. The kernel's order is as good as random and must
- * not show in the image. */
-static bool list_directory(const struct inventory *inventory, uint32_t node, DIR *directory,
-                           struct arena *arena, struct str **ret_names, size_t *ret_count,
-                           struct error *error)
+ * not show in the image. Returns false with errno if that fails. */
+static bool list_directory(DIR *directory, struct arena *arena, struct names *names)
 {
-    struct str *names = NULL;
-    size_t count = 0, capacity = 0;
+    size_t capacity = 0;
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
-        names = arena_grow(arena, names, count, &capacity, sizeof *names);
-        names[count++] = arena_copy(arena, str_from(entry->d_name));
+        names->items =
+            arena_grow(arena, names->items, names->count, &capacity, sizeof *names->items);
+        names->items[names->count++] = arena_copy(arena, str_from(entry->d_name));
     }
     if (errno != 0)
-        return node_refuse_errno(inventory, node, *arena, errno, error);
-    if (count)
-        qsort(names, count, sizeof *names, compare_names);
-    *ret_names = names;
-    *ret_count = count;
+        return false;
+    if (names->count)
+        qsort(names->items, names->count, sizeof *names->items, compare_names);
     return true;
 }
 
 static bool walk_directory(struct inventory *inventory, uint32_t node,
                            struct inventory_walker *walker, struct error *error)
 {
-    struct str *names = NULL;
-    size_t count = 0;
+    struct names names = { 0 };
     struct arena *arena = &walker->texts;
     cleanup(own_close) int fd = node_open(inventory, node, O_RDONLY | O_DIRECTORY, *arena);
     cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
     if (!directory)
         return node_refuse_errno(inventory, node, *arena, fd < 0 ? -fd : errno, error);
     own_take(&fd);
-    if (!list_directory(inventory, node, directory, arena, &names, &count, error))
-        return false;
+    if (!list_directory(directory, arena, &names))
+        return node_refuse_errno(inventory, node, *arena, errno, error);
     inventory->nodes[node].first_child = (uint32_t)inventory->count;
-    inventory->nodes[node].child_count = (uint32_t)count;
-    if (count > NODE_COUNT_MAX - inventory->count)
+    inventory->nodes[node].child_count = (uint32_t)names.count;
+    if (names.count > NODE_COUNT_MAX - inventory->count)
         return node_refuse(inventory, node, *arena, "too many files", error);
-    for (size_t i = 0; i < count; i++)
-        inventory_add(inventory, &walker->nodes, names[i], node);
+    for (size_t i = 0; i < names.count; i++)
+        inventory_add(inventory, &walker->nodes, names.items[i], node);
     for (uint32_t child = inventory->nodes[node].first_child; child < inventory->count; child++)
         if (!inventory_examine(inventory, child, dirfd(directory), arena, error) ||
             (is_kept(&inventory->nodes[child], walker->kept_left) &&
