@@ -54,9 +54,10 @@ bool ramdisk_archive_write(const struct ramdisk_archive *archive, struct ramdisk
     if (!open_unnamed(archive->directory, &fd, error))
         return false;
     struct ramdisk plain = { .fd = fd };
+    *ret_offset = ramdisk->size_bytes;
     return archive->fill(archive->context, &plain, error) &&
            ramdisk_compress(archive->compression, archive->crew, &plain, ramdisk, *archive->arena,
-                            ret_offset, error);
+                            error);
 }
 
 static bool make_temporary(int *ret_fd, struct error *error)

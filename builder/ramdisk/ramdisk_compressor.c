@@ -285,7 +285,7 @@ static bool compress_gzip(struct stream *stream, struct error *error)
 
 bool ramdisk_compress(const struct ramdisk_compression *compression, const struct crew *crew,
                       const struct ramdisk *archive, struct ramdisk *ramdisk, struct arena scratch,
-                      uint64_t *ret_offset, struct error *error)
+                      struct error *error)
 {
     struct stream stream = {
         .source = archive->fd,
@@ -298,7 +298,6 @@ bool ramdisk_compress(const struct ramdisk_compression *compression, const struc
     };
     assert(compression->is_on && level_most(compression->kind) >= 0 && crew->jobs > 0);
     assert(!archive->member && !ramdisk->member);
-    *ret_offset = ramdisk->size_bytes;
     if (!(compression->kind == COMPRESSION_ZSTD ? compress_zstd
           : compression->kind == COMPRESSION_XZ ? compress_xz
                                                 : compress_gzip)(&stream, error))

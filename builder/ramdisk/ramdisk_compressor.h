@@ -5,8 +5,8 @@
  *
  * Shape    zstd   one frame with a window of at most 8 MiB
  *          gzip   one member, without a name and a time
- *          xz     one stream, checked by CRC32 The kernel does not accept a second frame, member or
- *                 stream for the same archive.
+ *          xz     one stream, checked by CRC32
+ *          The kernel does not accept a second frame, member or stream for the same archive.
  * Bytes    They do not depend on the number of threads: the archive is cut at fixed places.
  * Source   The kernel's init/initramfs.c, lib/decompress_unzstd.c and lib/xz/xz_dec_stream.c.
  */
@@ -28,9 +28,8 @@ must_check bool ramdisk_compression_parse(struct str text,
                                           struct error *error);
 
 /* Compresses a finished archive, which is a file of its own, and appends it to a ramdisk.
- * *ret_offset is where it starts. The file's blocks are freed as they are compressed, so it cannot
- * be used afterwards. */
+ * The file's blocks are freed as they are compressed, so it cannot be used afterwards. */
 must_check bool ramdisk_compress(const struct ramdisk_compression *compression,
                                  const struct crew *crew, const struct ramdisk *archive,
                                  struct ramdisk *ramdisk, struct arena scratch,
-                                 uint64_t *ret_offset, struct error *error);
+                                 struct error *error);
