@@ -143,12 +143,15 @@ static struct sqlite_value text_of(struct str text)
     return sqlite_text(text, (struct str){ 0 });
 }
 
-void sqlite_file_schema(struct sqlite_file *file, struct str type, struct str name,
-                        struct str table, uint32_t root, struct str sql)
+void sqlite_file_schema(struct sqlite_file *file, const struct sqlite_object *object)
 {
-    struct sqlite_value values[] = { text_of(type), text_of(name), text_of(table),
-                                     sqlite_number(root),
-                                     sql.data ? text_of(sql) : (struct sqlite_value){ 0 } };
+    struct sqlite_value values[] = {
+        text_of(object->type),
+        text_of(object->name),
+        text_of(object->table),
+        sqlite_number(object->root),
+        object->sql.data ? text_of(object->sql) : (struct sqlite_value){ 0 },
+    };
     struct sqlite_record record = sqlite_record_measure(values, 5);
     uint64_t rowid = ++file->schema_count;
     uint8_t *end = file->page + file->content_start;

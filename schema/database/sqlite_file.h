@@ -35,6 +35,13 @@ struct sqlite_contents {
 
 enum { SQLITE_TREES_MAX = 16 };
 
+/* A row of sqlite_schema. */
+struct sqlite_object {
+    struct str type, name, table;
+    uint32_t root;  /* page; 0: it has none */
+    struct str sql; /* null `data`: NULL, for the index of a key */
+};
+
 struct sqlite_file;
 
 /* Starts a database in an empty file that is open for writing. */
@@ -44,9 +51,8 @@ struct sqlite_file *sqlite_file_start(int fd, struct arena *arena);
 must_check bool sqlite_file_trees(struct sqlite_file *file, const struct sqlite_contents *contents,
                                   unsigned jobs, uint32_t *ret_roots, struct error *error);
 
-/* Adds a row of sqlite_schema. A null `sql.data` stands for NULL, for the index of a key. */
-void sqlite_file_schema(struct sqlite_file *file, struct str type, struct str name,
-                        struct str table, uint32_t root, struct str sql);
+/* Adds a row of sqlite_schema. */
+void sqlite_file_schema(struct sqlite_file *file, const struct sqlite_object *object);
 
 /* Writes page 1. Does not sync the file. */
 must_check bool sqlite_file_finish(struct sqlite_file *file, struct error *error);

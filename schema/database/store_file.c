@@ -256,12 +256,15 @@ static void add_table_schema(struct sqlite_file *file, const uint32_t *roots, st
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (!str_equal(name, str_from(tables[i].name)))
             continue;
-        sqlite_file_schema(file, STR("table"), name, name, roots[tables[i].table], sql);
+        struct sqlite_object table = { STR("table"), name, name, roots[tables[i].table], sql };
+        sqlite_file_schema(file, &table);
         if (tables[i].key == NO_TREE)
             return;
         snprintf(key, sizeof key, "sqlite_autoindex_%s_1", tables[i].name);
-        sqlite_file_schema(file, STR("index"), str_from(key), name, roots[tables[i].key],
-                           (struct str){ 0 });
+        struct sqlite_object index = {
+            .type = STR("index"), .name = str_from(key), .table = name, .root = roots[tables[i].key]
+        };
+        sqlite_file_schema(file, &index);
     }
 }
 
@@ -284,8 +287,9 @@ static void add_statement(struct sqlite_file *file, const uint32_t *roots,
     bool is_trigger = str_equal(statement->type, STR("trigger"));
     uint32_t root =
         roots[str_equal(statement->table, STR("Refs")) ? REFERENCE_INDEX : OUTPUT_INDEX];
-    sqlite_file_schema(file, statement->type, statement->name, statement->table,
-                       is_trigger ? 0 : root, sql);
+    struct sqlite_object object = { statement->type, statement->name, statement->table,
+                                    is_trigger ? 0 : root, sql };
+    sqlite_file_schema(file, &object);
 }
 
 /* The schema, in the order in which the statements stand. */

@@ -84,12 +84,14 @@ static bool write_database(int fd, int64_t rows, unsigned jobs, struct arena scr
     };
     if (!CHECK_DONE(sqlite_file_trees(file, &contents, jobs, roots, check_error)))
         return false;
-    sqlite_file_schema(file, STR("table"), STR("large"), STR("large"), roots[0],
-                       STR("CREATE TABLE large (text)"));
-    sqlite_file_schema(file, STR("table"), STR("small"), STR("small"), roots[1],
-                       STR("CREATE TABLE small (number, text)"));
-    sqlite_file_schema(file, STR("index"), STR("of_number"), STR("small"), roots[2],
-                       STR("CREATE INDEX of_number on small (number)"));
+    sqlite_file_schema(file, &(struct sqlite_object){ STR("table"), STR("large"), STR("large"),
+                                                      roots[0], STR("CREATE TABLE large (text)") });
+    sqlite_file_schema(file,
+                       &(struct sqlite_object){ STR("table"), STR("small"), STR("small"), roots[1],
+                                                STR("CREATE TABLE small (number, text)") });
+    sqlite_file_schema(
+        file, &(struct sqlite_object){ STR("index"), STR("of_number"), STR("small"), roots[2],
+                                       STR("CREATE INDEX of_number on small (number)") });
     return CHECK_DONE(sqlite_file_finish(file, check_error));
 }
 

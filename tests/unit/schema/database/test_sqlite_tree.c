@@ -54,10 +54,12 @@ static bool write_database(int fd, int64_t rows, struct arena scratch)
     };
     if (!CHECK_DONE(sqlite_file_trees(file, &contents, 1, roots, check_error)))
         return false;
-    sqlite_file_schema(file, STR("table"), STR("numbered"), STR("numbered"), roots[0],
-                       STR("CREATE TABLE numbered (number, text)"));
-    sqlite_file_schema(file, STR("index"), STR("of_text"), STR("numbered"), roots[1],
-                       STR("CREATE INDEX of_text on numbered (text)"));
+    sqlite_file_schema(
+        file, &(struct sqlite_object){ STR("table"), STR("numbered"), STR("numbered"), roots[0],
+                                       STR("CREATE TABLE numbered (number, text)") });
+    sqlite_file_schema(
+        file, &(struct sqlite_object){ STR("index"), STR("of_text"), STR("numbered"), roots[1],
+                                       STR("CREATE INDEX of_text on numbered (text)") });
     return CHECK_DONE(sqlite_file_finish(file, check_error));
 }
 
