@@ -39,8 +39,8 @@ static bool write_whole(const struct command *command, const struct output *outp
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     option_list_add(&images->names, output->name, command->arena);
     return draft_open(output->directory, output->name, &draft, error) &&
-           squashfs_write(inventory, options, draft.fd, 0, *command->arena, &images->result,
-                          error) &&
+           squashfs_write(inventory, options, (struct squashfs_place){ draft.fd, 0 },
+                          *command->arena, &images->result, error) &&
            draft_publish(&draft, 0644, error);
 }
 

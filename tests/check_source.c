@@ -68,8 +68,8 @@ int check_source_image(const struct check_source *source, const char *name, stru
     struct squashfs_result result;
     int fd = openat(check_directory(), name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     CHECK(fd >= 0);
-    CHECK_DONE(squashfs_write(&source->source.inventory, &source->squashfs, fd, 0, scratch, &result,
-                              check_error));
+    CHECK_DONE(squashfs_write(&source->source.inventory, &source->squashfs,
+                              (struct squashfs_place){ fd, 0 }, scratch, &result, check_error));
     return fd;
 }
 

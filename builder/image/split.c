@@ -123,7 +123,8 @@ static bool write_layer(struct split *split, size_t layer, struct error *error)
         chosen[i] =
             is_extra(request->inventory, root->first_child + i) || split->layers[i] == layer;
     struct inventory part = inventory_select(request->inventory, chosen, &scratch);
-    return squashfs_write(&part, &split->options, split->drafts[layer].fd, 0, scratch,
+    return squashfs_write(&part, &split->options,
+                          (struct squashfs_place){ split->drafts[layer].fd, 0 }, scratch,
                           &split->results[layer], error);
 }
 
@@ -207,7 +208,8 @@ bool split_write(const struct split_request *request, struct arena *arena,
     const char *name = whole_name(arena, request->output->name);
     split.options.path_bytes = split.sizes;
     if (!draft_open(request->output->directory, name, &draft, error) ||
-        !squashfs_write(request->inventory, &split.options, draft.fd, 0, *arena, &whole, error))
+        !squashfs_write(request->inventory, &split.options, (struct squashfs_place){ draft.fd, 0 },
+                        *arena, &whole, error))
         return false;
     split.options.path_bytes = NULL;
     split.options.reuse = NULL;

@@ -155,12 +155,12 @@ static void share_out(const struct writer *writer, uint64_t *path_bytes)
 }
 
 bool squashfs_write(const struct inventory *inventory, const struct squashfs_options *options,
-                    int fd, uint64_t offset, struct arena scratch,
+                    struct squashfs_place place, struct arena scratch,
                     struct squashfs_result *ret_result, struct error *error)
 {
     cleanup(writer_release) struct writer writer = { .inventory = inventory, .scratch = scratch };
     assert(options->crew && options->crew->jobs > 0);
-    sqfs_range_start(&writer.image, fd, offset, options->limit_bytes);
+    sqfs_range_start(&writer.image, place.fd, place.offset, options->limit_bytes);
     if (!start(&writer, options, error) || !write_data(&writer, options, error) ||
         !write_metadata(&writer, error) || !write_tables(&writer, error) || !finish(&writer, error))
         return false;

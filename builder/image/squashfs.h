@@ -25,16 +25,21 @@ struct squashfs_options {
     uint64_t limit_bytes;      /* writing stops when the image is larger; 0: no limit */
 };
 
+/* Where the image is written. */
+struct squashfs_place {
+    int fd; /* open for reading and writing; borrowed */
+    uint64_t offset;
+};
+
 struct squashfs_result {
     uint64_t size_bytes;   /* of the image, with the padding */
     uint64_t data_bytes;   /* unpacked size of its blocks, without blocks of zeros */
     uint64_t reused_bytes; /* of these, copied from the old image */
 };
 
-/* Writes the image to fd, which is open for reading and writing, from `offset` on. Does not touch
- * bytes before that, nor use the file's position. Refuses files that change while they are read,
- * and an image beyond the limit. */
+/* Writes the image. Does not touch bytes before the offset, nor use the file's position. Refuses files
+ * that change while they are read, and an image beyond the limit. */
 must_check bool squashfs_write(const struct inventory *inventory,
-                               const struct squashfs_options *options, int fd, uint64_t offset,
+                               const struct squashfs_options *options, struct squashfs_place place,
                                struct arena scratch, struct squashfs_result *ret_result,
                                struct error *error);

@@ -30,13 +30,13 @@ static struct tree_image *add_images(struct tree_building *building, size_t new_
     return description->images;
 }
 
-static bool write_one_image(struct tree_building *building, int fd, uint64_t offset,
+static bool write_one_image(struct tree_building *building, struct squashfs_place place,
                             struct error *error)
 {
     const struct tree_request *request = building->request;
     struct squashfs_options options = *request->squashfs;
     options.limit_bytes = NEWC_MEMBER_MAX;
-    return squashfs_write(request->inventory, &options, fd, offset, *building->arena,
+    return squashfs_write(request->inventory, &options, place, *building->arena,
                           &building->result.image, error) ||
            error_in(error, "write the store image");
 }
@@ -63,7 +63,7 @@ bool tree_write_images(struct tree_building *building, struct error *error)
     cleanup(own_close) int fd = -1;
     add_images(building, 1);
     return tree_create(building, RAMDISK_STORE_NAME, 0644, &fd, error) &&
-           write_one_image(building, fd, 0, error);
+           write_one_image(building, (struct squashfs_place){ fd, 0 }, error);
 }
 
 /* Straight into its place. */
@@ -73,7 +73,7 @@ static bool add_one_image(struct tree_building *building, struct ramdisk *ramdis
     struct tree_image *image = add_images(building, 1);
     struct ramdisk_member member = ramdisk_image(image->name);
     if (!ramdisk_begin(ramdisk, &member, &image->offset, error) ||
-        !write_one_image(building, ramdisk->fd, image->offset, error))
+        !write_one_image(building, (struct squashfs_place){ ramdisk->fd, image->offset }, error))
         return false;
     image->size_bytes = building->result.image.size_bytes;
     return ramdisk_end(ramdisk, image->size_bytes, error);

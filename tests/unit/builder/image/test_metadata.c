@@ -129,8 +129,8 @@ static void each_write_that_fails_is_a_sentence(struct arena arena)
         struct squashfs_result result;
         check_about("call %zu", number);
         check_calls_fail(number);
-        done = squashfs_write(&source.source.inventory, &source.squashfs, fd, 0, arena, &result,
-                              check_error);
+        done = squashfs_write(&source.source.inventory, &source.squashfs,
+                              (struct squashfs_place){ fd, 0 }, arena, &result, check_error);
         if (!check_calls_told(done))
             return;
     }

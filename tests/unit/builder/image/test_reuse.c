@@ -60,8 +60,8 @@ static void an_image_from_itself_is_the_same(struct arena arena)
     cleanup(own_close) int new =
         openat(check_directory(), "new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     source.squashfs.reuse = &reuse;
-    CHECK_DONE(squashfs_write(&source.source.inventory, &source.squashfs, new, 0, arena, &result,
-                              check_error));
+    CHECK_DONE(squashfs_write(&source.source.inventory, &source.squashfs,
+                              (struct squashfs_place){ new, 0 }, arena, &result, check_error));
     CHECK_NUMBER(result.reused_bytes, result.data_bytes);
     CHECK(str_equal(check_content("old", &arena), check_content("new", &arena)));
 }

@@ -75,8 +75,8 @@ static int write_image(struct example *example, const char *method, unsigned job
     CHECK_DONE(crew_make(jobs, &scratch, &crew, check_error));
     struct squashfs_options options = { .crew = &crew, .path_bytes = example->path_bytes };
     CHECK_DONE(compression_parse(str_from(method), &options.compression, check_error));
-    CHECK_DONE(squashfs_write(&example->inventory, &options, fd, offset, scratch, ret_result,
-                              check_error));
+    CHECK_DONE(squashfs_write(&example->inventory, &options, (struct squashfs_place){ fd, offset },
+                              scratch, ret_result, check_error));
     return fd;
 }
 
@@ -158,7 +158,8 @@ static void an_image_beyond_the_limit_is_given_up(struct arena arena)
     cleanup(own_close) int fd = memfd_create("image", MFD_CLOEXEC);
     fill(&example, &arena);
     CHECK_DONE(compression_parse(STR("zstd:1"), &options.compression, check_error));
-    CHECK_REFUSED(squashfs_write(&example.inventory, &options, fd, 0, arena, &result, check_error),
+    CHECK_REFUSED(squashfs_write(&example.inventory, &options, (struct squashfs_place){ fd, 0 },
+                                 arena, &result, check_error),
                   "the image is larger than 1048576 bytes, the most that a ramdisk can hold; split "
                   "it with --max-size");
     CHECK_NUMBER(result.size_bytes, 77);
@@ -174,7 +175,8 @@ static void a_full_disk_is_told(struct arena arena)
     cleanup(own_close) int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
     fill(&example, &arena);
     CHECK_DONE(compression_parse(STR("lz4"), &options.compression, check_error));
-    CHECK_REFUSED(squashfs_write(&example.inventory, &options, fd, 0, arena, &result, check_error),
+    CHECK_REFUSED(squashfs_write(&example.inventory, &options, (struct squashfs_place){ fd, 0 },
+                                 arena, &result, check_error),
                   "write the image: No space left on device");
 }
 
