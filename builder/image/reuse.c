@@ -78,11 +78,10 @@ static bool hash_block(void *context, const struct crew_member *member, size_t i
     const struct work *work = context;
     struct reuse_block *block = &work->reuse->blocks[index];
     struct image_worker *worker = &work->workers[member->number];
-    size_t size;
-    if (image_block_read(&work->reuse->image.file, &worker->decoder, block->block, worker->block,
-                         work->block_bytes, &size, error)) {
-        block->hash = digest_sha256((struct str){ (const char *)worker->block, size });
-        block->unpacked_bytes = (uint32_t)size;
+    struct image_buffer buffer = { worker->block, work->block_bytes, 0 };
+    if (image_block_read(&worker->decoder, block->block, &buffer, error)) {
+        block->hash = digest_sha256((struct str){ (const char *)buffer.bytes, buffer.size_bytes });
+        block->unpacked_bytes = (uint32_t)buffer.size_bytes;
     }
     return true;
 }

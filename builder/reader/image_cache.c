@@ -10,8 +10,7 @@ struct slot {
     uint32_t key;
     unsigned users;
     uint64_t used_last;
-    unsigned char *bytes;
-    size_t size_bytes;
+    struct image_buffer buffer;
 };
 
 struct image_cache {
@@ -31,7 +30,8 @@ bool image_cache_make(size_t slots, size_t block_bytes, uint32_t *reads, struct 
     cache->count = slots;
     cache->reads_left = reads;
     for (size_t i = 0; i < slots; i++)
-        cache->slots[i].bytes = arena_room(arena, block_bytes);
+        cache->slots[i].buffer =
+            (struct image_buffer){ arena_room(arena, block_bytes), block_bytes, 0 };
     int code = pthread_mutex_init(&cache->lock, NULL);
     if (code == 0)
         code = pthread_cond_init(&cache->changed, NULL);
@@ -88,8 +88,8 @@ static struct slot *wait_for(struct image_cache *cache, uint32_t key)
 }
 
 bool image_cache_get(struct image_cache *cache, uint32_t key,
-                     const struct image_cache_source *source, const unsigned char **ret_bytes,
-                     size_t *ret_size_bytes, struct error *error)
+                     const struct image_cache_source *source, struct image_buffer *ret_buffer,
+                     struct error *error)
 {
     bool done = true;
     pthread_mutex_lock(&cache->lock);
@@ -105,8 +105,7 @@ bool image_cache_get(struct image_cache *cache, uint32_t key,
         slot->key = key;
         slot->users = 1;
         pthread_mutex_unlock(&cache->lock);
-        done = image_block_read(source->file, source->decoder, source->block, slot->bytes,
-                                source->file->super.block_bytes, &slot->size_bytes, error);
+        done = image_block_read(source->decoder, source->block, &slot->buffer, error);
         pthread_mutex_lock(&cache->lock);
         slot->state = done ? SLOT_LOADED : SLOT_EMPTY;
         slot->users = done ? 1 : 0;
@@ -116,8 +115,7 @@ bool image_cache_get(struct image_cache *cache, uint32_t key,
     pthread_mutex_unlock(&cache->lock);
     if (!done)
         return false;
-    *ret_bytes = slot->bytes;
-    *ret_size_bytes = slot->size_bytes;
+    *ret_buffer = slot->buffer;
     return true;
 }
 

@@ -12,7 +12,6 @@ struct image_cache;
 
 /* How to read a block. */
 struct image_cache_source {
-    const struct image_file *file;
     struct image_decoder *decoder;
     struct image_block block;
 };
@@ -26,9 +25,9 @@ must_check bool image_cache_make(size_t slots, size_t block_bytes, uint32_t *rea
 
 void image_cache_release(struct image_cache *cache);
 
-/* Gets block number `key`. It stays valid until image_cache_put. */
+/* Gets block number `key`. The buffer belongs to the cache: it is valid until image_cache_put, and
+ * must not be changed. */
 must_check bool image_cache_get(struct image_cache *cache, uint32_t key,
                                 const struct image_cache_source *source,
-                                const unsigned char **ret_bytes, size_t *ret_size_bytes,
-                                struct error *error);
+                                struct image_buffer *ret_buffer, struct error *error);
 void image_cache_put(struct image_cache *cache, uint32_t key);

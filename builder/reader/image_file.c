@@ -197,7 +197,7 @@ static bool make_compressor(const struct image_file *file, sqfs_compressor_t **r
 bool image_decoder_make(const struct image_file *file, struct arena *arena,
                         struct image_decoder *ret_decoder, struct error *error)
 {
-    struct image_decoder decoder = IMAGE_DECODER_NONE;
+    struct image_decoder decoder = { .file = file };
     sqfs_compressor_t *compressor = NULL;
     if (file->super.compression == SQFS_COMP_ZSTD)
         decoder.zstd = ZSTD_createDCtx();
@@ -229,48 +229,48 @@ static bool damaged_block(uint64_t start, struct error *error)
 
 /* The length, or one that cannot be. */
 static sqfs_s32 decompress(const struct image_decoder *decoder, const unsigned char *packed,
-                           uint32_t packed_bytes, unsigned char *bytes, size_t room)
+                           uint32_t packed_bytes, const struct image_buffer *buffer)
 {
     sqfs_compressor_t *compressor = decoder->compressor;
     size_t length;
     if (compressor)
-        return compressor->do_block(compressor, packed, packed_bytes, bytes, (sqfs_u32)room);
+        return compressor->do_block(compressor, packed, packed_bytes, buffer->bytes,
+                                    (sqfs_u32)buffer->room);
     if (decoder->deflate)
-        return libdeflate_zlib_decompress(decoder->deflate, packed, packed_bytes, bytes, room,
-                                          &length) == LIBDEFLATE_SUCCESS
+        return libdeflate_zlib_decompress(decoder->deflate, packed, packed_bytes, buffer->bytes,
+                                          buffer->room, &length) == LIBDEFLATE_SUCCESS
                    ? (sqfs_s32)length
                    : -1;
-    length = ZSTD_decompressDCtx(decoder->zstd, bytes, room, packed, packed_bytes);
+    length = ZSTD_decompressDCtx(decoder->zstd, buffer->bytes, buffer->room, packed, packed_bytes);
     return ZSTD_isError(length) ? -1 : (sqfs_s32)length;
 }
 
 static bool unpack(struct image_decoder *decoder, const unsigned char *packed,
-                   struct image_block block, unsigned char *bytes, size_t room,
-                   size_t *ret_size_bytes, struct error *error)
+                   struct image_block block, struct image_buffer *buffer, struct error *error)
 {
     if (block.is_stored) {
-        if (block.packed_bytes > room)
+        if (block.packed_bytes > buffer->room)
             return damaged_block(block.start, error);
-        memcpy(bytes, packed, block.packed_bytes);
-        *ret_size_bytes = block.packed_bytes;
+        memcpy(buffer->bytes, packed, block.packed_bytes);
+        buffer->size_bytes = block.packed_bytes;
         return true;
     }
-    sqfs_s32 got = decompress(decoder, packed, block.packed_bytes, bytes, room);
-    if (got <= 0 || (size_t)got > room)
+    sqfs_s32 got = decompress(decoder, packed, block.packed_bytes, buffer);
+    if (got <= 0 || (size_t)got > buffer->room)
         return damaged_block(block.start, error);
-    *ret_size_bytes = (size_t)got;
+    buffer->size_bytes = (size_t)got;
     return true;
 }
 
-bool image_block_read(const struct image_file *file, struct image_decoder *decoder,
-                      struct image_block block, unsigned char *bytes, size_t room,
-                      size_t *ret_size_bytes, struct error *error)
+bool image_block_read(struct image_decoder *decoder, struct image_block block,
+                      struct image_buffer *buffer, struct error *error)
 {
+    const struct image_file *file = decoder->file;
     if (block.packed_bytes == 0 || block.packed_bytes > IMAGE_BLOCK_MAX)
         return damaged_block(block.start, error);
-    return budget_spend(&file->budget->contents, room, error) &&
+    return budget_spend(&file->budget->contents, buffer->room, error) &&
            image_file_read(file, block.start, decoder->packed, block.packed_bytes, error) &&
-           unpack(decoder, decoder->packed, block, bytes, room, ret_size_bytes, error);
+           unpack(decoder, decoder->packed, block, buffer, error);
 }
 
 /* --- Tables ----------------------------------------------------------------------------------- */
@@ -307,31 +307,30 @@ static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *pa
 {
     uint64_t at = 0;
     for (size_t i = 0; i < table->block_count; i++) {
-        size_t size = 0;
         uint16_t word = image_u16(packed + at);
         struct image_block block = {
             .start = table->range.start + at,
             .packed_bytes = word & (STORED_BIT - 1),
             .is_stored = word & STORED_BIT,
         };
+        struct image_buffer buffer = { bytes + table->size_bytes, IMAGE_TABLE_BLOCK_BYTES, 0 };
         table->block_positions[i] = at;
-        if (!unpack(decoder, packed + at + 2, block, bytes + table->size_bytes,
-                    IMAGE_TABLE_BLOCK_BYTES, &size, error))
+        if (!unpack(decoder, packed + at + 2, block, &buffer, error))
             return error_in(error, "damaged %s", table->range.what);
-        if (size < IMAGE_TABLE_BLOCK_BYTES && i + 1 < table->block_count)
+        if (buffer.size_bytes < IMAGE_TABLE_BLOCK_BYTES && i + 1 < table->block_count)
             return damaged_table(&table->range, "a block within it is not full", error);
-        assert(size <= IMAGE_TABLE_BLOCK_BYTES);
-        table->size_bytes += size;
+        assert(buffer.size_bytes <= IMAGE_TABLE_BLOCK_BYTES);
+        table->size_bytes += buffer.size_bytes;
         at += 2 + block.packed_bytes;
     }
     table->block_positions[table->block_count] = at;
     return true;
 }
 
-bool image_table_read(const struct image_file *file, struct image_decoder *decoder,
-                      struct image_range range, struct arena *arena, struct image_table *ret_table,
-                      struct error *error)
+bool image_table_read(struct image_decoder *decoder, struct image_range range, struct arena *arena,
+                      struct image_table *ret_table, struct error *error)
 {
+    const struct image_file *file = decoder->file;
     struct image_table table = { .range = range };
     if (range.end < range.start || range.end > file->super.used_bytes)
         return damaged_table(&range, "it does not end behind its start", error);
@@ -364,10 +363,11 @@ static bool check_index(const unsigned char *index, const struct image_table *ta
     return true;
 }
 
-bool image_table_read_indexed(const struct image_file *file, struct image_decoder *decoder,
-                              struct image_range *index, uint64_t size_bytes, struct arena *arena,
+bool image_table_read_indexed(struct image_decoder *decoder, struct image_range *index,
+                              uint64_t size_bytes, struct arena *arena,
                               struct image_table *ret_table, struct error *error)
 {
+    const struct image_file *file = decoder->file;
     uint64_t count = (size_bytes + IMAGE_TABLE_BLOCK_BYTES - 1) / IMAGE_TABLE_BLOCK_BYTES;
     if (size_bytes == 0 || size_bytes > IMAGE_TABLE_MAX ||
         count * 8 > file->super.used_bytes - index->start)
@@ -379,8 +379,7 @@ bool image_table_read_indexed(const struct image_file *file, struct image_decode
         return false;
     struct image_range range = { image_u64(bytes), index->start, index->what };
     struct image_table table;
-    if (range.start < IMAGE_SUPER_BYTES ||
-        !image_table_read(file, decoder, range, arena, &table, error))
+    if (range.start < IMAGE_SUPER_BYTES || !image_table_read(decoder, range, arena, &table, error))
         return range.start < IMAGE_SUPER_BYTES
                    ? damaged_table(index, "it starts in the super block", error)
                    : false;

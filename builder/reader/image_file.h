@@ -62,8 +62,9 @@ struct image_file {
     struct image_super super;
 };
 
-/* A decompressor; each thread has its own. */
+/* A decompressor of an image's blocks; each thread has its own. */
 struct image_decoder {
+    const struct image_file *file; /* borrowed */
     /* One of these is set; owned. For zstd and gzip the libraries are used directly, because
      * libsquashfs makes a new zstd context for each block, and zlib takes three times as long as
      * libdeflate. */
@@ -73,7 +74,14 @@ struct image_decoder {
     unsigned char *packed;
 };
 
-#define IMAGE_DECODER_NONE ((struct image_decoder){ .compressor = NULL })
+#define IMAGE_DECODER_NONE ((struct image_decoder){ .file = NULL })
+
+/* Where a block is unpacked to. */
+struct image_buffer {
+    unsigned char *bytes;
+    size_t room;
+    size_t size_bytes; /* of what was unpacked */
+};
 
 /* The position of a compressed block. */
 struct image_block {
@@ -109,28 +117,27 @@ must_check bool image_file_open(const struct image_place *place, struct arena *a
 must_check bool image_file_read(const struct image_file *file, uint64_t start, void *bytes,
                                 size_t size_bytes, struct error *error);
 
-/* Makes a decoder; takes a block from the arena. Refuses a compression that is not supported. */
+/* Makes a decoder; takes a block from the arena. The file must stay where it is as long as the
+ * decoder is used. Refuses a compression that is not supported. */
 must_check bool image_decoder_make(const struct image_file *file, struct arena *arena,
                                    struct image_decoder *ret_decoder, struct error *error);
 
 /* For `cleanup`. */
 void image_decoder_release(const struct image_decoder *decoder);
 
-/* Unpacks a block of file data of at most `room` bytes, which is at most IMAGE_BLOCK_MAX, and
- * charges them to the budget. */
-must_check bool image_block_read(const struct image_file *file, struct image_decoder *decoder,
-                                 struct image_block block, unsigned char *bytes, size_t room,
-                                 size_t *ret_size_bytes, struct error *error);
+/* Unpacks a block of file data. Charges the buffer's room, which is at most IMAGE_BLOCK_MAX, to the
+ * budget, and refuses a block that does not fit it. */
+must_check bool image_block_read(struct image_decoder *decoder, struct image_block block,
+                                 struct image_buffer *buffer, struct error *error);
 
 /* Reads the table whose blocks take exactly the bytes [range.start, range.end). */
-must_check bool image_table_read(const struct image_file *file, struct image_decoder *decoder,
-                                 struct image_range range, struct arena *arena,
-                                 struct image_table *ret_table, struct error *error);
+must_check bool image_table_read(struct image_decoder *decoder, struct image_range range,
+                                 struct arena *arena, struct image_table *ret_table,
+                                 struct error *error);
 
 /* Reads a table of `size_bytes`, unpacked, whose index is at `index`. *ret_index is the index's
  * range. */
-must_check bool image_table_read_indexed(const struct image_file *file,
-                                         struct image_decoder *decoder, struct image_range *index,
+must_check bool image_table_read_indexed(struct image_decoder *decoder, struct image_range *index,
                                          uint64_t size_bytes, struct arena *arena,
                                          struct image_table *ret_table, struct error *error);
 

@@ -34,36 +34,38 @@ static bool find_options(struct image *image, struct error *error)
            error_set(error, "damaged compressor options: they go beyond the data");
 }
 
-/* A table of `count` things of `size_bytes`, and its index. */
-static bool read_table(struct image *image, struct image_decoder *decoder, const char *what,
-                       uint64_t start, enum image_table_name table, uint64_t size_bytes,
-                       struct arena *arena, struct error *error)
-{
-    struct image_range index = { .start = start, .what = what };
-    if (!image_table_read_indexed(&image->file, decoder, &index, size_bytes, arena,
-                                  &image->tables[table], error))
-        return false;
-    add_range(image, image->tables[table].range);
-    add_range(image, index);
-    return true;
-}
-
 static bool read_tables(struct image *image, struct image_decoder *decoder, struct arena *arena,
                         struct error *error)
 {
     const struct image_super *super = &image->file.super;
+    const struct {
+        const char *what;
+        uint64_t start, size_bytes;
+        bool is_there;
+    } tables[] = {
+        [IMAGE_FRAGMENTS] = { "fragment table", super->fragment_table,
+                              (uint64_t)super->fragment_count * FRAGMENT_BYTES,
+                              super->fragment_count > 0 },
+        [IMAGE_EXPORTS] = { "export table", super->export_table,
+                            (uint64_t)super->inode_count * REFERENCE_BYTES,
+                            super->export_table != IMAGE_NO_TABLE },
+        [IMAGE_IDS] = { "id table", super->id_table, (uint64_t)super->id_count * ID_BYTES, true },
+    };
     if (super->id_count == 0)
         return error_set(error, "damaged super block: there are no owners");
     if (super->fragment_count > 0 && super->fragment_table == IMAGE_NO_TABLE)
         return error_set(error, "damaged super block: there is no fragment table");
-    return (super->fragment_count == 0 ||
-            read_table(image, decoder, "fragment table", super->fragment_table, IMAGE_FRAGMENTS,
-                       (uint64_t)super->fragment_count * FRAGMENT_BYTES, arena, error)) &&
-           (super->export_table == IMAGE_NO_TABLE ||
-            read_table(image, decoder, "export table", super->export_table, IMAGE_EXPORTS,
-                       (uint64_t)super->inode_count * REFERENCE_BYTES, arena, error)) &&
-           read_table(image, decoder, "id table", super->id_table, IMAGE_IDS,
-                      (uint64_t)super->id_count * ID_BYTES, arena, error);
+    for (size_t i = 0; i < IMAGE_TABLE_COUNT; i++) {
+        struct image_range index = { .start = tables[i].start, .what = tables[i].what };
+        if (!tables[i].is_there)
+            continue;
+        if (!image_table_read_indexed(decoder, &index, tables[i].size_bytes, arena,
+                                      &image->tables[i], error))
+            return false;
+        add_range(image, image->tables[i].range);
+        add_range(image, index);
+    }
+    return true;
 }
 
 /* Where the table starts that follows the directories. */
@@ -84,10 +86,8 @@ static bool read_tree(struct image *image, struct image_decoder *decoder, struct
                                        "directory table" };
     add_range(image, inodes);
     add_range(image, directories);
-    return image_table_read(&image->file, decoder, inodes, arena, &image->tree.inode_table,
-                            error) &&
-           image_table_read(&image->file, decoder, directories, arena, &image->tree.directory_table,
-                            error) &&
+    return image_table_read(decoder, inodes, arena, &image->tree.inode_table, error) &&
+           image_table_read(decoder, directories, arena, &image->tree.directory_table, error) &&
            image_tree_read(&image->file, &image->tables[IMAGE_IDS], arena, &image->tree, error);
 }
 
@@ -244,19 +244,17 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
 {
     uint32_t size_bytes = image_tree_tail_bytes(&image->file, inode);
     struct image_fragment *fragment = &image->fragments[inode->fragment];
-    struct image_cache_source source = { &image->file, &worker->decoder, fragment->block };
-    const unsigned char *bytes = worker->block;
-    size_t there = 0;
+    struct image_cache_source source = { &worker->decoder, fragment->block };
+    struct image_buffer buffer = { worker->block, image->file.super.block_bytes, 0 };
     if (!budget_spend(&image->file.budget->contents, size_bytes, error) ||
-        !(worker->cache
-              ? image_cache_get(worker->cache, inode->fragment, &source, &bytes, &there, error)
-              : image_block_read(&image->file, &worker->decoder, fragment->block, worker->block,
-                                 image->file.super.block_bytes, &there, error)))
+        !(worker->cache ? image_cache_get(worker->cache, inode->fragment, &source, &buffer, error)
+                        : image_block_read(&worker->decoder, fragment->block, &buffer, error)))
         return false;
+    size_t there = buffer.size_bytes;
     __atomic_store_n(&fragment->unpacked_bytes, (uint32_t)there, __ATOMIC_RELAXED);
     bool fits = inode->fragment_offset <= there && size_bytes <= there - inode->fragment_offset;
     if (fits)
-        sink(context, bytes + inode->fragment_offset, size_bytes);
+        sink(context, buffer.bytes + inode->fragment_offset, size_bytes);
     if (worker->cache)
         image_cache_put(worker->cache, inode->fragment);
     return fits || error_set(error, "the block at byte %llu is too short",
@@ -267,17 +265,16 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
 static bool read_block(const struct image *image, struct image_worker *worker,
                        struct image_block block, size_t wanted, struct error *error)
 {
-    size_t there = 0;
+    struct image_buffer buffer = { worker->block, wanted, 0 };
     if (block.packed_bytes == 0) {
         if (!budget_spend(&image->file.budget->contents, wanted, error))
             return false;
         memset(worker->block, 0, wanted);
         return true;
     }
-    if (!image_block_read(&image->file, &worker->decoder, block, worker->block, wanted, &there,
-                          error))
+    if (!image_block_read(&worker->decoder, block, &buffer, error))
         return false;
-    return there == wanted ||
+    return buffer.size_bytes == wanted ||
            error_set(error, "the block at byte %llu is too short", (unsigned long long)block.start);
 }
 

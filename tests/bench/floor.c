@@ -36,17 +36,15 @@ static bool is_zero(struct str block)
     return block.data[0] == 0 && memcmp(block.data, block.data + 1, block.len - 1) == 0;
 }
 
-static bool add_block(struct floor *floor, const struct image *image, struct image_worker *worker,
-                      struct image_block block, struct arena *arena, struct error *error)
+static bool add_block(struct floor *floor, struct image_worker *worker, struct image_block block,
+                      struct arena *arena, struct error *error)
 {
-    size_t size;
     if (block.packed_bytes == 0)
         return true;
-    unsigned char *bytes = arena_room(arena, floor->block_bytes);
-    if (!image_block_read(&image->file, &worker->decoder, block, bytes, floor->block_bytes, &size,
-                          error))
+    struct image_buffer buffer = { arena_room(arena, floor->block_bytes), floor->block_bytes, 0 };
+    if (!image_block_read(&worker->decoder, block, &buffer, error))
         return false;
-    struct str text = { (const char *)bytes, size };
+    struct str text = { (const char *)buffer.bytes, buffer.size_bytes };
     if (!is_zero(text))
         floor->blocks[floor->count++] = text;
     return true;
@@ -73,13 +71,13 @@ static bool unpack(struct floor *floor, const struct image *image, struct arena 
             start += block.packed_bytes;
             if (block.start < behind)
                 continue;
-            if (!add_block(floor, image, &worker, block, arena, error))
+            if (!add_block(floor, &worker, block, arena, error))
                 return false;
             behind = start;
         }
     }
     for (size_t i = 0; i < image->fragment_count; i++)
-        if (!add_block(floor, image, &worker, image->fragments[i].block, arena, error))
+        if (!add_block(floor, &worker, image->fragments[i].block, arena, error))
             return false;
     return true;
 }

@@ -86,8 +86,7 @@ static bool read_indexed(struct picture *picture, enum part part, uint64_t posit
     struct image_range index = { position, picture->file.super.used_bytes, "table" };
     if (position == IMAGE_NO_TABLE || size == 0)
         return true;
-    if (!image_table_read_indexed(&picture->file, &picture->decoder, &index, size, picture->arena,
-                                  &table, &error))
+    if (!image_table_read_indexed(&picture->decoder, &index, size, picture->arena, &table, &error))
         return false;
     keep_part(picture, part, &table);
     return true;
@@ -113,9 +112,8 @@ static bool read_chain(struct picture *picture, enum part part, uint64_t start, 
 {
     struct error error;
     struct image_table table;
-    if (!image_table_read(&picture->file, &picture->decoder,
-                          (struct image_range){ start, end, "table" }, picture->arena, &table,
-                          &error))
+    if (!image_table_read(&picture->decoder, (struct image_range){ start, end, "table" },
+                          picture->arena, &table, &error))
         return false;
     keep_part(picture, part, &table);
     return true;
@@ -207,7 +205,7 @@ static void copy_bytes(struct picture *picture, struct part_bytes *part)
 static void change_fragment(struct picture *picture)
 {
     const struct part_bytes *part = &picture->parts[FRAGMENTS];
-    size_t count = part->count / FRAGMENT_BYTES, size;
+    size_t count = part->count / FRAGMENT_BYTES;
     struct error error;
     if (count == 0)
         return;
@@ -218,11 +216,11 @@ static void change_fragment(struct picture *picture)
         .packed_bytes = word & (STORED_DATA - 1),
         .is_stored = word & STORED_DATA,
     };
-    unsigned char *bytes = picture->data + picture->data_bytes;
-    if (!image_block_read(&picture->file, &picture->decoder, block, bytes,
-                          picture->file.super.block_bytes, &size, &error))
+    struct image_buffer buffer = { picture->data + picture->data_bytes,
+                                   picture->file.super.block_bytes, 0 };
+    if (!image_block_read(&picture->decoder, block, &buffer, &error))
         return;
-    size = LLVMFuzzerMutate(bytes, size, size);
+    size_t size = LLVMFuzzerMutate(buffer.bytes, buffer.size_bytes, buffer.size_bytes);
     put_number(entry, IMAGE_SUPER_BYTES + picture->data_bytes, 8);
     put_number(entry + 8, size | STORED_DATA, 4);
     picture->data_bytes += size;

@@ -51,16 +51,15 @@ static void release(struct example *example)
 static bool get(struct example *example, unsigned worker, uint32_t key, char *ret_letter,
                 struct error *error)
 {
-    size_t size;
-    const unsigned char *bytes;
+    struct image_buffer buffer;
     struct image_cache_source source = {
-        .file = &example->file,
         .decoder = &example->decoders[worker],
         .block = { .start = (uint64_t)key * BLOCK, .packed_bytes = BLOCK, .is_stored = true },
     };
-    if (!image_cache_get(example->cache, key, &source, &bytes, &size, error))
+    if (!image_cache_get(example->cache, key, &source, &buffer, error))
         return false;
-    *ret_letter = size == BLOCK && bytes[0] == bytes[BLOCK - 1] ? (char)bytes[0] : '?';
+    const unsigned char *bytes = buffer.bytes;
+    *ret_letter = buffer.size_bytes == BLOCK && bytes[0] == bytes[BLOCK - 1] ? (char)bytes[0] : '?';
     image_cache_put(example->cache, key);
     return true;
 }

@@ -168,8 +168,8 @@ static bool read_table(const unsigned char *bytes, size_t size, struct arena *ar
     struct image_file file = file_of(fd, size);
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
     return image_decoder_make(&file, arena, &decoder, check_error) &&
-           image_table_read(&file, &decoder, (struct image_range){ 0, size, "table" }, arena,
-                            ret_table, check_error);
+           image_table_read(&decoder, (struct image_range){ 0, size, "table" }, arena, ret_table,
+                            check_error);
 }
 
 static void a_table_is_the_contents_of_its_blocks(struct arena arena)
@@ -239,7 +239,7 @@ static void an_index_has_to_fit(struct arena arena)
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
     CHECK_DONE(image_decoder_make(&file, &arena, &decoder, check_error));
     struct image_range index = { end, 0, "table" };
-    CHECK_DONE(image_table_read_indexed(&file, &decoder, &index, 10, &arena, &table, check_error));
+    CHECK_DONE(image_table_read_indexed(&decoder, &index, 10, &arena, &table, check_error));
     CHECK_NUMBER(index.end, end + 8);
     CHECK_NUMBER(table.size_bytes, 10);
     static const struct {
@@ -256,16 +256,16 @@ static void an_index_has_to_fit(struct arena arena)
         index = (struct image_range){ end + rows[i].at, 0, "table" };
         if (rows[i].at == 1)
             CHECK(pwrite(fd, "\xff\xff", 2, (off_t)end + 1) == 2);
-        CHECK_REFUSED(image_table_read_indexed(&file, &decoder, &index, rows[i].size, &arena,
-                                               &table, check_error),
-                      rows[i].sentence);
+        CHECK_REFUSED(
+            image_table_read_indexed(&decoder, &index, rows[i].size, &arena, &table, check_error),
+            rows[i].sentence);
     }
 }
 
 static void a_block_of_no_possible_length_is_damaged(struct arena arena)
 {
     unsigned char bytes[4096] = { 0 };
-    size_t size;
+    struct image_buffer buffer = { bytes, 100, 0 };
     cleanup(own_close) int fd = memory_of(bytes, sizeof bytes);
     struct image_file file = file_of(fd, sizeof bytes);
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
@@ -276,7 +276,7 @@ static void a_block_of_no_possible_length_is_damaged(struct arena arena)
         { .start = 5, .packed_bytes = 101, .is_stored = true },
     };
     for (size_t i = 0; i < 3; i++)
-        CHECK_REFUSED(image_block_read(&file, &decoder, blocks[i], bytes, 100, &size, check_error),
+        CHECK_REFUSED(image_block_read(&decoder, blocks[i], &buffer, check_error),
                       "the block at byte 5 is damaged");
 }
 
