@@ -57,18 +57,18 @@ static const char *layer_place(struct arena *arena, size_t index)
     return arena_format(arena, "/sysroot/nix/.ro-store.%zu", index).data;
 }
 
-static void add(struct initrd_unit_list *units, const char *name, const char *text,
-                const char *target, struct arena *arena)
+static void add(struct initrd_unit_list *units, struct initrd_unit unit, struct arena *arena)
 {
     units->items =
         arena_grow(arena, units->items, units->count, &units->capacity, sizeof *units->items);
-    units->items[units->count++] = (struct initrd_unit){ name, text, target };
+    units->items[units->count++] = unit;
 }
 
 static void add_mount(struct initrd_unit_list *units, const char *where, const char *text,
                       struct arena *arena)
 {
-    add(units, initrd_mount_name(arena, where), text, NULL, arena);
+    const char *name = initrd_mount_name(arena, where);
+    add(units, (struct initrd_unit){ .name = name, .text = text }, arena);
 }
 
 /* Makes a target require the mount unit. */
@@ -76,8 +76,11 @@ static void require(struct initrd_unit_list *units, const char *target, const ch
                     struct arena *arena)
 {
     const char *name = initrd_mount_name(arena, where);
-    add(units, arena_format(arena, "%s.requires/%s", target, name).data, NULL,
-        arena_format(arena, "../%s", name).data, arena);
+    struct initrd_unit link = {
+        .name = arena_format(arena, "%s.requires/%s", target, name).data,
+        .target = arena_format(arena, "../%s", name).data,
+    };
+    add(units, link, arena);
 }
 
 /* --- The units --------------------------------------------------------------------------------- */
@@ -185,7 +188,7 @@ static void add_writable(struct initrd_unit_list *units, const struct initrd_req
 static void add_directories(struct initrd_unit_list *units, const char *program,
                             struct arena *arena)
 {
-    add(units, SERVICE,
+    const char *text =
         arena_format(arena,
                      HEADING "Description=Directories of the Writable Layer of the Nix Store\n"
                              "DefaultDependencies=no\n"
@@ -195,8 +198,8 @@ static void add_directories(struct initrd_unit_list *units, const char *program,
                              "Type=oneshot\n"
                              "ExecStart=:\"%s\" --overlay " WRITABLE "\n",
                      without_specifiers(arena, program))
-            .data,
-        NULL, arena);
+            .data;
+    add(units, (struct initrd_unit){ .name = SERVICE, .text = text }, arena);
 }
 
 static bool add_store(struct initrd_unit_list *units, size_t count, struct arena *arena,
