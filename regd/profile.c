@@ -23,6 +23,7 @@ enum { LOCK_WAIT_MS = 60 * 1000, LOCK_STEP_MS = 20 };
 
 /* A profile, taken apart. */
 struct place {
+    const struct store *store;
     const char *path; /* absolute, as one sees it inside the root */
     const char *name; /* its last component */
     int directory;    /* that holds it; owned */
@@ -47,7 +48,7 @@ static bool open_place(const struct store *store, const char *profile, struct ar
     int fd = root_open(store->root, directory, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return error_errno(error, -fd, "open the directory %s", directory);
-    *ret_place = (struct place){ path.data, cut.tail.data, fd };
+    *ret_place = (struct place){ store, path.data, cut.tail.data, fd };
     return true;
 }
 
@@ -191,9 +192,10 @@ static bool add_root(int directory, const char *link_path, struct error *error)
     return link_publish(directory, name, link_path, error) || error_in(error, "gcroots/auto");
 }
 
-static bool make_generation(const struct store *store, const struct place *place, struct str target,
-                            const char *name, struct arena *arena, struct error *error)
+static bool make_generation(const struct place *place, struct str target, const char *name,
+                            struct arena *arena, struct error *error)
 {
+    const struct store *store = place->store;
     struct str directory = str_cut_last(str_from(place->path), '/').head;
     struct str link_path = arena_format(arena, "%.*s/%s", STR_ARG(directory), name);
     const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;
@@ -239,8 +241,8 @@ static void unlock_profile(const struct place *place, struct arena *arena)
 }
 
 /* Points the profile at the store path, with its lock held. */
-static bool set(const struct store *store, const struct place *place, struct str base,
-                struct arena *arena, uint64_t *ret_number, struct error *error)
+static bool set(const struct place *place, struct str base, struct arena *arena,
+                uint64_t *ret_number, struct error *error)
 {
     struct generation_list list;
     if (!list_generations(place, arena, &list, error))
@@ -250,7 +252,7 @@ static bool set(const struct store *store, const struct place *place, struct str
         return false;
     if (mode != 0 && !S_ISLNK(mode))
         return error_set(error, "'%s' is not a symbolic link", place->path);
-    struct str target = store_path_format(arena, store->store_dir, base);
+    struct str target = store_path_format(arena, place->store->store_dir, base);
     const struct generation *last = list.count ? &list.items[list.count - 1] : NULL;
     if (last && last->target.len == 0)
         return error_set(error, "the generation %s is not a symbolic link", last->name.data);
@@ -262,7 +264,7 @@ static bool set(const struct store *store, const struct place *place, struct str
     const char *name =
         reuse ? last->name.data
               : arena_format(arena, "%s-%llu-link", place->name, (unsigned long long)number).data;
-    if (!reuse && !make_generation(store, place, target, name, arena, error))
+    if (!reuse && !make_generation(place, target, name, arena, error))
         return false;
     *ret_number = number;
     return link_publish(place->directory, place->name, name, error);
@@ -276,7 +278,7 @@ bool profile_set(const struct store *store, const char *profile, struct str base
     if (!open_place(store, profile, arena, &place, error) ||
         !check_valid(store, base, *arena, error) || !lock_profile(&place, arena, &lock, error))
         return false;
-    bool done = set(store, &place, base, arena, ret_number, error);
+    bool done = set(&place, base, arena, ret_number, error);
     unlock_profile(&place, arena);
     return done;
 }
