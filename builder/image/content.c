@@ -41,10 +41,13 @@ static void take_aside(const struct sink *sink, const char *at, size_t size_byte
         digest_add(sink->digest, at, size_bytes);
 }
 
-static bool feed(const struct work *work, uint32_t node, int fd, const struct sink *sink,
+static bool feed(const struct work *work, uint32_t node, const struct sink *sink,
                  struct arena scratch, struct error *error)
 {
     const struct inventory *inventory = work->inventory;
+    cleanup(own_close) int fd = -1;
+    if (!inventory_open(inventory, node, scratch, &fd, error))
+        return false;
     uint64_t size = inventory->nodes[node].size_bytes;
     for (uint64_t done = 0; done < size;) {
         size_t room = BUFFER_BYTES;
@@ -70,7 +73,6 @@ static bool read_content(const struct work *work, uint32_t node, const struct si
                          struct arena scratch, struct error *error)
 {
     const struct node *at = &work->inventory->nodes[node];
-    cleanup(own_close) int fd = -1;
     if (at->content.data) {
         take_aside(sink, at->content.data, at->content.len);
         if (sink->nar)
@@ -78,8 +80,7 @@ static bool read_content(const struct work *work, uint32_t node, const struct si
         progress_add(work->progress, at->content.len);
         return true;
     }
-    return inventory_open(work->inventory, node, scratch, &fd, error) &&
-           feed(work, node, fd, sink, scratch, error);
+    return feed(work, node, sink, scratch, error);
 }
 
 static bool read_file(struct work *work, uint32_t node, struct sink sink, struct arena scratch,
