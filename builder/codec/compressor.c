@@ -179,15 +179,20 @@ static const struct {
     [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
 };
 
+/* How blocks are compressed. */
+struct method {
+    const struct engine *engine;
+    int level;
+    size_t block_bytes;
+    bool has_probe;
+};
+
 struct compressor {
     sqfs_compressor_t base;
     sqfs_compressor_t *inner; /* the library's; owned */
-    const struct engine *engine;
+    struct method method;
     void *context;    /* of the engine; owned */
     ZSTD_CCtx *probe; /* null: not needed; owned */
-    bool has_probe;
-    int level;
-    size_t block_bytes;
 };
 
 static struct compressor *of(const void *object)
@@ -199,7 +204,7 @@ static void destroy(sqfs_object_t *object)
 {
     struct compressor *compressor = of(object);
     if (compressor->context)
-        compressor->engine->end(compressor->context);
+        compressor->method.engine->end(compressor->context);
     ZSTD_freeCCtx(compressor->probe);
     sqfs_part_destroy(compressor->inner);
     free(compressor);
@@ -236,15 +241,15 @@ static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 si
         if (length <= 0)
             return length;
     }
-    return only_smaller(compressor->engine->compress(compressor->context, compressor->level, &job),
-                        size);
+    return only_smaller(
+        compressor->method.engine->compress(compressor->context, compressor->method.level, &job),
+        size);
 }
 
 static sqfs_object_t *copy(const sqfs_object_t *object);
 
 /* Takes `inner` over, which may be null; null if there is no memory. */
-static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *engine, int level,
-                               size_t block_bytes, bool has_probe)
+static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct method *method)
 {
     struct compressor *compressor = calloc(1, sizeof *compressor);
     if (!compressor || !inner) {
@@ -261,14 +266,11 @@ static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *en
             .do_block = do_block,
         },
         .inner = inner,
-        .engine = engine,
-        .level = level,
-        .block_bytes = block_bytes,
-        .probe = has_probe ? ZSTD_createCCtx() : NULL,
-        .has_probe = has_probe,
-        .context = engine->start(level, block_bytes),
+        .method = *method,
+        .probe = method->has_probe ? ZSTD_createCCtx() : NULL,
+        .context = method->engine->start(method->level, method->block_bytes),
     };
-    if (compressor->context && (!has_probe || compressor->probe))
+    if (compressor->context && (!method->has_probe || compressor->probe))
         return &compressor->base;
     destroy(&compressor->base.base);
     return NULL;
@@ -277,9 +279,7 @@ static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct engine *en
 static sqfs_object_t *copy(const sqfs_object_t *object)
 {
     const struct compressor *compressor = of(object);
-    sqfs_compressor_t *copied =
-        make(sqfs_copy(compressor->inner), compressor->engine, compressor->level,
-             compressor->block_bytes, compressor->has_probe);
+    sqfs_compressor_t *copied = make(sqfs_copy(compressor->inner), &compressor->method);
     return (sqfs_object_t *)copied;
 }
 
@@ -307,11 +307,14 @@ static sqfs_compressor_t *make_inner(const struct compression *compression, size
 bool compressor_make(const struct compression *compression, size_t block_bytes,
                      sqfs_compressor_t **ret_compressor, struct error *error)
 {
-    SQFS_COMPRESSOR id = compressor_id(compression);
+    struct method method = {
+        .engine = &known[compression->kind].engine,
+        .level = compression->level,
+        .block_bytes = block_bytes,
+        .has_probe = is_slow(compressor_id(compression), compression->level),
+    };
     assert(block_bytes > 0 && block_bytes <= SQFS_MAX_BLOCK_SIZE);
-    sqfs_compressor_t *made =
-        make(make_inner(compression, block_bytes), &known[compression->kind].engine,
-             compression->level, block_bytes, is_slow(id, compression->level));
+    sqfs_compressor_t *made = make(make_inner(compression, block_bytes), &method);
     if (!made)
         return error_set(error, "set up the compressor: out of memory, or libsquashfs has none");
     *ret_compressor = made;
