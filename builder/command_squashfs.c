@@ -16,32 +16,24 @@ struct images {
     struct option_list names;
 };
 
-/* Several images. */
-static bool write_split(const struct command *command, const struct output *output,
-                        const struct inventory *inventory, const struct squashfs_options *options,
+static bool write_whole(const struct split_request *request, struct arena *arena,
                         struct images *images, struct error *error)
 {
-    struct split_request request = {
-        .inventory = inventory,
-        .squashfs = options,
-        .limit_bytes = command->settings->image.max_size_bytes,
-        .store_dir = command->store->store_dir,
-        .output = output,
-    };
-    return split_write(&request, command->arena, &images->names, &images->result, error);
+    const struct output *output = request->output;
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    option_list_add(&images->names, output->name, arena);
+    return draft_open(output->directory, output->name, &draft, error) &&
+           squashfs_write(request->inventory, request->squashfs,
+                          (struct squashfs_place){ draft.fd, 0 }, *arena, &images->result, error) &&
+           draft_publish(&draft, 0644, error);
 }
 
-/* One. */
-static bool write_whole(const struct command *command, const struct output *output,
-                        const struct inventory *inventory, const struct squashfs_options *options,
-                        struct images *images, struct error *error)
+static bool write_images(const struct split_request *request, struct arena *arena,
+                         struct images *images, struct error *error)
 {
-    cleanup(draft_release) struct draft draft = { .fd = -1 };
-    option_list_add(&images->names, output->name, command->arena);
-    return draft_open(output->directory, output->name, &draft, error) &&
-           squashfs_write(inventory, options, (struct squashfs_place){ draft.fd, 0 },
-                          *command->arena, &images->result, error) &&
-           draft_publish(&draft, 0644, error);
+    return request->limit_bytes
+               ? split_write(request, arena, &images->names, &images->result, error)
+               : write_whole(request, arena, images, error);
 }
 
 static void note(const struct command *command, const struct image_summary *summary,
@@ -90,8 +82,14 @@ bool command_squashfs(const struct command *command, struct error *error)
     if (!image_source_take(&request, &options, command->arena, &source, error))
         return false;
     command_open_reuse(command, &reuse, &squashfs);
-    if (!(settings->image.max_size_bytes ? write_split : write_whole)(
-            command, &output, &source.inventory, &squashfs, &images, error))
+    struct split_request split = {
+        .inventory = &source.inventory,
+        .squashfs = &squashfs,
+        .limit_bytes = settings->image.max_size_bytes,
+        .store_dir = command->store->store_dir,
+        .output = &output,
+    };
+    if (!write_images(&split, command->arena, &images, error))
         return false;
     struct image_summary summary = {
         .source = &source,
