@@ -103,4 +103,20 @@ boot_kexec kexec
 claim 'kexec-boot said that it executes the kernel it loaded' console_has kexec 'loaded /tree/Image, executing it'
 told kexec 'by kexec-boot, a long command line'
 
+# --- A kernel that is compressed with gzip ----------------------------------------------------------------------------
+
+# Of these machines it only matters whether they start it.
+gzip -1n <"$tree/Image" >"$SCRATCH/Image.gz"
+make_tree packed first --kernel "$SCRATCH/Image.gz" 2>"$SCRATCH/warning"
+claim 'regd-build warns of it' grep -q 'Image.gz is compressed with gzip' "$SCRATCH/warning"
+# shellcheck disable=SC2034  # for machine.sh
+machine_end='EFI stub: Booting Linux'
+boot_net packed-ipxe
+claim 'iPXE decompresses and starts it' console_has packed-ipxe "$machine_end"
+machine_end='Starting new kernel'
+boot_kexec packed-kexec
+claim 'kexec-boot starts it' console_has packed-kexec "$machine_end"
+# shellcheck disable=SC2034
+machine_end=
+
 finish
