@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static size_t left;
-static bool has_failed;
+static bool has_failed, has_signals, comes_through;
 
 void check_calls_fail(size_t number)
 {
@@ -22,9 +22,17 @@ void check_calls_fail(size_t number)
     has_failed = false;
 }
 
+void check_calls_interrupt(void)
+{
+    has_signals = true;
+    has_failed = false;
+    comes_through = true;
+}
+
 bool check_calls_end(void)
 {
     left = 0;
+    has_signals = false;
     return has_failed;
 }
 
@@ -44,6 +52,19 @@ static bool fails(void)
         return false;
     has_failed = true;
     errno = EIO;
+    return true;
+}
+
+/* The same, for calls that signals interrupt. */
+static bool is_interrupted(void)
+{
+    if (!has_signals)
+        return fails();
+    comes_through = !comes_through;
+    if (comes_through)
+        return false;
+    has_failed = true;
+    errno = EINTR;
     return true;
 }
 
@@ -81,25 +102,25 @@ int fstatat(int directory, const char *restrict path, struct stat *restrict stat
 ssize_t read(int fd, void *data, size_t size)
 {
     NEXT(read, "read");
-    return fails() ? -1 : next(fd, data, size);
+    return is_interrupted() ? -1 : next(fd, data, size);
 }
 
 ssize_t pread(int fd, void *data, size_t size, off_t offset)
 {
     NEXT(pread, "pread64");
-    return fails() ? -1 : next(fd, data, size, offset);
+    return is_interrupted() ? -1 : next(fd, data, size, offset);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 {
     NEXT(pwrite, "pwrite64");
-    return fails() ? -1 : next(fd, data, size, offset);
+    return is_interrupted() ? -1 : next(fd, data, size, offset);
 }
 
 ssize_t write(int fd, const void *data, size_t size)
 {
     NEXT(write, "write");
-    return fails() ? -1 : next(fd, data, size);
+    return is_interrupted() ? -1 : next(fd, data, size);
 }
 
 ssize_t readlink(const char *restrict path, char *restrict target, size_t size)
@@ -214,5 +235,6 @@ long syscall(long number, ...)
     const void *how = va_arg(arguments, const void *);
     size_t size = va_arg(arguments, size_t);
     va_end(arguments);
-    return number == SYS_openat2 && fails() ? -1 : next(number, directory, path, how, size);
+    return number == SYS_openat2 && is_interrupted() ? -1
+                                                     : next(number, directory, path, how, size);
 }

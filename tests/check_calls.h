@@ -17,6 +17,10 @@
 /* Makes the call of this number fail; 1 is the next. */
 void check_calls_fail(size_t number);
 
+/* Makes every second read, pread, write, pwrite and openat2 fail with EINTR, as if signals came. The
+ * work is to be done all the same. */
+void check_calls_interrupt(void);
+
 /* Makes no call fail any more. Returns whether one has failed. */
 bool check_calls_end(void);
 

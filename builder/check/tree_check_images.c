@@ -4,6 +4,7 @@
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/reader/base_images.h"
 #include "builder/tree/tree_place.h"
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
 
@@ -36,7 +37,7 @@ static bool read_before(const struct tree_check *check, const struct tree_image 
     struct error unused;
     cleanup(own_close) int fd = tree_check_open(check, file->name, &unused);
     *ret_count = count;
-    return fd >= 0 && pread(fd, ret_bytes, count, (off_t)(end - count)) == (ssize_t)count;
+    return fd >= 0 && file_pread(fd, ret_bytes, count, end - count) == (ssize_t)count;
 }
 
 static void check_header(struct tree_check *check, size_t index)

@@ -1,5 +1,7 @@
 #include "builder/reader/image_file.h"
 
+#include "schema/base/file.h"
+
 #include <libdeflate.h>
 #include <sqfs/compressor.h>
 #include <sqfs/error.h>
@@ -41,22 +43,13 @@ uint64_t image_u64(const unsigned char *bytes)
 bool image_file_read(const struct image_file *file, uint64_t start, void *bytes, size_t size_bytes,
                      struct error *error)
 {
-    char *at = bytes;
     if (start > file->size_bytes || size_bytes > file->size_bytes - start)
         return error_set(error, "it is cut off: byte %llu is not there",
                          (unsigned long long)(start + size_bytes));
-    for (size_t done = 0; done < size_bytes;) {
-        ssize_t got =
-            pread(file->fd, at + done, size_bytes - done, (off_t)(file->offset + start + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_errno(error, errno, "read byte %llu", (unsigned long long)(start + done));
-        if (got == 0)
-            return error_set(error, "it changed while it was read");
-        done += (size_t)got;
-    }
-    return true;
+    ssize_t got = file_pread(file->fd, bytes, size_bytes, file->offset + start);
+    if (got < 0)
+        return error_errno(error, errno, "read byte %llu", (unsigned long long)start);
+    return (size_t)got == size_bytes || error_set(error, "it changed while it was read");
 }
 
 /* --- The super block -------------------------------------------------------------------------- */

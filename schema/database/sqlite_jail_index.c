@@ -8,6 +8,7 @@
  */
 #include "schema/database/sqlite_jail_index.h"
 
+#include "schema/base/file.h"
 #include "schema/base/own.h"
 
 #include <assert.h>
@@ -71,8 +72,10 @@ off_t jail_index_bytes(off_t end, size_t page_bytes)
 /* Extends the file by writing one byte to each page, so that a full disk is noticed here. */
 static int extend_file(int fd, off_t size, off_t wanted)
 {
+    struct error unused;
+    const struct file index = { fd, "index" };
     for (off_t page = size / STEP_BYTES; page < wanted / STEP_BYTES; page++)
-        if (pwrite(fd, "", 1, page * STEP_BYTES + STEP_BYTES - 1) != 1)
+        if (!file_write_at(index, "", 1, (uint64_t)(page * STEP_BYTES + STEP_BYTES - 1), &unused))
             return SQLITE_IOERR_SHMSIZE;
     return SQLITE_OK;
 }

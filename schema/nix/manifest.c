@@ -7,6 +7,7 @@
 #include "schema/nix/manifest.h"
 
 #include "schema/base/cpu.h"
+#include "schema/base/file.h"
 #include "schema/base/parallel.h"
 
 #include "schema/nix/record_reader.h"
@@ -80,7 +81,7 @@ struct pieces {
 static size_t find_border(const struct pieces *pieces, size_t offset)
 {
     char window[BORDER_WINDOW];
-    ssize_t got = pread(pieces->file.fd, window, sizeof window, (off_t)offset);
+    ssize_t got = file_pread(pieces->file.fd, window, sizeof window, offset);
     struct cut before = str_cut((struct str){ window, got > 0 ? (size_t)got : 0 }, '\n');
     while (before.found) {
         struct hash hash;

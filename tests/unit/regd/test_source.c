@@ -201,6 +201,20 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
     CHECK(failures > 5);
 }
 
+static void signals_change_nothing_of_what_is_read(struct arena arena)
+{
+    struct source_list found = { 0 };
+    struct source_content got = { 0 };
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    check_file(LAYER "/nix-path-registration", STR(RECORD("a")));
+    check_calls_interrupt();
+    bool done = source_find(&store, &arena, &found, check_error) &&
+                source_read(&store, &found, &arena, &got, check_error);
+    CHECK(check_calls_end());
+    CHECK_DONE(done);
+    CHECK_NUMBER(got.paths.count, 1);
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -212,5 +226,5 @@ int main(void)
         CASE(a_description_adds_what_a_manifest_cannot_say),
         CASE(a_description_that_is_wrong_is_not_used),
         CASE(a_manifest_that_is_not_there_is_refused), CASE(standard_input_has_a_name),
-        CASE(each_call_that_fails_is_a_sentence));
+        CASE(each_call_that_fails_is_a_sentence), CASE(signals_change_nothing_of_what_is_read));
 }

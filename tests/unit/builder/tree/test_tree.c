@@ -135,13 +135,32 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
     }
 }
 
+static void signals_change_nothing_of_a_tree(struct arena arena)
+{
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!check_tree_start(&arena, &tree))
+        return;
+    tree.source.crew.jobs = 1;
+    CHECK_DONE(ramdisk_compression_parse(STR("zstd:1"), &tree.request.compression, check_error));
+    CHECK_DONE(check_tree_write(&tree, &arena, &result));
+    struct str sums = check_content("tree/SHA256SUMS", &arena);
+    check_tree_empty(&arena);
+    check_calls_interrupt();
+    bool done = check_tree_write(&tree, &arena, &result);
+    CHECK(check_calls_end());
+    CHECK_DONE(done);
+    CHECK_STR(check_content("tree/SHA256SUMS", &arena), sums);
+    CHECK_STR(check_tree_verify(&tree, &arena), "");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_tree_has_all_that_boots_and_its_checksums),
-                     CASE(a_kernel_of_another_name_has_two),
-                     CASE(a_kernel_whose_name_is_taken_is_refused),
-                     CASE(a_command_line_that_grub_would_change_has_no_grub_cfg),
-                     CASE(a_machine_with_too_little_memory_is_refused),
-                     CASE(memory_is_what_the_ramdisk_takes_twice_and_the_system),
-                     CASE(each_call_that_fails_is_a_sentence));
+    return CHECK_ALL(
+        CASE(a_tree_has_all_that_boots_and_its_checksums), CASE(a_kernel_of_another_name_has_two),
+        CASE(a_kernel_whose_name_is_taken_is_refused),
+        CASE(a_command_line_that_grub_would_change_has_no_grub_cfg),
+        CASE(a_machine_with_too_little_memory_is_refused),
+        CASE(memory_is_what_the_ramdisk_takes_twice_and_the_system),
+        CASE(each_call_that_fails_is_a_sentence), CASE(signals_change_nothing_of_a_tree));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "schema/base/file.h"
@@ -481,6 +482,29 @@ static void a_directory_is_synced_or_the_reason_said(void)
     CHECK_REFUSED(directory_sync(-1, check_error), "sync the directory: Bad file descriptor");
 }
 
+static void what_signals_interrupt_goes_on(struct arena arena)
+{
+    struct str text = { 0 };
+    uint64_t size_bytes = 0;
+    char part[4] = "";
+    size_t got = 0;
+    make_file("copy", "");
+    cleanup(own_close) int fd = openat(check_directory(), "f", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    cleanup(own_close) int copy = openat(check_directory(), "copy", O_RDWR | O_CLOEXEC);
+    const struct file f = { fd, "f" }, target = { copy, "copy" };
+    check_calls_interrupt();
+    bool done = file_write(f, "0123", 4, check_error) &&
+                file_write_at(f, "4567", 4, 4, check_error) &&
+                file_read_at(f, part, 4, 2, &got, check_error) &&
+                file_copy(f, target, 0, arena, &size_bytes, check_error) &&
+                file_read(check_directory(), "copy", NO_LIMIT, &arena, &text, check_error);
+    CHECK(check_calls_end());
+    CHECK_DONE(done);
+    CHECK_STR(((struct str){ part, got }), "2345");
+    CHECK_NUMBER(size_bytes, 8);
+    CHECK_STR(text, "01234567");
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -507,5 +531,5 @@ int main(void)
         CASE(what_is_not_a_link_is_not_replaced_by_one),
         CASE(what_has_a_name_is_told_from_what_cannot_be_looked_at),
         CASE(a_link_that_cannot_be_made_leaves_the_old_one),
-        CASE(a_directory_is_synced_or_the_reason_said));
+        CASE(a_directory_is_synced_or_the_reason_said), CASE(what_signals_interrupt_goes_on));
 }

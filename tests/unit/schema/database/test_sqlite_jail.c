@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -397,6 +398,36 @@ static void each_call_that_fails_leaves_the_database_whole(struct arena arena)
     }
 }
 
+static void signals_change_nothing_of_a_transaction(struct arena arena)
+{
+    static const char *const modes[] = { "delete", "wal" };
+    for (size_t i = 0; i < COUNT(modes); i++) {
+        check_about("%s", modes[i]);
+        make_database(modes[i], &arena);
+        check_calls_interrupt();
+        bool done = add_row();
+        CHECK(check_calls_end());
+        CHECK(done);
+        sqlite3 *neighbour = open_neighbour(&arena);
+        CHECK_NUMBER(ask(neighbour, "select count(*) from t"), 3);
+        CHECK_NUMBER(ask(neighbour, "select integrity_check = 'ok' from pragma_integrity_check"),
+                     1);
+        sqlite3_close(neighbour);
+        CHECK(unlinkat(check_directory(), "db", 0) == 0);
+    }
+}
+
+static void time_and_chance_are_the_systems(void)
+{
+    struct connection connection = { 0 };
+    CHECK_NUMBER(open_database(&connection), SQLITE_OK);
+    int before = (int)time(NULL);
+    int said = ask(connection.sqlite, "select strftime('%s', 'now')");
+    CHECK(before <= said && said <= (int)time(NULL));
+    CHECK_NUMBER(ask(connection.sqlite, "select randomblob(16) = randomblob(16)"), 0);
+    close_connection(&connection);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(rows_written_here_are_read_by_the_own_layer_and_back),
@@ -407,5 +438,7 @@ int main(void)
                      CASE(no_other_database_can_be_attached), CASE(temporary_files_have_no_name),
                      CASE(a_draft_is_the_open_file_and_has_no_journal),
                      CASE(a_still_database_is_read_without_its_log),
-                     CASE(each_call_that_fails_leaves_the_database_whole));
+                     CASE(each_call_that_fails_leaves_the_database_whole),
+                     CASE(signals_change_nothing_of_a_transaction),
+                     CASE(time_and_chance_are_the_systems));
 }
