@@ -180,10 +180,16 @@ static void use_a_product_that_overflows(struct arena arena)
     arena_alloc(&arena, SIZE_MAX / 8, 16);
 }
 
+static void split_off_more_than_is_left(struct arena arena)
+{
+    arena_split(&arena, arena_left(&arena) + 1);
+}
+
 static void exhaustion_ends_the_program_with_one_sentence(struct arena arena)
 {
     static void (*const uses[])(struct arena) = { use_more_than_all, use_too_much_at_once,
-                                                  use_a_product_that_overflows };
+                                                  use_a_product_that_overflows,
+                                                  split_off_more_than_is_left };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
         char said[256];
         check_about("use %zu", i);
