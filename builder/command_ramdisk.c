@@ -6,6 +6,7 @@
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/ramdisk/ramdisk_inputs.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 
 /* What `fill_archive` needs. */

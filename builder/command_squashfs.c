@@ -6,6 +6,7 @@
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/json.h"
 
 #include "schema/base/own.h"

@@ -2,6 +2,7 @@
 
 #include "builder/reader/image_trailer.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 
 #include <assert.h>

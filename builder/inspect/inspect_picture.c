@@ -4,6 +4,7 @@
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
 

@@ -2,6 +2,7 @@
 
 #include "builder/output/checksums.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 
 #include <assert.h>

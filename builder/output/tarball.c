@@ -1,6 +1,6 @@
 #include "builder/output/tarball.h"
 
-#include "schema/base/file.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 
 #include <archive.h>

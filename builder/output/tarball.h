@@ -10,6 +10,7 @@
 
 #include "builder/output/output.h"
 
+#include "schema/base/draft.h"
 #include "schema/base/options.h"
 
 /* Refuses a name without one of these suffixes. */

@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "schema/base/file.h"
+#include "schema/base/draft.h"
 #include "schema/database/sqlite.h"
 #include "schema/nix/store.h"
 

@@ -1,5 +1,5 @@
 #include "builder/output/input_files.h"
-#include "schema/base/file.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
 

@@ -3,6 +3,7 @@
 
 #include "builder/output/checksums.h"
 #include "builder/output/output.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 
 #include <sys/file.h>

@@ -1,4 +1,5 @@
 #include "builder/output/tarball.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
 #include "tests/check_calls.h"

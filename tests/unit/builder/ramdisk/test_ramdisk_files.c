@@ -1,4 +1,5 @@
 #include "builder/ramdisk/ramdisk_files.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
 

@@ -1,6 +1,6 @@
 #include "tests/check.h"
 
-#include "schema/base/file.h"
+#include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 

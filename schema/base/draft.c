@@ -1,0 +1,193 @@
+#include "schema/base/draft.h"
+
+#include "schema/base/own.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* Makes ".NAME.draft". Fails if that is too long for a file name. */
+static bool temporary_name(const char *name, char room[static 256], struct error *error)
+{
+    assert(!strchr(name, '/'));
+    int length = snprintf(room, 256, ".%s.draft", name);
+    if (length < 0 || length >= 256)
+        return error_set(error, "the name '%s' is too long", name);
+    return true;
+}
+
+bool draft_refuse_left(const char *name, const char *temporary_name, int code, struct error *error)
+{
+    switch (code) {
+    case 0:
+    case ELOOP:
+    case ENXIO:
+    case EISDIR:
+    case ENOTDIR:
+    case EACCES:
+        return error_set(error, "create %s: %s exists, and no earlier run left it; remove it", name,
+                         temporary_name);
+    default:
+        return error_errno(error, code, "create %s", name);
+    }
+}
+
+/* In a directory where others may write, another user can have created the draft's name. His file
+ * would then be published as ours, or a file to which he made a hard link be emptied. An existing
+ * draft is therefore used only if it belongs to us and has no other name. (A draft just created may
+ * belong to somebody else: file servers map root to nobody.) */
+static bool check_left(const struct draft *draft, struct error *error)
+{
+    struct stat status;
+    if (fstat(draft->fd, &status) < 0)
+        return error_errno(error, errno, "look at %s", draft->temporary_name);
+    return (S_ISREG(status.st_mode) && status.st_nlink <= 1 && status.st_uid == geteuid()) ||
+           draft_refuse_left(draft->final_name, draft->temporary_name, 0, error);
+}
+
+/* Opens the draft's file, created now or left by an earlier run. */
+static int open_draft(const struct draft *draft, bool *ret_is_left)
+{
+    int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = openat(draft->directory, draft->temporary_name, flags | O_CREAT | O_EXCL, 0600);
+    *ret_is_left = fd < 0 && errno == EEXIST;
+    return *ret_is_left ? openat(draft->directory, draft->temporary_name, flags) : fd;
+}
+
+bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
+{
+    struct draft draft = { .fd = -1, .directory = directory };
+    if (!temporary_name(name, draft.temporary_name, error))
+        return false;
+    snprintf(draft.final_name, sizeof draft.final_name, "%s", name);
+    mode_t mode;
+    if (!file_look(directory, name, &mode, error))
+        return error_in(error, "create %s", name);
+    if (mode != 0 && !S_ISREG(mode))
+        return error_set(error, "create %s: it exists and is not a regular file", name);
+    bool is_left;
+    for (;;) {
+        cleanup(own_close) int fd = open_draft(&draft, &is_left);
+        if (fd < 0 && is_left && errno == ENOENT)
+            continue;
+        if (fd < 0)
+            return is_left ? draft_refuse_left(name, draft.temporary_name, errno, error)
+                           : error_errno(error, errno, "create %s", name);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+            return errno == EWOULDBLOCK
+                       ? error_set(error, "create %s: another process is writing it", name)
+                       : error_errno(error, errno, "lock the draft of %s", name);
+        if (!file_is_named(fd, directory, draft.temporary_name))
+            continue;
+        draft.fd = own_take(&fd);
+        break;
+    }
+    if (is_left && !check_left(&draft, error)) {
+        own_close(&draft.fd);
+        return false;
+    }
+    if (ftruncate(draft.fd, 0) < 0) {
+        int code = errno;
+        draft_release(&draft);
+        return error_errno(error, code, "empty the draft of %s", name);
+    }
+    *ret_draft = draft;
+    return true;
+}
+
+bool draft_try(int directory, const char *name, struct error *error)
+{
+    char temporary[256];
+    mode_t mode;
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    return temporary_name(name, temporary, error) &&
+           file_look(directory, temporary, &mode, error) &&
+           (mode == 0 || draft_open(directory, name, &draft, error));
+}
+
+/* Does all of publishing except the rename. */
+static bool draft_seal(const struct draft *draft, mode_t mode, struct error *error)
+{
+    assert(draft->fd >= 0);
+    if (fchmod(draft->fd, mode) < 0)
+        return error_errno(error, errno, "set the mode of %s", draft->final_name);
+    if (fsync(draft->fd) < 0)
+        return error_errno(error, errno, "write %s to disk", draft->final_name);
+    return true;
+}
+
+static bool draft_rename(struct draft *draft, struct error *error)
+{
+    if (renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
+        return error_errno(error, errno, "publish %s", draft->final_name);
+    close(draft->fd);
+    draft->fd = -1;
+    return true;
+}
+
+bool draft_publish(struct draft *draft, mode_t mode, struct error *error)
+{
+    if (!draft_seal(draft, mode, error) || !draft_rename(draft, error))
+        return false;
+    return directory_sync(draft->directory, error) ||
+           error_in(error, "publish %s", draft->final_name);
+}
+
+bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode, struct error *error)
+{
+    assert(first->directory == second->directory);
+    if (!draft_seal(first, mode, error) || !draft_seal(second, mode, error) ||
+        !draft_rename(first, error))
+        return false;
+    bool renamed = draft_rename(second, error);
+    if (renamed && directory_sync(first->directory, error))
+        return true;
+    if (renamed)
+        unlinkat(second->directory, second->final_name, 0);
+    unlinkat(first->directory, first->final_name, 0);
+    return error_in(error, "publish %s", first->final_name);
+}
+
+void draft_release(struct draft *draft)
+{
+    if (draft->fd < 0)
+        return;
+    unlinkat(draft->directory, draft->temporary_name, 0);
+    close(draft->fd);
+    draft->fd = -1;
+}
+
+bool file_publish(int directory, const char *name, struct str content, mode_t mode,
+                  struct error *error)
+{
+    cleanup(draft_release) struct draft draft = { .fd = -1 };
+    return draft_open(directory, name, &draft, error) &&
+           file_write((struct file){ draft.fd, name }, content.data, content.len, error) &&
+           draft_publish(&draft, mode, error);
+}
+
+bool link_publish(int directory, const char *name, const char *target, struct error *error)
+{
+    char temporary[256];
+    if (!temporary_name(name, temporary, error))
+        return false;
+    mode_t mode;
+    if (!file_look(directory, name, &mode, error))
+        return false;
+    if (mode != 0 && !S_ISLNK(mode))
+        return error_set(error, "'%s' is not a symbolic link", name);
+    if (unlinkat(directory, temporary, 0) < 0 && errno != ENOENT)
+        return error_errno(error, errno, "remove %s", temporary);
+    if (symlinkat(target, directory, temporary) < 0)
+        return error_errno(error, errno, "create the link %s", name);
+    if (renameat(directory, temporary, directory, name) < 0) {
+        int code = errno;
+        unlinkat(directory, temporary, 0);
+        return error_errno(error, code, "publish the link %s", name);
+    }
+    if (!directory_sync(directory, error))
+        return error_in(error, "publish the link %s", name);
+    return true;
+}
