@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static size_t left;
-static bool has_failed, has_signals, comes_through;
+static bool has_failed, has_signals, comes_through, has_no_flags;
 
 void check_calls_fail(size_t number)
 {
@@ -29,10 +29,15 @@ void check_calls_interrupt(void)
     comes_through = true;
 }
 
+void check_calls_refuse_flags(void)
+{
+    has_no_flags = true;
+}
+
 bool check_calls_end(void)
 {
     left = 0;
-    has_signals = false;
+    has_signals = has_no_flags = false;
     return has_failed;
 }
 
@@ -163,6 +168,16 @@ int renameat(int from, const char *name, int to, const char *other)
 {
     NEXT(renameat, "renameat");
     return fails() ? -1 : next(from, name, to, other);
+}
+
+int renameat2(int from, const char *name, int to, const char *other, unsigned flags)
+{
+    NEXT(renameat2, "renameat2");
+    if (has_no_flags && flags) {
+        errno = EINVAL;
+        return -1;
+    }
+    return fails() ? -1 : next(from, name, to, other, flags);
 }
 
 int linkat(int from, const char *name, int to, const char *other, int flags)

@@ -2,7 +2,7 @@
  *
  * A program that calls these gets the calls below in place of the C library's: openat, openat2, fstat, fstatat,
  * read, pread, write, pwrite, readlink, readlinkat, getdents64, mkdirat, symlinkat, linkat, unlinkat,
- * renameat, ftruncate, fdatasync, fsync, fchmod, fcntl, flock, dup, mmap. They do what they are asked for,
+ * renameat, renameat2, ftruncate, fdatasync, fsync, fchmod, fcntl, flock, dup, mmap. They do what they are asked for,
  * but for the one that is to fail, with EIO. So a case tries each:
  *
  *     for (size_t number = 1; check_calls_fail(number), !work(); number++)
@@ -20,6 +20,10 @@ void check_calls_fail(size_t number);
 /* Makes every second read, pread, write, pwrite and openat2 fail with EINTR, as if signals came. The
  * work is to be done all the same. */
 void check_calls_interrupt(void);
+
+/* Makes renameat2 refuse its flags (EINVAL), as file systems do that know none, besides the call that is
+ * to fail. */
+void check_calls_refuse_flags(void);
 
 /* Makes no call fail any more. Returns whether one has failed. */
 bool check_calls_end(void);

@@ -246,7 +246,7 @@ static void a_name_that_leaves_no_room_is_refused(struct arena arena)
 }
 
 /* Whichever system call fails: there is the old tree or the new one, all of it. */
-static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
+static void check_each_call(bool has_flags, struct arena arena)
 {
     bool has_failed = true;
     for (size_t number = 1; has_failed; number++) {
@@ -259,12 +259,38 @@ static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
         check_file("tree/old", STR(""));
         unlinkat(check_directory(), "tree/new", 0);
         check_calls_fail(number);
+        if (!has_flags)
+            check_calls_refuse_flags();
         bool done = start_tree(&output, &tree, &scratch) && output_tree_publish(&tree, check_error);
         has_failed = check_calls_end();
         CHECK(is_there("tree/new") != is_there("tree/old"));
         CHECK(is_there("tree/new") || !done);
         CHECK(is_there("tree/old") == is_there("tree/" MARK));
+        CHECK(!done || !is_there(".tree.draft.old"));
     }
+}
+
+static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
+{
+    check_each_call(true, arena);
+}
+
+static void so_it_is_where_two_names_cannot_be_exchanged(struct arena arena)
+{
+    check_each_call(false, arena);
+}
+
+static void a_new_tree_appears_where_two_names_cannot_be_exchanged(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    check_calls_refuse_flags();
+    bool done = output_tree_publish(&tree, check_error);
+    check_calls_end();
+    CHECK_DONE(done);
+    CHECK(is_there("tree/new") && !is_there(".tree.draft") && !is_there(".tree.draft.old"));
 }
 
 int main(void)
@@ -278,5 +304,7 @@ int main(void)
         CASE(a_draft_that_is_left_is_used_again), CASE(a_draft_in_use_is_refused),
         CASE(a_draft_of_another_user_is_refused), CASE(a_draft_that_is_no_directory_is_refused),
         CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
-        CASE(each_call_that_fails_leaves_the_old_or_the_new));
+        CASE(each_call_that_fails_leaves_the_old_or_the_new),
+        CASE(so_it_is_where_two_names_cannot_be_exchanged),
+        CASE(a_new_tree_appears_where_two_names_cannot_be_exchanged));
 }

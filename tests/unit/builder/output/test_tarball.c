@@ -105,11 +105,34 @@ static void a_missing_member_is_refused_and_nothing_published(struct arena arena
     CHECK(access(path, F_OK) < 0);
 }
 
+/* Before the tree has its name: so no tarball ever lies beside a tree of another system. */
+static void the_former_tarball_is_withdrawn(struct arena arena)
+{
+    int directory = check_directory();
+    struct output tree = { .directory = directory, .name = "tree" };
+    cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+    const char *path = arena_format(&arena, "%s/x.tar", check_directory_path()).data;
+    CHECK_DONE(file_publish(directory, "x.tar", STR("former"), 0644, check_error));
+    CHECK_DONE(tarball_open(path, &tree, &arena, &tarball, check_error));
+    for (size_t number = 1; number <= 2; number++) {
+        check_calls_fail(number);
+        bool done = tarball_withdraw(&tarball, check_error);
+        CHECK(check_calls_end());
+        CHECK_REFUSED(
+            done, number == 1
+                      ? "remove the former tarball x.tar: Input/output error"
+                      : "remove the former tarball x.tar: sync the directory: Input/output error");
+    }
+    CHECK_DONE(tarball_withdraw(&tarball, check_error));
+    CHECK(access(path, F_OK) < 0);
+}
+
 static void where_there_is_none_nothing_is_done(void)
 {
     struct option_list names = { 0 };
     struct tarball tarball = TARBALL_NONE;
     CHECK_DONE(tarball_write(&tarball, -1, &names, check_error));
+    CHECK_DONE(tarball_withdraw(&tarball, check_error));
     CHECK_DONE(tarball_publish(&tarball, check_error));
     tarball_release(&tarball);
 }
@@ -150,10 +173,10 @@ static void each_call_that_fails_is_a_sentence_and_nothing_is_half_there(struct 
 
 int main(void)
 {
-    return CHECK_ALL(CASE(the_suffix_says_how_it_is_compressed),
-                     CASE(members_ascend_and_a_second_name_is_a_link),
-                     CASE(a_place_in_the_tree_is_refused),
-                     CASE(a_missing_member_is_refused_and_nothing_published),
-                     CASE(where_there_is_none_nothing_is_done),
-                     CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there));
+    return CHECK_ALL(
+        CASE(the_suffix_says_how_it_is_compressed),
+        CASE(members_ascend_and_a_second_name_is_a_link), CASE(a_place_in_the_tree_is_refused),
+        CASE(a_missing_member_is_refused_and_nothing_published),
+        CASE(the_former_tarball_is_withdrawn), CASE(where_there_is_none_nothing_is_done),
+        CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there));
 }
