@@ -121,6 +121,56 @@ static void the_super_block_has_no_surprises(struct arena arena)
 
 /* Both spellings are right: libsquashfs sets a flag where no fragment block is compressed, mksquashfs
  * does not. */
+/* The options of a compressor stand in a stored block, after its header of two bytes. An image of lz4
+ * has some, whose bytes are changed; so its checksum is wrong, too. */
+static void options_are_those_that_the_builder_writes(struct arena arena)
+{
+    enum { GZIP = 1, LZMA = 2, XZ = 4, LZ4 = 5, ZSTD = 6, MOST = 10 };
+    static const char wrong[] = "not what the builder writes";
+    static const struct {
+        uint16_t compression, size;
+        unsigned char bytes[MOST];
+        const char *finding;
+    } rows[] = {
+        { GZIP, 10, { 8, 0x80, 9, 0, 0, 0, 15 }, NULL },
+        { GZIP, 10, { 8, 0x80, 10, 0, 0, 0, 15 }, wrong },
+        { GZIP, 10, { 8, 0x80, 0, 0, 0, 0, 15 }, wrong },
+        { GZIP, 10, { 8, 0x80, 9, 0, 0, 0, 14 }, wrong },
+        { GZIP, 10, { 8, 0x80, 9, 0, 0, 0, 15, 0, 1 }, wrong },
+        { GZIP, 6, { 4, 0x80, 9 }, wrong },
+        { XZ, 10, { 8, 0x80, 0, 0, 1 }, NULL },
+        { XZ, 10, { 8, 0x80, 1, 0, 1 }, wrong },
+        { XZ, 10, { 8, 0x80, 0, 0, 0, 1 }, wrong },
+        { XZ, 10, { 8, 0x80, 0, 0, 1, 0, 1 }, wrong },
+        { XZ, 6, { 4, 0x80, 0, 0, 1 }, wrong },
+        { LZ4, 10, { 8, 0x80, 1, 0, 0, 0, 1 }, NULL },
+        { LZ4, 10, { 8, 0x80, 2 }, wrong },
+        { LZ4, 10, { 8, 0x80, 1, 0, 0, 0, 2 }, wrong },
+        { LZ4, 10, { 8, 0, 1 }, wrong },
+        { LZ4, 6, { 4, 0x80, 1 }, wrong },
+        { LZ4, 11, { 8, 0x80, 1 }, "they are too long" },
+        { ZSTD, 6, { 4, 0x80, 22 }, NULL },
+        { ZSTD, 6, { 4, 0x80, 23 }, wrong },
+        { ZSTD, 10, { 8, 0x80, 22 }, wrong },
+        { LZMA, 10, { 8, 0x80, 1 }, wrong },
+    };
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("lz4", &arena, &open))
+        return;
+    struct image_range *range = &open.image.ranges[1];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_about("row %zu", i);
+        CHECK_NUMBER(pwrite(open.image.file.fd, rows[i].bytes, MOST, (off_t)range->start), MOST);
+        range->end = range->start + rows[i].size;
+        open.image.file.super.compression = rows[i].compression;
+        struct arena scratch = arena;
+        struct str found = find(&open.image, &scratch);
+        const char *at = strstr(found.data, "\ncompressor options: ");
+        CHECK((at != NULL) == (rows[i].finding != NULL));
+        CHECK(!at || strstr(at, rows[i].finding));
+    }
+}
+
 static void stored_fragments_may_be_said_or_not(struct arena arena)
 {
     cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
@@ -145,9 +195,9 @@ static void without_an_export_table_it_is_told(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(what_the_builder_makes_is_in_order),
-                     CASE(each_field_of_a_file_has_one_right_value), CASE(modes_are_those_of_nix),
-                     CASE(numbers_are_there_once), CASE(the_super_block_has_no_surprises),
-                     CASE(stored_fragments_may_be_said_or_not),
-                     CASE(without_an_export_table_it_is_told));
+    return CHECK_ALL(
+        CASE(what_the_builder_makes_is_in_order), CASE(each_field_of_a_file_has_one_right_value),
+        CASE(modes_are_those_of_nix), CASE(numbers_are_there_once),
+        CASE(the_super_block_has_no_surprises), CASE(options_are_those_that_the_builder_writes),
+        CASE(stored_fragments_may_be_said_or_not), CASE(without_an_export_table_it_is_told));
 }
