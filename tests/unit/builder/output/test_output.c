@@ -80,6 +80,26 @@ static void what_cannot_be_replaced_is_refused_at_once(struct arena arena)
                        &arena);
 }
 
+static void what_only_its_owner_may_replace_is_refused_at_once(struct arena arena)
+{
+    enum { NOBODY = 65534 };
+    const char *path = arena_format(&arena, "%s/it", check_directory_path()).data;
+    struct output output = { .directory = -1 };
+    if (geteuid() != 0) {
+        check_skip("only root can become another user");
+        return;
+    }
+    check_file("it", STR("root's"));
+    CHECK(fchmod(check_directory(), 01777) == 0 && seteuid(NOBODY) == 0);
+    bool done = output_open(path, OUTPUT_FILE, &arena, &output, check_error);
+    CHECK(seteuid(0) == 0);
+    own_close(&output.directory);
+    CHECK_REFUSED(done, arena_format(&arena,
+                                     "create %s: it may not be replaced by this user; remove it "
+                                     "first",
+                                     path));
+}
+
 /* Root may write anywhere, but not into /proc. */
 static void a_directory_that_cannot_be_written_is_refused(struct arena arena)
 {
@@ -298,6 +318,7 @@ int main(void)
     return CHECK_ALL(
         CASE(a_path_is_taken_apart), CASE(a_path_without_a_name_is_refused),
         CASE(what_cannot_be_replaced_is_refused_at_once),
+        CASE(what_only_its_owner_may_replace_is_refused_at_once),
         CASE(a_directory_that_cannot_be_written_is_refused),
         CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
         CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),

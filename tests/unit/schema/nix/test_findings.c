@@ -5,6 +5,7 @@
 #include "schema/nix/findings.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct findings some(struct arena *arena)
 {
@@ -90,7 +91,7 @@ static void the_first_of_a_kind_are_kept_and_all_are_counted(struct arena arena)
 }
 
 /* Little memory costs findings, not the run. */
-static void what_has_no_room_is_counted(struct arena arena)
+static void what_has_no_room_is_counted_and_its_number_printed(struct arena arena)
 {
     struct arena small = arena_split(&arena, 64 << 10);
     struct findings findings = findings_start(&small);
@@ -98,13 +99,20 @@ static void what_has_no_room_is_counted(struct arena arena)
         findings_add(&findings, FINDING_MISSING, STR("/s/a"), STR("it is not there"));
     CHECK(findings.count > 10 && findings.count < 1000);
     CHECK_NUMBER(findings.counts[FINDING_MISSING], 1000);
+    struct check_output output = check_keep(STDOUT_FILENO);
+    findings_print(&findings);
+    struct str printed = check_kept(&output, &arena);
+    CHECK(str_starts(printed, STR("missing: /s/a: it is not there\nmissing: /s/a: ")));
+    CHECK(str_ends(printed, arena_format(&arena, "\nmissing: %zu more, which are not listed\n",
+                                         1000 - findings.count)));
 }
 
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(the_first_of_a_kind_are_kept_and_all_are_counted), CASE(what_has_no_room_is_counted),
-        CASE(every_kind_has_words_and_a_key_and_is_looked_for),
-        CASE(they_stand_in_the_order_of_their_subjects), CASE(the_summary_counts_each_kind),
-        CASE(the_json_has_an_array_for_each_kind_that_is_looked_for));
+    return CHECK_ALL(CASE(the_first_of_a_kind_are_kept_and_all_are_counted),
+                     CASE(what_has_no_room_is_counted_and_its_number_printed),
+                     CASE(every_kind_has_words_and_a_key_and_is_looked_for),
+                     CASE(they_stand_in_the_order_of_their_subjects),
+                     CASE(the_summary_counts_each_kind),
+                     CASE(the_json_has_an_array_for_each_kind_that_is_looked_for));
 }

@@ -3,9 +3,12 @@
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/nix/store.h"
+#include "schema/nix/store_path.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -91,6 +94,32 @@ static void other_directories_are_refused(struct arena arena)
     }
 }
 
+/* It is part of manifests and of JSON. */
+static void a_store_directory_is_text_of_one_line(struct arena arena)
+{
+    struct store store = { .root = -5 };
+    CHECK_REFUSED(store_open("/", "/a\nb", "/s", &arena, &store, check_error),
+                  "store directory: '/a\nb' has a control character");
+    CHECK_REFUSED(store_open("/", "/a\xff", "/s", &arena, &store, check_error),
+                  "store directory: '/a\xff' is not UTF-8");
+    CHECK_NUMBER(store.root, -5);
+}
+
+static void the_longest_directory_has_room_for_a_store_path(struct arena arena)
+{
+    enum { MOST = PATH_MAX - STORE_PATH_BASE_MAX - 2 };
+    struct store store = { .root = -5 };
+    char path[MOST + 2] = "/";
+    memset(path + 1, 'x', MOST);
+    CHECK_REFUSED(
+        store_open("/", path, "/s", &arena, &store, check_error),
+        arena_format(&arena, "store directory: the path is too long: %d bytes", MOST + 1));
+    path[MOST] = '\0';
+    CHECK_DONE(store_open("/", path, "/s", &arena, &store, check_error));
+    CHECK_NUMBER(store.store_dir.len, MOST);
+    own_close(&store.root);
+}
+
 static void the_root_must_be_a_directory(struct arena arena)
 {
     struct store store = { .root = -5 };
@@ -107,8 +136,9 @@ static void the_root_must_be_a_directory(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(nothing_said_means_where_nix_is),
-                     CASE(what_is_given_counts_more_than_the_environment),
-                     CASE(plain_directories_are_accepted), CASE(other_directories_are_refused),
-                     CASE(the_root_must_be_a_directory));
+    return CHECK_ALL(
+        CASE(nothing_said_means_where_nix_is), CASE(what_is_given_counts_more_than_the_environment),
+        CASE(plain_directories_are_accepted), CASE(other_directories_are_refused),
+        CASE(a_store_directory_is_text_of_one_line),
+        CASE(the_longest_directory_has_room_for_a_store_path), CASE(the_root_must_be_a_directory));
 }
