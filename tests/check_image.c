@@ -26,3 +26,23 @@ void check_image_release(const struct check_image *image)
 {
     own_close(&image->fd);
 }
+
+int check_image_memory(const void *bytes, size_t size)
+{
+    int fd = memfd_create("image", MFD_CLOEXEC);
+    CHECK(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    return fd;
+}
+
+struct image_file check_image_of(int fd, uint64_t size_bytes)
+{
+    static struct image_budget budget;
+    budget = image_budget_make(0);
+    return (struct image_file){
+        .budget = &budget,
+        .fd = fd,
+        .size_bytes = size_bytes,
+        .compression_name = "gzip",
+        .super = { .compression = 1 /* gzip */, .used_bytes = size_bytes, .block_bytes = 4096 },
+    };
+}

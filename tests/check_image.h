@@ -25,3 +25,9 @@ bool check_image_open(const char *name, struct arena *arena, struct check_image 
 
 /* For `cleanup`. */
 void check_image_release(const struct check_image *image);
+
+/* Returns a file in memory with these bytes. The caller closes the descriptor. */
+int check_image_memory(const void *bytes, size_t size);
+
+/* Returns an image, compressed by gzip, of which only blocks and tables are read. */
+struct image_file check_image_of(int fd, uint64_t size_bytes);

@@ -5,7 +5,7 @@
  * The first argument selects what is the hole; BYTES is its size. Otherwise the store path, its
  * manifest and its description are correct, except for the hash. Tables are compressed by zlib,
  * which reduces the block sizes of a hole, all zero, to almost nothing. For the format see
- * builder/reader/image_file.h.
+ * builder/reader/image_table.h.
  */
 #include <zlib.h>
 

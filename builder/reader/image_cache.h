@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "builder/reader/image_file.h"
+#include "builder/reader/image_decoder.h"
 
 struct image_cache;
 

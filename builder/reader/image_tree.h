@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "builder/reader/image_file.h"
+#include "builder/reader/image_table.h"
 
 enum { IMAGE_NO_FRAGMENT = -1, IMAGE_NO_ATTRIBUTES = -1 };
 

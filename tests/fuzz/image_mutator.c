@@ -6,6 +6,7 @@
  * super block and their indexes, and the checksum at the end. Every fourth change is libFuzzer's own, of bytes.
  */
 #include "builder/codec/compressor.h"
+#include "builder/reader/image_table.h"
 #include "builder/reader/image_trailer.h"
 #include "schema/base/own.h"
 #include "tests/fuzz/fuzz.h"

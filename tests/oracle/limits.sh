@@ -69,7 +69,7 @@ image_budget.h IMAGE_MEMORY_FLOOR_BYTES|b|memory of % and 64 times the input|reg
 image_budget.h IMAGE_SPACE_FACTOR|n|64 MiB and % times the ramdisk in *TMPDIR*|regd-build
 image_budget.h IMAGE_SPACE_FLOOR_BYTES|b|% and 16 times the ramdisk in *TMPDIR*|regd-build
 image_budget.h image_contents_floor_bytes|b|% and 64 times the input, decompressed and hashed|regd-build
-image_file.h IMAGE_TABLE_MAX|b|a table of %|regd-build
+image_table.h IMAGE_TABLE_MAX|b|a table of %|regd-build
 initrd_units.h INITRD_OPTIONS_MAX|n|mount options of at most % bytes|regd-initrd-generator
 json.c VALUES_FLOOR|n|% values and one for each 16 bytes|regd regd-build
 kernel_command_line.h KERNEL_COMMAND_LINE_MAX|b|%|regd regd-initrd-generator
