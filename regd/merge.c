@@ -13,7 +13,8 @@ static bool find_id(const struct merge *merge, const struct store_db *db, sqlite
     struct store_rows_path path;
     store_rows_format_path(merge->store, base, &path);
     sqlite.reset(find);
-    sqlite.bind_text(find, 1, path.text, path.length, SQLITE_STATIC);
+    if (!store_db_bind(db, find, 1, (struct str){ path.text, (size_t)path.length }, error))
+        return false;
     enum store_db_answer answer = store_db_step(db, find, error);
     *ret_id = answer == STORE_DB_FOUND ? sqlite.column_int64(find, 0) : 0;
     if (answer == STORE_DB_FOUND && *ret_id == 0)
@@ -43,10 +44,10 @@ static struct known compare_row(sqlite3_stmt *find, const struct path_info *info
 }
 
 /* Empty is null. */
-static void bind_text(sqlite3_stmt *statement, int parameter, struct str text)
+static bool bind_text(const struct store_db *db, sqlite3_stmt *statement, int parameter,
+                      struct str text, struct error *error)
 {
-    if (text.len > 0)
-        sqlite.bind_text(statement, parameter, text.data, (int)text.len, SQLITE_STATIC);
+    return text.len == 0 || store_db_bind(db, statement, parameter, text, error);
 }
 
 /* Takes the list's hash and size where the row has others. What was said of other bytes, the
@@ -72,12 +73,13 @@ static bool update_path(struct merge *merge, const struct store_db *db, uint32_t
     store_rows_format_hash(&info->nar_hash, text);
     sqlite.bind_int64(update, 1, (sqlite3_int64)info->nar_size_bytes);
     sqlite.bind_int64(update, 2, merge->rows.ids[path]);
-    if (!known.same_hash)
-        sqlite.bind_text(update, 3, text, sizeof text, SQLITE_STATIC);
     if (info->is_ultimate)
         sqlite.bind_int(update, 4, 1);
-    bind_text(update, 5, info->signatures);
-    bind_text(update, 6, info->content_address);
+    struct str hash = { text, known.same_hash ? 0 : sizeof text };
+    if (!bind_text(db, update, 3, hash, error) ||
+        !bind_text(db, update, 5, info->signatures, error) ||
+        !bind_text(db, update, 6, info->content_address, error))
+        return false;
     assert(merge->rows.ids[path] != 0);
     merge->result.updated++;
     if (!known.same_hash)

@@ -172,9 +172,9 @@ static bool check_valid(const struct store *store, struct str base, struct arena
     struct str path = store_path_format(&scratch, store->store_dir, base);
     enum store_db_answer answer = store_db_open_read(store, &scratch, &db, error);
     if (answer == STORE_DB_FOUND) {
-        if (!store_db_prepare(&db, "select 1 from main.ValidPaths where path = ?", &find, error))
+        if (!store_db_prepare(&db, "select 1 from main.ValidPaths where path = ?", &find, error) ||
+            !store_db_bind(&db, find, 1, path, error))
             return false;
-        sqlite.bind_text(find, 1, path.data, (int)path.len, SQLITE_STATIC);
         answer = store_db_step(&db, find, error);
     }
     if (answer == STORE_DB_ABSENT)

@@ -31,10 +31,9 @@ static bool count_valid(const struct store_db *db, int64_t *ret_count, struct er
     if (!store_db_prepare(db,
                           "select count(*) from main.ValidPaths "
                           "where path >= ?1 || '/' and path < ?1 || '0'",
-                          &count, error))
+                          &count, error) ||
+        !store_db_bind(db, count, 1, db->store->store_dir, error))
         return false;
-    sqlite.bind_text(count, 1, db->store->store_dir.data, (int)db->store->store_dir.len,
-                     SQLITE_STATIC);
     if (store_db_step(db, count, error) != STORE_DB_FOUND)
         return false;
     *ret_count = sqlite.column_int64(count, 0);

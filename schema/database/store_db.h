@@ -108,6 +108,11 @@ must_check bool store_db_prepare(const struct store_db *db, const char *sql,
                                  sqlite3_stmt **ret_statement, struct error *error);
 void store_db_finalize(sqlite3_stmt **statement);
 
+/* Sets a parameter, which would be null if this failed for lack of memory. The text must stay until the
+ * statement is reset or finalised. */
+must_check bool store_db_bind(const struct store_db *db, sqlite3_stmt *statement, int parameter,
+                              struct str text, struct error *error);
+
 /* Steps a statement. FOUND: there is a row; ABSENT: the statement is done. */
 enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
                                    struct error *error);

@@ -165,9 +165,9 @@ static bool check_additions(const struct store_db *db, const struct table *table
     if (!store_db_prepare(db,
                           "select name, \"notnull\", dflt_value, hidden "
                           "from temp.pragma_table_xinfo(?1, 'main')",
-                          &columns, error))
+                          &columns, error) ||
+        !store_db_bind(db, columns, 1, str_from(table->name), error))
         return false;
-    sqlite.bind_text(columns, 1, table->name, -1, SQLITE_STATIC);
     enum store_db_answer answer;
     while ((answer = store_db_step(db, columns, error)) == STORE_DB_FOUND) {
         struct str name = store_db_text(columns, 0), value = store_db_text(columns, 2);
@@ -218,9 +218,9 @@ static bool check_indexes(const struct store_db *db, const struct table *table,
                           "from temp.pragma_index_list(?1, 'main') as l, "
                           "temp.pragma_index_xinfo(l.name, 'main') as x "
                           "where x.key order by l.seq, x.seqno",
-                          &rows, error))
+                          &rows, error) ||
+        !store_db_bind(db, rows, 1, str_from(table->name), error))
         return false;
-    sqlite.bind_text(rows, 1, table->name, -1, SQLITE_STATIC);
     bool has_key = false;
     struct index index = { 0 };
     enum store_db_answer answer;

@@ -52,6 +52,14 @@ void store_db_finalize(sqlite3_stmt **statement)
     *statement = NULL;
 }
 
+bool store_db_bind(const struct store_db *db, sqlite3_stmt *statement, int parameter,
+                   struct str text, struct error *error)
+{
+    return sqlite.bind_text(statement, parameter, text.data, (int)text.len, SQLITE_STATIC) ==
+               SQLITE_OK ||
+           store_db_refused(db, STORE_DB_NAME, error);
+}
+
 enum store_db_answer store_db_step(const struct store_db *db, sqlite3_stmt *statement,
                                    struct error *error)
 {

@@ -1,4 +1,5 @@
 #include "tests/check_calls.h"
+#include "tests/check_sqlite.h"
 #include "tests/check_store.h"
 
 #include "regd/registry.h"
@@ -197,6 +198,38 @@ static void each_call_that_fails_leaves_all_or_nothing(struct arena arena)
     }
 }
 
+/* Whichever of SQLite's functions fails, on a database that has rows: the rows are as they were, or as
+ * they are to be, and a merge tried again completes it. */
+static void each_function_of_sqlite_that_fails_leaves_all_or_nothing(struct arena arena)
+{
+    static const char manifest[] = RECORD("a", "1\n" P "-b\n") RECORD("b", "1\n" P "-b\n");
+    bool has_failed = true;
+    size_t failures = 0;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        struct registry_result result;
+        check_about("function %zu", number);
+        check_sql(CHECK_ADD(1, "a") CHECK_ADD(2, "z"), scratch);
+        struct str before = check_rows(ROWS, &scratch);
+        check_sqlite_fail(number);
+        bool done =
+            merge(manifest, REGISTRY_MISSING_ACCEPT, REGISTRY_LOADER_SQL, &scratch, &result);
+        has_failed = check_sqlite_end();
+        failures += !done;
+        CHECK(done || (has_failed && check_error->sentence[0]));
+        struct str after = check_rows(ROWS, &scratch);
+        CHECK_DONE(
+            merge(manifest, REGISTRY_MISSING_ACCEPT, REGISTRY_LOADER_SQL, &scratch, &result));
+        struct str whole = check_rows(ROWS, &scratch);
+        CHECK(str_equal(after, whole) || (!done && str_equal(after, before)));
+        CHECK_STR(check_rows("select count(*) from ValidPaths", &scratch), "\n3");
+        CHECK_STR(check_rows("pragma integrity_check", &scratch), "\nok");
+        CHECK(unlinkat(check_directory(), "state/db/db.sqlite", 0) == 0);
+        unlinkat(check_directory(), "state/db/schema", 0);
+    }
+    CHECK(failures > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(both_loaders_make_the_same_rows), CASE(a_second_merge_changes_nothing),
@@ -206,5 +239,6 @@ int main(void)
                      CASE(outputs_of_derivations_are_registered),
                      CASE(a_derivation_that_is_not_there_is_refused),
                      CASE(an_empty_list_makes_an_empty_database),
-                     CASE(each_call_that_fails_leaves_all_or_nothing));
+                     CASE(each_call_that_fails_leaves_all_or_nothing),
+                     CASE(each_function_of_sqlite_that_fails_leaves_all_or_nothing));
 }

@@ -1,9 +1,11 @@
+#include "tests/check_sqlite.h"
 #include "tests/check_store.h"
 
 #include "regd/command.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #define D                  CHECK_DIGEST
@@ -115,10 +117,31 @@ static void a_dangling_profile_has_generations_and_no_system(struct arena arena)
                                      "profile    " PROFILE " is not set\n");
 }
 
+/* Nothing is told of a database that cannot be read. */
+static void each_function_of_sqlite_that_fails_is_a_sentence(struct arena arena)
+{
+    bool has_failed = true;
+    size_t failures = 0;
+    fill(arena);
+    struct str whole = status(false, &arena);
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        check_about("function %zu", number);
+        check_sqlite_fail(number);
+        struct str told = status(false, &scratch);
+        has_failed = check_sqlite_end();
+        bool is_whole = str_equal(told, whole);
+        failures += !is_whole;
+        CHECK(is_whole || (has_failed && told.len > 0 && !memchr(told.data, '\n', told.len)));
+    }
+    CHECK(failures > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(nothing_is_told_as_nothing), CASE(everything_is_counted),
                      CASE(json_says_the_same), CASE(a_database_that_cannot_be_read_is_told),
                      CASE(a_manifest_that_is_wrong_is_told),
-                     CASE(a_dangling_profile_has_generations_and_no_system));
+                     CASE(a_dangling_profile_has_generations_and_no_system),
+                     CASE(each_function_of_sqlite_that_fails_is_a_sentence));
 }
