@@ -4,6 +4,7 @@
 #include "schema/base/text_stream.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
+#include "schema/nix/path_info_json_write.h"
 
 void image_source_release(const struct image_source *source)
 {

@@ -3,9 +3,8 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/nix/content_address.h"
+#include "schema/nix/signatures.h"
 #include "schema/nix/store_path.h"
-
-#include <string.h>
 
 /* A minimal entry takes the most memory for its text: for 140 bytes, the list grows by an item and
  * a name, and while an array is copied to one twice as large, they take up to four times as much.
@@ -94,91 +93,6 @@ static bool read_references(const struct reader *reader, const cJSON *entry, str
     return true;
 }
 
-/* Signatures and content addresses must be words, because in the database signatures are separated
- * by spaces. */
-static bool is_word(struct str text)
-{
-    bool plain = text.len > 0;
-    for (size_t i = 0; i < text.len && plain; i++)
-        plain = text.data[i] > ' ' && text.data[i] < 0x7f;
-    return plain;
-}
-
-static bool check_word(const struct reader *reader, const char *key, struct str word)
-{
-    return is_word(word) ||
-           error_set(reader->error, "%s: '%.*s' is not a plain word", key, STR_SHOWN(word));
-}
-
-/* A signature in two parts; the second is null if the signature is one text. */
-struct signature {
-    const char *key, *value;
-};
-
-static bool read_signature(const struct reader *reader, const cJSON *item,
-                           struct signature *ret_signature)
-{
-    const char *text = cJSON_GetStringValue(item);
-    struct signature signature = { .key = text };
-    if (!text) {
-        signature.key = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "keyName"));
-        signature.value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "sig"));
-        if (!signature.key || !signature.value)
-            return json_wrong("signatures", "a list of signatures", reader->error);
-    }
-    *ret_signature = signature;
-    return true;
-}
-
-static size_t signature_bytes(const struct signature *signature)
-{
-    return strlen(signature->key) + (signature->value ? 1 + strlen(signature->value) : 0);
-}
-
-/* Appends a signature; the caller has made room for it. */
-static bool add_signature(const struct reader *reader, const struct signature *signature,
-                          char *text, size_t *length)
-{
-    size_t bytes = signature_bytes(signature);
-    if (*length > 0)
-        text[(*length)++] = ' ';
-    char *word = text + *length;
-    snprintf(word, bytes + 1, "%s%s%s", signature->key, signature->value ? ":" : "",
-             signature->value ? signature->value : "");
-    *length += bytes;
-    return check_word(reader, "signatures", (struct str){ word, bytes });
-}
-
-/* Reads the signatures twice, the first time for their lengths. To append each to a copy of those
- * before would take time and memory quadratic in their number. */
-static bool read_signatures(const struct reader *reader, const cJSON *entry, struct path_info *info)
-{
-    const cJSON *signatures = cJSON_GetObjectItemCaseSensitive(entry, "signatures");
-    const cJSON *item;
-    struct signature signature;
-    size_t room = 1, length = 0;
-    if (!signatures || cJSON_IsNull(signatures))
-        return true;
-    if (!cJSON_IsArray(signatures))
-        return json_wrong("signatures", "a list", reader->error);
-    cJSON_ArrayForEach(item, signatures)
-    {
-        if (!read_signature(reader, item, &signature))
-            return false;
-        room += signature_bytes(&signature) + 1;
-    }
-    char *text = arena_room(reader->arena, room);
-    cJSON_ArrayForEach(item, signatures)
-    {
-        if (!read_signature(reader, item, &signature) ||
-            !add_signature(reader, &signature, text, &length))
-            return false;
-    }
-    text[length] = '\0';
-    info->signatures = (struct str){ text, length };
-    return true;
-}
-
 static bool read_content_address(const struct reader *reader, const cJSON *entry,
                                  struct path_info *info)
 {
@@ -187,7 +101,7 @@ static bool read_content_address(const struct reader *reader, const cJSON *entry
         return true;
     if (cJSON_IsString(address)) {
         info->content_address = arena_copy(reader->arena, str_from(address->valuestring));
-        return check_word(reader, "ca", info->content_address);
+        return signatures_check_word("ca", info->content_address, reader->error);
     }
     const char *method = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "method"));
     const char *hash = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(address, "hash"));
@@ -203,7 +117,8 @@ static bool read_members(const struct reader *reader, const cJSON *entry, struct
     info->is_ultimate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "ultimate"));
     return read_hash(reader, entry, info) && read_size(reader, entry, info) &&
            read_references(reader, entry, info) && read_deriver(reader, entry, info) &&
-           read_signatures(reader, entry, info) && read_content_address(reader, entry, info);
+           signatures_read(entry, reader->arena, &info->signatures, reader->error) &&
+           read_content_address(reader, entry, info);
 }
 
 /* Reads an entry. `path` is null if the entry itself has the path. */
@@ -324,87 +239,4 @@ bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena, struct
             wanted >> 20);
     *ret_arena = arena;
     return true;
-}
-
-/* Adds a text, or null if it is empty. */
-static void add_text(cJSON *object, const char *key, struct str text)
-{
-    if (text.len > 0)
-        json_add_exact(object, key, text);
-    else
-        cJSON_AddNullToObject(object, key);
-}
-
-static void add_path(cJSON *object, const char *key, struct str store_dir, struct str base,
-                     struct arena scratch)
-{
-    struct str path = { 0 };
-    if (base.len > 0)
-        path = store_path_format(&scratch, store_dir, base);
-    add_text(object, key, path);
-}
-
-static void add_references(cJSON *object, const struct path_list *list,
-                           const struct path_info *info, struct str store_dir, struct arena scratch)
-{
-    cJSON *references = cJSON_AddArrayToObject(object, "references");
-    for (size_t i = 0; i < info->reference_count; i++) {
-        struct arena rest = scratch;
-        struct str path =
-            store_path_format(&rest, store_dir, list->names.names[info->references[i]]);
-        json_add_exact(references, NULL, path);
-    }
-}
-
-static void add_signatures(cJSON *object, const struct path_info *info)
-{
-    cJSON *signatures = cJSON_AddArrayToObject(object, "signatures");
-    struct cut cut = { .tail = info->signatures, .found = info->signatures.len > 0 };
-    while (cut.found) {
-        cut = str_cut(cut.tail, ' ');
-        if (is_word(cut.head))
-            json_add_exact(signatures, NULL, cut.head);
-    }
-}
-
-static cJSON *entry_json(const struct path_list *list, const struct path_info *info,
-                         struct str store_dir, struct arena scratch)
-{
-    enum { PREFIX = sizeof "sha256-" - 1 };
-    char hash[PREFIX + HASH_BASE64_LENGTH + 1] = "sha256-";
-    struct str address = info->content_address;
-    cJSON *object = cJSON_CreateObject();
-    add_text(object, "ca", is_word(address) ? address : STR(""));
-    add_path(object, "deriver", store_dir, info->deriver, scratch);
-    hash_format_base64(info->nar_hash.bytes, HASH_BYTES, hash + PREFIX);
-    json_add_exact(object, "narHash", str_from(hash));
-    cJSON_AddNumberToObject(object, "narSize", (double)info->nar_size_bytes);
-    add_references(object, list, info, store_dir, scratch);
-    add_signatures(object, info);
-    cJSON_AddBoolToObject(object, "ultimate", info->is_ultimate);
-    return object;
-}
-
-/* Writes a value and frees it. */
-static void write_value(FILE *stream, cJSON *value)
-{
-    char *text = json_spell(value, JSON_COMPACT);
-    fputs(text ? text : "", stream);
-    cJSON_free(text);
-    cJSON_Delete(value);
-}
-
-void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
-                          struct arena scratch)
-{
-    fputc('{', stream);
-    for (size_t i = 0; i < list->count; i++) {
-        struct arena rest = scratch;
-        struct str path = store_path_format(&rest, store_dir, list->items[i].base);
-        fputs(i ? ",\n" : "\n", stream);
-        write_value(stream, json_exact(path));
-        fputc(':', stream);
-        write_value(stream, entry_json(list, &list->items[i], store_dir, scratch));
-    }
-    fputs(list->count ? "\n}\n" : "}\n", stream);
 }

@@ -10,8 +10,7 @@
  *            3  as 2; signatures as {keyName, sig}
  *          In a derivation's structured attributes, .attrs.json: the list, as in version 1, that
  *          exportReferencesGraph names. It must name exactly one. Entries that are null or have
- *          "valid": false are skipped. Written: version 1 as Nix 2.19 and later print it, an object
- *          with full paths as its keys.
+ *          "valid": false are skipped. Written: see path_info_json_write.h.
  * Entry    narHash, narSize, references, deriver, signatures, ca, ultimate; other members are
  *          ignored
  * Source   Nix, src/libstore/path-info.cc and doc/manual/source/protocols/json/schema/
@@ -39,9 +38,3 @@ size_t path_info_json_room(size_t text_bytes);
  * than the system's limits allow. */
 must_check bool path_info_json_reserve(uint64_t text_bytes, struct arena *ret_arena,
                                        struct error *error);
-
-/* Writes the items in their order. The caller checks the stream for errors. A signature or content
- * address that is not one word of printable ASCII is omitted: Nix makes none, and no reader would
- * accept it. */
-void path_info_json_write(FILE *stream, const struct path_list *list, struct str store_dir,
-                          struct arena scratch);

@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "schema/nix/path_info_json.h"
+#include "schema/nix/path_info_json_write.h"
 
 struct written {
     const struct path_list *list;

@@ -1,4 +1,5 @@
 #include "schema/nix/path_info_json.h"
+#include "schema/nix/path_info_json_write.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
