@@ -5,6 +5,7 @@
 #
 # The systems are those of tests/boot, made from Debian's arm64 packages, which are unpacked below /aarch64.
 # Ways     directly; by UEFI; by iPXE, which UEFI loads by TFTP, and which loads the tree by HTTP; by kexec-boot
+# Pages    Debian has a kernel with memory pages of 16 KiB; those of the other machines have 4 KiB
 set -u
 : "${REGD_AARCH64:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -119,4 +120,35 @@ claim 'kexec-boot starts it' console_has packed-kexec "$machine_end"
 # shellcheck disable=SC2034
 machine_end=
 
+# --- Memory pages of 16 KiB -----------------------------------------------------------------------------------------
+
+# The system's initial ramdisk with the modules of another kernel.
+make_initrd() {
+    mkdir "$SCRATCH/initrd" && (cd "$SCRATCH/initrd" && zcat "$live$(readlink "$live$(cat "$live/first")/initrd")" | cpio --quiet -id) &&
+        chmod -R u+w "$SCRATCH/initrd" || return
+    while read -r module; do
+        file=$(find "$PACKAGES_ROOT/lib/modules/$1" -name "$module.xz")
+        xz -dc "$file" >"$SCRATCH/initrd/modules/$module" || return
+    done <"$SCRATCH/initrd/modules/order"
+    (cd "$SCRATCH/initrd" && find . | cpio --quiet -o -H newc | gzip -1) >"$SCRATCH/$1.cpio.gz"
+}
+
+version=$(basename "$PACKAGES_ROOT"/lib/modules/*-16k)
+make_initrd "$version" || bail 'the ramdisk for pages of 16 KiB cannot be made'
+make_tree large first --kernel "$PACKAGES_ROOT/boot/vmlinuz-$version" --prepend "$SCRATCH/$version.cpio.gz"
+printf '%s\n' "$(told_by commandLine)" >"$SCRATCH/cmdline"
+pass cmdline "$SCRATCH/cmdline"
+cat >"$SCRATCH/pages" <<'END'
+check_boot 1
+verifies
+large_pages() {
+    awk '/KernelPageSize/ { print; found = $2 == 16; exit } END { exit !found }' /proc/self/smaps
+}
+claim 'memory pages have 16 KiB' large_pages
+END
+pass_checks "$SCRATCH/pages"
+# shellcheck disable=SC2034  # for machine.sh; that model has no such pages
+machine_kind='-machine virt,gic-version=2 -cpu cortex-a76'
+boot_tree pages
+told pages 'with memory pages of 16 KiB'
 finish
