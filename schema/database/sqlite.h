@@ -42,6 +42,7 @@
     FUNCTION(result_int);            \
     FUNCTION(result_int64);          \
     FUNCTION(result_text);           \
+    FUNCTION(status64);              \
     FUNCTION(step);                  \
     FUNCTION(table_column_metadata); \
     FUNCTION(vfs_register);          \

@@ -11,6 +11,20 @@ bool store_db_overdrawn(struct error *error)
         ": it makes SQLite work longer than its size explains, so it is damaged; " RESTORE);
 }
 
+static uint64_t highest(int what)
+{
+    sqlite3_int64 current = 0, most = 0;
+    sqlite.status64(what, &current, &most, 0);
+    return (uint64_t)most;
+}
+
+/* Can it be the budget that ended the memory, or was it the system? SQLite gives both one code. A
+ * request that the budget refuses is counted in the size of requests, not in what is used. */
+static bool may_exceed(const struct store_db_budget *budget)
+{
+    return highest(SQLITE_STATUS_MEMORY_USED) + highest(SQLITE_STATUS_MALLOC_SIZE) >= budget->bytes;
+}
+
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
 {
     int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
@@ -22,7 +36,7 @@ bool store_db_refused(const struct store_db *db, const char *what, struct error 
     const char *reason = db->sqlite ? sqlite.errmsg(db->sqlite) : sqlite.errstr(code);
     if (code == SQLITE_INTERRUPT)
         return store_db_overdrawn(error);
-    if (code == SQLITE_NOMEM && db->budget)
+    if (code == SQLITE_NOMEM && db->budget && may_exceed(db->budget))
         return error_set(error, "%s: SQLite needs more than %llu MiB of memory for it; " RESTORE,
                          what, (unsigned long long)db->budget->bytes >> 20);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
