@@ -198,6 +198,132 @@ END
 }
 have python3 'every byte is read back from JSON' && claim 'every byte is read back from JSON' read_back
 
+# The same of a database's rows, of the kernel's command line, of an image's strays, and of what boot.json is made of.
+cat >"$SCRATCH/places.py" <<'END'
+import json, os, re, sqlite3, subprocess, sys
+import xml.etree.ElementTree as xml
+regd, build, scratch = sys.argv[1], sys.argv[2], os.fsencode(sys.argv[3])
+every = bytes(byte for byte in range(1, 256) if byte != ord('/'))
+names = [every[:90], every[90:180], every[180:]]
+
+def told(text):
+    parts = re.split(r'\\x([0-9a-f]{2})', text)
+    return b''.join(bytes([int(part, 16)]) if i % 2 else part.encode() for i, part in enumerate(parts))
+
+def run(status, *words, **more):
+    result = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    if result.returncode not in status:
+        sys.exit(f'{words}: {result}')
+    if words[0] != 'mksquashfs' and re.search(rb'[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]', result.stdout + result.stderr):
+        sys.exit(f'{words}: a terminal would obey {result}')
+    return result.stdout, result.stderr
+
+def read(status, *words):
+    return json.loads(run(status, *words)[0].decode('utf-8'))
+
+def same(place, got, want):
+    if got != want:
+        sys.exit(f'{place}: {got!r} is not {want!r}')
+
+def path(letter, name):
+    return b'/nix/store/' + letter * 32 + b'-' + name
+
+def fresh(name):
+    root = os.path.join(scratch, name)
+    os.makedirs(root + b'/nix/store')
+    return root
+
+def write(path, content=b''):
+    with open(path, 'wb') as file:
+        file.write(content)
+
+def place_rows():
+    root, digest = fresh(b'rows'), b'sha256:' + b'0' * 64
+    run([0], regd, 'register', '-q', '--missing', 'accept', '--root', root, '-', input=b'')
+    database = sqlite3.connect(root + b'/nix/var/nix/db/db.sqlite')
+    def row(path, deriver=None, signatures=None, address=None):
+        database.execute('insert into ValidPaths (path, hash, registrationTime, deriver, narSize, sigs, ca) values ('
+                         + ', '.join(['cast(? as text)'] * 7) + ')',
+                         (path, digest, b'1', deriver, b'1', signatures, address))
+    for i, name in enumerate(names):
+        row(path(b'b', b'%d' % i), signatures=b'key:%s also:x' % name, address=b'text:' + name)
+        row(path(b'c', b'%d' % i), deriver=path(b'd', name + b'.drv'))
+        row(path(b'd', name))
+    database.commit()
+    dump = read([0], regd, 'dump', '--json', '--root', root)
+    same('paths', sorted(dump), [path(b'b', b'%d' % i).decode() for i in range(len(names))])
+    for i, name in enumerate(names):
+        words = [word.decode() for word in (b'key:%s also:x' % name).split(b' ') if re.fullmatch(rb'[!-~]+', word)]
+        same('signatures', dump[path(b'b', b'%d' % i).decode()]['signatures'], words)
+    reasons = [told(odd['reason']) for odd in read([1], regd, 'verify', '--json', '--root', root)['oddRows']]
+    for name in names:
+        for place in b"'" + b'd' * 32 + b'-' + name + b"'", b"'" + b'd' * 32 + b'-' + name + b".drv'":
+            same(place, sum(place in reason for reason in reasons), 1)
+    for verb in 'status', 'dump', 'verify', 'profile list':
+        run([0, 1], regd, *verb.split(), '--root', root)
+
+def place_parameters():
+    for i, name in enumerate(names):
+        root, name = fresh(b'parameters%d' % i), b'/' + bytes(byte for byte in name if byte > 32 and byte != 34)
+        os.mkdir(root + b'/proc'), write(root + name), write(root + b'/proc/cmdline', b'regInfo=' + name + b'\n')
+        same('status', [told(one) for one in read([0], regd, 'status', '--json', '--root', root)['manifests']], [name])
+        run([0], regd, 'status', '--root', root)
+        report = read([0], regd, 'boot', '--json', '--no-profile', '--delete-manifest', '--root', root)
+        same('boot', [told(one) for one in report['deleted']], [name])
+
+def place_images():
+    tree, image, picture = (os.path.join(scratch, name) for name in (b'strays', b'strays.img', b'strays.svg'))
+    os.mkdir(tree), write(tree + b'/nix-path-registration')
+    strays = [b'<&>"' + name for name in names]
+    for name in strays:
+        write(tree + b'/' + name, os.urandom(100000))
+    run([0], 'mksquashfs', tree, image, '-quiet', '-no-progress', '-all-root', '-no-xattrs')
+    found = [told(one) for one in read([1], build, 'verify', '--json', image)['strays']]
+    same('strays', sorted(found), sorted(b'/nix/store/' + name for name in strays))
+    run([1], build, 'verify', image)
+    lines = run([0], build, 'inspect', image, '--svg', picture)[0].decode().splitlines()
+    largest = [told(line[line.index('%: ') + 3:]) for line in lines if '%: ' in line]
+    same('the largest', sorted(set(largest) & set(strays)), sorted(strays))
+    titles = [title.text for title in xml.parse(picture).iter('{http://www.w3.org/2000/svg}title')]
+    for name in strays:
+        seen = ''.join(chr(byte) if 32 <= byte < 127 else '?' for byte in name)
+        same('titles', sum(title.startswith(seen + ':') for title in titles), 1)
+    read([0], build, 'inspect', '--json', image)
+
+def place_boot_json():
+    root, system = fresh(b'system'), path(b'0', b'system')
+    graph, tree = root + b'.graph', root + b'.tree'
+    os.mkdir(root + system), write(graph, system + b'\n\n0\n')
+    for name in b'kernel', b'initrd', b'init':
+        write(root + system + b'/' + name, os.urandom(1000))
+    os.chmod(root + system + b'/init', 0o555)
+    def build_tree(status, params):
+        write(root + system + b'/kernel-params', params)
+        error = run(status, build, 'tree', '-q', '--root', root, '--graph', graph, system, '-o', tree)[1]
+        with open(tree + b'/boot.json', encoding='utf-8') as file:
+            return error, json.load(file)['kernelParams'].encode()
+    good = bytes(byte for byte in range(32, 127)).replace(b'"', b'') + b' \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80'
+    error, params = build_tree([0], good)
+    same('boot.json', params, good)
+    for byte in [byte for byte in every if byte < 32 or byte > 126]:
+        error, params = build_tree([1], b'a=x%cy b' % byte)
+        same(f'byte {byte}', (error[:12], error.count(b'\n'), params), (b'regd-build: ', 1, good))
+
+globals()['place_' + sys.argv[4]]()
+END
+
+place() {
+    python3 "$SCRATCH/places.py" "$REGD" "$REGD_BUILD" "$SCRATCH" "$1"
+}
+have python3 'every byte in rows of a database is read back, or refused' \
+    'every byte in the kernel command line is read back' 'every byte in boot.json is read back, or refused' && {
+    claim 'every byte in rows of a database is read back, or refused' place rows
+    claim 'every byte in the kernel command line is read back' place parameters
+    claim 'every byte in boot.json is read back, or refused' place boot_json
+    have mksquashfs 'every byte in names of an image is read back, in XML too' &&
+        claim 'every byte in names of an image is read back, in XML too' place images
+}
+
 in_order() {
     rm -r "${root:?}/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x"
     printf '/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x\n%064d\n1\n\n0\n' 0 |
