@@ -15,7 +15,7 @@ schema/base/completion.c        a script for a shell, made of the options' table
 schema/base/options.c           the help, made of the options' table
 schema/nix/digest.c             a sentence of ours, before the end
 schema/nix/manifest.c           data: the manifest, whose fields are checked
-schema/nix/path_info_json.c     data: keys and values spelled by json.c
+schema/nix/path_info_json_write.c data: keys and values spelled by json.c
 builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
