@@ -257,16 +257,16 @@ unpacked() {
 
 bomb_ramdisk() {
     packed_tree 1500000000 nix-store.squashfs && [ "$(stat -c %s tree/initrd)" -lt 200000 ] &&
-        unpacked 4 'initrd: temporary space for the images in it: more than'
+        unpacked 4 "initrd: unpack the ramdisk's archive: temporary space for the images in it: more than"
 }
 
 small_ramdisk() {
     packed_tree 60000000 nix-store.squashfs && unpacked 65536 'nix-store.squashfs: it is not a squashfs image' &&
-        unpacked 1024 "initrd: unpack the ramdisk's archive: File too large"
+        unpacked 1024 "initrd: unpack the ramdisk's archive: write a temporary file: File too large"
 }
 
 endless_archive() {
-    packed_tree 2200000000 a b c nix-store.squashfs && unpacked 4 'initrd: its unpacked contents: more than'
+    packed_tree 2200000000 a b c nix-store.squashfs && unpacked 4 "initrd: unpack the ramdisk's archive: its unpacked contents: more than"
 }
 
 if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' &&
@@ -400,7 +400,7 @@ little_space() {
     mkdir -p small && packed_tree 60000000 nix-store.squashfs &&
         unshare -m sh -c 'mount -t tmpfs -o size=1m tmpfs small && TMPDIR=$PWD/small "$0" verify tree' "$REGD_BUILD" >stdout 2>&1
     cat stdout
-    grep -qF "the store images: initrd: unpack the ramdisk's archive: No space left on device" stdout
+    grep -qF "the store images: initrd: unpack the ramdisk's archive: write a temporary file: No space left on device" stdout
 }
 if ! unshare -m true 2>/dev/null; then
     skip 'little temporary space is one sentence' 'nothing can be mounted here'

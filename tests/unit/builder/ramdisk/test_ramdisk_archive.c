@@ -94,13 +94,13 @@ static void what_is_not_the_image_is_refused(struct arena arena)
     cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
     int unpacked = -7;
     CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "it has 300000 bytes, and boot.json says 299999");
+                  "unpack the ramdisk's archive: it has 300000 bytes, and boot.json says 299999");
     image.name = "other";
     CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "the ramdisk's archive has no other");
+                  "unpack the ramdisk's archive: it has no other");
     image.name = "directory";
     CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "the ramdisk's archive has directory, which is not a file");
+                  "unpack the ramdisk's archive: it has directory, which is not a file");
     CHECK_NUMBER(unpacked, -7);
 }
 
@@ -115,8 +115,7 @@ static void a_damaged_archive_is_refused(struct arena arena)
         check_about("%s", methods[i]);
         CHECK(ftruncate(ramdisk, middle) == 0);
         CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
-        CHECK(str_starts(str_from(check_error->sentence), STR("unpack the ramdisk's archive: ")) ||
-              str_starts(str_from(check_error->sentence), STR("the ramdisk's archive has no ")));
+        CHECK(str_starts(str_from(check_error->sentence), STR("unpack the ramdisk's archive: ")));
         CHECK(ftruncate(ramdisk, BEFORE_BYTES) == 0);
         CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
         CHECK_NUMBER(unpacked, -7);
@@ -156,12 +155,14 @@ static void what_costs_too_much_is_refused(struct arena arena)
     cleanup(own_close) int ramdisk = make_ramdisk("zstd:1", &arena, &image.archive_offset);
     cleanup(own_close) int unpacked = -1;
     space.floor_bytes = IMAGE_BYTES - 1;
-    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "space: more than 299999 bytes, the limit for 0 bytes of input");
+    CHECK_REFUSED(
+        ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+        "unpack the ramdisk's archive: space: more than 299999 bytes, the limit for 0 bytes of input");
     space.floor_bytes = IMAGE_BYTES;
     contents.floor_bytes = 1000;
-    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "contents: more than 1000 bytes, the limit for 0 bytes of input");
+    CHECK_REFUSED(
+        ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+        "unpack the ramdisk's archive: contents: more than 1000 bytes, the limit for 0 bytes of input");
     CHECK_NUMBER(unpacked, -1);
 }
 
@@ -173,11 +174,13 @@ static void a_place_that_takes_no_files_is_told(struct arena arena)
     const char *former = getenv("TMPDIR");
     former = former ? arena_copy(&arena, str_from(former)).data : NULL;
     setenv("TMPDIR", "/no/where", 1);
-    CHECK_REFUSED(ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
-                  "open the directory of temporary files, /no/where: No such file or directory");
+    CHECK_REFUSED(
+        ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error),
+        "unpack the ramdisk's archive: open the directory of temporary files, /no/where: No such file or directory");
     setenv("TMPDIR", "/proc", 1);
     CHECK(!ramdisk_archive_unpack(ramdisk, &image, &unpacked, check_error));
-    CHECK(str_starts(str_from(check_error->sentence), STR("/proc: create a temporary file: ")));
+    CHECK(str_starts(str_from(check_error->sentence),
+                     STR("unpack the ramdisk's archive: /proc: create a temporary file: ")));
     if (former)
         setenv("TMPDIR", former, 1);
     else

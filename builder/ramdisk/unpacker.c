@@ -1,0 +1,201 @@
+#include "builder/ramdisk/unpacker.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What a stream may ask of liblzma: `xz -9` asks for 65 MiB. */
+#define LZMA_MEMORY_MAX ((uint64_t)256 << 20)
+
+enum packing packing_of(const char magic[static PACKING_MAGIC_BYTES])
+{
+    static const struct {
+        char magic[PACKING_MAGIC_BYTES + 1];
+        enum packing packing;
+    } known[] = {
+        { "\x1f\x8b", PACKING_GZIP }, { "BZ", PACKING_BZIP2 },  { "\x5d\0", PACKING_LZMA },
+        { "\xfd\x37", PACKING_XZ },   { "\x89L", PACKING_LZO }, { "\x02\x21", PACKING_LZ4 },
+        { "\x28\xb5", PACKING_ZSTD },
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (memcmp(magic, known[i].magic, PACKING_MAGIC_BYTES) == 0)
+            return known[i].packing;
+    return PACKING_UNKNOWN;
+}
+
+static bool failed(const struct unpacker *unpacker, const char *cause)
+{
+    return !unpacker->is_refused &&
+           error_set(unpacker->error, "%s", cause ? cause : "libarchive cannot unpack it");
+}
+
+/* Reads more of the file, once all that was read is used. */
+static bool fill(struct unpacker *unpacker)
+{
+    size_t got = 0;
+    if (unpacker->used < unpacker->count)
+        return true;
+    if (!file_read_at(unpacker->file, unpacker->packed, sizeof unpacker->packed, unpacker->next,
+                      &got, unpacker->error)) {
+        unpacker->is_refused = true;
+        return false;
+    }
+    unpacker->next += got;
+    unpacker->count = got;
+    unpacker->used = 0;
+    return true;
+}
+
+static bool fill_again(struct unpacker *unpacker)
+{
+    return fill(unpacker) &&
+           (unpacker->count > 0 || failed(unpacker, "it ends within a compressed stream"));
+}
+
+/* --- libarchive: gzip, bzip2, lz4 --------------------------------------------------------------- */
+
+static la_ssize_t give_packed(struct archive *archive, void *context, const void **ret_bytes)
+{
+    struct unpacker *unpacker = context;
+    (void)archive;
+    unpacker->used = unpacker->count;
+    *ret_bytes = unpacker->packed;
+    return fill(unpacker) ? (la_ssize_t)unpacker->count : -1;
+}
+
+static bool open_archive(struct unpacker *unpacker)
+{
+    struct archive *archive = unpacker->archive = archive_read_new();
+    struct archive_entry *entry;
+    if (!archive)
+        return failed(unpacker, "out of memory");
+    return (archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
+            archive_read_support_filter_bzip2(archive) == ARCHIVE_OK &&
+            archive_read_support_filter_lz4(archive) == ARCHIVE_OK &&
+            archive_read_support_format_raw(archive) == ARCHIVE_OK &&
+            archive_read_open(archive, unpacker, NULL, give_packed, NULL) == ARCHIVE_OK &&
+            archive_read_next_header(archive, &entry) == ARCHIVE_OK) ||
+           failed(unpacker, archive_error_string(archive));
+}
+
+static bool read_archive(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count)
+{
+    la_ssize_t got = archive_read_data(unpacker->archive, bytes, count);
+    if (got < 0)
+        return failed(unpacker, archive_error_string(unpacker->archive));
+    *ret_count = (size_t)got;
+    return true;
+}
+
+/* --- zstd, xz, lzma: libarchive does not say where their streams end ------------------------------ */
+
+static bool open_zstd(struct unpacker *unpacker)
+{
+    unpacker->zstd = ZSTD_createDStream();
+    return unpacker->zstd || failed(unpacker, "out of memory");
+}
+
+static bool read_zstd(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count)
+{
+    ZSTD_outBuffer out = { bytes, count, 0 };
+    while (out.pos == 0 && !unpacker->has_ended) {
+        if (!fill_again(unpacker))
+            return false;
+        ZSTD_inBuffer in = { unpacker->packed, unpacker->count, unpacker->used };
+        size_t result = ZSTD_decompressStream(unpacker->zstd, &out, &in);
+        if (ZSTD_isError(result))
+            return failed(unpacker, ZSTD_getErrorName(result));
+        unpacker->used = in.pos;
+        unpacker->has_ended = result == 0;
+    }
+    *ret_count = out.pos;
+    return true;
+}
+
+static const char *lzma_cause(lzma_ret result)
+{
+    if (result == LZMA_MEM_ERROR)
+        return "out of memory";
+    return result == LZMA_MEMLIMIT_ERROR ? "it needs more than 256 MiB of memory" : "it is damaged";
+}
+
+/* Not LZMA_CONCATENATED: for the kernel each stream is another archive. */
+static bool open_lzma(struct unpacker *unpacker)
+{
+    lzma_ret result = lzma_auto_decoder(&unpacker->lzma, LZMA_MEMORY_MAX, 0);
+    return result == LZMA_OK || failed(unpacker, lzma_cause(result));
+}
+
+static bool read_lzma(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count)
+{
+    lzma_stream *stream = &unpacker->lzma;
+    stream->next_out = (uint8_t *)bytes;
+    stream->avail_out = count;
+    while (stream->avail_out == count && !unpacker->has_ended) {
+        if (!fill_again(unpacker))
+            return false;
+        stream->next_in = (const uint8_t *)unpacker->packed + unpacker->used;
+        stream->avail_in = unpacker->count - unpacker->used;
+        lzma_ret result = lzma_code(stream, LZMA_RUN);
+        unpacker->used = unpacker->count - stream->avail_in;
+        if (result != LZMA_OK && result != LZMA_STREAM_END)
+            return failed(unpacker, lzma_cause(result));
+        unpacker->has_ended = result == LZMA_STREAM_END;
+    }
+    *ret_count = count - stream->avail_out;
+    return true;
+}
+
+/* --- All of them ---------------------------------------------------------------------------------- */
+
+bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
+                   struct error *error)
+{
+    char magic[PACKING_MAGIC_BYTES];
+    size_t got;
+    *unpacker = (struct unpacker){ .file = file, .start = offset, .next = offset, .error = error };
+    if (!file_read_at(file, magic, sizeof magic, offset, &got, error))
+        return false;
+    unpacker->packing = got == sizeof magic ? packing_of(magic) : PACKING_UNKNOWN;
+    switch (unpacker->packing) {
+    case PACKING_BZIP2:
+    case PACKING_GZIP:
+    case PACKING_LZ4:
+        return open_archive(unpacker);
+    case PACKING_LZMA:
+    case PACKING_XZ:
+        return open_lzma(unpacker);
+    case PACKING_ZSTD:
+        return open_zstd(unpacker);
+    case PACKING_LZO:
+        return error_set(error, "it is compressed by lzo, which is not supported");
+    case PACKING_UNKNOWN:
+        break;
+    }
+    return error_set(error, "it is neither a cpio archive nor compressed as the kernel knows it");
+}
+
+bool unpacker_read(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count,
+                   struct error *error)
+{
+    assert(count > 0);
+    unpacker->error = error;
+    if (unpacker->archive)
+        return read_archive(unpacker, bytes, count, ret_count);
+    return unpacker->zstd ? read_zstd(unpacker, bytes, count, ret_count)
+                          : read_lzma(unpacker, bytes, count, ret_count);
+}
+
+uint64_t unpacker_end(const struct unpacker *unpacker)
+{
+    if (unpacker->archive)
+        return unpacker->start + (uint64_t)archive_filter_bytes(unpacker->archive, -1);
+    return unpacker->next - (unpacker->count - unpacker->used);
+}
+
+void unpacker_close(struct unpacker *unpacker)
+{
+    if (unpacker->archive)
+        archive_read_free(unpacker->archive);
+    ZSTD_freeDStream(unpacker->zstd);
+    lzma_end(&unpacker->lzma);
+}

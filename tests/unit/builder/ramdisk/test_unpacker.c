@@ -1,0 +1,171 @@
+#include "tests/check.h"
+
+#include "builder/ramdisk/unpacker.h"
+#include "schema/base/file.h"
+#include "schema/base/own.h"
+
+#include <archive_entry.h>
+#include <lz4.h>
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { BEFORE_BYTES = 5, TEXT_BYTES = 200000 };
+
+/* What follows a stream. It begins with no number that lz4 takes for a block's size. */
+#define BEHIND "070701 and so on"
+
+static char text[TEXT_BYTES];
+
+/* In lz4's legacy format, which no library writes: a number, then blocks, each behind its size. */
+static size_t pack_lz4(char *packed, size_t room)
+{
+    static const char magic[] = "\x02\x21\x4c\x18";
+    int size = LZ4_compress_default(text, packed + 8, TEXT_BYTES, (int)room - 8);
+    memcpy(packed, magic, 4);
+    for (int i = 0; i < 4; i++)
+        packed[4 + i] = (char)(size >> (8 * i));
+    return 8 + (size_t)size;
+}
+
+static size_t pack(enum packing packing, char *packed, size_t room)
+{
+    size_t used = 0;
+    if (packing == PACKING_LZ4)
+        return pack_lz4(packed, room);
+    struct archive *archive = archive_write_new();
+    struct archive_entry *entry = archive_entry_new();
+    archive_write_set_format_raw(archive);
+    CHECK((packing == PACKING_GZIP    ? archive_write_add_filter_gzip(archive)
+           : packing == PACKING_BZIP2 ? archive_write_add_filter_bzip2(archive)
+           : packing == PACKING_LZMA  ? archive_write_add_filter_lzma(archive)
+           : packing == PACKING_XZ    ? archive_write_add_filter_xz(archive)
+                                      : archive_write_add_filter_zstd(archive)) == ARCHIVE_OK);
+    archive_write_set_bytes_in_last_block(archive, 1);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    CHECK(archive_write_open_memory(archive, packed, room, &used) == ARCHIVE_OK &&
+          archive_write_header(archive, entry) == ARCHIVE_OK &&
+          archive_write_data(archive, text, TEXT_BYTES) == TEXT_BYTES &&
+          archive_write_close(archive) == ARCHIVE_OK);
+    archive_entry_free(entry);
+    archive_write_free(archive);
+    return used;
+}
+
+static const enum packing packings[] = {
+    PACKING_BZIP2, PACKING_GZIP, PACKING_LZ4, PACKING_LZMA, PACKING_XZ, PACKING_ZSTD,
+};
+
+/* A file with the stream, BEFORE_BYTES in front of it and `behind` behind. */
+static int make_stream(enum packing packing, const char *behind, size_t *ret_bytes)
+{
+    static char packed[2 * TEXT_BYTES];
+    int fd = memfd_create("stream", MFD_CLOEXEC);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * i / 977);
+    *ret_bytes = pack(packing, packed, sizeof packed);
+    CHECK(*ret_bytes > 0);
+    CHECK_DONE(file_write((struct file){ fd, "stream" }, "12345", BEFORE_BYTES, check_error) &&
+               file_write((struct file){ fd, "stream" }, packed, *ret_bytes, check_error) &&
+               file_write((struct file){ fd, "stream" }, behind, strlen(behind), check_error));
+    return fd;
+}
+
+/* Reads the stream in pieces; the number of bytes that are as they were. */
+static bool read_all(struct unpacker *unpacker, int fd, size_t piece_bytes, size_t *ret_bytes)
+{
+    static char bytes[UNPACKER_READ_BYTES];
+    size_t got = 0, count = 0;
+    if (!unpacker_open(unpacker, (struct file){ fd, "stream" }, BEFORE_BYTES, check_error))
+        return false;
+    do {
+        if (!unpacker_read(unpacker, bytes, piece_bytes, &got, check_error))
+            return false;
+        CHECK(count + got <= sizeof text && memcmp(text + count, bytes, got) == 0);
+        count += got;
+    } while (got > 0);
+    *ret_bytes = count;
+    return true;
+}
+
+static void a_stream_is_unpacked_up_to_its_end(struct arena arena)
+{
+    (void)arena;
+    for (size_t i = 0; i < sizeof packings / sizeof *packings; i++)
+        for (size_t piece_bytes = 7; piece_bytes <= UNPACKER_READ_BYTES; piece_bytes += 65529) {
+            size_t packed_bytes, count = 0;
+            const char *behind = packings[i] == PACKING_LZ4 ? "" : BEHIND;
+            cleanup(own_close) int fd = make_stream(packings[i], behind, &packed_bytes);
+            cleanup(unpacker_close) struct unpacker unpacker;
+            check_about("packing %d", (int)packings[i]);
+            CHECK_DONE(read_all(&unpacker, fd, piece_bytes, &count));
+            CHECK_NUMBER(unpacker.packing, packings[i]);
+            CHECK_NUMBER(count, TEXT_BYTES);
+            CHECK_NUMBER(unpacker_end(&unpacker), BEFORE_BYTES + packed_bytes);
+        }
+}
+
+static void a_stream_that_is_cut_off_is_refused(struct arena arena)
+{
+    (void)arena;
+    for (size_t i = 0; i < sizeof packings / sizeof *packings; i++) {
+        size_t packed_bytes, count = 0;
+        cleanup(own_close) int fd = make_stream(packings[i], "", &packed_bytes);
+        cleanup(unpacker_close) struct unpacker unpacker;
+        check_about("packing %d", (int)packings[i]);
+        CHECK(ftruncate(fd, (off_t)(BEFORE_BYTES + packed_bytes / 2)) == 0);
+        CHECK(!read_all(&unpacker, fd, sizeof text / 4, &count));
+        CHECK(check_error->sentence[0] != '\0');
+    }
+}
+
+/* The others have no checksum, or libarchive does not look at it. */
+static void a_damaged_stream_is_refused(struct arena arena)
+{
+    static const enum packing checked[] = { PACKING_BZIP2, PACKING_XZ };
+    static const char damage[64] = { 0 };
+    static char bytes[UNPACKER_READ_BYTES];
+    (void)arena;
+    for (size_t i = 0; i < sizeof checked / sizeof *checked; i++) {
+        size_t packed_bytes, got = 1;
+        cleanup(own_close) int fd = make_stream(checked[i], "", &packed_bytes);
+        cleanup(unpacker_close) struct unpacker unpacker;
+        check_about("packing %d", (int)checked[i]);
+        CHECK(pwrite(fd, damage, sizeof damage, (off_t)(BEFORE_BYTES + packed_bytes / 2)) ==
+              (ssize_t)sizeof damage);
+        bool good =
+            unpacker_open(&unpacker, (struct file){ fd, "stream" }, BEFORE_BYTES, check_error);
+        while (good && got > 0)
+            good = unpacker_read(&unpacker, bytes, sizeof bytes, &got, check_error);
+        CHECK(!good);
+    }
+}
+
+static void what_is_not_compressed_is_refused(struct arena arena)
+{
+    (void)arena;
+    static const struct {
+        const char *bytes, *sentence;
+    } cases[] = {
+        { "12345what", "it is neither a cpio archive nor compressed as the kernel knows it" },
+        { "12345\x89LZO", "it is compressed by lzo, which is not supported" },
+        { "12345x", "it is neither a cpio archive nor compressed as the kernel knows it" },
+        { "12345", "it is neither a cpio archive nor compressed as the kernel knows it" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cleanup(own_close) int fd = memfd_create("stream", MFD_CLOEXEC);
+        cleanup(unpacker_close) struct unpacker unpacker;
+        CHECK_DONE(file_write((struct file){ fd, "stream" }, cases[i].bytes, strlen(cases[i].bytes),
+                              check_error));
+        CHECK_REFUSED(
+            unpacker_open(&unpacker, (struct file){ fd, "stream" }, BEFORE_BYTES, check_error),
+            cases[i].sentence);
+    }
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(a_stream_is_unpacked_up_to_its_end),
+                     CASE(a_stream_that_is_cut_off_is_refused), CASE(a_damaged_stream_is_refused),
+                     CASE(what_is_not_compressed_is_refused));
+}
