@@ -21,7 +21,7 @@ static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *e
     const struct input_files *images = &filling->inputs->images;
     struct arena *arena = filling->arena;
     uint64_t size;
-    if (!ramdisk_files_write(&filling->inputs->extras, ramdisk, *arena, &size, error))
+    if (!ramdisk_files_write(&filling->inputs->extras, ramdisk, *arena, error))
         return false;
     for (size_t i = 0; i < images->count; i++)
         if (!ramdisk_add_image(ramdisk, ramdisk_store_name(arena, i), images->items[i], *arena,

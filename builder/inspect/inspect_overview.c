@@ -1,7 +1,8 @@
 #include "builder/inspect/inspect_overview.h"
 
 #include "builder/output/report.h"
-#include "builder/tree/tree.h"
+#include "builder/ramdisk/ramdisk.h"
+#include "builder/tree/boot_memory.h"
 
 #include "schema/base/json.h"
 
@@ -13,10 +14,12 @@
 
 enum { LARGEST_SHOWN = 20 };
 
-/* A ramdisk of the image alone, which unpacks to itself. */
+/* A ramdisk of the image alone, which unpacks to itself; as the kernel unpacks it without root= on
+ * its command line, which takes more. */
 static uint64_t memory_bytes(const struct inspection *inspection)
 {
-    return tree_memory_bytes(inspection->sizes.image_bytes, inspection->sizes.image_bytes);
+    uint64_t bytes = inspection->sizes.image_bytes;
+    return boot_memory_bytes(bytes, ramdisk_member_memory(bytes), boot_root_of(STR("")));
 }
 
 static int compare_sizes(const void *left, const void *right)

@@ -44,6 +44,12 @@ bool ramdisk_prepend(struct ramdisk *ramdisk, struct file source, struct arena s
     return align(ramdisk, error) && append_file(ramdisk, source, scratch, ret_size_bytes, error);
 }
 
+uint64_t ramdisk_member_memory(uint64_t size_bytes)
+{
+    uint64_t pages = size_bytes / RAMDISK_PAGE_BYTES + (size_bytes % RAMDISK_PAGE_BYTES != 0);
+    return pages * RAMDISK_PAGE_BYTES + RAMDISK_INODE_BYTES;
+}
+
 const char *ramdisk_store_name(struct arena *arena, size_t index)
 {
     if (index == 0)
@@ -102,6 +108,7 @@ bool ramdisk_end(struct ramdisk *ramdisk, uint64_t size_bytes, struct error *err
     if (!file_write_at(file_of(ramdisk), prefix, prefix_bytes, ramdisk->member_offset, error))
         return false;
     ramdisk->size_bytes = ramdisk->data_offset + size_bytes;
+    ramdisk->unpacked_bytes += ramdisk_member_memory(size_bytes);
     ramdisk->member = NULL;
     return align(ramdisk, error);
 }

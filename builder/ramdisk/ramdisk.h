@@ -13,7 +13,13 @@
 
 #include "schema/base/file.h"
 
-enum { RAMDISK_ALIGN_BYTES = 4096 };
+enum {
+    RAMDISK_ALIGN_BYTES = 4096,
+    /* The memory of an unpacked file: whole pages, and about this for its inode and its name. aarch64
+     * can have pages of 64 KiB; those of NixOS and Debian have 4 KiB. */
+    RAMDISK_PAGE_BYTES = 4096,
+    RAMDISK_INODE_BYTES = 1024,
+};
 
 /* The file name of the ramdisk in a tree. */
 #define RAMDISK_NAME "initrd"
@@ -36,11 +42,15 @@ struct ramdisk_member {
 struct ramdisk {
     int fd; /* open for writing; borrowed */
     uint64_t size_bytes;
+    uint64_t unpacked_bytes; /* memory of the members when they are unpacked */
     uint32_t member_count;
     const struct ramdisk_member *member; /* the member that was begun, or null */
     uint64_t member_offset, data_offset;
     size_t member_name_bytes;
 };
+
+/* Returns the memory that a file or directory takes when the ramdisk is unpacked. */
+uint64_t ramdisk_member_memory(uint64_t size_bytes);
 
 /* Appends a copy of another ramdisk. *ret_size_bytes is its size. */
 must_check bool ramdisk_prepend(struct ramdisk *ramdisk, struct file source, struct arena scratch,

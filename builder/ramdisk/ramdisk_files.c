@@ -128,10 +128,9 @@ static bool write_directories(struct str target, struct str before, struct ramdi
 }
 
 bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramdisk,
-                         struct arena scratch, uint64_t *ret_size_bytes, struct error *error)
+                         struct arena scratch, struct error *error)
 {
     struct str before = STR("");
-    *ret_size_bytes = 0;
     for (size_t i = 0; i < files->count; i++) {
         const struct ramdisk_file *file = &files->items[i];
         struct ramdisk_member member = {
@@ -144,7 +143,6 @@ bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramd
             !ramdisk_add(ramdisk, &member, (struct file){ file->fd, file->source }, scratch, &size,
                          error))
             return false;
-        *ret_size_bytes += size;
         before = file->target;
     }
     return true;

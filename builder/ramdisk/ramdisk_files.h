@@ -36,8 +36,7 @@ must_check bool ramdisk_files_open(const struct ramdisk_files *files, struct err
 
 /* Adds directories and files to a ramdisk. */
 must_check bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramdisk,
-                                    struct arena scratch, uint64_t *ret_size_bytes,
-                                    struct error *error);
+                                    struct arena scratch, struct error *error);
 
 /* For `cleanup`. */
 void ramdisk_files_release(const struct ramdisk_files *files);

@@ -24,12 +24,15 @@ unpacked_kib=@UNPACKED_KIB@
 # user appended.
 command_line_bytes_max=@COMMAND_LINE_MAX@
 
-# What the new kernel, unpacked, and its first processes need besides the ramdisk.
-working_kib=65536
+# What a kernel needs besides its ramdisk and the unpacked copy, by what MemTotal of a
+# running one counts: while the copy may fill only some of the memory; and in all, where
+# it takes besides one of so many parts.
+kernel_limited_kib=@LIMITED_KIB@
+kernel_free_kib=@FREE_KIB@
+kernel_free_part=@FREE_PART@
 
-# What a kernel frees only after it has unpacked its ramdisk, its own beginnings, but
-# MemTotal of the running one counts. Measured with Linux 6.1: 8 to 9 MiB.
-freed_late_kib=12288
+# What the new kernel, unpacked, takes besides the ramdisk while it waits.
+working_kib=65536
 
 help() {
   cat <<'HELP'
@@ -196,25 +199,86 @@ check_host() {
     refuse "this machine does not allow kexec until it is rebooted (kernel.kexec_load_disabled is 1)"
 }
 
-# At boot the ramdisk and what is unpacked of it are in memory together. The root
-# file system they are unpacked to is a tmpfs, and the kernel lets it grow to half
-# of the memory that is free when it is mounted, the packed ramdisk not counted:
-# unpacked <= (total - freed late - ramdisk) / 2. That implies the first demand. With root= on
-# its command line the kernel takes a ramfs, which has no limit, and only the first
-# demand remains. Too little shows as a panic on a screen nobody looks at.
+# Sets kib to the size that $1 says, or to nothing if it says none.
+size_kib() {
+  kib=${1%[kKmMgG]}
+  case $kib in
+    '' | 0* | *[!0-9]* | ????????????*)
+      kib=
+      return
+      ;;
+  esac
+  case $1 in
+    *[kK]) ;;
+    *[mM]) kib=$((kib * 1024)) ;;
+    *[gG]) kib=$((kib * 1048576)) ;;
+    *) kib=$((kib / 1024)) ;;
+  esac
+}
+
+# Sets limit_percent and limit_kib from the value of initramfs_options=, "$1".
+read_options() {
+  old_ifs=$IFS
+  IFS=,
+  for option in $1; do
+    case $option in
+      size=*%)
+        limit_percent=${option#size=}
+        limit_percent=${limit_percent%\%}
+        limit_kib=
+        case $limit_percent in
+          0* | *[!0-9]* | ????*) limit_percent= ;;
+        esac
+        ;;
+      size=*)
+        limit_percent=
+        size_kib "${option#size=}"
+        limit_kib=$kib
+        ;;
+    esac
+  done
+  IFS=$old_ifs
+}
+
+# Sets how much the file system may hold that the kernel unpacks its ramdisk to:
+# limit_percent of the memory that is left, limit_kib, or where both are empty all of
+# it. It is a tmpfs; with a root device or another type on the command line, a ramfs.
+find_limit() {
+  limit_percent=50 limit_kib='' device='' types=tmpfs
+  set -f
+  for word in $command_line; do
+    case $word in
+      root=*) device=${word#*=} ;;
+      rootfstype=*) types=${word#*=} ;;
+      initramfs_options=*) read_options "${word#*=}" ;;
+    esac
+  done
+  set +f
+  case $device,$types in
+    , | ,*tmpfs*) ;;
+    *) limit_percent='' limit_kib='' ;;
+  esac
+}
+
+# At boot the ramdisk and what is unpacked of it are in memory together. Too little
+# shows as a panic on a screen nobody looks at.
 check_memory_at_boot() {
   total_kib=$(meminfo_kib MemTotal)
   [ -n "$total_kib" ] || return
-  case " $command_line" in
-    *' root='*)
-      needed_kib=$((initrd_kib + unpacked_kib + working_kib))
-      reason="its unpacked copy $((unpacked_kib / 1024)) MiB, the kernel $((working_kib / 1024)) MiB"
-      ;;
-    *)
-      needed_kib=$((initrd_kib + 2 * unpacked_kib + freed_late_kib))
-      reason="twice its unpacked copy of $((unpacked_kib / 1024)) MiB, as that may fill only half of the rest, the kernel $((freed_late_kib / 1024)) MiB"
-      ;;
-  esac
+  find_limit
+  unpacked_mib=$((unpacked_kib / 1024))
+  [ "${limit_kib:-$unpacked_kib}" -ge "$unpacked_kib" ] ||
+    refuse "the ramdisk unpacks to $unpacked_mib MiB, and initramfs_options= on the kernel's command line allows $((limit_kib / 1024)) MiB; --no-memory-check tries it all the same"
+  needed_kib=$((initrd_kib + unpacked_kib + kernel_free_kib))
+  needed_kib=$((needed_kib + needed_kib / (kernel_free_part - 1)))
+  reason="its unpacked copy $unpacked_mib MiB, the kernel $((kernel_free_kib / 1024)) MiB"
+  if [ -n "$limit_percent" ]; then
+    limited_kib=$((initrd_kib + unpacked_kib * 100 / limit_percent + kernel_limited_kib))
+    if [ "$limited_kib" -gt "$needed_kib" ]; then
+      needed_kib=$limited_kib
+      reason="its unpacked copy $unpacked_mib MiB, which may fill $limit_percent % of what is left, the kernel $((kernel_limited_kib / 1024)) MiB"
+    fi
+  fi
   [ "$total_kib" -ge "$needed_kib" ] ||
     refuse "booting takes $((needed_kib / 1024)) MiB of memory (ramdisk $((initrd_kib / 1024)) MiB, $reason), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
 }

@@ -1,5 +1,6 @@
 #include "builder/tree/script.h"
 
+#include "builder/tree/boot_memory.h"
 #include "schema/base/utf8.h"
 
 #include <assert.h>
@@ -256,6 +257,10 @@ void script_write_kexec(FILE *stream, const struct tree_description *tree, struc
         { STR("@COMMAND_LINE_MAX@"),
           number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },
         { STR("@UNPACKED_KIB@"), number_text(tree->unpacked_bytes / 1024, &scratch), true },
+        { STR("@LIMITED_KIB@"), number_text(BOOT_MEMORY_LIMITED_REPORTED_BYTES / 1024, &scratch),
+          true },
+        { STR("@FREE_PART@"), number_text(BOOT_MEMORY_FREE_REPORTED_PART, &scratch), true },
+        { STR("@FREE_KIB@"), number_text(BOOT_MEMORY_FREE_REPORTED_BYTES / 1024, &scratch), true },
     };
     struct str rest = { kexec_template, sizeof kexec_template - 1 };
     while (rest.len > 0) {

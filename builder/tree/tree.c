@@ -3,6 +3,8 @@
 #include "builder/output/checksums.h"
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/ramdisk/ramdisk_archive.h"
+#include "builder/ramdisk/ramdisk_survey.h"
+#include "builder/tree/boot_memory.h"
 #include "builder/tree/script.h"
 #include "builder/tree/tree_images.h"
 #include "schema/base/own.h"
@@ -47,42 +49,79 @@ static bool write_kernel(struct tree_building *building, struct error *error)
 
 /* --- The ramdisk -------------------------------------------------------------------------------- */
 
-static bool write_prepends(struct tree_building *building, struct ramdisk *ramdisk,
-                           struct error *error)
+static void add_warning(struct tree_building *building, struct str sentence)
 {
-    const struct tree_request *request = building->request;
-    const struct input_files *prepends = &request->prepends;
-    uint64_t size;
-    for (size_t i = 0; i < prepends->count; i++) {
-        if (!ramdisk_prepend(ramdisk, prepends->items[i], *building->arena, &size, error))
-            return false;
-        building->result.description.unpacked_bytes += size * TREE_UNPACK_FACTOR;
-    }
+    option_list_add(&building->result.warnings, sentence.data, building->arena);
+}
+
+/* Counts what the kernel unpacks from a prepended ramdisk. */
+static bool survey_prepend(struct tree_building *building, size_t index, struct error *error)
+{
+    struct file prepend = building->request->prepends.items[index];
+    struct ramdisk_survey survey;
+    if (!ramdisk_survey(prepend, &survey, error))
+        return false;
+    building->result.description.unpacked_bytes += survey.unpacked_bytes;
+    building->names_store_image = building->names_store_image || survey.names_store_image;
+    if (survey.fault.sentence[0] != '\0')
+        add_warning(
+            building,
+            arena_format(building->arena,
+                         "the kernel may not unpack all of the ramdisk %s: at byte %llu: %s",
+                         prepend.name, (unsigned long long)survey.fault_offset,
+                         survey.fault.sentence));
     return true;
 }
 
-uint64_t tree_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes)
+static bool write_prepends(struct tree_building *building, struct ramdisk *ramdisk,
+                           struct error *error)
 {
-    uint64_t used = ramdisk_bytes + 2 * unpacked_bytes + TREE_WORKING_BYTES;
-    return used + used / (TREE_RECORDS_PART - 1);
+    const struct input_files *prepends = &building->request->prepends;
+    uint64_t size;
+    for (size_t i = 0; i < prepends->count; i++)
+        if (!ramdisk_prepend(ramdisk, prepends->items[i], *building->arena, &size, error) ||
+            !survey_prepend(building, i, error))
+            return false;
+    if (!building->names_store_image)
+        add_warning(building, STR("the initial ramdisk does not name " RAMDISK_STORE_NAME
+                                  ": this system may not mount its store from an image"));
+    return true;
 }
 
-/* Does the machine have the memory? The kernel unpacks a ramdisk while it is still there, into a
- * tmpfs of half of what is left. */
+static bool refuse_memory(const struct tree_building *building, uint64_t ramdisk_bytes,
+                          uint64_t unpacked_bytes, struct error *error)
+{
+    const struct boot_root *root = &building->root;
+    unsigned long long unpacked = unpacked_bytes >> 20;
+    if (root->max_bytes > 0 && unpacked_bytes > root->max_bytes)
+        return error_set(error,
+                         "the ramdisk unpacks to %llu MiB, and the kernel parameter "
+                         "initramfs_options= allows %llu MiB; it boots on no machine",
+                         unpacked, (unsigned long long)(root->max_bytes >> 20));
+    const char *limit =
+        root->percent == 0
+            ? ""
+            : arena_format(building->arena, ", which may fill %llu %% of the memory that is left",
+                           (unsigned long long)root->percent)
+                  .data;
+    return error_set(
+        error,
+        "booting needs at least %llu MiB of memory (the ramdisk of %llu MiB, and the %llu MiB that "
+        "it unpacks to%s), and --target-ram is %llu MiB",
+        (unsigned long long)(building->result.description.memory_bytes >> 20),
+        (unsigned long long)(ramdisk_bytes >> 20), unpacked, limit,
+        (unsigned long long)(building->request->target_bytes >> 20));
+}
+
+/* Does the machine have the memory? */
 static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
                          uint64_t unpacked_bytes, struct error *error)
 {
     uint64_t target = building->request->target_bytes;
-    uint64_t needed = tree_memory_bytes(ramdisk_bytes, unpacked_bytes);
+    uint64_t needed = boot_memory_bytes(ramdisk_bytes, unpacked_bytes, building->root);
     building->result.description.memory_bytes = needed;
-    if (target == 0 || needed <= target)
-        return true;
-    return error_set(
-        error,
-        "booting needs at least %llu MiB of memory (the ramdisk of %llu MiB, and twice what it "
-        "unpacks to), and --target-ram is %llu MiB",
-        (unsigned long long)(needed >> 20), (unsigned long long)(ramdisk_bytes >> 20),
-        (unsigned long long)(target >> 20));
+    return (needed != UINT64_MAX && (target == 0 || needed <= target)) ||
+           refuse_memory(building, ramdisk_bytes, unpacked_bytes, error);
 }
 
 /* With what is known before the new image is made. */
@@ -103,8 +142,8 @@ static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_
 static bool count_memory(struct tree_building *building, struct error *error)
 {
     struct tree_description *description = &building->result.description;
-    for (size_t i = 0; i < description->image_count; i++)
-        description->unpacked_bytes += description->images[i].size_bytes;
+    for (size_t i = 0; i < description->image_count && building->request->separate_store; i++)
+        description->unpacked_bytes += ramdisk_member_memory(description->images[i].size_bytes);
     return check_memory(building, building->result.ramdisk_bytes, description->unpacked_bytes,
                         error);
 }
@@ -113,13 +152,13 @@ static bool count_memory(struct tree_building *building, struct error *error)
 static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *error)
 {
     struct tree_building *building = context;
-    uint64_t size;
-    if (!ramdisk_files_write(building->request->extras, ramdisk, *building->arena, &size, error))
+    if (!ramdisk_files_write(building->request->extras, ramdisk, *building->arena, error) ||
+        !(building->request->separate_store ? tree_write_images(building, error)
+                                            : tree_add_images(building, ramdisk, error)) ||
+        !ramdisk_finish(ramdisk, error))
         return false;
-    building->result.description.unpacked_bytes += size;
-    return (building->request->separate_store ? tree_write_images(building, error)
-                                              : tree_add_images(building, ramdisk, error)) &&
-           ramdisk_finish(ramdisk, error);
+    building->result.description.unpacked_bytes += ramdisk->unpacked_bytes;
+    return true;
 }
 
 /* Behind the prepended ramdisks. */
@@ -258,6 +297,7 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .arena = arena,
         .files = arena_new(arena, struct tree_file, TREE_FIXED_FILES),
         .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
+        .root = boot_root_of(spec->command_line),
         .result.has_grub = script_check_grub(spec->command_line),
     };
     if (!script_check_ipxe(&building.result.description, *arena, error) ||

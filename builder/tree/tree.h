@@ -52,21 +52,8 @@ struct tree_result {
     uint64_t ramdisk_bytes;
     struct option_list names; /* of all files */
     bool has_grub;
+    struct option_list warnings; /* sentences about what may not boot */
 };
-
-/* The assumed ratio by which an initial ramdisk grows when it is unpacked. Those of NixOS are
- * compressed to a third or a quarter. */
-enum { TREE_UNPACK_FACTOR = 4 };
-
-/* What a system needs in addition: memory for the kernel itself, and a record for each page, which
- * takes one TREE_RECORDS_PART-th of the memory. The kernel unpacks a ramdisk into a tmpfs of half
- * the memory that remains. Measured with Debian's Linux 6.1 on x86_64, with ramdisks of 59, 159 and
- * 459 MiB: machines with 60, 66 and 80 MiB in addition booted, those with 4 to 6 MiB less did not.
- * A few MiB are added, because kernels differ. tests/boot/memory.sh tests it. */
-enum { TREE_WORKING_BYTES = 60 << 20, TREE_RECORDS_PART = 56 };
-
-/* Returns the memory that a machine needs to boot a ramdisk. */
-uint64_t tree_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes);
 
 /* Writes the whole tree into the draft. A store image is written directly to its place in the
  * ramdisk; if the ramdisk is compressed, the archive is first written to a temporary file, which is

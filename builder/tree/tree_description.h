@@ -11,9 +11,9 @@
  *          "storeImages"  { "name" in the root of the ramdisk, "file" of the tree, "offset" in it,
  *                         "size" } of each, topmost first. An image in a compressed archive has no
  *                         offset, but "archiveOffset": where that archive starts
- *          "unpackedSize" an estimate of the memory that the unpacked ramdisk takes "memoryAtBoot"
- *          the least memory with which a machine boots Sizes and offsets are in bytes, hashes in
- *          hex digits.
+ *          "unpackedSize" the memory that the unpacked ramdisk takes
+ *          "memoryAtBoot" the least memory with which a machine boots it, see boot_memory.h
+ *          Sizes and offsets are in bytes, hashes in hex digits.
  */
 #pragma once
 

@@ -195,6 +195,9 @@ else
         line="known_digests='$(printf kernel | sha256) $(printf ramdisk | sha256)'"
         ;;
       'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
+      'kernel_limited_kib=@LIMITED_KIB@') line=kernel_limited_kib=10240 ;;
+      'kernel_free_kib=@FREE_KIB@') line=kernel_free_kib=31744 ;;
+      'kernel_free_part=@FREE_PART@') line=kernel_free_part=100 ;;
     esac
     printf '%s\n' "$line"
   done <"$template" >"$source_script"
@@ -446,9 +449,28 @@ claims_of_memory() {
     memory $((1048576 * 3 / 2)) "$big_memory_kib"
     [ -z "$finished" ] || memory $((1048576 * 3 / 2 + $(stat -L -c %s "$tree/$initrd_names") / 1024 + 1)) "$big_memory_kib"
     with_fakes "$huge/kexec-boot" --now
-    expect_refusal "half"
-    with_fakes "$huge/kexec-boot" --now --append root=fstab
-    expect_status 0
+    expect_refusal "which may fill 50 % of what is left"
+    for limited in root= rootfstype=ext4,tmpfs initramfs_options=size=60% initramfs_options=mode=0755 \
+      "initramfs_options=size=90%,size=50%" "root=fstab root="; do
+      with_fakes "$huge/kexec-boot" --now --append "$limited"
+      expect_refusal 'of what is left'
+    done
+    for free in root=fstab rootfstype=ramfs rootfstype=ext4 initramfs_options=size=100% \
+      initramfs_options=mode=0755,size=95% initramfs_options=size=1g "initramfs_options=size=1024M x=y" \
+      initramfs_options=size=0 initramfs_options=size=1048576k initramfs_options=size=1073741824 "initramfs_options=size=1 root=fstab"; do
+      with_fakes "$huge/kexec-boot" --now --append "$free"
+      expect_status 0
+    done
+    claim "$text"
+  fi
+
+  text="$shell: refuses what unpacks to more than initramfs_options= allows"
+  if private "$text"; then
+    memory "$big_memory_kib" "$big_memory_kib"
+    with_fakes "$huge/kexec-boot" --now --append initramfs_options=size=1023m
+    expect_refusal "unpacks to 1024 MiB, and initramfs_options= on the kernel's command line allows 1023 MiB"
+    expect_one_line stderr
+    expect_no_calls
     claim "$text"
   fi
 
@@ -1007,7 +1029,7 @@ claims_of_text() {
     skip "the finished script passes shellcheck" "shellcheck is not installed"
   fi
   if [ -z "$finished" ]; then
-    for name in KERNEL INITRDS DIGESTS COMMAND_LINE UNPACKED_KIB; do
+    for name in KERNEL INITRDS DIGESTS COMMAND_LINE UNPACKED_KIB LIMITED_KIB FREE_KIB FREE_PART; do
       [ "$(grep -c "@$name@" "$template")" -eq 1 ] || problem "@$name@ is not on exactly one line"
       grep -qE "^[a-z_]+=@$name@\$" "$template" || problem "@$name@ is not the whole value of an assignment"
     done

@@ -79,6 +79,8 @@ nar.h nar_contents_floor_bytes|b|% and 64 times the bytes on the disk, hashed|re
 path_info.h PATH_COUNT_MAX|n|% paths|regd regd-build
 path_info.h REFERENCE_COUNT_MAX|n|% references|regd regd-build
 path_info_json.h path_info_json_bytes_max|b|%; 64 MiB and|regd regd-build
+ramdisk_survey.h RAMDISK_CONTENTS_FACTOR|n|256 MiB and % times its bytes on the disk, decompressed|regd-build
+ramdisk_survey.h RAMDISK_CONTENTS_FLOOR_BYTES|b|% and 64 times its bytes on the disk, decompressed|regd-build
 record_reader.c BUFFER_BYTES|b|lines of %|regd regd-build
 store_db_guard.c floor_bytes|b|memory of % and the size of the database|regd
 store_read.h ODD_ROWS_KEPT|n|odd rows: %|regd
@@ -95,7 +97,7 @@ boot_spec.c length_max|the kernel's own, see boot_spec.h
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
-image_file.c packed_max|follows from IMAGE_TABLE_MAX
+image_table.c packed_max|follows from IMAGE_TABLE_MAX
 image_file.h IMAGE_BLOCK_MAX|the format
 image_inodes.h IMAGE_NAME_MAX|the format
 image_reader.h IMAGE_FRAGMENTS_KEPT|a cache
@@ -116,6 +118,7 @@ path_info_json.c ROOM_FACTOR|room for what path_info_json.h bounds
 path_info_json.c ROOM_FLOOR_BYTES|room for what path_info_json.h bounds
 ramdisk_compressor.c GZIP_BATCH_MAX|a batch
 ramdisk_compressor.c ZSTD_LEVEL_MAX|an option, --compressor
+ramdisk_survey.h RAMDISK_UNPACK_FACTOR|an estimate, said under LIMITATIONS
 record_reader.c WAITING_MAX|a batch
 registry.h REGISTRY_TIME_MAX|an option, --registration-time
 script.c length_max|the kernel's own, see boot_spec.h
@@ -141,10 +144,10 @@ store_file.c STORE_DIR_MAX|longer ones are written by SQL
 store_link.c LINKS_MAX|the way of one link; Linux follows 40
 store_path.h STORE_PATH_BASE_MAX|follows from STORE_PATH_NAME_MAX
 store_path.h STORE_PATH_NAME_MAX|Nix's own, see nix-path-registration(5)
-tree.h TREE_UNPACK_FACTOR|an estimate of memory at boot
 tree_check_files.c CONTENTS_FACTOR|1: "the bytes on the disk"
 tree_check_images.c LINKS_MAX|Linux follows 40
 treemap.c ITEMS_MAX|smaller ones are drawn as one
+unpacker.c LZMA_MEMORY_MAX|xz itself asks for less; a ramdisk that asks for more is told
 utf8.h UTF8_BYTES_MAX|the format
 END
 

@@ -109,8 +109,14 @@ has() {
 }
 boot_json() {
     prepended=$(stat -c %s "$(in_store initrd)")
-    used=$(($(stat -c %s real/initrd) + 2 * (4 * prepended + size) + 60 * 1024 * 1024))
+    # unpacked.sh compares it with what is in the ramdisk.
+    unpacked=$(printf %s "$stripped" | sed -n 's/.*"unpackedSize":\([0-9]*\).*/\1/p')
+    [ "$unpacked" -gt "$size" ] || return
+    used=$(($(stat -c %s real/initrd) + 2 * unpacked + (56 << 20)))
     memory=$((used + used / 55))
+    all=$(($(stat -c %s real/initrd) + unpacked + (79 << 20)))
+    all=$((all + all / 45))
+    [ "$memory" -ge "$all" ] || memory=$all
     has '"version":1,' && has "\"toplevel\":\"$toplevel\"" && has "\"init\":\"$toplevel/init\"" &&
         has "\"kernelParams\":\"$(printf %s "$params" | tr -d ' ')\"" &&
         has "\"commandLine\":\"$(printf %s "$command_line" | tr -d ' ')\"" &&

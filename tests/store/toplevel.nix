@@ -71,6 +71,7 @@ let
       mount -t sysfs sys /sys
       mount -t devtmpfs dev /dev
       echo "demo: stage 1 with $(cat /proc/cmdline)"
+      ls -l /nix-store.squashfs
       exec sh
     '';
   } ''

@@ -30,7 +30,7 @@ medium=
 for word in $(cat /proc/cmdline); do
     case $word in
     init=*) init=${word#init=} ;;
-    root=*) device=${word#root=} ;;
+    root=/dev/*) device=${word#root=} ;;
     medium=*) medium=${word#medium=} ;;
     esac
 done
