@@ -18,19 +18,19 @@ struct work {
     struct duplicates duplicates;
     bool check;
     const struct path_list *paths;
-    struct turn *turns; /* store paths: nodes of the root's */
+    struct turn *turns; /* one per store path: its node */
     size_t turn_count;
     struct progress *progress;
 };
 
 /* --- Reading ----------------------------------------------------------------------------------- */
 
-/* Where the bytes of a file go. */
+/* What receives the bytes of a file. */
 struct sink {
-    struct nar_stream *nar; /* null: nowhere else */
-    uint32_t *checksum;     /* null: it cannot be there twice */
-    struct digest *digest;  /* null: not needed to tell it from others */
-    char *buffer;           /* of BUFFER_BYTES, where there is no NAR */
+    struct nar_stream *nar; /* null if no NAR is hashed */
+    uint32_t *checksum;     /* null if the file cannot have a duplicate */
+    struct digest *digest;  /* null if only the checksum is needed */
+    char *buffer;           /* of BUFFER_BYTES; used if there is no NAR */
 };
 
 static void take_aside(const struct sink *sink, const char *at, size_t size_bytes)
@@ -58,7 +58,7 @@ static bool feed(const struct work *work, uint32_t node, const struct sink *sink
         if (got < 0)
             return error_errno(error, errno, "%s", inventory_path(inventory, node, &scratch).data);
         if (got == 0)
-            break; /* which the check of the size finds */
+            break; /* inventory_check reports the wrong size */
         take_aside(sink, at, (size_t)got);
         if (sink->nar)
             nar_stream_taken(sink->nar, (size_t)got);
@@ -68,7 +68,7 @@ static bool feed(const struct work *work, uint32_t node, const struct sink *sink
     return inventory_check(inventory, node, scratch, fd, error);
 }
 
-/* Passes a file's content on, from memory or from the disk. */
+/* The content may already be in memory; then the file is not read again. */
 static bool read_content(const struct work *work, uint32_t node, const struct sink *sink,
                          struct arena scratch, struct error *error)
 {
@@ -104,8 +104,8 @@ static bool read_file(struct work *work, uint32_t node, struct sink sink, struct
     return true;
 }
 
-/* The next node of a path in the order of a NAR, which closes the directories that end before it;
- * `top` itself: there is none. */
+/* Returns the next node of a path in NAR order, or `top` after the last one. Closes the directories
+ * that end before that node. */
 static uint32_t next_node(const struct inventory *inventory, uint32_t node, uint32_t top,
                           struct nar_stream *nar)
 {
@@ -127,7 +127,6 @@ static uint32_t next_node(const struct inventory *inventory, uint32_t node, uint
     return top;
 }
 
-/* Reads the files of a path and feeds its NAR, if it is wanted. */
 static bool read_path(struct work *work, uint32_t top, struct sink sink, struct arena scratch,
                       struct error *error)
 {
@@ -149,7 +148,7 @@ static bool read_path(struct work *work, uint32_t top, struct sink sink, struct 
     return true;
 }
 
-/* The extra files, which are in no NAR, and in memory. */
+/* Extra files belong to no NAR. Their content is in memory, so no buffer is needed. */
 static bool read_extra(struct work *work, struct arena scratch, struct error *error)
 {
     const struct node *root = &work->inventory->nodes[0];
@@ -180,7 +179,8 @@ static bool compare_nar(const struct path_info *info, const struct nar *nar, str
     return true;
 }
 
-/* Hashes what may be there twice. The candidates ascend by size; the largest come first. */
+/* Candidates are sorted by ascending size. The largest are hashed first, so that no thread is left
+ * alone with a large file at the end. */
 static bool hash_candidate(void *context, const struct crew_member *member, size_t index,
                            struct error *error)
 {
@@ -220,7 +220,7 @@ static bool read_top(void *context, const struct crew_member *member, size_t ind
 
 /* --- The whole --------------------------------------------------------------------------------- */
 
-/* The store paths among the root's children; the others are the extra files. */
+/* Lists the store paths among the root's children; the other children are extra files. */
 static void take_turns(struct work *work, struct arena scratch)
 {
     const struct inventory *inventory = work->inventory;

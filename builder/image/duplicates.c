@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hard links to one file stand together. */
+/* Sorts hard links to the same file next to each other. */
 static int compare_candidates(const void *left, const void *right)
 {
     const struct candidate *a = left, *b = right;
@@ -31,18 +31,18 @@ static bool is_alike(const struct candidate *left, const struct candidate *right
     return left->size_bytes == right->size_bytes && left->checksum == right->checksum;
 }
 
-/* Hard links to one file; extra files have no inode. */
+/* Are these hard links to the same file? Extra files have no inode. */
 static bool is_same_file(const struct candidate *left, const struct candidate *right)
 {
     return left->inode && left->inode == right->inode && left->device == right->device;
 }
 
-/* Keeps those that stand in `start` ... `end` - 1, all alike; the first of the links to a file is looked
- * at for all, unless there is nothing but such links. */
+/* Keeps the candidates from `start` to `end` - 1, which are alike. Of several hard links to a file
+ * only the first is read. Nothing is read if all candidates are links to one file. */
 static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
 {
     struct candidate *candidates = duplicates->candidates;
-    assert(end - start > 1 && duplicates->count <= start); /* kept ones lie in front */
+    assert(end - start > 1 && duplicates->count <= start); /* kept candidates come first */
     bool is_one_file = is_same_file(&candidates[start], &candidates[end - 1]);
     for (size_t i = start; i < end; i++) {
         struct candidate *at = &candidates[duplicates->count];
@@ -55,7 +55,7 @@ static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
     }
 }
 
-/* Drops the first `count` candidates but those that are not alone. */
+/* Of the first `count` candidates, keeps those that are like at least one other. */
 static void keep_groups(struct duplicates *duplicates, size_t count)
 {
     struct candidate *candidates = duplicates->candidates;

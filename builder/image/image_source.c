@@ -11,7 +11,7 @@ void image_source_release(const struct image_source *source)
     inventory_release(&source->inventory);
 }
 
-/* The manifest, or the description beside it, as text in the arena. */
+/* Formats the manifest or, if `as_json`, the description beside it. */
 static bool format(const struct path_list *paths, struct str store_dir, bool as_json,
                    struct arena *arena, struct str *ret_text, struct error *error)
 {

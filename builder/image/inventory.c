@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* Of contents that stay in memory. */
+/* Limit of the contents that stay in memory. */
 static const size_t kept_bytes_max = (size_t)96 << 20;
 
 void inventory_release(const struct inventory *inventory)
@@ -33,7 +33,7 @@ static void add_extra(struct inventory *inventory, const struct extra_file *extr
     inventory->file_bytes += extra->content.len;
 }
 
-/* The root's children, ascending, the extra files in their places among them. */
+/* Adds the root's children in ascending order: store paths and extra files. */
 static bool add_tops(struct inventory *inventory, const struct inventory_request *request,
                      struct arena *arena, struct error *error)
 {
@@ -61,12 +61,12 @@ static bool add_tops(struct inventory *inventory, const struct inventory_request
 
 /* --- Several threads --------------------------------------------------------------------------- */
 
-/* Each store path is walked into an inventory of its own, whose root has this one child. */
+/* Each store path is walked into its own inventory. The root of that inventory has one child. */
 enum { PART_TOP = 1, PART_FIRST = 2 };
 
 struct walk {
     const struct inventory *tops;
-    struct turn *turns;               /* parts, as they are walked */
+    struct turn *turns;               /* the parts, in the order in which they are walked */
     struct inventory *parts;          /* per child of the root */
     struct inventory_walker *walkers; /* per thread */
 };
@@ -99,7 +99,7 @@ static bool walk_part(void *context, const struct crew_member *member, size_t in
     return true;
 }
 
-/* Adds what is in a part; there is room for it. */
+/* Appends the nodes of a part below `top`. The caller has made room for them. */
 static void append_part(struct inventory *inventory, uint32_t top, const struct inventory *part)
 {
     uint32_t shift = (uint32_t)inventory->count - PART_FIRST;
@@ -136,7 +136,8 @@ static bool join_parts(struct inventory *inventory, const struct inventory *part
     return true;
 }
 
-/* Nodes are in the way of names until the parts are joined: each kind has half of a thread's arena. */
+/* Names are kept, but nodes only until the parts are joined. So each of the two gets its own half
+ * of a thread's arena. */
 static void start_walkers(struct walk *walk, const struct crew *crew, atomic_size_t *kept_left)
 {
     for (unsigned i = 0; i < crew->jobs; i++) {
@@ -190,7 +191,7 @@ bool inventory_take(const struct inventory_request *request, struct arena *arena
     return true;
 }
 
-/* Nodes keep their order, so that children stand together and behind their parents. */
+/* Nodes keep their order, so that children stay together and after their parents. */
 struct inventory inventory_select(const struct inventory *inventory, const bool *chosen,
                                   struct arena *arena)
 {

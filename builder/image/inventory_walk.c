@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What part of the room that is left for contents one file may take: 12 KiB at first. So the smallest
- * find a place in a large store, too. */
+/* A file stays in memory if its size is at most 1/KEPT_PART of the memory that remains: 12 KiB at
+ * first. So memory is left for the smallest files even in a large store. */
 enum { KEPT_PART = 8192 };
 
 enum { OPEN_FLAGS = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW };
@@ -71,7 +71,7 @@ bool inventory_examine(struct inventory *inventory, uint32_t node, int directory
     return true;
 }
 
-/* Is the file to stay in memory? Then its bytes are taken off what is left for such. */
+/* Does the content of the file stay in memory? If so, its size is subtracted from *kept_left. */
 static bool is_kept(const struct node *node, atomic_size_t *kept_left)
 {
     if (node->kind != NODE_FILE || node->size_bytes == 0 ||
@@ -81,7 +81,6 @@ static bool is_kept(const struct node *node, atomic_size_t *kept_left)
     return true;
 }
 
-/* Reads the content of a file, which is in an open directory. */
 static bool keep_content(struct inventory *inventory, uint32_t node, int directory,
                          struct arena *arena, struct error *error)
 {
@@ -108,8 +107,8 @@ struct names {
     size_t count;
 };
 
-/* Reads the names in an open directory, ascending. The kernel's order is as good as random and must
- * not show in the image. Returns false with errno if that fails. */
+/* Reads the names in a directory and sorts them, because the kernel returns them in no useful order
+ * and the image must be deterministic. On failure, returns false and sets errno. */
 static bool list_directory(DIR *directory, struct arena *arena, struct names *names)
 {
     size_t capacity = 0;
@@ -152,7 +151,7 @@ static bool walk_directory(struct inventory *inventory, uint32_t node,
     return true;
 }
 
-/* Breadth first: the array of nodes is its own queue. */
+/* Breadth first: the array of nodes serves as the queue. */
 bool inventory_walk(struct inventory *inventory, uint32_t top, struct inventory_walker *walker,
                     struct error *error)
 {

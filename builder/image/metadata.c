@@ -70,7 +70,7 @@ static bool write_link(struct metadata *metadata, uint32_t node, struct error *e
     return write_inode(metadata, node, inode, error);
 }
 
-/* Zeros are not stored, and the inode says how many. */
+/* Blocks of zeros are not stored. Returns their size, which the inode records. */
 static uint64_t fill_block_list(const struct metadata *metadata, const struct placement *place,
                                 sqfs_inode_generic_t *inode)
 {
@@ -84,7 +84,7 @@ static uint64_t fill_block_list(const struct metadata *metadata, const struct pl
     return sparse;
 }
 
-/* The first block that is stored: the others follow it. */
+/* Returns where the first stored block starts; the other stored blocks follow it. */
 static uint64_t data_start(const struct metadata *metadata, const struct placement *place)
 {
     for (uint32_t i = 0; i < place->block_count; i++)
@@ -97,7 +97,7 @@ static bool write_file(struct metadata *metadata, uint32_t node, struct error *e
 {
     uint32_t stored = metadata->inventory->nodes[node].same_as;
     const struct placement *place = &metadata->plan->placements[stored];
-    /* What stands for it is stored itself, and is as long. */
+    /* The file whose data is used is stored itself and has the same size. */
     assert(metadata->inventory->nodes[stored].same_as == stored &&
            metadata->inventory->nodes[stored].size_bytes ==
                metadata->inventory->nodes[node].size_bytes);
@@ -127,7 +127,7 @@ static bool write_entries(struct metadata *metadata, uint32_t node, struct error
 {
     const struct node *at = &metadata->inventory->nodes[node];
     int code = sqfs_dir_writer_begin(metadata->directories, 0);
-    assert(at->child_count == 0 || at->first_child > node); /* so they have inodes */
+    assert(at->child_count == 0 || at->first_child > node); /* so the children have inodes */
     for (uint32_t i = 0; i < at->child_count && code == 0; i++) {
         uint32_t child = at->first_child + i;
         code = sqfs_dir_writer_add_entry(
@@ -150,7 +150,7 @@ static uint32_t directory_links(const struct metadata *metadata, uint32_t node)
 
 static bool write_directory(struct metadata *metadata, uint32_t node, struct error *error)
 {
-    /* The root's parent has a number that no inode has. */
+    /* The root has no parent: by convention the number is one that no inode has. */
     uint32_t parent = node == 0 ? (uint32_t)metadata->inventory->count + 1
                                 : inode_number(metadata, metadata->inventory->nodes[node].parent);
     if (!write_entries(metadata, node, error))
@@ -159,7 +159,7 @@ static bool write_directory(struct metadata *metadata, uint32_t node, struct err
         sqfs_dir_writer_create_inode(metadata->directories, 0, (sqfs_u32)NO_XATTR, parent);
     if (!sqfs_part_check(inode, "write a directory", error))
         return false;
-    /* The library counts every entry; a directory's links are its own two and its directories'. */
+    /* The library counts every entry. The link count is 2 plus the number of subdirectories. */
     if (inode->base.type == SQFS_INODE_EXT_DIR)
         inode->data.dir_ext.nlink = directory_links(metadata, node);
     else

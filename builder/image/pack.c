@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Compressed blocks per thread that may be in memory. */
+/* Limit of the compressed blocks in memory, per thread. */
 enum { BUFFERS_PER_JOB = 4 };
 
 enum { PLAIN_BIT = 1 << 24 };
@@ -25,8 +25,8 @@ struct worker {
 struct parcel {
     bool is_ready, is_plain;
     uint32_t size_bytes;
-    uint8_t *bytes;                /* a buffer; null: only zeros, or it is copied */
-    const struct reuse_block *old; /* what is copied, when its turn comes; else null */
+    uint8_t *bytes;                /* a buffer; null if the block is all zeros or is copied */
+    const struct reuse_block *old; /* the old block that is copied; null if none */
 };
 
 struct packer {
@@ -37,14 +37,14 @@ struct packer {
     struct packed *packed;
 
     pthread_mutex_t lock;
-    pthread_cond_t moved;   /* something was written, or failed */
+    pthread_cond_t moved;   /* signalled when a block is written or something fails */
     struct parcel *parcels; /* per block */
-    size_t next;            /* the block that is to be written next */
-    uint8_t *copied;        /* a block of the old image, for whoever writes */
+    size_t next;            /* the block that is written next */
+    uint8_t *copied;        /* a block of the old image; used by the thread that writes */
     bool is_writing, has_failed;
     uint8_t **free_buffers;
     size_t free_count;
-    int code; /* of the library, for the first failure to compress or to write */
+    int code; /* the library's code for the first failure to compress or write */
 };
 
 uint32_t packed_field(const struct packed *packed)
@@ -79,7 +79,7 @@ static bool is_zero(const uint8_t *bytes, size_t size_bytes)
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
 }
 
-/* --- In order ---------------------------------------------------------------------------------- */
+/* --- Writing in order ------------------------------------------------------------------------- */
 
 static void stop(struct packer *packer, int code)
 {
@@ -99,8 +99,9 @@ static bool has_failed(struct packer *packer)
     return failed;
 }
 
-/* Waits for a buffer. The last one is kept for the block that is next, which the others wait for.
- * Null: something has failed meanwhile. */
+/* Waits for a buffer. The last one is reserved for the block that is written next: all other blocks
+ * wait for that one, so without a buffer for it nothing would move. Returns null if something has
+ * failed. */
 static uint8_t *take_buffer(struct packer *packer, size_t index)
 {
     uint8_t *buffer = NULL;
@@ -113,7 +114,7 @@ static uint8_t *take_buffer(struct packer *packer, size_t index)
     return buffer;
 }
 
-/* Writes a block to the image's end. */
+/* Appends a block to the image. */
 static bool write_parcel(const struct packer *packer, const struct parcel *parcel, int *ret_code,
                          struct error *error)
 {
@@ -128,7 +129,7 @@ static bool write_parcel(const struct packer *packer, const struct parcel *parce
     return true;
 }
 
-/* Writes what is next; the lock is held, but not while writing. */
+/* Writes the next block. The caller holds the lock, which is released during the write. */
 static bool write_next(struct packer *packer, struct error *error)
 {
     struct parcel *parcel = &packer->parcels[packer->next];
@@ -153,7 +154,7 @@ static bool write_next(struct packer *packer, struct error *error)
     return done;
 }
 
-/* Hands a block over, and writes as many as are ready, unless somebody is at it. */
+/* Hands over a block. If no other thread is writing, writes all blocks that are ready. */
 static bool deliver(struct packer *packer, size_t index, const struct parcel *parcel,
                     struct error *error)
 {
@@ -185,7 +186,7 @@ static bool read_block(const struct packer *packer, const struct block *block, u
     return true;
 }
 
-/* A block of the old image that holds the same, if there is one. */
+/* Finds a block of the old image that has the same content. */
 static bool find_old(const struct packer *packer, const struct worker *worker, uint32_t size_bytes,
                      struct parcel *parcel)
 {
@@ -198,7 +199,6 @@ static bool find_old(const struct packer *packer, const struct worker *worker, u
     return true;
 }
 
-/* Compresses into the parcel's buffer. */
 static int compress(const struct packer *packer, struct worker *worker, uint32_t size_bytes,
                     struct parcel *parcel)
 {
@@ -222,7 +222,7 @@ static bool pack_block(void *context, const struct crew_member *member, size_t i
     struct worker *worker = &packer->workers[member->number];
     struct parcel parcel = { .is_ready = true };
     if (has_failed(packer))
-        return true; /* which is told where it happened */
+        return true; /* the thread that failed reports it */
     if (!read_block(packer, block, worker->plain, *member->arena, error)) {
         stop(packer, 0);
         return false;
@@ -242,9 +242,9 @@ static bool pack_block(void *context, const struct crew_member *member, size_t i
     return deliver(packer, index, &parcel, error);
 }
 
-/* --- All of them ------------------------------------------------------------------------------- */
+/* --- All blocks ------------------------------------------------------------------------------- */
 
-/* What a thread needs lies in its own arena, so that many find room where one does. */
+/* Each thread's buffers are in its own arena. */
 static bool start_workers(struct packer *packer, struct arena *arena, struct error *error)
 {
     const struct crew *crew = &packer->crew;

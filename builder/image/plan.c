@@ -7,19 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is to go into a fragment block. */
+/* The end of a file, which goes into a fragment block. */
 struct tail {
     struct str kind;
-    struct str package; /* the store path's name without its digest */
+    struct str package; /* the store path's name without the digest */
     struct str
-        text; /* of a translation: its name, which each language has in a directory of its own */
-    struct str top; /* the store path's name, all of it */
+        text; /* of a translation: its file name, which is the same for all languages; else "" */
+    struct str top; /* the whole name of the store path */
     uint32_t node;
     uint32_t size_bytes;
     bool is_executable;
 };
 
-/* "so" of libm.so.6, "" where there is no extension; what follows is a version. */
+/* Returns the extension or "". A version after it is ignored: "so" for libm.so.6. */
 static struct str kind_of(struct str name)
 {
     struct cut cut = str_cut_last(name, '.');
@@ -49,7 +49,8 @@ static int compare_tails(const void *left, const void *right)
     return order ? order : order_numbers(a->node, b->node);
 }
 
-/* The store path, or extra file, that each node belongs to. Parents stand before their children. */
+/* Returns, for each node, the store path or extra file that it belongs to. Parents come before
+ * their children. */
 static uint32_t *find_tops(const struct inventory *inventory, struct arena *arena)
 {
     uint32_t *tops = arena_new(arena, uint32_t, inventory->count);
@@ -67,7 +68,7 @@ static bool is_stored(const struct inventory *inventory, uint32_t node)
     return at->kind == NODE_FILE && at->same_as == node;
 }
 
-/* The blocks that files have of their own. */
+/* Plans the full blocks of files. What is left of each file goes into a fragment block. */
 static void plan_whole_blocks(struct plan *plan, const struct inventory *inventory,
                               uint32_t block_bytes)
 {
@@ -131,8 +132,9 @@ static uint64_t mix(uint64_t hash, struct str text)
     return hash;
 }
 
-/* Does a block that is nearly full end behind this file? In the mean after another eighth of a block,
- * whatever the sizes of the files; the names decide. */
+/* Does a nearly full block end after this file? Only the names decide, so that a change in one file
+ * does not move the boundaries of later blocks. On average, a block ends after another eighth,
+ * whatever the sizes of the files. */
 static bool ends_block(const struct inventory *inventory, const struct tail *tail,
                        uint32_t block_bytes)
 {
@@ -174,7 +176,7 @@ struct plan plan_make(const struct inventory *inventory, uint32_t block_bytes, s
     struct plan plan = { .block_bytes = block_bytes,
                          .placements = arena_new(arena, struct placement, inventory->count) };
     size_t whole = 0, tail_count;
-    assert(block_bytes >= 8); /* an eighth of it is counted with */
+    assert(block_bytes >= 8); /* ends_block divides by an eighth of it */
     for (uint32_t node = 0; node < inventory->count; node++)
         if (is_stored(inventory, node))
             whole += (size_t)(inventory->nodes[node].size_bytes / block_bytes);

@@ -23,7 +23,7 @@ struct work {
     uint32_t block_bytes;
 };
 
-/* --- Its blocks --------------------------------------------------------------------------------- */
+/* --- Blocks of the old image ------------------------------------------------------------------ */
 
 static int compare_places(const void *left, const void *right)
 {
@@ -45,7 +45,7 @@ static void add_block(struct reuse *reuse, struct image_block block)
         reuse->blocks[reuse->count++] = (struct reuse_block){ .block = block };
 }
 
-/* The blocks of files and the fragment blocks, each place once. */
+/* Lists the blocks of files and the fragment blocks. Blocks that files share are listed once. */
 static void list_blocks(struct reuse *reuse, struct arena *arena)
 {
     const struct image *image = &reuse->image;
@@ -71,7 +71,7 @@ static void list_blocks(struct reuse *reuse, struct arena *arena)
     reuse->count = kept;
 }
 
-/* A block that does not unpack stays without a size. */
+/* A block that cannot be unpacked keeps the size 0. */
 static bool hash_block(void *context, const struct crew_member *member, size_t index,
                        struct error *error)
 {
@@ -114,7 +114,8 @@ static bool start_workers(struct work *work, struct arena *arena, struct error *
     return true;
 }
 
-/* A false record must not lead to blocks that cannot be unpacked, so the super block counts too. */
+/* If the record were wrong, the new image would get blocks that cannot be unpacked. So the super
+ * block must agree with the record. */
 static bool check_record(const struct image_file *file, const struct reuse_request *request,
                          uint32_t block_bytes, struct arena scratch, struct error *error)
 {

@@ -8,16 +8,16 @@
 #include <assert.h>
 #include <string.h>
 
-/* How much smaller the next try is where a layer came out too large. */
+/* If a layer is too large, the next try makes the layers this much smaller. */
 enum { TRIES = 20, PERCENT_LESS = 4 };
 
 struct split {
     const struct split_request *request;
     struct arena *arena;
     struct squashfs_options options;
-    uint64_t *sizes;  /* per child of the root: bytes in an image, estimated */
-    uint64_t fixed;   /* bytes of what every layer has */
-    uint32_t *layers; /* per child of the root */
+    uint64_t *sizes;  /* per child of the root: estimated bytes in an image */
+    uint64_t fixed;   /* bytes that every layer needs */
+    uint32_t *layers; /* per child of the root: its layer */
     size_t count;
     struct draft *drafts; /* per layer; owned */
     struct squashfs_result *results;
@@ -59,7 +59,7 @@ bool split_try_names(const struct output *output, struct arena scratch, struct e
     return true;
 }
 
-/* A path's blocks, as they were packed, and its part of the tables. */
+/* Estimates the size of each path: its compressed blocks and its share of the tables. */
 static void estimate(struct split *split, const struct squashfs_result *whole)
 {
     const struct inventory *inventory = split->request->inventory;
@@ -81,7 +81,7 @@ static void estimate(struct split *split, const struct squashfs_result *whole)
     }
 }
 
-/* Deals the paths out, so that no layer is estimated at more than `room`. */
+/* Assigns the paths to layers, so that no layer is estimated to be larger than `room`. */
 static bool deal(struct split *split, uint64_t room, struct error *error)
 {
     const struct inventory *inventory = split->request->inventory;
@@ -172,7 +172,8 @@ static bool publish(struct split *split, struct option_list *names, struct squas
     return true;
 }
 
-/* Tries until all layers fit: how well a path compresses depends on its neighbours. */
+/* How well a path compresses depends on its neighbours, so the estimate can be too low. Then the
+ * layers are written again, smaller. */
 static bool write_fitting(struct split *split, struct error *error)
 {
     uint64_t room = split->request->limit_bytes / 100 * (100 - PERCENT_LESS);
@@ -221,7 +222,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
         .store_dir = request->store_dir,
         .crew = split.options.crew,
     };
-    struct error unused; /* then everything is compressed again */
+    struct error unused; /* if it fails, everything is compressed again */
     if (reuse_open(&old, SQUASHFS_BLOCK_BYTES, arena, &reuse, &unused))
         split.options.reuse = &reuse;
     if (!write_fitting(&split, error) || !publish(&split, ret_names, ret_result, error))

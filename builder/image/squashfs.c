@@ -20,7 +20,7 @@ struct writer {
     struct arena scratch;
     struct sqfs_range image;
     sqfs_super_t super;
-    struct str record; /* how the blocks are made */
+    struct str record; /* how the blocks are compressed */
     sqfs_compressor_t *compressor;
     sqfs_frag_table_t *fragments;
     sqfs_id_table_t *ids;
@@ -37,7 +37,7 @@ static void writer_release(struct writer *writer)
     sqfs_part_destroy(writer->compressor);
 }
 
-/* The library's parts, and the super block's place at the start of the image. */
+/* Creates the library's objects and reserves the start of the image for the super block. */
 static bool start(struct writer *writer, const struct squashfs_options *options,
                   struct error *error)
 {
@@ -62,7 +62,7 @@ static bool start(struct writer *writer, const struct squashfs_options *options,
            sqfs_part_check(writer->ids, "start the image", error);
 }
 
-/* The data of all files, each content once. */
+/* Writes the data of all files. Files with equal content are stored once. */
 static bool write_data(struct writer *writer, const struct squashfs_options *options,
                        struct error *error)
 {
@@ -135,7 +135,7 @@ static bool finish(struct writer *writer, struct error *error)
     return sqfs_range_check(&writer->image, code, "finish the image", error);
 }
 
-/* Adds to each child of the root what its pieces of the blocks take, packed. */
+/* Adds to each child of the root its share of the compressed blocks, in bytes. */
 static void share_out(const struct writer *writer, uint64_t *path_bytes)
 {
     const struct plan *plan = &writer->plan;
