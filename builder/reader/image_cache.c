@@ -55,8 +55,9 @@ static struct slot *find(const struct image_cache *cache, uint32_t key)
     return NULL;
 }
 
-/* The lower, the better to take: what is done with, since other memory would have to be cleared first;
- * what is empty; then what was used the longest ago. */
+/* The slot of the lowest rank is used next. First come blocks that nobody will read again: their
+ * memory is already mapped, that of an empty slot is not. Then empty slots; then the block that was
+ * used longest ago. */
 static uint64_t rank(const struct image_cache *cache, const struct slot *slot)
 {
     if (slot->state == SLOT_EMPTY)
@@ -64,7 +65,7 @@ static uint64_t rank(const struct image_cache *cache, const struct slot *slot)
     return cache->reads_left[slot->key] == 0 ? 0 : 1 + slot->used_last;
 }
 
-/* A slot that nobody uses. */
+/* Chooses one of the slots that no thread uses. */
 static struct slot *choose(const struct image_cache *cache)
 {
     struct slot *best = NULL;
@@ -76,7 +77,8 @@ static struct slot *choose(const struct image_cache *cache)
     return best;
 }
 
-/* Waits for a slot that another thread fills; null if there is none, as when that failed. */
+/* Finds the slot of a block. If another thread is loading the block, waits for that thread. Returns
+ * null if no slot has the block, or if loading it failed. */
 static struct slot *wait_for(struct image_cache *cache, uint32_t key)
 {
     for (;;) {

@@ -54,7 +54,7 @@ static bool damaged_block(uint64_t start, struct error *error)
     return error_set(error, "the block at byte %llu is damaged", (unsigned long long)start);
 }
 
-/* The length, or one that cannot be. */
+/* Returns the unpacked length. If the block is damaged, it is 0, negative or too large. */
 static sqfs_s32 decompress(const struct image_decoder *decoder, const unsigned char *packed,
                            uint32_t packed_bytes, const struct image_buffer *buffer)
 {

@@ -84,7 +84,7 @@ static bool check_format(const unsigned char *bytes, struct error *error)
     return true;
 }
 
-/* Each table has to lie behind the one before it, and within what is used. */
+/* The tables must be in this order and within the bytes in use. */
 static bool check_tables(const struct image_file *file, struct error *error)
 {
     const struct image_super *super = &file->super;
@@ -108,7 +108,7 @@ static bool check_tables(const struct image_file *file, struct error *error)
     return true;
 }
 
-/* lzo and lzma stand in the format, but hardly anybody makes images with them. */
+/* The format also has lzo and lzma, but hardly any images use them. */
 static bool check_compression(const struct image_file *file, struct error *error)
 {
     uint16_t number = file->super.compression;
@@ -120,7 +120,7 @@ static bool check_compression(const struct image_file *file, struct error *error
     return true;
 }
 
-/* What there is of the place, and who pays for it. */
+/* Finds the size of the image and the budget that its reading is charged to. */
 static bool look_at_place(const struct image_place *place, struct arena *arena,
                           struct image_file *file, struct error *error)
 {

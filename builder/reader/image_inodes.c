@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    EXTENDED = 7, /* what the type of an inode with more fields is greater by */
+    EXTENDED = 7, /* type of an extended inode minus its basic type */
     NUMBER_MOST = 7,
     BASE_BYTES = 16,
     INODE_LEAST_BYTES = 24,
@@ -40,7 +40,7 @@ static bool ends_early(const struct reading *reading, const struct image_inode *
     return refuse_inode(reading, inode, "it goes beyond the table's end");
 }
 
-/* Checks the blocks, and adds up what is not there. */
+/* Checks the blocks and adds up the sizes of the holes. */
 static bool check_blocks(const struct reading *reading, struct image_inode *inode)
 {
     uint64_t at = inode->first_block, end = reading->file->super.inode_table;
@@ -112,7 +112,7 @@ static bool take_file(const struct reading *reading, struct image_cursor *cursor
     return take_blocks(reading, cursor, inode);
 }
 
-/* The index of a directory, which is read with the listing. */
+/* Checks only the form of a directory's index. Its content is checked together with the listing. */
 static bool take_index(const struct reading *reading, struct image_cursor *cursor,
                        struct image_inode *inode)
 {

@@ -16,7 +16,7 @@ static uint64_t text_bytes(uint64_t length)
     return 8 + padded(length);
 }
 
-/* What the node's own fields take. */
+/* Returns the size of the node's own fields, without its entries. */
 static uint64_t field_bytes(const struct image_inode *inode)
 {
     uint64_t node = text_bytes(1) + text_bytes(4) + text_bytes(1);
@@ -58,7 +58,7 @@ static void add_content(void *context, const void *data, size_t size_bytes)
     nar_stream_content(context, data, size_bytes);
 }
 
-/* Starts a node; a directory stays open. */
+/* Adds a node to the NAR. A directory stays open for its entries. */
 static bool add_node(const struct image *image, struct image_worker *worker,
                      const struct image_inode *inode, struct nar_stream *stream,
                      struct error *error)
@@ -80,8 +80,8 @@ static bool add_node(const struct image *image, struct image_worker *worker,
     return true;
 }
 
-/* The next node in the NAR's order, whose name is added, once the directories that end before it are
- * closed; the top, where there is none. */
+/* Returns the next node in NAR order, or `top` after the last one. Closes the directories that end
+ * before that node, and adds its name. */
 static uint32_t next_node(const struct image *image, uint32_t top, uint32_t node,
                           struct nar_stream *stream)
 {

@@ -18,7 +18,7 @@ static void add_range(struct image *image, struct image_range range)
         image->ranges[image->range_count++] = range;
 }
 
-/* Reads the compressor's options, of which only the place matters for reading. */
+/* Finds where the compressor's options are. A reader does not need their values. */
 static bool find_options(struct image *image, struct error *error)
 {
     unsigned char word[2];
@@ -68,7 +68,7 @@ static bool read_tables(struct image *image, struct image_decoder *decoder, stru
     return true;
 }
 
-/* Where the table starts that follows the directories. */
+/* The directory table has no recorded end: it ends where the next table starts. */
 static uint64_t directories_end(const struct image *image)
 {
     for (int i = 0; i < IMAGE_TABLE_COUNT; i++)
@@ -120,7 +120,7 @@ static bool read_fragments(struct image *image, struct arena *arena, struct erro
     return true;
 }
 
-/* How often the files are going to ask for each fragment block, if each name is read once. */
+/* Counts how often each fragment block is read if every name is read once. */
 static uint32_t *count_reads(const struct image *image, struct arena *arena)
 {
     uint32_t *reads = arena_new(arena, uint32_t, image->fragment_count);
@@ -237,7 +237,7 @@ uint32_t image_fragment_bytes(const struct image *image, size_t fragment)
     return __atomic_load_n(&image->fragments[fragment].unpacked_bytes, __ATOMIC_RELAXED);
 }
 
-/* The end of a file, which is a part of a fragment block. */
+/* Reads the end of a file from its fragment block. */
 static bool read_tail(const struct image *image, struct image_worker *worker,
                       const struct image_inode *inode, image_sink *sink, void *context,
                       struct error *error)
@@ -261,7 +261,7 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
                              (unsigned long long)fragment->block.start);
 }
 
-/* A block of a file, or the hole in its place. */
+/* Reads a block of a file into worker->block. A hole reads as zeros. */
 static bool read_block(const struct image *image, struct image_worker *worker,
                        struct image_block block, size_t wanted, struct error *error)
 {
@@ -296,7 +296,6 @@ bool image_read_file(const struct image *image, struct image_worker *worker,
     return left == 0 || read_tail(image, worker, inode, sink, context, error);
 }
 
-/* Where a text is put together. */
 struct text {
     char *end;
 };

@@ -4,10 +4,10 @@
 
 enum { STORED_BIT = 0x8000 };
 
-/* Of a table's block: what it unpacks to, and its position. */
+/* Memory for one block of a table: its unpacked bytes and its position. */
 static const uint64_t table_block_memory = IMAGE_TABLE_BLOCK_BYTES + sizeof(uint64_t);
 
-/* Far beyond what a table of IMAGE_TABLE_MAX takes. */
+/* More than a table of IMAGE_TABLE_MAX takes in any image. */
 static const uint64_t packed_max = (uint64_t)IMAGE_TABLE_MAX + IMAGE_TABLE_MAX / 64;
 
 static bool damaged_table(const struct image_range *range, const char *cause, struct error *error)
@@ -15,7 +15,7 @@ static bool damaged_table(const struct image_range *range, const char *cause, st
     return error_set(error, "damaged %s: %s", range->what, cause);
 }
 
-/* Counts the blocks of the chain, which has to end where the table does. */
+/* Counts the blocks of a table. The last block must end where the table ends. */
 static bool count_blocks(const unsigned char *packed, const struct image_range *range,
                          size_t *ret_count, struct error *error)
 {
@@ -36,7 +36,8 @@ static bool count_blocks(const unsigned char *packed, const struct image_range *
     return true;
 }
 
-/* All blocks but the last have to be full, so that a position tells the block. */
+/* All blocks except the last must be full. Then a position divided by the block size gives the
+ * block's number. */
 static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *packed,
                           unsigned char *bytes, struct image_table *table, struct error *error)
 {
@@ -88,7 +89,7 @@ bool image_table_read(struct image_decoder *decoder, struct image_range range, s
     return true;
 }
 
-/* Every position of the index has to be that of its block. */
+/* The index must have the position of each block. */
 static bool check_index(const unsigned char *index, const struct image_table *table,
                         struct error *error)
 {
@@ -137,7 +138,7 @@ size_t image_table_find(const struct image_table *table, uint64_t block, uint32_
         else
             high = middle;
     }
-    assert(low <= table->block_count); /* which is the end's */
+    assert(low <= table->block_count); /* the last position is that of the end */
     if (table->block_positions[low] != block)
         return SIZE_MAX;
     if (low == table->block_count)

@@ -24,7 +24,7 @@ size_t image_trailer_bytes(uint64_t used_bytes, size_t record_bytes)
     return room;
 }
 
-/* The library takes a null for the start of a new checksum. */
+/* libdeflate_crc32 starts a new checksum if it is given a null pointer. */
 static uint32_t checksum_with(uint32_t checksum, struct str line)
 {
     return line.len ? libdeflate_crc32(checksum, line.data, line.len) : checksum;
@@ -65,7 +65,7 @@ static bool is_record(struct str record)
     return record.len > 0 && record.len <= BLOCK_RECORD_MAX;
 }
 
-/* Takes the record off the zeros before it; false where there is something else. */
+/* Finds the record after the zeros. Returns false if there is anything else. */
 static bool take_record(struct str text, struct image_trailer *trailer)
 {
     size_t start = text.len;
@@ -113,7 +113,7 @@ bool image_trailer_read(const struct image_file *file, struct arena *arena,
         *ret_trailer = (struct image_trailer){ .kind = IMAGE_TRAILER_UNKNOWN };
         return true;
     }
-    char *bytes = arena_room(arena, (size_t)size + 1); /* room for none is none */
+    char *bytes = arena_room(arena, (size_t)size + 1); /* the size may be 0 */
     if (!image_file_read(file, used, bytes, (size_t)size, error))
         return false;
     *ret_trailer = image_trailer_parse((struct str){ bytes, (size_t)size });

@@ -11,7 +11,6 @@ enum {
     HEADER_ENTRIES_MAX = 256,
 };
 
-/* What is being read. */
 struct walk {
     const struct image_file *file;
     struct arena *arena;
@@ -20,13 +19,12 @@ struct walk {
     struct error *error;
 };
 
-/* A listing while it is read. */
 struct listing {
     uint32_t node;
     const struct image_inode *inode;
     struct image_cursor cursor;
     struct image_cursor index;
-    struct str before; /* the name before */
+    struct str before; /* the previous name */
 };
 
 static bool refuse_listing(const struct walk *walk, const struct listing *listing,
@@ -68,7 +66,7 @@ static bool add_node(struct walk *walk, struct listing *listing, struct str name
     return true;
 }
 
-/* The header of some entries. */
+/* A listing consists of groups of entries. Each group has a header. */
 struct header {
     uint32_t count, block, number;
 };
@@ -95,7 +93,8 @@ static bool take_entry(struct walk *walk, struct listing *listing, const struct 
     return add_node(walk, listing, name, inode);
 }
 
-/* The next of the index has to be of this header, if it is of this place. */
+/* If the next entry of the index has the position of this header, the rest of that entry must
+ * match, too. */
 static bool check_index(const struct walk *walk, struct listing *listing, size_t at)
 {
     const struct image_table *table = &walk->tree->directory_table;
@@ -153,7 +152,7 @@ static bool read_listing(struct walk *walk, uint32_t node)
     return listing.index.left == 0 || refuse_listing(walk, &listing, "its index does not fit");
 }
 
-/* Breadth first: the array of nodes is its own queue. */
+/* Breadth first: the array of nodes serves as the queue. */
 static bool read_directories(struct walk *walk)
 {
     struct image_tree *tree = walk->tree;
