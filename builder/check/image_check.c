@@ -9,8 +9,8 @@ enum { TIME_SECONDS = 1 };
 
 /* --- The super block and the options ---------------------------------------------------------- */
 
-/* Is no fragment block compressed? There is a flag for that, which libsquashfs sets and mksquashfs
- * does not. */
+/* Are all fragment blocks stored uncompressed? In that case libsquashfs sets a flag and mksquashfs
+ * does not, so both are accepted. */
 static bool are_fragments_stored(const struct image *image)
 {
     for (size_t i = 0; i < image->fragment_count; i++)
@@ -166,7 +166,7 @@ static uint32_t expected_links(const struct image_tree *tree, const struct image
     return links;
 }
 
-/* What is wrong, one after the other. */
+/* Collects what is wrong with one inode in one sentence. */
 struct complaint {
     struct arena *arena;
     struct str text;
@@ -199,7 +199,7 @@ static void check_file(const struct image_inode *inode, struct complaint *compla
         complain(complaint, "place of no blocks", inode->first_block, 0);
     if (!has_fragment && inode->fragment_offset != 0)
         complain(complaint, "place in no fragment", inode->fragment_offset, UINT32_MAX);
-    /* Of a file that is a hole as a whole mksquashfs says one byte less. */
+    /* For a file that is one hole, mksquashfs writes one byte less. */
     bool is_hole = inode->hole_bytes > 0 && inode->hole_bytes == inode->size_bytes;
     if (inode->sparse_bytes != IMAGE_SPARSE_UNSAID &&
         !(is_hole && inode->sparse_bytes == inode->hole_bytes - 1))

@@ -34,7 +34,7 @@ static void add_blocks(const struct image_inode *inode, struct image_range *rang
     }
 }
 
-/* All parts of the image, ascending. */
+/* Lists all parts of the image in ascending order. */
 static struct image_range *list_ranges(const struct image *image, struct arena *arena,
                                        size_t *ret_count)
 {
@@ -137,7 +137,7 @@ bool image_check_trailer(const struct checking *checking, struct error *error)
 
 /* --- Fragments -------------------------------------------------------------------------------- */
 
-/* What a file has of a fragment block. */
+/* The part of a fragment block that belongs to a file. */
 struct slice {
     uint32_t fragment, start, end;
 };
@@ -159,7 +159,7 @@ static void check_fragment(const struct checking *checking, uint32_t fragment,
         if (slices[i].end > at)
             at = slices[i].end;
     }
-    /* What could not be read was told already. */
+    /* The size is 0 if the block could not be read. That was already reported. */
     if (!is_covered || count == 0 || (size && at != size))
         image_found(checking, "fragment block", "a part of number %u belongs to no file", fragment);
     if (checking->image->fragments[fragment].unused)

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Files of a tree are compressed, and what file systems do not say of small ones is far below it. A
- * ramdisk of 4 GiB and more does not boot. */
+/* The files of a tree are compressed, so they have no holes: they may have as many bytes as they
+ * take on disk. Some file systems report no bytes for small files. The floor is far above these; it
+ * is the size from which a ramdisk does not boot. */
 enum { CONTENTS_FACTOR = 1 };
 static const uint64_t contents_floor_bytes = (uint64_t)4 << 30;
 
@@ -33,8 +34,8 @@ static bool read_sums(struct tree_check *check, struct error *error)
     return true;
 }
 
-/* Looks at a file for the first time. Sets is_there, the reason why it cannot be read, or what later
- * openings are compared with. */
+/* Looks at a file for the first time. Sets is_there, and then either the reason why the file cannot
+ * be read or its identity, which tree_check_open compares. */
 static void look_at_file(const struct tree_check *check, struct listed_file *file)
 {
     struct error error;
@@ -55,7 +56,7 @@ static void look_at_file(const struct tree_check *check, struct listed_file *fil
     file->real_bytes = budget_real_bytes(&status);
 }
 
-/* A file and what it is. */
+/* A listed file, by device and inode. */
 struct identity {
     dev_t device;
     ino_t inode;
@@ -70,14 +71,14 @@ static int compare_identities(const void *left, const void *right)
     return order ? order : order_numbers(a->index, b->index);
 }
 
-/* Finds the files that are there. One that is listed under several names is read once: the others
- * follow the first one. A file that claims more than it takes on its disk is not read. */
+/* Looks at all listed files. If a file is listed under several names, it is read only under the
+ * first one. If the files claim more bytes than the budget allows, they are not read. */
 static void look_at_files(struct tree_check *check)
 {
     struct budget contents = { .what = "contents of the tree",
                                .floor_bytes = contents_floor_bytes,
                                .factor = CONTENTS_FACTOR };
-    struct arena scratch = check->verifier->crew->arenas[0]; /* nobody works with it yet */
+    struct arena scratch = check->verifier->crew->arenas[0]; /* the crew does not run yet */
     struct identity *identities = arena_new(&scratch, struct identity, check->sums.count);
     size_t count = 0;
     for (size_t i = 0; i < check->sums.count; i++) {

@@ -14,7 +14,8 @@
 
 enum { LINKS_MAX = 40 };
 
-/* The end of what the kernel reads before the image's data. */
+/* Reads the last bytes before the image's data. If the image is the start of a file, these are the
+ * end of the file that is loaded before it. */
 static bool read_before(const struct tree_check *check, const struct tree_image *image,
                         char *ret_bytes, size_t *ret_count)
 {
@@ -76,7 +77,8 @@ static bool open_images(struct tree_check *check, struct error *error)
     return true;
 }
 
-/* Each path is verified in the image that holds it. */
+/* A path may be in another image than the manifest that lists it. It is verified in the image that
+ * holds it. */
 static bool check_image(struct tree_check *check, size_t index, struct error *error)
 {
     struct image *image = &check->images[index];
@@ -95,8 +97,8 @@ static bool check_image(struct tree_check *check, size_t index, struct error *er
 
 /* --- The system ----------------------------------------------------------------------------------- */
 
-/* The inode of a path below the store in whichever image has it first; null if there is none. Links
- * are not followed: *ret_rest is what is left of the path behind one. */
+/* Finds the inode of a path below the store in the first image that has the path, or returns null.
+ * Stops at a symbolic link: *ret_rest is the part of the path after the link. */
 static const struct image_inode *find_below(const struct tree_check *check, struct str below,
                                             struct str *ret_rest)
 {
@@ -116,7 +118,7 @@ static const struct image_inode *find_below(const struct tree_check *check, stru
     return NULL;
 }
 
-/* A path without "." and "..". */
+/* Removes "." and ".." from a path. */
 static struct str plain_path(struct str path, struct arena *arena)
 {
     char *plain = arena_room(arena, path.len + 1);
@@ -134,14 +136,14 @@ static struct str plain_path(struct str path, struct arena *arena)
     return (struct str){ plain, length };
 }
 
-/* What is wrong with the init, or null. */
+/* Returns what is wrong with the init, or null. */
 static const char *judge_init(const struct tree_check *check, struct str path, struct arena scratch)
 {
     struct str prefix = arena_format(&scratch, "%s/", check->verifier->store_dir.data);
     for (int links = 0; links < LINKS_MAX; links++) {
         struct str rest;
         path = plain_path(path, &scratch);
-        /* What --init leads elsewhere is stage 1's. */
+        /* An init outside the store (--init) comes from stage 1. */
         if (!str_starts(path, prefix))
             return links == 0 ? NULL : "it leads out of the store";
         const struct image_inode *inode = find_below(check, str_skip(path, prefix.len), &rest);
@@ -176,7 +178,8 @@ static void check_system(struct tree_check *check)
         tree_check_add(check, FINDING_MISSING, description->init, wrong);
 }
 
-/* Images that cannot be opened are a finding, so that the others are told, too. */
+/* An image that cannot be opened is a finding, not an error. So the other findings are reported,
+ * too. */
 bool tree_check_images(struct tree_check *check, struct error *error)
 {
     if (!open_images(check, error)) {

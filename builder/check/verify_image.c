@@ -1,7 +1,7 @@
-/* verify_image.c — threads compute the image's checksum, then hash the large paths, so that no
- * thread is busy with a large path at the end, then the others in their order, in which neighbours
- * share fragment blocks. Results are stored by path, so that the report does not depend on which
- * thread was faster. */
+/* verify_image.c — threads first compute the image's checksum and hash the large paths, so that no
+ * thread is left with a large path at the end. They then hash the other paths in the order of the
+ * manifest, because neighbours share fragment blocks. Results are stored by path, so the report
+ * does not depend on the speed of the threads. */
 #include "builder/check/verify_image.h"
 
 #include "builder/check/image_check.h"
@@ -32,12 +32,12 @@ struct verification {
     const struct verifier *verifier;
     struct image *image;
     uint32_t checksum;      /* of the image */
-    struct turn *turns;     /* one for each path of the manifest */
-    const bool *held;       /* one for each path of the manifest: is it in another image? */
-    struct result *results; /* likewise */
-    uint64_t *nar_sizes;    /* one for each child of the root, by its node */
+    struct turn *turns;     /* one per path of the manifest */
+    const bool *held;       /* per path of the manifest: is it in another image? */
+    struct result *results; /* one per path of the manifest */
+    uint64_t *nar_sizes;    /* one per child of the root, by its node */
     struct arena *scratch;
-    struct crew crew; /* nothing stays in its arenas beyond this image */
+    struct crew crew; /* its arenas are emptied after this image */
     struct image_cache *cache;
     struct image_worker *workers;
     size_t ok_count, held_count;
@@ -45,7 +45,7 @@ struct verification {
 
 /* --- Hashing ---------------------------------------------------------------------------------- */
 
-/* The size of a path's NAR in the image; 0: it is not there. */
+/* Returns the size of a path's NAR, or 0 if the image does not have the path. */
 static uint64_t nar_size(const struct verification *verification, size_t index)
 {
     const struct image *image = verification->image;
@@ -53,7 +53,8 @@ static uint64_t nar_size(const struct verification *verification, size_t index)
     return node ? verification->nar_sizes[node] : 0;
 }
 
-/* Large is what takes a thread more than a small part of its time. */
+/* A path is large if it takes more than 1/PARTS of a thread's work. Large paths come first, by
+ * size; all others keep their order. */
 static void take_turns(struct verification *verification)
 {
     enum { PARTS = 16 };
@@ -81,7 +82,7 @@ static bool hash_path(struct verification *verification, const struct crew_membe
         return true;
     result->is_hashed = image_nar_hash(verification->image, &verification->workers[member->number],
                                        node, *member->arena, &result->nar, error);
-    /* What is wrong with a path is a result; that the image costs too much ends the run. */
+    /* A path that cannot be read is only a result. An exhausted budget ends the run. */
     if (!result->is_hashed)
         result->reason = arena_copy(member->arena, str_from(error->sentence));
     return budget_check(&verification->image->file.budget->contents, error) ||
@@ -213,7 +214,7 @@ static bool has_same_references(const struct path_list *left, const struct path_
     return true;
 }
 
-/* The first thing that both say, and not alike; null if there is none. */
+/* Returns the first field in which the two differ, or null. */
 static const char *difference(const struct path_list *left, const struct path_info *a,
                               const struct path_list *right, const struct path_info *b)
 {
@@ -251,7 +252,7 @@ static void compare_lists(struct verification *verification, const struct path_l
     }
 }
 
-/* It may be left out, so it has an arena of its own: see path_info_json.h. */
+/* The description is optional. It has its own arena, so that it cannot exhaust the program's. */
 static bool compare_description(struct verification *verification, struct error *error)
 {
     struct str text;

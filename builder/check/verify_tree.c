@@ -70,7 +70,8 @@ static bool write_grub(FILE *stream, const struct tree_description *tree, struct
     return true;
 }
 
-/* The script that boot.json makes: the file's digest must be its. Fails if that cannot be told. */
+/* Writes the script again from boot.json. The file in the tree must have the same digest. Fails
+ * only if there is not enough memory. */
 static bool check_script(struct tree_check *check, const char *name, script_writer *write,
                          struct error *error)
 {
