@@ -34,7 +34,6 @@ static cJSON *result_json(const struct registry_result *result)
     return object;
 }
 
-/* A warning about a store path. */
 static void tell_path(const struct command *command, enum message message, struct str base,
                       const char *what)
 {
@@ -66,14 +65,14 @@ static void tell_result(const struct command *command, const struct registry_res
                result->updated, result->references_added);
 }
 
-/* From the look for the paths on, none of them is to go; where it is not looked, as Nix does not, it
- * is for whoever asked for that to know. */
+/* No path may be collected between the check that it is present and its registration. ACCEPT makes
+ * no such check, and nor does Nix. Then the user answers for the paths. */
 static bool hold_for(struct command *command, struct error *error)
 {
     return command->registry.missing == REGISTRY_MISSING_ACCEPT || collector_hold(command, error);
 }
 
-/* Registers the manifests of that name, and makes the directories that go with a database. */
+/* Registers the paths of the manifests and creates the directories that belong to a database. */
 static bool load(struct command *command, const struct source_list *manifests,
                  struct registry_result *ret_result, struct error *error)
 {
@@ -112,15 +111,15 @@ bool command_register(struct command *command, struct error *error)
     return !command->settings.json || json_print(result_json(&result), error);
 }
 
-/* What `regd boot` has done so far. */
+/* The state of one `regd boot`, passed from step to step. */
 struct boot {
     cJSON *report;
     struct source_list manifests;
-    bool is_complete; /* all that the manifests list is registered */
+    bool is_complete; /* all paths of the manifests are registered */
 };
 
-/* Which manifests? Of those that were named and are to be deleted, one that is gone was registered
- * before it was deleted. */
+/* With --delete-manifest, a named manifest may be gone. Then an earlier boot registered it before
+ * deleting it, so it is skipped. */
 static bool find_manifests(struct command *command, struct boot *boot, struct error *error)
 {
     const struct option_list *named = &command->arguments;
@@ -133,7 +132,7 @@ static bool find_manifests(struct command *command, struct boot *boot, struct er
     return true;
 }
 
-/* Registers what is named or found; finding nothing is not an error here. */
+/* Unlike `regd register`, finding no manifest is not an error. */
 static bool boot_register(struct command *command, struct boot *boot, struct error *error)
 {
     struct registry_result result = { 0 };
@@ -166,7 +165,7 @@ static bool boot_tag(struct command *command, struct boot *boot, struct error *e
     return true;
 }
 
-/* The system that is booted: /run/current-system, else the one whose init the kernel was told. */
+/* Finds the booted system: /run/current-system, otherwise the system of the kernel's init=. */
 static bool find_system(struct command *command, struct str *ret_base, struct error *error)
 {
     if (command->settings.system)
@@ -221,8 +220,8 @@ static bool boot_profile(struct command *command, struct boot *boot, struct erro
     return true;
 }
 
-/* Deletes the manifests, when everything else is done: what is killed before that is done again by the
- * next boot. */
+/* The manifests are deleted last. If regd is killed earlier, the next boot does everything
+ * again. */
 static bool boot_delete(struct command *command, struct boot *boot, struct error *error)
 {
     if (!command->settings.delete_manifest || boot->manifests.names.count == 0)
@@ -249,7 +248,7 @@ static bool boot_delete(struct command *command, struct boot *boot, struct error
     return true;
 }
 
-/* The first steps do not depend on each other, so each is tried, and all failures are told. */
+/* The steps do not depend on each other. So each is tried, and all failures are reported. */
 bool command_boot(struct command *command, struct error *error)
 {
     static bool (*const steps[])(struct command *, struct boot *, struct error *) = {

@@ -14,7 +14,7 @@
 
 enum { STEP_MS = 20, WAIT_FOR_EVER = -1 };
 
-/* Locks the file of the state directory; tells whom it waits for at once, and then every second. */
+/* While waiting, logs the lock's holder at once and then every second. */
 static bool lock_shared(const struct command *command, int state, int lock, int limit_ms,
                         struct error *error)
 {

@@ -7,7 +7,7 @@
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json_write.h"
 
-/* Of rows without a legal path one was told when the database was opened. */
+/* Rows without a legal path have been reported already, when the database was opened. */
 static void tell_of_rows(const struct command *command, const struct odd_rows *odd)
 {
     struct error sentence;

@@ -23,7 +23,7 @@ static bool list_json(const struct generation_list *list, struct error *error)
     return json_print(array, error);
 }
 
-/* As `nix-env --list-generations` prints them. */
+/* Prints the same lines as `nix-env --list-generations`. */
 static bool list_generations(struct command *command, struct error *error)
 {
     struct generation_list list;

@@ -100,7 +100,7 @@ static bool (*const commands[])(struct command *, struct error *) = {
 };
 _Static_assert(sizeof commands / sizeof *commands == VERB_COUNT, "each command has a function");
 
-/* Finds a word in a list that ends with null; its index, or -1. */
+/* Returns the word's index in a null-terminated list, or -1. */
 static int find_word(const char *word, const char *const *words)
 {
     for (int i = 0; words[i]; i++)
@@ -109,7 +109,7 @@ static int find_word(const char *word, const char *const *words)
     return -1;
 }
 
-/* Null is now. */
+/* A null text means now. */
 static bool interpret_time(const char *text, int64_t *ret_seconds, struct error *error)
 {
     uint64_t seconds = (uint64_t)time(NULL);
@@ -120,7 +120,7 @@ static bool interpret_time(const char *text, int64_t *ret_seconds, struct error 
     return true;
 }
 
-/* Turns words of the command line into values; what it refuses is a wrong command line. */
+/* Converts the words of the command line. Failure is a usage error (exit status 2). */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
     static const char *const profile[] = { "set", "list", "rollback", NULL };
@@ -148,7 +148,7 @@ static bool interpret(struct command *command, size_t verb, struct error *error)
 static bool run(struct command *command, size_t verb, struct error *error)
 {
     const struct settings *settings = &command->settings;
-    /* What is made has the modes that Nix gives it, whatever the caller's umask is. */
+    /* New files get the modes that Nix gives them, whatever the caller's umask is. */
     umask(022);
     if (!store_open(settings->root, settings->store_dir, settings->state_dir, command->arena,
                     &command->store, error))
@@ -168,7 +168,7 @@ static bool run(struct command *command, size_t verb, struct error *error)
     return done && options_flush_output(error);
 }
 
-/* The exit status; a failure is told here and nowhere else. */
+/* Returns the exit status, after printing the error if there is one. */
 static int finish(bool done, const struct error *error)
 {
     if (done)

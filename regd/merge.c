@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Asks for the row of one path: its id, or 0. */
+/* Looks up the row id of a path; 0 if there is no row. */
 static bool find_id(const struct merge *merge, const struct store_db *db, sqlite3_stmt *find,
                     struct str base, int64_t *ret_id, struct error *error)
 {
@@ -23,10 +23,10 @@ static bool find_id(const struct merge *merge, const struct store_db *db, sqlite
     return answer != STORE_DB_FAILED;
 }
 
-/* What the row of a path that is valid already says. */
+/* How the row of a path that is already valid compares with the list. */
 struct known {
     bool same_hash, same_size;
-    bool lacks; /* something that the list can say: signatures, content address, `ultimate` */
+    bool lacks; /* signatures, content address or `ultimate`, which the list has */
 };
 
 static struct known compare_row(sqlite3_stmt *find, const struct path_info *info)
@@ -43,16 +43,16 @@ static struct known compare_row(sqlite3_stmt *find, const struct path_info *info
     };
 }
 
-/* Empty is null. */
+/* An empty text is stored as null. */
 static bool bind_text(const struct store_db *db, sqlite3_stmt *statement, int parameter,
                       struct str text, struct error *error)
 {
     return text.len == 0 || store_db_bind(db, statement, parameter, text, error);
 }
 
-/* Takes the list's hash and size where the row has others. What was said of other bytes, the
- * signatures, content address and `ultimate`, goes; of the same bytes it stays, and what is missing
- * comes from the list. */
+/* Gives the row the list's hash and size. If the hash differs, the row's signatures, content
+ * address and `ultimate` are about other bytes, so the list's replace them. If the hash is the same,
+ * they stay, and the list only adds what is missing. */
 static bool update_path(struct merge *merge, const struct store_db *db, uint32_t path,
                         sqlite3_stmt *find, struct error *error)
 {
@@ -149,7 +149,7 @@ static void add_new_references(struct merge *merge, uint32_t path)
     const struct path_info *info = &merge->list->items[path];
     for (size_t i = 0; i < info->reference_count; i++) {
         int64_t reference = merge->rows.ids[info->references[i]];
-        assert(merge->rows.ids[path] != 0 && reference != 0); /* both have rows, or ids for them */
+        assert(merge->rows.ids[path] != 0 && reference != 0); /* each has a row, or an id for one */
         merge->rows.references[merge->rows.reference_count++] =
             (struct reference_row){ merge->rows.ids[path], reference };
     }
@@ -167,7 +167,7 @@ static void sort_references(struct merge *merge)
     merge->result.references_added = merge->rows.reference_count;
 }
 
-/* Lists the references that the rows of the path lack; `known` finds those that are there. */
+/* Lists the references of a path that the database lacks. `known` selects those that it has. */
 static bool add_path_references(struct merge *merge, const struct store_db *db, uint32_t path,
                                 sqlite3_stmt *known, struct error *error)
 {

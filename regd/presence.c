@@ -8,7 +8,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* A pass over a directory can miss a name that is being replaced meanwhile, as --optimise does. */
+/* Reading a directory can miss a name that is replaced at that moment, as `nix-store --optimise`
+ * does. So each missing name is looked up once more. */
 static bool look_again(int directory, const struct path_list *list, bool *present,
                        struct error *error)
 {

@@ -21,12 +21,12 @@
 
 enum { LOCK_WAIT_MS = 60 * 1000, LOCK_STEP_MS = 20 };
 
-/* A profile, taken apart. */
+/* Where a profile is. */
 struct place {
     const struct store *store;
-    const char *path; /* absolute, as one sees it inside the root */
-    const char *name; /* its last component */
-    int directory;    /* that holds it; owned */
+    const char *path; /* absolute, as seen inside the root */
+    const char *name; /* the path's last component */
+    int directory;    /* which contains the profile; owned */
 };
 
 static void place_release(const struct place *place)
@@ -70,7 +70,7 @@ bool profile_look(const struct store *store, const char *profile, enum profile_s
     return true;
 }
 
-/* An answer: is the entry a generation of the profile, and which? */
+/* Is the entry a generation of the profile, NAME-NUMBER-link? */
 static bool parse_generation(struct str entry, struct str name, uint64_t *ret_number)
 {
     if (!str_starts(entry, name) || entry.len <= name.len || entry.data[name.len] != '-')
@@ -91,7 +91,7 @@ static int compare_generations(const void *left, const void *right)
     return order_numbers(a->number, b->number);
 }
 
-/* Reads a link of the directory; the empty slice if it is not one, or gone. */
+/* The target is empty if the entry is not a link, or is gone. */
 static bool read_link(int directory, const char *name, struct arena *arena, struct str *ret_target,
                       struct error *error)
 {
@@ -182,7 +182,7 @@ static bool check_valid(const struct store *store, struct str base, struct arena
     return answer == STORE_DB_FOUND;
 }
 
-/* The garbage collector's indirect root for a link that it may not know of. */
+/* The garbage collector may not know the link's directory, so the link gets an indirect root. */
 static bool add_root(int directory, const char *link_path, struct error *error)
 {
     uint8_t digest[SHA1_BYTES];
@@ -206,14 +206,14 @@ static bool make_generation(const struct place *place, struct str target, const 
            add_root(roots, link_path.data, error);
 }
 
-/* The name of the profile's lock. */
 static const char *lock_name(const struct place *place, struct arena *arena)
 {
     return arena_format(arena, "%s.lock", place->name).data;
 }
 
-/* Takes PROFILE.lock, as nix-env does but for --set, where two could choose the same number. The
- * file goes with the lock, so whoever waited looks whether it is still the one of that name. */
+/* nix-env locks PROFILE.lock too, but not for --set. There two processes could choose the same
+ * number. The holder deletes the file before unlocking it. So after waiting, check that the locked
+ * file still has that name. */
 static bool lock_profile(const struct place *place, struct arena *arena, int *ret_lock,
                          struct error *error)
 {
@@ -240,7 +240,7 @@ static void unlock_profile(const struct place *place, struct arena *arena)
     unlinkat(place->directory, lock_name(place, arena), 0);
 }
 
-/* Points the profile at the store path, with its lock held. */
+/* The caller holds the profile's lock. */
 static bool set(const struct place *place, struct str base, struct arena *arena,
                 uint64_t *ret_number, struct error *error)
 {

@@ -53,7 +53,6 @@ static void leave_out(struct merge *merge, uint32_t path)
     merge->result.left_out[merge->result.left_out_count++] = merge_base(merge, path);
 }
 
-/* Does it refer to a path that is left out? */
 static bool depends_on_left_out(const struct merge *merge, uint32_t path)
 {
     const struct path_info *info = &merge->list->items[path];
@@ -83,14 +82,14 @@ static bool check_presence(struct merge *merge, enum registry_missing missing, s
     for (uint32_t path = 0; path < count; path++)
         if (!present[path])
             leave_out(merge, path);
-    /* Dependencies come first in this order, so one pass reaches all that depend on them. */
+    /* Dependencies come first in this order, so one pass finds all their dependents. */
     for (size_t i = 0; i < count; i++)
         if (!merge->left_out[merge->order[i]] && depends_on_left_out(merge, merge->order[i]))
             leave_out(merge, merge->order[i]);
     return true;
 }
 
-/* Refuses references that lead neither to a path of the list nor to a valid one. */
+/* Refuses references to paths that are neither in the list nor valid. */
 static bool check_outside(const struct merge *merge, struct error *error)
 {
     const struct path_list *list = merge->list;
@@ -122,7 +121,7 @@ static void add_outputs(struct merge *merge, uint32_t path, const struct derivat
     }
 }
 
-/* Reads and checks the derivations that are to be added. */
+/* Only new derivations get rows in DerivationOutputs, so only they are read. */
 static bool check_derivations(struct merge *merge, struct error *error)
 {
     cleanup(own_close) int store = -1;
@@ -179,7 +178,7 @@ static bool fill_new(struct merge *merge, struct store_db *db, enum registry_loa
     return store_file_write(&merge->rows, db->draft.fd, *merge->arena, error);
 }
 
-/* Everything that needs the database, inside its transaction. */
+/* The caller has begun a transaction on an existing database. */
 static bool merge_into(struct merge *merge, const struct store_db *db, struct error *error)
 {
     int64_t last_id = 0;
@@ -192,7 +191,7 @@ static bool merge_into(struct merge *merge, const struct store_db *db, struct er
     return merge_add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
 }
 
-/* Refuses what no database could make good, before anything is made on disk. */
+/* Makes all checks that need no open database, before anything is created on disk. */
 static bool check_alone(struct merge *merge, enum registry_missing missing, struct error *error)
 {
     if (!check_cycles(merge, error) || !check_presence(merge, missing, error))

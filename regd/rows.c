@@ -4,7 +4,7 @@
 
 #include <assert.h>
 
-/* Empty is null. */
+/* An empty text is stored as null. */
 static void text_result(sqlite3_context *result, struct str text)
 {
     if (text.len > 0)
@@ -77,8 +77,9 @@ static void output_cell(const void *context, size_t row, int column, sqlite3_con
         sqlite.result_text(result, output->path.data, (int)output->path.len, SQLITE_STATIC);
 }
 
-/* Whatever fails takes the transaction with it: SQLite need not keep the pages as they were before
- * each statement, a sixth of the time. Now the same pages are wanted again and again. */
+/* With "or rollback", any failure ends the transaction. So SQLite does not save the pages before
+ * each statement, which would take a sixth of the time. Inserting uses the same pages repeatedly,
+ * hence the larger cache. */
 bool rows_insert(const struct store_rows *rows, const struct store_db *db, struct error *error)
 {
     struct bulk_rows paths = { rows->new_count, rows, path_cell };

@@ -38,9 +38,9 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     return true;
 }
 
-/* A mounted layer of the store image, beside the store. */
+/* A mounted layer of the store image. Layers are mounted next to the store. */
 struct layer {
-    uint64_t number; /* 0 for .ro-store, the uppermost; N for .ro-store.N */
+    uint64_t number; /* 0 for .ro-store, the top layer; N for .ro-store.N */
     const char *manifest;
 };
 
@@ -105,7 +105,7 @@ bool source_find(const struct store *store, struct arena *arena, struct source_l
     const char *given;
     if (!source_kernel_parameter(store, "regInfo", arena, &given, error))
         return false;
-    /* Without a path it names nothing. */
+    /* An empty regInfo= names no manifest. */
     if (given && *given)
         option_list_add(&names, given, arena);
     else if (!find_layers(store, arena, &names, error))
@@ -125,7 +125,7 @@ bool source_find(const struct store *store, struct arena *arena, struct source_l
     return true;
 }
 
-/* Opens a manifest. Who names one may name a pipe; what was found has to be a file. */
+/* A manifest named by the user may be a pipe. One that was found must be a regular file. */
 static bool open_manifest(const struct store *store, struct source source, int *ret_fd,
                           struct error *error)
 {
@@ -160,8 +160,8 @@ static bool read_manifest(const struct store *store, struct source source, struc
     return manifest_read(file, store->store_dir, arena, list, error);
 }
 
-/* Reads the description beside a manifest, which stays in an arena of its own: a bad one must not end
- * the run. ABSENT: there is none. */
+/* The result of reading the details next to a manifest. They get their own arena, because bad
+ * details must not end the run. */
 enum details_answer { DETAILS_REFUSED, DETAILS_ABSENT, DETAILS_READ };
 
 static enum details_answer read_details(const struct store *store, struct source source,
@@ -191,7 +191,8 @@ static enum details_answer read_details(const struct store *store, struct source
     return read ? DETAILS_READ : DETAILS_REFUSED;
 }
 
-/* Adds what the details say to the paths from `first` on, if they speak of the same bytes. */
+/* Adds the details to the paths from `first` on. Refuses details that give a path another NAR hash
+ * than the manifest; then no path is changed. */
 static bool add_details(const struct path_list *details, struct path_list *list, size_t first,
                         struct error *error)
 {
@@ -217,7 +218,7 @@ static bool add_details(const struct path_list *details, struct path_list *list,
     return true;
 }
 
-/* A description that is wrong is not used, and told; the manifest stands without it. */
+/* Wrong details are ignored with a warning; the manifest is used without them. */
 static void use_details(const struct store *store, struct source source, size_t first,
                         struct arena *arena, struct source_content *content)
 {
@@ -250,7 +251,6 @@ bool source_read(const struct store *store, const struct source_list *list, stru
     return true;
 }
 
-/* Opens the directory that a manifest is in. */
 static int open_parent(const struct store *store, struct source source, struct arena scratch)
 {
     struct cut cut = str_cut_last(str_from(source.name), '/');

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes a directory of STATE_DIR, or finds it. */
+/* Creates a directory of STATE_DIR unless it exists. Returns it open, or a negative value. */
 static int make(const struct store *store, const char *name, struct arena scratch,
                 struct error *error)
 {
@@ -22,7 +22,7 @@ static int make(const struct store *store, const char *name, struct arena scratc
 
 static const char *const directories[] = { "profiles/per-user", "gcroots/per-user", "temproots" };
 
-/* A link that leads nowhere is in the way, too: nothing is made through it. */
+/* A dangling link is also an obstacle: nothing is created through a link. */
 bool state_check_directories(const struct store *store, struct arena scratch, struct error *error)
 {
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -31,7 +31,7 @@ bool state_check_directories(const struct store *store, struct arena scratch, st
         cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
         cleanup(own_close) int link =
             fd == -ENOENT ? root_open(store->root, path, O_PATH | O_NOFOLLOW, 0) : -1;
-        /* Another process may have made it meanwhile. */
+        /* If `link` is a directory, another process has created it since. */
         struct stat status;
         bool is_dangling = link >= 0 && (fstat(link, &status) < 0 || S_ISLNK(status.st_mode));
         if (is_dangling || (fd < 0 && fd != -ENOENT))

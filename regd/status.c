@@ -17,14 +17,14 @@ struct status {
     bool has_database;
     int64_t valid_count;
     struct source_list manifests;
-    size_t manifest_count;   /* paths that the manifests list */
-    size_t registered_count; /* those of them that are valid with the same NAR hash */
+    size_t manifest_count;   /* paths in the manifests */
+    size_t registered_count; /* of these, valid with the same NAR hash */
     bool is_tagged;
-    struct str system; /* the profile's store path; empty: none */
+    struct str system; /* the profile's store path; empty if there is none */
     uint64_t generation, generation_count;
 };
 
-/* Walks along an index: SQLite's own way of counting cannot be stopped. */
+/* The condition makes SQLite walk along an index. A plain count(*) could not be interrupted. */
 static bool count_valid(const struct store_db *db, int64_t *ret_count, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *count = NULL;

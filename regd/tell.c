@@ -14,12 +14,11 @@
 #define LIBSYSTEMD "libsystemd.so.0"
 
 enum {
-    /* How much longer a step may take than the service's timeout allows; renewed by each step and
-     * by each second of waiting. */
+    /* How far the service's timeout is extended by each step and by each second of waiting. */
     MORE_TIME_SECONDS = 60,
 };
 
-/* Does nothing where no service manager listens. */
+/* Does nothing if no service manager listens. */
 static void notify(const char *state)
 {
     if (!getenv("NOTIFY_SOCKET"))
@@ -29,7 +28,7 @@ static void notify(const char *state)
         send(0, state);
 }
 
-/* Shown, the status is one line, as systemctl prints it. */
+/* A status must be one line, so line breaks are escaped. */
 static void notify_status(struct arena scratch, const char *status)
 {
     notify(arena_format(&scratch, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
@@ -37,7 +36,7 @@ static void notify_status(struct arena scratch, const char *status)
                .data);
 }
 
-/* Is standard error the journal's stream? systemd says which file that is. */
+/* Is standard error the journal's stream? systemd sets JOURNAL_STREAM to its device and inode. */
 static bool is_journal(void)
 {
     struct stat status;
@@ -53,7 +52,7 @@ static bool is_journal(void)
     return *end == '\0' && device == status.st_dev && inode == status.st_ino;
 }
 
-/* Sends an entry. False if that is not possible: then it is printed. */
+/* Returns false if the journal cannot take the entry. Then the caller prints it. */
 static bool send_entry(enum message message, struct journal_entry *entry, const char *sentence)
 {
     if (!is_journal())
@@ -72,7 +71,7 @@ static void format_sentence(struct error *sentence, const char *format, va_list 
     vsnprintf(sentence->sentence, sizeof sentence->sentence, format, arguments);
 }
 
-/* Warnings say so where they are printed; the journal has priorities. */
+/* A printed warning begins with "warning:". In the journal it has a priority instead. */
 static void tell(enum message message, struct journal_entry *entry, const struct error *sentence)
 {
     if (send_entry(message, entry, sentence->sentence))

@@ -25,15 +25,15 @@
 
 struct result {
     bool is_ok;
-    enum finding_kind finding; /* where it is not */
-    struct nar found;          /* where it could be read */
-    struct str reason;         /* where it could not; begins with the base name */
+    enum finding_kind finding; /* unless is_ok */
+    struct nar found;          /* if the path could be read */
+    struct str reason;         /* if it could not be read; begins with the base name */
 };
 
 struct verification {
     const struct command *command;
     struct path_list list;
-    struct result *results; /* one for each path of the list */
+    struct result *results; /* one per path of the list */
     size_t ok_count;
     struct odd_rows odd;
     struct findings findings;
@@ -81,7 +81,7 @@ static bool examine_one(void *context, const struct crew_member *member, size_t 
     uint32_t path = work->turns[index].index;
     assert(path < work->list->count);
     work->results[path] = examine(work, &work->list->items[path], member->arena);
-    /* What is wrong with a path is a result; that the store costs too much ends the run. */
+    /* A wrong path is a result, not an error. Only exceeding the budget ends the run. */
     return budget_check(&work->contents, error);
 }
 
@@ -119,8 +119,8 @@ static struct str full_path(const struct command *command, struct str below, str
 
 /* --- Strays ----------------------------------------------------------------------------------- */
 
-/* Is it of those that belong in a store and are never registered: Nix's hard links, the locks and
- * temporary places of its builds and copies, the manifest of an image? */
+/* Does the name belong in a store although it is never registered? These are Nix's hard links, the
+ * locks and temporary paths of its builds and copies, and the manifest of an image. */
 static bool is_housekeeping(struct str name)
 {
     static const char *const starts[] = { "nix-path-registration", ".tmp-link-", "tmp-" };
@@ -208,7 +208,7 @@ static void judge_rows(struct verification *verification)
                      arena_format(arena, "%zu rows that are not listed", odd->count - kept));
 }
 
-/* What was found in total: a note if all is well, else the sentence to fail with. */
+/* Prints a note if all paths are as registered; otherwise fails with the totals. */
 static bool summarise(const struct verification *verification, struct error *error)
 {
     const struct findings *findings = &verification->findings;
