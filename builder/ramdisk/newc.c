@@ -15,13 +15,13 @@ size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary)
     size_t start = (size_t)(offset % boundary);
     size_t end = round_up(start + NEWC_HEADER_BYTES + least, boundary);
     size_t bytes = end - start - NEWC_HEADER_BYTES;
-    /* Nothing to reach: leave the last padding out of the name. */
+    /* If the data is aligned anyway, the final padding need not be part of the name. */
     if (bytes - least < NEWC_ALIGN_BYTES)
         bytes = least;
     return bytes <= NEWC_NAME_MAX ? bytes : 0;
 }
 
-/* Adds a number as 8 hex digits. */
+/* Writes a number as 8 hexadecimal digits. Returns the end. */
 static char *add_word(char *at, uint32_t word)
 {
     static const char digits[] = "0123456789abcdef";
@@ -47,7 +47,7 @@ static size_t format(const struct newc_member *member, uint32_t links, uint32_t 
     at = add_word(at, (uint32_t)member->size_bytes);
     at = add_word(at, 0); /* device */
     at = add_word(at, 0);
-    at = add_word(at, 0); /* of a device file */
+    at = add_word(at, 0); /* device number of a device file */
     at = add_word(at, 0);
     at = add_word(at, (uint32_t)member->name_bytes);
     at = add_word(at, 0); /* checksum; not in this variant */
@@ -73,7 +73,7 @@ bool newc_format(const struct newc_member *member, char *ret_prefix, size_t *ret
     return true;
 }
 
-/* Number `index` of the header. */
+/* Returns field `index` of the header, or UINT64_MAX if it is not a number. */
 static uint64_t word_at(const char *header, size_t index)
 {
     uint64_t word = 0;
@@ -109,7 +109,7 @@ size_t newc_padding(uint64_t bytes)
     return (size_t)(-bytes % NEWC_ALIGN_BYTES);
 }
 
-/* Is this one of `bytes` in all, the name and its padding included? */
+/* Is this the header of that file? `bytes` is its length with the name and the padding. */
 static bool is_header(const char *header, size_t bytes, const char *name, uint64_t size_bytes)
 {
     size_t length = strlen(name) + 1;

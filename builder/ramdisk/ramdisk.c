@@ -21,14 +21,14 @@ static bool append(struct ramdisk *ramdisk, const void *data, size_t size_bytes,
     return true;
 }
 
-/* The kernel finds an archive only where it starts on a multiple of 4. */
+/* The kernel finds an archive only if it starts at a multiple of 4 bytes. */
 static bool align(struct ramdisk *ramdisk, struct error *error)
 {
     size_t past = (size_t)(ramdisk->size_bytes % NEWC_ALIGN_BYTES);
     return past == 0 || append(ramdisk, zeros, NEWC_ALIGN_BYTES - past, error);
 }
 
-/* Appends all of a file, leaving its position alone. */
+/* Appends a whole file. Does not move the file position of the source. */
 static bool append_file(struct ramdisk *ramdisk, struct file source, struct arena scratch,
                         uint64_t *ret_size_bytes, struct error *error)
 {
@@ -73,7 +73,8 @@ bool ramdisk_begin(struct ramdisk *ramdisk, const struct ramdisk_member *member,
     assert(!ramdisk->member);
     if (!align(ramdisk, error))
         return false;
-    /* Where the gap to the boundary is too long for a name, NULs in front shorten it. */
+    /* If the gap before the boundary is too long for a name, NULs before the header fill a part of
+     * it. */
     size_t name_bytes;
     while ((name_bytes = newc_name_bytes(member->name, ramdisk->size_bytes, member->align_bytes)) ==
            0)

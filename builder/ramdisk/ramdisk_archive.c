@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A new file without a name in the directory, which vanishes when it is closed. */
+/* Creates a file without a name in the directory. The file is deleted when it is closed. */
 static bool open_unnamed(int directory, int *ret_fd, struct error *error)
 {
     int fd = openat(directory, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    /* Not every file system has files without a name; then it has one for a moment. */
+    /* Some file systems have no files without a name. Then the name exists for a moment. */
     if (fd < 0) {
         char path[64];
         snprintf(path, sizeof path, "/proc/self/fd/%d/.ramdisk-XXXXXX", directory);
@@ -53,7 +53,8 @@ static bool make_temporary(int *ret_fd, struct error *error)
     return open_unnamed(directory, ret_fd, error) || error_in(error, "%s", path);
 }
 
-/* What is unpacked is what the tree says, and no more: a small archive can be endless. */
+/* A small archive can unpack to any size. So an image is unpacked only if it has the size that
+ * boot.json says. */
 static bool check_member(const struct newc_header *header, const struct packed_image *image,
                          struct error *error)
 {

@@ -17,13 +17,13 @@
 
 enum {
     PIECE_BYTES = 1 << 20,
-    WINDOW_LOG = 23, /* what the kernel's zstd unpacks: 8 MiB */
+    WINDOW_LOG = 23, /* 8 MiB, the largest window that the kernel's zstd unpacks */
     GZIP_WINDOW_BYTES = 1 << 15,
-    GZIP_BATCH_MAX = 64, /* pieces in memory at a time */
-    ZSTD_LEVEL_MAX = 19, /* higher ones have larger windows */
+    GZIP_BATCH_MAX = 64, /* pieces in memory at the same time */
+    ZSTD_LEVEL_MAX = 19, /* higher levels have larger windows */
 };
 
-/* The highest level that the kernel unpacks; -1: it has no such compression. */
+/* Returns the highest level that the kernel can unpack, or -1 if it cannot unpack this format. */
 static int level_most(enum compression_kind kind)
 {
     if (kind == COMPRESSION_ZSTD)
@@ -50,7 +50,7 @@ bool ramdisk_compression_parse(struct str text, struct ramdisk_compression *ret_
     return true;
 }
 
-/* --- What all have in common -------------------------------------------------------------------- */
+/* --- Common parts ------------------------------------------------------------------------------- */
 
 struct stream {
     int source, target;
@@ -68,7 +68,8 @@ static bool read_at(int fd, uint64_t offset, void *bytes, size_t count, struct e
            (got == count || error_set(error, "the ramdisk changed while it was read"));
 }
 
-/* What was read comes no more, but for the window of the next piece. To save room only: it may fail. */
+/* Frees the disk space of what was read, except the window of the next piece. This only saves
+ * space, so errors are ignored. */
 static void forget(const struct stream *stream)
 {
     if (stream->next > GZIP_WINDOW_BYTES)
@@ -76,7 +77,7 @@ static void forget(const struct stream *stream)
                         (off_t)(stream->next - GZIP_WINDOW_BYTES));
 }
 
-/* The next piece; *ret_count is less than PIECE_BYTES only for the last one. */
+/* Reads the next piece. Only the last piece is shorter than PIECE_BYTES. */
 static bool next_piece(struct stream *stream, char *bytes, size_t *ret_count, struct error *error)
 {
     uint64_t left = stream->end - stream->next;
@@ -99,7 +100,7 @@ static bool put(struct stream *stream, const void *bytes, size_t count, struct e
     return true;
 }
 
-/* The libraries start all of their threads, or none. */
+/* The libraries either start all threads or fail. */
 static bool refuse_jobs(const struct stream *stream, struct error *error)
 {
     return error_set(
@@ -121,7 +122,7 @@ static bool zstd_parameters(ZSTD_CCtx *context, const struct stream *stream)
     ZSTD_bounds workers = ZSTD_cParam_getBounds(ZSTD_c_nbWorkers);
     int jobs =
         (int)stream->crew->jobs < workers.upperBound ? (int)stream->crew->jobs : workers.upperBound;
-    /* Workers, if it is only one: without them a frame is cut in another way. */
+    /* Even a single job uses a worker: without workers, libzstd divides a frame differently. */
     return !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, stream->level)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, WINDOW_LOG)) &&
            !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_nbWorkers, jobs)) &&
@@ -188,8 +189,8 @@ static bool compress_xz(struct stream *stream, struct error *error)
 
 /* --- gzip ----------------------------------------------------------------------------------------- */
 
-/* Pieces that are compressed at the same time, each with the end of the one before as its
- * dictionary, and ended so that the next one starts on a whole byte. */
+/* Pieces are compressed at the same time. The dictionary of a piece is the end of the previous one.
+ * Each piece is flushed, so that the next one starts at a whole byte. */
 struct gzip_piece {
     uint8_t *bytes, *packed;
     size_t room, size_bytes, packed_bytes;

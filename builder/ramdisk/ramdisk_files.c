@@ -17,8 +17,8 @@ void ramdisk_files_release(const struct ramdisk_files *files)
         own_close(&files->items[i].fd);
 }
 
-/* What stands in the root under the name of an image keeps the image from being unpacked, and the
- * trailer's ends the archive for whoever reads it. */
+/* A file with the name of an image would keep the kernel from unpacking the image. A file with the
+ * name of the trailer would end the archive. */
 static bool check_top(struct str top, struct error *error)
 {
     if (str_starts(top, STR("nix-store.")) && str_ends(top, STR(".squashfs")))
@@ -26,7 +26,8 @@ static bool check_top(struct str top, struct error *error)
     return !str_equal(top, STR(NEWC_TRAILER_NAME)) || error_set(error, "that name ends an archive");
 }
 
-/* The kernel unpacks what it is given, wherever it leads, and leaves out what it cannot create. */
+/* The kernel does not check paths, and it skips files that it cannot create. So paths are checked
+ * here. */
 static bool check_target(struct str target, struct error *error)
 {
     if (utf8_control_from(target) < target.len)
@@ -74,8 +75,8 @@ static int compare_targets(const void *left, const void *right)
     return str_compare(a->target, b->target);
 }
 
-/* Is one of two places that follow each other the other, or on its way? Between a place and those
- * below it others may stand ("a", "a.b", "a/b"), so all are compared with all. */
+/* Two files cannot have the same destination, and a file cannot be a directory of another one. All
+ * pairs are compared, because sorting does not put "a" next to "a/b": "a.b" comes between them. */
 static bool check_places(const struct ramdisk_files *files, struct error *error)
 {
     for (size_t i = 0; i < files->count; i++)
@@ -112,7 +113,7 @@ bool ramdisk_files_open(const struct ramdisk_files *files, struct error *error)
     return true;
 }
 
-/* The directories on the way to a place that were not on the way to the one before. */
+/* Adds the parent directories of a destination, except those that the previous destination had. */
 static bool write_directories(struct str target, struct str before, struct ramdisk *ramdisk,
                               struct arena scratch, struct error *error)
 {

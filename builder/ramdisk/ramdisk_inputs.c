@@ -14,7 +14,7 @@ void ramdisk_inputs_release(const struct ramdisk_inputs *inputs)
     ramdisk_files_release(&inputs->extras);
 }
 
-/* How every squashfs image begins. Whether the rest is sound, verify says. */
+/* The first bytes of every squashfs image. Only 'regd-build verify' checks the rest. */
 static const char squashfs_magic[] = { 'h', 's', 'q', 's' };
 
 static bool check_image(struct file file, struct error *error)

@@ -15,7 +15,8 @@ bool ramdisk_reader_open(struct ramdisk_reader *reader, struct file file, uint64
     return !reader->is_packed || unpacker_open(&reader->unpacker, file, offset, error);
 }
 
-/* A text may begin in what was read before: as much as is needed of that stays in front. */
+/* The wanted text may be split between two reads. So the end of what was read is kept: one byte
+ * less than the text has. */
 static size_t keep_tail(struct ramdisk_reader *reader)
 {
     size_t kept = reader->wanted.len > 0 ? reader->wanted.len - 1 : 0;
@@ -25,7 +26,7 @@ static size_t keep_tail(struct ramdisk_reader *reader)
     return kept;
 }
 
-/* Makes sure that a byte is there, unless the stream has ended. */
+/* Makes sure that the buffer has at least one byte, except at the end of the stream. */
 static bool fill(struct ramdisk_reader *reader, struct error *error)
 {
     if (reader->used < reader->count)
@@ -46,7 +47,7 @@ static bool fill(struct ramdisk_reader *reader, struct error *error)
     return budget_spend(reader->contents, got, error);
 }
 
-/* Takes up to `count` bytes that are there; none at the end of the stream. */
+/* Takes at least one and up to `count` bytes, or none at the end of the stream. */
 static bool take_some(struct ramdisk_reader *reader, uint64_t count, struct str *ret_bytes,
                       struct error *error)
 {
@@ -60,7 +61,7 @@ static bool take_some(struct ramdisk_reader *reader, uint64_t count, struct str 
     return true;
 }
 
-/* Takes `count` bytes, or fewer where the stream ends. */
+/* Takes `count` bytes, or fewer if the stream ends. */
 static bool take(struct ramdisk_reader *reader, char *bytes, size_t count, size_t *ret_count,
                  struct error *error)
 {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* One cpio archive, up to its trailer or the end of the stream. */
+/* Surveys one cpio archive, which ends at its trailer or at the end of the stream. */
 static bool survey_archive(struct ramdisk_reader *reader, struct ramdisk_survey *survey,
                            struct error *error)
 {
@@ -24,8 +24,8 @@ static bool survey_archive(struct ramdisk_reader *reader, struct ramdisk_survey 
     }
 }
 
-/* A stream that is compressed may hold several archives. One that is not ends with its archive: what
- * follows may be compressed. */
+/* A compressed stream may have several archives. An uncompressed stream is one archive: the next
+ * one may be compressed. */
 static bool survey_stream(struct ramdisk_reader *reader, struct ramdisk_survey *survey,
                           struct error *error)
 {
@@ -40,7 +40,7 @@ static bool survey_stream(struct ramdisk_reader *reader, struct ramdisk_survey *
     return !reader->is_packed || !more;
 }
 
-/* *ret_offset is moved from the start of a stream to its end. */
+/* Surveys one stream and moves *offset from its start to its end. */
 static bool survey_next(struct file file, struct budget *contents, uint64_t *offset,
                         struct ramdisk_survey *survey, struct error *error)
 {
@@ -57,7 +57,7 @@ static bool survey_next(struct file file, struct budget *contents, uint64_t *off
     return done;
 }
 
-/* Moves the offset past NULs, at most to the end of the ramdisk. */
+/* Moves *offset past NULs, at most to the end of the ramdisk. */
 static bool skip_zeros(struct file file, uint64_t *offset, struct error *error)
 {
     char bytes[UNPACKER_READ_BYTES];

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* What a stream may ask of liblzma: `xz -9` asks for 65 MiB. */
+/* Limit of liblzma's memory. Streams of `xz -9` need 65 MiB. */
 #define LZMA_MEMORY_MAX ((uint64_t)256 << 20)
 
 enum packing packing_of(const char magic[static PACKING_MAGIC_BYTES])
@@ -28,7 +28,7 @@ static bool failed(const struct unpacker *unpacker, const char *cause)
            error_set(unpacker->error, "%s", cause ? cause : "libarchive cannot unpack it");
 }
 
-/* Reads more of the file, once all that was read is used. */
+/* Reads more of the file if all bytes in the buffer are used. */
 static bool fill(struct unpacker *unpacker)
 {
     size_t got = 0;
@@ -86,7 +86,7 @@ static bool read_archive(struct unpacker *unpacker, char *bytes, size_t count, s
     return true;
 }
 
-/* --- zstd, xz, lzma: libarchive does not say where their streams end ------------------------------ */
+/* --- zstd, xz, lzma: libarchive does not report where their streams end ------------------------- */
 
 static bool open_zstd(struct unpacker *unpacker)
 {
@@ -118,7 +118,7 @@ static const char *lzma_cause(lzma_ret result)
     return result == LZMA_MEMLIMIT_ERROR ? "it needs more than 256 MiB of memory" : "it is damaged";
 }
 
-/* Not LZMA_CONCATENATED: for the kernel each stream is another archive. */
+/* LZMA_CONCATENATED is not set, because the kernel takes each stream for a separate archive. */
 static bool open_lzma(struct unpacker *unpacker)
 {
     lzma_ret result = lzma_auto_decoder(&unpacker->lzma, LZMA_MEMORY_MAX, 0);
@@ -145,7 +145,7 @@ static bool read_lzma(struct unpacker *unpacker, char *bytes, size_t count, size
     return true;
 }
 
-/* --- All of them ---------------------------------------------------------------------------------- */
+/* --- All formats -------------------------------------------------------------------------------- */
 
 bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
                    struct error *error)

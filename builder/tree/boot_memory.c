@@ -6,8 +6,8 @@
 
 enum { PAGE_BYTES = 4096 };
 
-/* A number with a suffix, as memparse() in the kernel's lib/cmdline.c reads it, but decimal ones
- * only. Returns what follows. */
+/* Reads a number with a suffix as memparse() in the kernel's lib/cmdline.c does, but only decimal
+ * numbers. Returns the rest of the text. */
 static struct str take_size(struct str text, uint64_t *ret_number)
 {
     static const char suffixes[] = "kmgtpe";
@@ -29,7 +29,8 @@ static struct str take_size(struct str text, uint64_t *ret_number)
     return text;
 }
 
-/* size=SIZE, size=PERCENT% or nr_blocks=PAGES; 0 is no limit. The last of several counts. */
+/* The options are size=SIZE, size=PERCENT% and nr_blocks=PAGES. 0 means no limit. If there are
+ * several, the last one counts. */
 static void apply_option(struct str option, struct boot_root *root)
 {
     const struct str of_size = STR("size="), of_pages = STR("nr_blocks=");
@@ -72,7 +73,7 @@ struct boot_root boot_root_of(struct str command_line)
     return root;
 }
 
-/* What is so many bytes of a whole that has one part more. */
+/* Returns the total of which `bytes` are left if 1/`part` of the total is taken away. */
 static uint64_t add_part(uint64_t bytes, uint64_t part)
 {
     return bytes + bytes / (part - 1);

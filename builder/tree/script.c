@@ -10,7 +10,7 @@ static const char kexec_template[] =
 #include "kexec-boot.sh.inc"
     ;
 
-/* A character that iPXE can only be given through a setting. */
+/* A character that iPXE accepts only as the value of a setting. */
 struct ipxe_setting {
     const char *name;
     char character;
@@ -19,8 +19,8 @@ struct ipxe_setting {
 
 enum { HASH, BLANK, BAR, AMPERSAND, SEMICOLON, SETTING_COUNT };
 
-/* Does iPXE take the word for a comment or for the end of the command? Which setting then stands
- * for its first character; SETTING_COUNT if it is a plain word. */
+/* iPXE takes some words for a comment or for the end of the command. Returns the setting that must
+ * replace the first character of such a word, or SETTING_COUNT for a plain word. */
 static size_t syntax_of(struct str word)
 {
     if (str_starts(word, STR("#")))
@@ -44,9 +44,9 @@ static bool check_word(struct str word, struct error *error)
         STR_ARG(word));
 }
 
-/* Writes the parameters as words of iPXE, or with a null stream only finds the settings they
- * need. Of several blanks in a row (they count inside quotes) all but the first are settings in
- * front of the next word; blanks at the end mean nothing and are dropped. */
+/* Writes the parameters as words of iPXE and marks the settings that they need. With a null stream,
+ * only marks the settings. Several spaces in a row are significant inside quotes: all but the first
+ * are written as settings before the next word. Spaces at the end are dropped. */
 static bool write_words(FILE *stream, struct str params, struct ipxe_setting *settings,
                         struct error *error)
 {
@@ -79,7 +79,7 @@ static bool write_words(FILE *stream, struct str params, struct ipxe_setting *se
     return true;
 }
 
-/* Beside the script, or where the tree is said to be. */
+/* Writes the file's name, after the base URL if there is one. */
 static void write_place(FILE *stream, const struct tree_description *tree, const char *name)
 {
     if (tree->base_url)
@@ -87,7 +87,8 @@ static void write_place(FILE *stream, const struct tree_description *tree, const
     fputs(name, stream);
 }
 
-/* What a file of the ramdisk is called on the command line: short, it counts there. */
+/* Returns the name of a ramdisk file on the command line. It is short because the length of the
+ * command line is limited. */
 static const char *piece_name(size_t index, struct arena *scratch)
 {
     return index == 0 ? "initrd" : arena_format(scratch, "%zu", index).data;
@@ -98,7 +99,7 @@ bool script_check_ipxe(const struct tree_description *tree, struct arena scratch
 {
     struct ipxe_setting settings[SETTING_COUNT] = { 0 };
     struct str command_line = str_from(tree->command_line);
-    /* On UEFI the kernel's name stands in front: iPXE starts it like any program. */
+    /* On UEFI, iPXE puts the kernel's name before the parameters, as for any program. */
     size_t length = strlen(tree->kernel.name) + strlen(" ") + command_line.len, i = 0;
     size_t length_max = boot_spec_command_line_max(str_from(tree->system));
     do
@@ -148,7 +149,7 @@ bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct
     return true;
 }
 
-/* Writes one word of the shell. */
+/* Writes the text as one quoted word of a shell. */
 static void write_shell_word(FILE *stream, struct str text)
 {
     fputc('\'', stream);
@@ -175,7 +176,7 @@ bool script_check_grub(struct str command_line)
     return true;
 }
 
-/* One line, and nothing that GRUB would take for an option. */
+/* A title is one line that GRUB does not take for an option. */
 static bool is_title(struct str text)
 {
     return text.len > 0 && text.data[0] != '-' && utf8_control_from(text) == text.len;
@@ -222,7 +223,8 @@ static struct str ramdisk_names(const struct tree_description *tree, struct aren
     return (struct str){ names, length };
 }
 
-/* The kernel's, then those of the ramdisk in order. Empty if the files are not known. */
+/* Returns the digest of the kernel, then those of the ramdisk files in order. Returns "" if the
+ * files are not known. */
 static struct str file_digests(const struct tree_description *tree, struct arena *arena)
 {
     if (tree->kernel.size_bytes == 0)

@@ -54,7 +54,7 @@ static void add_warning(struct tree_building *building, struct str sentence)
     option_list_add(&building->result.warnings, sentence.data, building->arena);
 }
 
-/* Counts what the kernel unpacks from a prepended ramdisk. */
+/* Adds what a prepended ramdisk unpacks to, and warns if the kernel may not unpack all of it. */
 static bool survey_prepend(struct tree_building *building, size_t index, struct error *error)
 {
     struct file prepend = building->request->prepends.items[index];
@@ -113,7 +113,7 @@ static bool refuse_memory(const struct tree_building *building, uint64_t ramdisk
         (unsigned long long)(building->request->target_bytes >> 20));
 }
 
-/* Does the machine have the memory? */
+/* Fails if booting needs more memory than --target-ram, or if no machine can boot the ramdisk. */
 static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
                          uint64_t unpacked_bytes, struct error *error)
 {
@@ -124,7 +124,7 @@ static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
            refuse_memory(building, ramdisk_bytes, unpacked_bytes, error);
 }
 
-/* With what is known before the new image is made. */
+/* Checks the memory with the files that exist already, because the new image takes long to make. */
 static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_bytes,
                                struct error *error)
 {
@@ -148,7 +148,7 @@ static bool count_memory(struct tree_building *building, struct error *error)
                         error);
 }
 
-/* Extra files and images, or only the files where the images are separate. */
+/* Adds the extra files and, unless the images are separate files, the images. */
 static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *error)
 {
     struct tree_building *building = context;
@@ -161,7 +161,7 @@ static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *e
     return true;
 }
 
-/* Behind the prepended ramdisks. */
+/* Appends the archive after the prepended ramdisks. */
 static bool write_archive(struct tree_building *building, struct ramdisk *ramdisk,
                           struct error *error)
 {
@@ -200,7 +200,7 @@ static bool write_ramdisk(struct tree_building *building, struct error *error)
            count_memory(building, error);
 }
 
-/* A second name for a file: a link to the same file, or where there are none a symbolic one. */
+/* Gives a file a second name: a hard link or, if the file system has none, a symbolic link. */
 static bool link_again(struct tree_building *building, const struct tree_file *file,
                        const char *name, struct error *error)
 {
@@ -214,7 +214,7 @@ static bool link_again(struct tree_building *building, const struct tree_file *f
     return true;
 }
 
-/* The names by which existing tools ask for kernel and ramdisk, whatever the machine. */
+/* Existing tools expect these names of the kernel and the ramdisk on every architecture. */
 static bool link_old_names(struct tree_building *building, struct error *error)
 {
     const struct tree_description *description = &building->result.description;

@@ -118,7 +118,7 @@ static bool read_number(const cJSON *object, const char *key, uint64_t *ret_numb
     return true;
 }
 
-/* The name of a file beside boot.json. */
+/* Reads the name of a file in the same directory as boot.json. */
 static bool read_name(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_name, struct error *error)
 {
@@ -128,7 +128,8 @@ static bool read_name(const cJSON *object, const char *key, struct arena *arena,
            json_wrong(key, "the name of a file of the tree", error);
 }
 
-/* A text that stands in scripts: one of several lines would be commands of its own. */
+/* Reads a text that is written into scripts. It must be one line: a second line would be run as a
+ * command. */
 static bool read_line(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_line, struct error *error)
 {

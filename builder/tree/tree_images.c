@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Makes room for the images and for all files, once it is known how many there are. */
+/* Allocates the lists of images and files. Their sizes depend on the number of new images. */
 static struct tree_image *add_images(struct tree_building *building, size_t new_count)
 {
     struct tree_description *description = &building->result.description;
@@ -66,7 +66,7 @@ bool tree_write_images(struct tree_building *building, struct error *error)
            write_one_image(building, (struct squashfs_place){ fd, 0 }, error);
 }
 
-/* Straight into its place. */
+/* Writes the image directly into the ramdisk, without a temporary file. */
 static bool add_one_image(struct tree_building *building, struct ramdisk *ramdisk,
                           struct error *error)
 {
@@ -89,7 +89,8 @@ static bool add_image(struct tree_building *building, struct ramdisk *ramdisk,
     return true;
 }
 
-/* Several: how many there are and how large is known when they have been written. */
+/* The number and sizes of split images are known only after they are written. So they are written
+ * to files first. */
 static bool add_split_images(struct tree_building *building, struct ramdisk *ramdisk,
                              struct error *error)
 {
@@ -132,7 +133,7 @@ static bool write_base_files(struct tree_building *building, struct error *error
     return true;
 }
 
-/* An image that is a file: its header, and what is known of it. */
+/* For an image in its own file, writes the header file and adds both to the description. */
 static bool seal_image(struct tree_building *building, size_t index, struct error *error)
 {
     struct tree_description *description = &building->result.description;
