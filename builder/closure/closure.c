@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Adds what a root leads to. */
+/* A root may be a link. Adds the store path that it leads to. */
 static bool add_root(struct name_table *names, const struct store *store, const char *root,
                      struct arena *arena, struct error *error)
 {
@@ -55,7 +55,8 @@ static bool add_roots(struct name_table *names, const struct store *store,
     return true;
 }
 
-/* The names of the list are the queue, each once: those of the roots, then what is referred to. */
+/* The table of names serves as the queue: first the roots, then each path that is referred to,
+ * once. */
 static bool follow_database(struct path_list *list, const struct store *store, struct arena *arena,
                             struct error *error)
 {
@@ -83,7 +84,7 @@ static bool follow_database(struct path_list *list, const struct store *store, s
     return true;
 }
 
-/* The path by which the queue came to one that is not known: the first that refers to it. */
+/* Returns the first path that refers to `name`, or "" if none does. */
 static struct str referrer(const struct path_list *list, uint32_t name)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -103,7 +104,7 @@ static bool not_known(const struct path_list *list, uint32_t name, const char *f
                      STR_ARG(list->names.names[name]), STR_ARG(from));
 }
 
-/* Looks the queue's names up in what a file says. */
+/* Same as follow_database, but finds the paths in a file. */
 static bool follow_known(struct path_list *list, const struct known_paths *known,
                          struct arena *arena, struct error *error)
 {
@@ -154,7 +155,7 @@ bool closure_find(const struct closure_request *request, struct arena *arena,
                          : follow_database(&list, request->store, arena, error);
     if (!found)
         return false;
-    assert(list.count == list.names.count); /* each name that was reached has its item */
+    assert(list.count == list.names.count); /* each name has an item */
     path_list_normalise(&list, *arena);
     ret_closure->paths = list;
     return true;

@@ -27,7 +27,7 @@ static bool hash_one(void *context, const struct crew_member *member, size_t ind
     case NAR_ABSENT:
         return error_set(error, "hash %s/%.*s: there is no such path", store_dir,
                          STR_ARG(info->base));
-    case NAR_FAILED: /* the sentence begins with the base name */
+    case NAR_FAILED: /* the sentence already begins with the base name */
         return error_set(error, "hash %s/%s", store_dir, reason.sentence);
     case NAR_DONE:
         break;

@@ -11,7 +11,8 @@
 
 enum { FIXED_TEXT_BYTES = 1 << 16 };
 
-/* Words of a made-up language, some of them frequent: matches for each level to find or to miss. */
+/* Makes words of an invented language, some of them frequent. So there are matches that some levels
+ * find and others miss. */
 static void fill_text(uint8_t *text)
 {
     enum { MULTIPLIER = 1664525, INCREMENT = 1013904223 };

@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* A block to compress, and the room for the result. */
 struct job {
     const void *in;
     size_t size;
@@ -22,8 +21,8 @@ struct job {
     size_t out_size;
 };
 
-/* A library that compresses. `compress` returns the length of the result; 0: it does not fit the room;
- * below that, one of libsquashfs' codes. */
+/* A library that compresses. `compress` returns the length of the result, 0 if the result does not
+ * fit, or a negative code of libsquashfs. */
 struct engine {
     void *(*start)(int level, size_t block_bytes);
     void (*end)(void *context);
@@ -32,8 +31,9 @@ struct engine {
 
 /* --- zstd -------------------------------------------------------------------------------------- */
 
-/* Level 19 is made for inputs far larger than a block. These parameters, found by trying, take less
- * time and give nearly the same size on blocks of 1 MiB; the order of the files (plan.h) wins more. */
+/* Level 19 is made for inputs that are far larger than a block. These parameters were found by
+ * trial: on blocks of 1 MiB they take less time and give nearly the same size. The order of the
+ * files (plan.h) saves more than they lose. */
 static const struct {
     ZSTD_cParameter parameter;
     int value;
@@ -113,7 +113,8 @@ static sqfs_s32 lz4_compress(void *context, int level, const struct job *job)
 
 /* --- xz ---------------------------------------------------------------------------------------- */
 
-/* The stream keeps its memory from block to block, a dozen times as much as a block has. */
+/* The stream is kept between blocks, so that its memory is not allocated again. It is about twelve
+ * times the size of a block. */
 struct xz {
     lzma_stream stream;
     size_t block_bytes;
@@ -135,7 +136,8 @@ static void xz_end(void *context)
     free(xz);
 }
 
-/* Readers have room for a dictionary of a block; those of metadata need no more than they hold. */
+/* Readers allocate a dictionary of the size of a block. A metadata block is smaller, and so is its
+ * dictionary. */
 static sqfs_s32 xz_compress(void *context, int level, const struct job *job)
 {
     struct xz *xz = context;
@@ -158,16 +160,16 @@ static sqfs_s32 xz_compress(void *context, int level, const struct job *job)
     return code == LZMA_OK && stream->avail_out == 0 ? 0 : SQFS_ERROR_COMPRESSOR;
 }
 
-/* --- What cannot be compressed ------------------------------------------------------------------ */
+/* --- Incompressible data ------------------------------------------------------------------------ */
 
-/* A slow compressor takes as long for data that is compressed already as for any other, so a fast one
- * is asked first. */
+/* A slow compressor takes its time even if the data cannot be compressed. So a fast one tries
+ * first, and the slow one runs only if the fast one succeeds. */
 static bool is_slow(SQFS_COMPRESSOR id, int level)
 {
     return id == SQFS_COMP_XZ || (id == SQFS_COMP_ZSTD && level >= 10);
 }
 
-/* --- As libsquashfs wants it -------------------------------------------------------------------- */
+/* --- The interface of libsquashfs --------------------------------------------------------------- */
 
 static const struct {
     SQFS_COMPRESSOR id;
@@ -179,7 +181,6 @@ static const struct {
     [COMPRESSION_ZSTD] = { SQFS_COMP_ZSTD, { zstd_start, zstd_end, zstd_compress } },
 };
 
-/* How blocks are compressed. */
 struct method {
     const struct engine *engine;
     int level;
@@ -191,8 +192,8 @@ struct compressor {
     sqfs_compressor_t base;
     sqfs_compressor_t *inner; /* the library's; owned */
     struct method method;
-    void *context;    /* of the engine; owned */
-    ZSTD_CCtx *probe; /* null: not needed; owned */
+    void *context;    /* the engine's; owned */
+    ZSTD_CCtx *probe; /* null if not needed; owned */
 };
 
 static struct compressor *of(const void *object)
@@ -248,7 +249,7 @@ static sqfs_s32 do_block(sqfs_compressor_t *base, const sqfs_u8 *in, sqfs_u32 si
 
 static sqfs_object_t *copy(const sqfs_object_t *object);
 
-/* Takes `inner` over, which may be null; null if there is no memory. */
+/* Takes ownership of `inner`. Returns null if `inner` is null or if there is not enough memory. */
 static sqfs_compressor_t *make(sqfs_compressor_t *inner, const struct method *method)
 {
     struct compressor *compressor = calloc(1, sizeof *compressor);
@@ -288,7 +289,8 @@ SQFS_COMPRESSOR compressor_id(const struct compression *compression)
     return known[compression->kind].id;
 }
 
-/* The library's own compressor; null if there is none. */
+/* Creates the library's own compressor, which writes the options into the image. Returns null on
+ * failure. */
 static sqfs_compressor_t *make_inner(const struct compression *compression, size_t block_bytes)
 {
     sqfs_compressor_config_t config;
@@ -298,7 +300,7 @@ static sqfs_compressor_t *make_inner(const struct compression *compression, size
     if (compression->kind == COMPRESSION_LZ4)
         config.flags |= compression->level > 0 ? SQFS_COMP_FLAG_LZ4_HC : 0;
     else if (compression->kind == COMPRESSION_GZIP && compression->level > SQFS_GZIP_MAX_LEVEL)
-        config.level = SQFS_GZIP_MAX_LEVEL; /* which says nothing to who reads it */
+        config.level = SQFS_GZIP_MAX_LEVEL; /* readers ignore the level */
     else
         config.level = (sqfs_u32)compression->level;
     return sqfs_compressor_create(&config, &inner) < 0 ? NULL : inner;

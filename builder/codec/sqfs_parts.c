@@ -20,7 +20,7 @@ void sqfs_part_destroy(void *object)
 
 static void range_destroy(sqfs_object_t *object)
 {
-    (void)object; /* lives in its owner */
+    (void)object; /* a part of its owner */
 }
 
 static int range_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_t size)
@@ -34,8 +34,8 @@ static int range_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_
     return SQFS_ERROR_IO;
 }
 
-/* The disk gets to work at once, so that there is little left to wait for when the file is published.
- * Only a wish. */
+/* Starts to write to disk early, so that publishing the file has less to wait for. This only saves
+ * time, so errors are ignored. */
 static void start_writeback(struct sqfs_range *range)
 {
     uint64_t size = range->size_bytes - range->on_the_way;
@@ -84,7 +84,7 @@ static sqfs_u64 range_get_size(const sqfs_file_t *file)
     return ((const struct sqfs_range *)file)->size_bytes;
 }
 
-/* Nothing is taken back. */
+/* Not supported: data that is written stays. */
 static int range_truncate(sqfs_file_t *file, sqfs_u64 size)
 {
     (void)file;

@@ -17,7 +17,7 @@ void output_release(const struct output *output)
     own_close(&output->directory);
 }
 
-/* Some kernels (before 5.8) do not say it; then another device does. */
+/* Kernels before 5.8 do not report mount points. For them, another device number shows one. */
 static bool is_mount_point(const struct statx *status, const struct stat *parent)
 {
     if (status->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
@@ -25,7 +25,8 @@ static bool is_mount_point(const struct statx *status, const struct stat *parent
     return makedev(status->stx_dev_major, status->stx_dev_minor) != parent->st_dev;
 }
 
-/* In a directory like /tmp only the owner of a file, or of the directory, may replace it. */
+/* In a sticky directory such as /tmp, a file may be replaced only by its owner or by the owner of
+ * the directory. */
 static bool is_protected(const struct statx *status, const struct stat *parent)
 {
     uid_t user = geteuid();
@@ -34,7 +35,7 @@ static bool is_protected(const struct statx *status, const struct stat *parent)
             parent->st_uid != user);
 }
 
-/* May what has the name already be replaced by a result of the kind? */
+/* May the file or directory that exists under this name be replaced? */
 static bool check_former(const char *path, enum output_kind kind, const struct statx *status,
                          const struct stat *parent, struct error *error)
 {
@@ -111,7 +112,7 @@ bool output_open(const char *path, enum output_kind kind, struct arena *arena,
     return true;
 }
 
-/* Calls `visit` for each name in the directory but "." and ".."; stops when it returns false. */
+/* Calls `visit` for each name in the directory except "." and "..". Stops if it returns false. */
 static bool each_name(int fd, bool (*visit)(int fd, const char *name, void *context), void *context,
                       struct error *error)
 {
@@ -133,7 +134,7 @@ static bool remove_one(int fd, const char *name, void *context)
     return unlinkat(fd, name, 0) == 0 || error_errno(error, errno, "remove %s", name);
 }
 
-/* Removes a directory of plain files. */
+/* Removes a directory that has no subdirectories. */
 static bool remove_tree(int parent, const char *name, struct error *error)
 {
     cleanup(own_close) int fd =
@@ -153,7 +154,8 @@ struct sums {
     struct error *error;
 };
 
-/* A directory could not be removed, once the new tree is there. */
+/* Subdirectories are refused, too: remove_tree would fail, but only after the new tree is
+ * published. */
 static bool check_one(int fd, const char *name, void *context)
 {
     const struct sums *sums = context;
@@ -170,7 +172,7 @@ static bool check_one(int fd, const char *name, void *context)
         sums->directory, name);
 }
 
-/* May the directory of that name be replaced? */
+/* A directory may be replaced only if an earlier run made all that is in it. */
 static bool check_replaceable(const struct output *output, const char *mark, struct arena scratch,
                               struct error *error)
 {
@@ -187,7 +189,7 @@ static bool check_replaceable(const struct output *output, const char *mark, str
     if (faccessat(fd, CHECKSUMS_NAME, F_OK, 0) == 0 &&
         !file_read(fd, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, &scratch, &text, error))
         return false;
-    /* One that is not as we write it is not ours. */
+    /* If it cannot be parsed, another program wrote it. */
     sums.is_ours = checksums_parse(text, &scratch, &sums.checksums, &not_ours) &&
                    checksums_find(&sums.checksums, mark);
     return each_name(fd, check_one, &sums, error);
@@ -229,7 +231,7 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
     return true;
 }
 
-/* Swaps old and new in one step; where the file system cannot, in two. */
+/* Exchanges the old and the new tree in one step or, if the file system cannot do that, in two. */
 static bool swap(const struct output_tree *tree, struct error *error)
 {
     int directory = tree->output->directory;
@@ -257,8 +259,8 @@ static bool swap(const struct output_tree *tree, struct error *error)
     return remove_tree(directory, aside, error);
 }
 
-/* Locks the former tree, if there is one: what is removed under the draft's name must not be taken
- * by another run for a draft that was left behind. */
+/* Locks the former tree, if there is one. After the exchange it has the draft's name until it is
+ * removed. Without the lock, another run would take it for an abandoned draft. */
 static bool lock_former(const struct output *output, int *ret_fd, struct error *error)
 {
     cleanup(own_close) int fd =

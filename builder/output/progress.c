@@ -17,7 +17,7 @@ void progress_start(struct progress *progress, const char *what, uint64_t total_
     progress->shown = progress->start;
 }
 
-/* "\33[K" clears what is behind the cursor. */
+/* "\33[K" clears the rest of the line. */
 static void show(const struct progress *progress, const struct timespec *now)
 {
     double part = progress->total ? (double)progress->done / (double)progress->total : 1;

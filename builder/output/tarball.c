@@ -64,7 +64,8 @@ static bool failed(struct archive *archive, const char *doing, struct error *err
     return error_set(error, "%s: %s", doing, cause ? cause : "libarchive cannot");
 }
 
-/* Where memory ends while zstd is started, libarchive (3.6.2) has freed what archive_write_free frees again. */
+/* If libarchive (3.6.2) runs out of memory while it starts zstd, it frees data that
+ * archive_write_free would free again. So a failed archive is not freed. */
 static bool add_filter(struct archive **archive, const struct filter *filter, struct error *error)
 {
     if (filter->add(*archive) == ARCHIVE_OK)
@@ -104,8 +105,9 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
     return done == size_bytes || error_set(error, "%s changed while it was read", name);
 }
 
-/* Another name of the file among those that are written already, or null; whether one is a hard or
- * a symbolic link, which depends on the file system, the tarball is the same. */
+/* Finds a file that is already in the tarball and of which this is another name, or sets *ret_link
+ * to null. Hard and symbolic links are treated alike: which of them a tree has depends on the file
+ * system, and the tarball must not. */
 static bool find_link(int directory, const char *const *files, size_t index,
                       const struct stat *status, const char **ret_link, struct error *error)
 {
@@ -171,7 +173,7 @@ bool tarball_write(const struct tarball *tarball, int directory, const struct op
     return archive_write_close(archive) == ARCHIVE_OK || failed(archive, "end the tarball", error);
 }
 
-/* --- Its place ---------------------------------------------------------------------------------- */
+/* --- Opening and publishing --------------------------------------------------------------------- */
 
 static bool check_place(const struct output *tarball, const struct output *tree,
                         struct error *error)
