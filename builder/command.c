@@ -3,7 +3,7 @@
 #include "builder/output/report.h"
 #include "schema/nix/store_link.h"
 
-/* The command line has one of the files at most. */
+/* The command line has at most one of these files: settings.c checks that. */
 static struct path_source path_source(const struct closure_settings *settings)
 {
     if (settings->registration)
@@ -27,7 +27,7 @@ struct closure_request command_closure(const struct command *command,
     };
 }
 
-/* The system that was named, or the specialisation of it, which then stands in its place. */
+/* Finds the system that the command line names or, with --specialisation, that specialisation. */
 static bool find_system(const struct command *command, struct str *ret_toplevel,
                         struct error *error)
 {
@@ -42,7 +42,7 @@ static bool find_system(const struct command *command, struct str *ret_toplevel,
     return true;
 }
 
-/* Scripts name the ramdisk only, which exists already. */
+/* A script only names a ramdisk that already exists. */
 static bool needs_initrd(const struct settings *settings)
 {
     return settings->command == COMMAND_TREE && settings->ramdisk.prepends.count == 0;
@@ -74,7 +74,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
     return true;
 }
 
-/* iPXE on BIOS machines puts what it loads below 4 GiB, where devices leave it about half. */
+/* On BIOS machines, iPXE loads files below 4 GiB. Devices leave about half of that range free. */
 void command_warn_large(uint64_t ramdisk_bytes)
 {
     if (ramdisk_bytes >= (uint64_t)2 << 30)

@@ -39,7 +39,7 @@ void command_open_reuse(const struct command *command, struct reuse *reuse,
     struct error error;
     if (!path)
         return;
-    /* It stays open as long as the program runs. */
+    /* The image stays open until the program exits. */
     if (!tree_place_find(path, command->arena, &request.place, &error) ||
         !reuse_open(&request, SQUASHFS_BLOCK_BYTES, command->arena, reuse, &error)) {
         report_warning("no block is reused: %s", error.sentence);

@@ -9,7 +9,7 @@
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 
-/* What `fill_archive` needs. */
+/* The context of fill_archive. */
 struct filling {
     const struct ramdisk_inputs *inputs;
     struct arena *arena;

@@ -6,7 +6,7 @@
 
 #include "schema/base/own.h"
 
-/* What a script is made of where there is no tree. */
+/* Describes the boot files for a script. There is no tree, so sizes and digests are unknown. */
 static bool describe(const struct command *command, struct tree_description *ret_description,
                      struct error *error)
 {
@@ -33,8 +33,8 @@ bool command_kexec(const struct command *command, struct error *error)
     struct tree_description description;
     if (!describe(command, &description, error))
         return false;
-    /* Which files it will meet is not known here: it goes by SHA256SUMS beside them and, as for
-     * memory, by their packed size. */
+    /* The files that the script will load are not known here. So the script checks them with the
+     * SHA256SUMS beside them, and estimates the memory from their compressed size. */
     script_write_kexec(stdout, &description, *command->arena);
     return true;
 }

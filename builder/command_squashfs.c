@@ -11,7 +11,7 @@
 
 #include "schema/base/own.h"
 
-/* What has been written. */
+/* The images that were written. */
 struct images {
     struct squashfs_result result;
     struct option_list names;

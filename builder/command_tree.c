@@ -13,7 +13,6 @@
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
 
-/* Where the results go. */
 struct places {
     struct output output;
     struct output_tree tree;
@@ -37,7 +36,8 @@ static bool places_open(const struct command *command, struct places *places, st
            (!tarball || tarball_open(tarball, &places->output, arena, &places->tarball, error));
 }
 
-/* At no moment the tarball of one tree lies beside another: the former tarball goes first. */
+/* The former tarball is removed first, so that a tree is never next to the tarball of another
+ * tree. */
 static bool publish(const struct tree_result *result, struct places *places, struct error *error)
 {
     return tarball_write(&places->tarball, places->tree.fd, &result->names, error) &&
@@ -45,7 +45,8 @@ static bool publish(const struct tree_result *result, struct places *places, str
            tarball_publish(&places->tarball, error);
 }
 
-/* The closure of the system, wherever the argument led. */
+/* The root of the closure is the system that was found. The argument may be a link to it, or may
+ * have it as a specialisation. */
 static bool find_source(const struct command *command, struct str toplevel,
                         const struct input_files *bases, struct image_source *ret_source,
                         struct error *error)

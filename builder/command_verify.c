@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Prints what was found. Refuses if it is anything. */
+/* Prints the findings. Fails if there are any. */
 static bool report(const struct command *command, struct findings *findings,
                    const struct verify_result *result, struct error *error)
 {
@@ -82,7 +82,7 @@ bool command_verify(const struct command *command, struct error *error)
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", name);
-    /* A tree pays for its files once it has looked at them. */
+    /* The files of a tree are added to the budget later: see tree_check_files.c. */
     if (!S_ISDIR(status.st_mode))
         image_budget_pay(&budget, budget_real_bytes(&status));
     return (S_ISDIR(status.st_mode) ? verify_directory : verify_file)(command, &verifier, fd,

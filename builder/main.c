@@ -47,7 +47,7 @@ static bool run(const struct settings *settings, struct arena *arena, struct err
     return done && options_flush_output(error);
 }
 
-/* The exit status; what failed is said here. */
+/* Prints the error, if there is one. Returns the exit status. */
 static int finish(bool done, const struct error *error)
 {
     if (done)

@@ -140,8 +140,8 @@ static size_t count_dashes(const struct option_list *list)
     return count;
 }
 
-/* A word of iPXE that needs no quoting, with a scheme, and to which "/initrd" can be added: what follows a
- * '?' or '#' is not of the path. */
+/* A base URL has a scheme and is a word of iPXE that needs no quotes. '?' and '#' are refused: a
+ * file name after them would not be a part of the path. */
 static bool check_base_url(const char *url, struct error *error)
 {
     static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -155,7 +155,7 @@ static bool check_base_url(const char *url, struct error *error)
         url);
 }
 
-/* Is there one thing to take the closure from, and one on standard input at most? */
+/* The closure has at most one source file, and standard input can be read only once. */
 static bool check_sources(const struct settings *settings, struct error *error)
 {
     const struct closure_settings *closure = &settings->closure;
@@ -176,7 +176,7 @@ static bool check_sources(const struct settings *settings, struct error *error)
     return true;
 }
 
-/* Is there what the command cannot do without? */
+/* Checks that the options and arguments that the command requires are given. */
 static bool check_needs(const struct settings *settings, struct error *error)
 {
     const struct ramdisk_settings *ramdisk = &settings->ramdisk;
@@ -189,7 +189,7 @@ static bool check_needs(const struct settings *settings, struct error *error)
     return true;
 }
 
-/* Turns words into values. */
+/* Parses the values of the options. */
 static bool read_values(struct settings *settings, struct arena *arena, struct error *error)
 {
     struct image_settings *image = &settings->image;

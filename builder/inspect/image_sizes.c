@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-/* A block of a file, or what it has of a fragment block. */
+/* A block of a file, or the part of a fragment block that belongs to a file. */
 struct part {
-    uint64_t place; /* of the block in the image; or the number of the fragment block */
+    uint64_t place; /* offset of the block in the image, or number of the fragment block */
     uint32_t start, bytes;
     uint32_t node;
 };
@@ -24,7 +24,7 @@ static bool is_same(const struct part *left, const struct part *right)
     return left->place == right->place && left->start == right->start;
 }
 
-/* Sorts the parts and drops all but the first of those in one place. */
+/* Sorts the parts. Keeps only the first of the parts at the same place. */
 static size_t sort_parts(struct part *parts, size_t count)
 {
     size_t kept = 0;
@@ -36,7 +36,7 @@ static size_t sort_parts(struct part *parts, size_t count)
     return kept;
 }
 
-/* The name under which a file is met first. Hard links are to one inode. */
+/* Hard links share one inode. Its size is counted for the path where the inode is found first. */
 static uint32_t top_of(const struct image *image, const struct image_inode *inode)
 {
     return image->tree.nodes[inode->node].top;
@@ -74,7 +74,7 @@ static void add_blocks(const struct image *image, struct image_sizes *sizes, str
         add_packed(sizes, parts[i].node, parts[i].bytes);
 }
 
-/* Shares a fragment block's compressed bytes out. */
+/* Divides a fragment block's compressed bytes among its parts. The rounding loses no byte. */
 static void share_out(const struct image *image, const struct part *parts, size_t count,
                       struct image_sizes *sizes)
 {
@@ -140,7 +140,7 @@ struct image_sizes image_sizes_take(const struct image *image, struct arena *are
     add_blocks(image, &sizes, *arena);
     add_fragments(image, &sizes, *arena);
     sizes.image_bytes = image->file.size_bytes;
-    /* Blocks that overlap in a damaged image count more than once. */
+    /* In a damaged image, blocks may overlap. These are counted more than once. */
     if (sizes.total.packed_bytes < sizes.image_bytes)
         sizes.table_bytes = sizes.image_bytes - sizes.total.packed_bytes;
     return sizes;

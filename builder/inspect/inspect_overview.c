@@ -14,8 +14,8 @@
 
 enum { LARGEST_SHOWN = 20 };
 
-/* A ramdisk of the image alone, which unpacks to itself; as the kernel unpacks it without root= on
- * its command line, which takes more. */
+/* For a ramdisk that has only this image, which takes the same space unpacked. Without root= on the
+ * command line the kernel needs more memory, so that case is assumed. */
 static uint64_t memory_bytes(const struct inspection *inspection)
 {
     uint64_t bytes = inspection->sizes.image_bytes;

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-/* The name without its version: up to the first '-' that a digit follows. */
+/* Returns the name without its version: the part before the first '-' that a digit follows. */
 static struct str package_name(struct str base)
 {
     struct error ignored;

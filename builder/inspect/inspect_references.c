@@ -18,7 +18,7 @@ static bool contains(struct str text, struct str part)
     return memmem(text.data, text.len, part.data, part.len);
 }
 
-/* The only item that has the part in its name. */
+/* Finds the only item that has `part` in its name. */
 static bool find_part(const struct path_list *list, struct str part, uint32_t *ret_item,
                       struct error *error)
 {
@@ -55,9 +55,9 @@ static bool find_item(const struct inspection *inspection, const char *given, ui
 
 /* --- References ------------------------------------------------------------------------------- */
 
-/* Walks breadth first from an item. `from` tells for each item that was reached from which one,
- * `order` the items in the order in which they were reached. References to what is not listed lead
- * nowhere. */
+/* Walks breadth first from `start`. `from` gets, for each item that is reached, the item that
+ * refers to it. `order` gets the items in the order in which they are reached. References to
+ * unlisted paths are ignored. */
 static size_t walk(const struct path_list *list, uint32_t start, uint32_t *from, uint32_t *order)
 {
     size_t count = 0;
@@ -84,7 +84,7 @@ static void print_path(const struct inspection *inspection, uint32_t item)
     show_line(stdout, "%s", inspection_path(inspection, item, &scratch).data);
 }
 
-/* The chain stands with its end first. */
+/* The chain is stored in reverse order: its end comes first. */
 static bool print_chain_json(const struct inspection *inspection, const uint32_t *chain,
                              size_t length, struct error *error)
 {

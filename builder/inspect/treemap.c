@@ -14,7 +14,7 @@ enum {
     FONT_MOST = 22
 };
 
-/* Of the fonts that "monospace" stands for, none is wider. */
+/* No font that "monospace" stands for has wider letters. */
 static const double letter_width = 0.62, line_height = 1.3, margin = 4;
 
 struct rectangle {
@@ -23,15 +23,15 @@ struct rectangle {
 
 struct map {
     FILE *stream;
-    const struct treemap_item *items; /* the largest first */
+    const struct treemap_item *items; /* largest first */
     size_t count;
-    uint64_t bytes_left;   /* of the items that are not drawn yet, */
-    struct rectangle left; /* which fill this */
+    uint64_t bytes_left;   /* of the items that are not yet drawn */
+    struct rectangle left; /* the area that these items fill */
 };
 
 /* --- Text ------------------------------------------------------------------------------------- */
 
-/* Everything but printable ASCII is shown as '?': names of strays can be anything. */
+/* Names of stray paths may have any bytes. All except printable ASCII are shown as '?'. */
 static void write_text(FILE *stream, struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -47,7 +47,7 @@ static void write_text(FILE *stream, struct str text)
     }
 }
 
-/* The largest size in which the text fits, or 0. */
+/* Returns the largest font size at which the text fits, or 0. */
 static int fitting_size(struct str text, const struct rectangle *place)
 {
     if (text.len == 0)
@@ -67,7 +67,8 @@ static void write_line(FILE *stream, struct str text, double x, double y, int si
     fputs("</text>", stream);
 }
 
-/* Across, with the note below it if there is room, or upwards where that is larger. */
+/* Writes the label horizontally, with the note below if that fits. If the label can be larger when
+ * it is vertical, writes it vertically and without the note. */
 static void write_label(FILE *stream, struct str text, struct str note,
                         const struct rectangle *place)
 {
@@ -83,7 +84,7 @@ static void write_label(FILE *stream, struct str text, struct str note,
     }
     if (across == 0)
         return;
-    /* The smaller one begins where half of the label's line ends. */
+    /* The note begins below the label, whose line is centred: half of that line is in this half. */
     below.height -= across * line_height / 2;
     int size = fitting_size(note, &below);
     size = size > across * 3 / 4 ? across * 3 / 4 : size;
@@ -103,7 +104,7 @@ static uint32_t hash_text(struct str text)
     return hash ^ hash >> 15;
 }
 
-/* Between `least` and 255, by where the hue (0 … 1535) is on its way round the colours. */
+/* Returns one colour channel, from `least` to 245, of a hue from 0 to 1535. */
 static unsigned channel(unsigned hue, unsigned shift, unsigned least)
 {
     unsigned at = (hue + shift) % 1536;
@@ -111,7 +112,7 @@ static unsigned channel(unsigned hue, unsigned shift, unsigned least)
     return least + level * (245 - least) / 255;
 }
 
-/* Light enough for dark letters: no channel is below 140. */
+/* No channel is below 140, so that dark letters can be read. */
 static void write_colour(FILE *stream, struct str group)
 {
     uint32_t hash = hash_text(group);
@@ -136,7 +137,7 @@ static void write_item(const struct map *map, const struct treemap_item *item,
     fputs("</g>\n", stream);
 }
 
-/* How far the least square of items that have `bytes` together is from a square. */
+/* Returns the worst aspect ratio in a strip of items that have `bytes` together. */
 static double worst_ratio(const struct map *map, uint64_t largest, uint64_t smallest,
                           uint64_t bytes)
 {
@@ -149,8 +150,8 @@ static double worst_ratio(const struct map *map, uint64_t largest, uint64_t smal
     return wide > high ? wide : high;
 }
 
-/* Fills a strip at the shorter side of what is left with the items, and takes it off. All lengths
- * are shares of what is left: however small that is, rounding cannot leave it. */
+/* Draws the items as a strip along the shorter side of the area that is left, and removes the strip
+ * from the area. All lengths are fractions of that area, so rounding cannot exceed it. */
 static void write_strip(struct map *map, size_t start, size_t end, uint64_t bytes)
 {
     struct rectangle *left = &map->left;
@@ -178,7 +179,7 @@ static void write_strip(struct map *map, size_t start, size_t end, uint64_t byte
     map->bytes_left -= bytes;
 }
 
-/* Takes items into a strip as long as that makes them squarer. */
+/* Adds items to a strip as long as the worst aspect ratio does not get worse. */
 static void write_items(struct map *map)
 {
     for (size_t start = 0, end; start < map->count; start = end) {
@@ -203,7 +204,7 @@ static int compare_items(const void *left, const void *right)
     return order ? order : str_compare(a->description, b->description);
 }
 
-/* The items that are drawn, the largest first. */
+/* Returns the items that are drawn, largest first. Combines those beyond ITEMS_MAX into one. */
 static struct treemap_item *choose(const struct treemap_item *items, size_t count,
                                    size_t *ret_count, struct arena *arena)
 {
