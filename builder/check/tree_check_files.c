@@ -72,7 +72,7 @@ static int compare_identities(const void *left, const void *right)
 }
 
 /* Looks at all listed files. If a file is listed under several names, it is read only under the
- * first one. If the files claim more bytes than the budget allows, they are not read. */
+ * first one. A file that would exceed the budget is not read. */
 static void look_at_files(struct tree_check *check)
 {
     struct budget contents = { .what = "contents of the tree",

@@ -297,7 +297,7 @@ static bool check_image(const struct verification *verification, struct error *e
 bool verify_image(const struct verifier *verifier, struct image *image, const bool *held,
                   struct verify_result *ret_result, struct error *error)
 {
-    struct arena scratch = *verifier->arena; /* findings have memory of their own */
+    struct arena scratch = *verifier->arena; /* findings have their own memory */
     cleanup(release) struct verification verification = {
         .verifier = verifier,
         .image = image,

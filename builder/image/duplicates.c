@@ -38,7 +38,7 @@ static bool is_same_file(const struct candidate *left, const struct candidate *r
 }
 
 /* Keeps the candidates from `start` to `end` - 1, which are alike. Of several hard links to a file
- * only the first is read. Nothing is read if all candidates are links to one file. */
+ * only the first is hashed. None is hashed if all candidates are links to one file. */
 static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
 {
     struct candidate *candidates = duplicates->candidates;

@@ -244,7 +244,8 @@ static bool pack_block(void *context, const struct crew_member *member, size_t i
 
 /* --- All blocks ------------------------------------------------------------------------------- */
 
-/* Each thread's buffers are in its own arena. */
+/* Each thread's buffers are in its own arena. So if there is memory for one thread, there is for
+ * all. */
 static bool start_workers(struct packer *packer, struct arena *arena, struct error *error)
 {
     const struct crew *crew = &packer->crew;

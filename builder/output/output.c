@@ -149,7 +149,7 @@ static bool remove_tree(int parent, const char *name, struct error *error)
 
 struct sums {
     struct checksums checksums;
-    bool is_ours; /* it lists the mark */
+    bool is_ours; /* the checksums list the mark */
     const char *directory;
     struct error *error;
 };

@@ -50,7 +50,7 @@ static size_t format(const struct newc_member *member, uint32_t links, uint32_t 
     at = add_word(at, 0); /* device number of a device file */
     at = add_word(at, 0);
     at = add_word(at, (uint32_t)member->name_bytes);
-    at = add_word(at, 0); /* checksum; not in this variant */
+    at = add_word(at, 0); /* checksum; unused in this variant */
     assert(at == prefix + NEWC_HEADER_BYTES);
     memcpy(at, member->name, strlen(member->name));
     return bytes;

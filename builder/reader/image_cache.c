@@ -102,7 +102,7 @@ bool image_cache_get(struct image_cache *cache, uint32_t key,
         slot->users++;
     } else {
         slot = choose(cache);
-        assert(slot); /* each thread uses one at most */
+        assert(slot); /* each thread uses at most one slot */
         slot->state = SLOT_LOADING;
         slot->key = key;
         slot->users = 1;
