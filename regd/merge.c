@@ -51,8 +51,8 @@ static bool bind_text(const struct store_db *db, sqlite3_stmt *statement, int pa
 }
 
 /* Gives the row the list's hash and size. If the hash differs, the row's signatures, content
- * address and `ultimate` are about other bytes, so the list's replace them. If the hash is the same,
- * they stay, and the list only adds what is missing. */
+ * address and `ultimate` are about other bytes, so the list's replace them. If the hash is the
+ * same, they stay, and the list only adds what is missing. */
 static bool update_path(struct merge *merge, const struct store_db *db, uint32_t path,
                         sqlite3_stmt *find, struct error *error)
 {

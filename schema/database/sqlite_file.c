@@ -13,7 +13,7 @@ enum {
     TABLE_LEAF = 13,
 };
 
-/* Page 1 is made here: a leaf behind the file's header. */
+/* `page` is page 1: the file's header, then the leaf of the schema table. */
 struct sqlite_file {
     int fd;
     struct arena *arena;
@@ -58,7 +58,7 @@ static bool write_task(void *context, const struct crew_member *member, size_t i
     return write_tree(writing, member->number, writing->turns[index].index, error);
 }
 
-/* Measures beyond the page that is never used, so that it does not count. */
+/* Starts after the lock page, so that this page, which is never used, is not counted. */
 static bool measure_task(void *context, const struct crew_member *member, size_t index,
                          struct error *error)
 {
@@ -72,7 +72,8 @@ static bool measure_task(void *context, const struct crew_member *member, size_t
     return sqlite_tree_end(tree, &writing->places[index], error);
 }
 
-/* Where each tree begins, once all but the last are measured. That one is taken for the largest. */
+/* Computes where each tree begins. The last is not measured, because nothing follows it. It is
+ * assumed to be the largest, so writing it starts first. */
 static void place_trees(struct writing *writing)
 {
     size_t last = writing->contents->count - 1;
@@ -88,7 +89,7 @@ static void place_trees(struct writing *writing)
     turns_sort(writing->turns, last + 1);
 }
 
-/* One behind the other, where the one before ends. */
+/* Each tree begins where the one before ends, so none is measured. */
 static bool write_in_turn(struct writing *writing, struct error *error)
 {
     const struct sqlite_contents *contents = writing->contents;
@@ -137,7 +138,6 @@ bool sqlite_file_trees(struct sqlite_file *file, const struct sqlite_contents *c
     return true;
 }
 
-/* The whole text. */
 static struct sqlite_value text_of(struct str text)
 {
     return sqlite_text(text, (struct str){ 0 });
@@ -167,7 +167,7 @@ static void put_file_header(uint8_t *page, uint32_t page_count)
     memcpy(page, "SQLite format 3", 16);
     sqlite_put_16(page + 16, SQLITE_PAGE_BYTES);
     page[18] = page[19] = 2; /* written and read through a WAL */
-    page[21] = 64;           /* fixed fractions */
+    page[21] = 64;           /* payload fractions, which are fixed */
     page[22] = page[23] = 32;
     sqlite_put_32(page + 24, 1); /* change counter */
     sqlite_put_32(page + 28, page_count);
@@ -175,10 +175,10 @@ static void put_file_header(uint8_t *page, uint32_t page_count)
     sqlite_put_32(page + 44, 4);       /* schema format */
     sqlite_put_32(page + 56, 1);       /* UTF-8 */
     sqlite_put_32(page + 92, 1);       /* the change counter for which page_count is valid */
-    sqlite_put_32(page + 96, 3040001); /* the SQLite version that writes the same */
+    sqlite_put_32(page + 96, 3040001); /* the SQLite version that writes the same bytes */
 }
 
-/* What a number spilled before the cells is wiped. */
+/* Putting a record may spill bytes before it, so the gap before the cells is cleared. */
 bool sqlite_file_finish(struct sqlite_file *file, struct error *error)
 {
     uint8_t *page = file->page;

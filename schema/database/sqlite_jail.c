@@ -11,7 +11,7 @@
 
 #define JAIL_NAME "regd-jail"
 
-/* The whole name, or with the suffix of a journal or log, which a draft has not. */
+/* Is it the database, its journal or its log? A draft has no journal and no log. */
 static bool is_ours(const struct sqlite_jail *jail, const char *name)
 {
     size_t length = strlen(jail->name);
@@ -28,7 +28,7 @@ static bool is_log(const char *name)
     return length > 4 && strcmp(name + length - 4, "-wal") == 0;
 }
 
-/* Only a journal can hold a name that is not ours. */
+/* SQLite asks for another name only if the journal contains one. */
 static int refuse_name(struct sqlite_jail *jail, const char *name)
 {
     error_set(
@@ -59,7 +59,7 @@ static bool may_be_read_only(const struct sqlite_jail *jail, const char *name, i
            (code == -EMLINK && strcmp(name, jail->name) == 0);
 }
 
-/* Opens for writing, or where that is not allowed, for reading; *ret_flags says which. */
+/* Opens for writing, or for reading if writing is not allowed. Then *ret_flags is changed. */
 static int open_named(struct sqlite_jail *jail, const char *name, int flags, int *ret_flags)
 {
     int create = flags & SQLITE_OPEN_CREATE ? O_CREAT : 0;
@@ -125,14 +125,14 @@ static int jail_delete(sqlite3_vfs *vfs, const char *name, int sync_directory)
                : SQLITE_IOERR_DIR_FSYNC;
 }
 
-/* SQLite asks only whether a journal or log is there; an empty one is not. */
+/* SQLite only asks whether a journal or log exists. An empty one counts as missing. */
 static int jail_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_is_there)
 {
     struct sqlite_jail *jail = vfs->pAppData;
     struct stat status;
     (void)flags;
     *ret_is_there = 0;
-    /* A draft is asked about what it has not. */
+    /* A draft has no journal and no log. */
     if (jail->place.draft >= 0)
         return SQLITE_OK;
     if (!is_ours(jail, name))
@@ -177,7 +177,7 @@ static int jail_sleep(sqlite3_vfs *vfs, int time_us)
     return time_us;
 }
 
-/* Milliseconds since noon of 24 November 4714 BC. */
+/* SQLite counts milliseconds since noon of 24 November 4714 BC. */
 static int jail_time(sqlite3_vfs *vfs, sqlite3_int64 *ret_time)
 {
     struct timespec now;
@@ -187,7 +187,7 @@ static int jail_time(sqlite3_vfs *vfs, sqlite3_int64 *ret_time)
     return SQLITE_OK;
 }
 
-/* SQLite's own memory: the jail lives as long as the connection, not as an arena. */
+/* The jail lives as long as the connection, not as long as an arena. So SQLite allocates it. */
 static struct sqlite_jail *make_jail(const struct sqlite_jail_place *place)
 {
     struct sqlite_jail *jail = sqlite.malloc(sizeof *jail);
@@ -226,7 +226,7 @@ int sqlite_jail_open(const struct sqlite_jail_place *place, int flags,
         return SQLITE_NOMEM;
     int code = sqlite.open_v2(jail->name, ret_database, flags, JAIL_NAME);
     sqlite.vfs_unregister(&jail->vfs);
-    /* A URI can name another layer. */
+    /* ATTACH accepts a URI, which can name another file layer than the jail. */
     if (code == SQLITE_OK)
         sqlite.limit(*ret_database, SQLITE_LIMIT_ATTACHED, 0);
     return code;

@@ -54,7 +54,7 @@ static int refuse_change(const struct jail_file *file)
 
 static int read_still(const struct jail_file *file, char *data, int size, sqlite3_int64 offset)
 {
-    /* Before it is locked, SQLite looks at the size of a page, which does not change. */
+    /* Before SQLite locks the file, it reads only the page size, which never changes. */
     if (file->lock != SQLITE_LOCK_NONE && !is_unchanged(file))
         return refuse_change(file);
     for (sqlite3_int64 at = HEADER_WRITE_VERSION; at <= HEADER_READ_VERSION; at++)
@@ -146,8 +146,8 @@ static int lock_shared(struct jail_file *file)
     return code;
 }
 
-/* The pending lock is not taken when going from SHARED, as SQLite does to replay an old journal: on
- * failure, the lock must be SHARED again. */
+/* SQLite goes directly from SHARED to EXCLUSIVE to replay an old journal. Then the pending lock is
+ * not taken, because on failure the lock must still be SHARED. */
 static int lock_exclusive(struct jail_file *file)
 {
     if (file->lock == SQLITE_LOCK_RESERVED) {

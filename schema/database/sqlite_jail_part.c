@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* A file that has a second name, which may be outside the directory, would be changed there, too. */
+/* A second name (hard link) of a file may be outside the directory. Writing would change the file
+ * there, too. */
 static bool has_one_name(int fd, const char *name, struct error *error)
 {
     struct stat status;
@@ -20,8 +21,8 @@ static bool has_one_name(int fd, const char *name, struct error *error)
                      name, (unsigned long long)status.st_nlink);
 }
 
-/* What is made gets the database's mode, and if we may give it away, its owner: who can use the
- * database has to be able to use its log. */
+/* Whoever can use the database must be able to use its log. So a new file gets the database's mode
+ * and, if we are root, its owner. */
 static int adopt(const struct sqlite_jail *jail, int fd)
 {
     struct stat status;
@@ -31,7 +32,7 @@ static int adopt(const struct sqlite_jail *jail, int fd)
         return fd;
     bool is_like_it = (status.st_mode & 0777) == mode && status.st_uid == database->st_uid &&
                       status.st_gid == database->st_gid;
-    /* Who may not can do without, as with SQLite's own layer. */
+    /* A failure is ignored, as in SQLite's own layer. */
     if (!is_like_it && fchmod(fd, mode) == 0 && geteuid() == 0 &&
         fchown(fd, database->st_uid, database->st_gid) < 0)
         return fd;

@@ -7,9 +7,9 @@
 enum {
     PAGE_BYTES = SQLITE_PAGE_BYTES,
     BUFFER_PAGES = 32,
-    CELL_BYTES_MAX = 4000, /* a leaf of a table takes 4061 without overflow */
-    CELLS_MAX = 1024,      /* a cell has two bytes at least, and a pointer */
-    LEVELS_MAX = 12,       /* an inner page has two children at least, and pages 32-bit numbers */
+    CELL_BYTES_MAX = 4000, /* a table's leaf holds 4061 without an overflow page */
+    CELLS_MAX = 1024,      /* a cell has at least two bytes, and a pointer of two */
+    LEVELS_MAX = 12,       /* store paths: 8 children or more per inner page; 8^11 > 2^32 */
 
     /* Types of pages. */
     INDEX_INNER = 2,
@@ -21,9 +21,9 @@ enum {
     INNER_HEADER_BYTES = 12,
 };
 
-/* Pages on their way to the file. */
+/* Buffers finished pages and writes several at once. */
 struct pager {
-    int fd; /* -1: they are only counted */
+    int fd; /* -1 if pages are only counted */
     uint32_t next_page;
     uint8_t *buffer; /* the pages before next_page that are not written yet */
     size_t buffered;
@@ -31,18 +31,18 @@ struct pager {
     bool failed;
 };
 
-/* A key or a row, as it stands in a page; at the end of the room for it. */
+/* A key or a row, as in a page. It ends where `room` ends: cells are put from the end. */
 struct cell {
     size_t length;
     uint8_t room[PAGE_BYTES];
 };
 
-/* The page of a B-tree's level that is being filled. One cell that did not fit may wait: where it
- * goes depends on whether another follows. */
+/* The page of a B-tree's level that is being filled. A cell that did not fit is pending: where it
+ * goes depends on whether another cell follows. */
 struct level {
-    uint8_t *page; /* a leaf's is the pager's next one, from its first cell on */
+    uint8_t *page; /* of a leaf: in the pager's buffer; null before the first cell */
     size_t header_bytes, cell_count, content_start;
-    size_t room; /* for cells and their pointers; a leaf that has no page yet has none */
+    size_t room;                  /* for cells and their pointers; 0 if a leaf has no page yet */
     uint16_t pointers[CELLS_MAX]; /* to the cells; big-endian */
     struct cell pending;
     bool has_pending;
@@ -82,7 +82,7 @@ static void pager_flush(struct pager *pager)
     pager->buffered = 0;
 }
 
-/* Where the next page is to be made. */
+/* Returns the buffer for the next page. */
 static uint8_t *pager_room(struct pager *pager)
 {
     if (pager->buffered == BUFFER_PAGES)
@@ -90,14 +90,14 @@ static uint8_t *pager_room(struct pager *pager)
     return pager->buffer + pager->buffered * PAGE_BYTES;
 }
 
-/* Takes the page that was made there as done and returns its number. */
+/* Appends the page that is in that buffer, and returns its number. */
 static uint32_t pager_append(struct pager *pager)
 {
     pager->buffered += pager->fd >= 0;
     return pager->next_page++;
 }
 
-/* The room for the next page, beyond the one that is never used. */
+/* Same as pager_room, but skips the lock page, which is never used. */
 static uint8_t *pager_next(struct pager *pager)
 {
     if (pager->next_page == SQLITE_LOCK_PAGE) {
@@ -116,7 +116,7 @@ static void level_reset(struct level *level, uint8_t *page, size_t header_bytes)
     level->room = page ? PAGE_BYTES - header_bytes : 0;
 }
 
-/* The end of the room for a cell before the others, or null. */
+/* Reserves room for a cell before the others. Returns its end, or null if the page is full. */
 static uint8_t *level_room(struct level *level, size_t length)
 {
     size_t content_end = level->content_start;
@@ -128,7 +128,7 @@ static uint8_t *level_room(struct level *level, size_t length)
     return level->page + content_end;
 }
 
-/* Takes the last cell back off. */
+/* Removes the last cell from the page. */
 static void level_pop(struct level *level, struct cell *ret_cell)
 {
     assert(level->cell_count >= 2);
@@ -156,7 +156,7 @@ static void level_complete(struct level *level, uint8_t type, uint32_t right)
     memset(page + pointers_end, 0, level->content_start - pointers_end);
 }
 
-/* Completes a leaf and appends it. */
+/* Completes and appends the leaf. Only the leaf of an empty tree has no page yet. */
 static uint32_t leaf_emit(struct sqlite_tree *tree)
 {
     struct level *leaf = &tree->levels[0];
@@ -167,7 +167,7 @@ static uint32_t leaf_emit(struct sqlite_tree *tree)
     return pager_append(&tree->pager);
 }
 
-/* The same for an inner page; the leaf has no page yet. */
+/* Completes and appends an inner page. No leaf has a page now, so the pager's buffer is free. */
 static uint32_t inner_emit(struct sqlite_tree *tree, struct level *level, uint32_t right)
 {
     level_complete(level, tree->is_table ? TABLE_INNER : INDEX_INNER, right);
@@ -190,7 +190,7 @@ static void put_inner(uint8_t *end, uint32_t child, const struct cell *key)
     sqlite_put_32(start - 4, child);
 }
 
-/* Adds a child and the key behind it to an inner level. */
+/* Adds a child and the key after it to an inner level. */
 static void tree_promote(struct sqlite_tree *tree, size_t height, uint32_t child,
                          const struct cell *key)
 {
@@ -212,7 +212,7 @@ static void tree_promote(struct sqlite_tree *tree, size_t height, uint32_t child
             put_inner(end, child, key);
             return;
         }
-        /* The cell that waited now ends its page: its child is the last, its key goes up. */
+        /* The pending cell ends its page. Its child is the page's last child; its key goes up. */
         uint32_t page = inner_emit(tree, level, child_of(&level->pending));
         put_inner(level_room(level, key->length + 4), child, key);
         copy_cell(&up, cell_start(&level->pending) + 4, level->pending.length - 4);
@@ -222,7 +222,7 @@ static void tree_promote(struct sqlite_tree *tree, size_t height, uint32_t child
     }
 }
 
-/* The end of the room for a cell in a leaf that was just begun. */
+/* Begins a leaf and reserves room for its first cell. Returns the end of that room. */
 static uint8_t *new_leaf_room(struct sqlite_tree *tree, size_t length)
 {
     struct level *leaf = &tree->levels[0];
@@ -230,8 +230,9 @@ static uint8_t *new_leaf_room(struct sqlite_tree *tree, size_t length)
     return level_room(leaf, length);
 }
 
-/* The same where the leaf has no room, or is none yet. A table's ends here; an index's entry waits,
- * and the one that waited goes up. */
+/* Reserves room for a cell if the leaf is full or has no page yet. A full leaf of a table ends. In
+ * an index, the new entry becomes pending. If another entry is pending already, the leaf ends, and
+ * the pending entry goes up. */
 static __attribute__((noinline)) uint8_t *next_leaf_room(struct sqlite_tree *tree, size_t length)
 {
     struct cell key;
@@ -253,8 +254,8 @@ static __attribute__((noinline)) uint8_t *next_leaf_room(struct sqlite_tree *tre
     return new_leaf_room(tree, length);
 }
 
-/* The end of the room for a row or an entry whose record has that length. Null if it is only
- * measured. */
+/* Reserves room for a row or an entry whose record has that length. Returns the end of the room, or
+ * null if pages are only counted. */
 static uint8_t *record_room(struct sqlite_tree *tree, int64_t rowid, size_t record_length)
 {
     size_t length = sqlite_varint_length(record_length) + record_length;
@@ -268,7 +269,7 @@ static uint8_t *record_room(struct sqlite_tree *tree, int64_t rowid, size_t reco
     return tree->pager.fd >= 0 ? end : NULL;
 }
 
-/* Puts what stands before a record. */
+/* Puts the record's length and, in a table, the rowid before the record. */
 static void put_prefix(const struct sqlite_tree *tree, uint8_t *record, int64_t rowid,
                        size_t record_length)
 {
@@ -331,8 +332,8 @@ void sqlite_tree_start(struct sqlite_tree *tree, bool is_table, int fd, uint32_t
     level_reset(&tree->levels[0], NULL, LEAF_HEADER_BYTES);
 }
 
-/* Ends a level whose last cell still waits: the cell gets a page of its own; so that the page before
- * has an end, its last cell goes up. */
+/* Ends a level whose last cell is still pending. The pending cell gets a page of its own. The page
+ * before it needs a key in the level above, so its last cell goes up. */
 static void end_pending(struct sqlite_tree *tree, size_t height)
 {
     struct cell last;

@@ -40,7 +40,7 @@ static bool open_lock(const struct store *store, struct arena scratch, struct st
     return db->lock >= 0;
 }
 
-/* Removes what a database that is gone has left: beside a new file it would be replayed. */
+/* Removes the logs of a database that is gone. SQLite would replay them into the new one. */
 static bool remove_leftovers(const struct store_db *db, struct error *error)
 {
     static const char *const names[] = { STORE_DB_NAME "-wal", STORE_DB_NAME "-shm",
@@ -51,8 +51,8 @@ static bool remove_leftovers(const struct store_db *db, struct error *error)
     return true;
 }
 
-/* Nobody sees it before it is complete, so it needs neither journal nor syncing, and a failure
- * only means that the draft is dropped. */
+/* Nobody sees a new database before it is complete. So it needs neither a journal nor syncing:
+ * after a failure the draft is dropped. */
 bool store_db_begin_new(struct store_db *db, struct error *error)
 {
     assert(db->is_new);
@@ -66,8 +66,8 @@ bool store_db_begin_new(struct store_db *db, struct error *error)
                         error);
 }
 
-/* An existing database, or one to be made in place. Of its pages few are looked at twice: reading
- * such a one again takes less than a larger cache, which is memory that was never touched. */
+/* Opens an existing database, or creates one in place. The cache is small, because few pages are
+ * used twice. Reading them again takes less time than touching new memory for a larger cache. */
 static bool start_existing(const struct store *store, struct store_db *db, struct arena scratch,
                            struct error *error)
 {
@@ -88,7 +88,8 @@ static bool start_existing(const struct store *store, struct store_db *db, struc
     return store_db_check(db, store, error);
 }
 
-/* Alone with the big lock, and there is no database? It may have been made since one looked. */
+/* Do we hold the big lock alone, and is there still no database? Another process may have created
+ * one since the caller looked. */
 static bool lock_alone(const struct store *store, struct store_db *db, struct arena scratch,
                        bool *ret_alone, struct error *error)
 {
@@ -128,8 +129,8 @@ bool store_db_open_write(const struct store *store, struct arena scratch, struct
     return true;
 }
 
-/* Another process that makes the same database in place writes it too; who is first does not
- * matter. */
+/* Another process may be creating the same database in place, and write `schema` too. Either may be
+ * first. */
 static bool write_schema(const struct store_db *db, struct error *error)
 {
     struct stat status;
@@ -148,8 +149,8 @@ static bool write_schema(const struct store_db *db, struct error *error)
     }
 }
 
-/* The journal mode is what the file's header says, so it is set last. A mode that cannot be set is
- * no error for SQLite: it answers with the one that stays. */
+/* The journal mode is stored in the file's header, so it is set last. If SQLite cannot set it, that
+ * is no error: SQLite returns the mode that remains. */
 static bool set_wal(const struct store_db *db, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *mode = NULL;
@@ -167,7 +168,7 @@ static bool close_new(struct store_db *db, struct error *error)
         return false;
     if (sqlite.close(db->sqlite) != SQLITE_OK)
         return store_db_refused(db, "close " STORE_DB_NAME, error);
-    db->sqlite = NULL; /* closed: what is left is let go of */
+    db->sqlite = NULL; /* already closed; the next call releases the rest */
     store_db_close_sqlite(db);
     return true;
 }

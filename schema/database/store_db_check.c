@@ -86,7 +86,7 @@ static bool find_objects(const struct store_db *db, struct store_db_unknown *unk
 
 /* --- Rows that are not of this store ---------------------------------------------------------- */
 
-/* Refuses a database in which no path is in this store. `path` is one of another. */
+/* Refuses a database that has no path in this store. `path` is one that it has. */
 static bool refuse_other_store(struct str path, const struct store *store, struct error *error)
 {
     struct error illegal;

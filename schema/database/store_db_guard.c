@@ -5,7 +5,7 @@
 #include <assert.h>
 
 enum {
-    /* Steps of the virtual machine between two looks at what was spent. */
+    /* Steps of SQLite's virtual machine between two checks of the budget. */
     STEPS = 128,
     PAGE_READ_UNITS = 16,
     SCHEMA_UNITS = 20 * 1000,
@@ -18,11 +18,11 @@ static const uint64_t floor_units = 4 * 1000 * 1000;
 static const uint64_t floor_bytes = (uint64_t)32 << 20;
 static const uint64_t floor_text_bytes = (uint64_t)16 << 20;
 
-/* Larger databases than this need not be told apart: 2^48 bytes, the most that SQLite can have. */
+/* The largest database that SQLite supports has 2^48 bytes. */
 static const uint64_t database_bytes_max = (uint64_t)1 << 48;
 
-/* Nix's statements have 600 bytes at most, and ours 700. A value is one of a row, or a row: Nix
- * bounds neither, the longest are signatures. */
+/* Nix's longest statement has 600 bytes, and ours 700. The length limit is for a value and for a
+ * whole row. Nix bounds neither; the longest values are signatures. */
 static const struct {
     int limit, value;
 } limits[] = {
@@ -47,7 +47,7 @@ static int status_of(sqlite3 *connection, int what)
     return since_asked;
 }
 
-/* Called by SQLite; other than 0 ends the statement. */
+/* SQLite calls this every STEPS steps. A result other than 0 ends the statement. */
 static int spend(void *context)
 {
     struct store_db_budget *budget = context;
@@ -71,8 +71,8 @@ static bool configure(sqlite3 *connection, int what, int value)
     return sqlite.db_config(connection, what, value, &is_set) == SQLITE_OK && is_set == value;
 }
 
-/* Defensive mode forbids to go without a journal, as a new database does, which has nothing of
- * anybody else's in it. */
+/* Defensive mode forbids to turn the journal off, as a new database does. A new database contains
+ * only our own data, so it needs no defence. */
 static bool configure_all(const struct store_db *db)
 {
     return configure(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, !db->is_new) &&
@@ -100,7 +100,7 @@ bool store_db_guard(struct store_db *db, struct error *error)
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         sqlite.limit(db->sqlite, limits[i].limit, limits[i].value);
     sqlite.progress_handler(db->sqlite, STEPS, spend, db->budget);
-    /* What is sorted for a new database, whose rows are our own, need not stay in memory. */
+    /* A new database contains only our own rows. So it may use temporary files for sorting. */
     if (!db->is_new && !store_db_run(db, "pragma temp_store = memory", error))
         return false;
     return store_db_run(db,
@@ -111,7 +111,7 @@ bool store_db_guard(struct store_db *db, struct error *error)
 
 bool store_db_measure(const struct store_db *db, struct error *error)
 {
-    uint64_t numbers[2]; /* pages, bytes of each */
+    uint64_t numbers[2]; /* page count, page size */
     static const char *const queries[] = { "pragma main.page_count", "pragma main.page_size" };
     for (size_t i = 0; i < 2; i++) {
         cleanup(store_db_finalize) sqlite3_stmt *query = NULL;

@@ -32,8 +32,8 @@ const char *store_db_path(const struct store *store, struct arena *arena, const 
     return arena_format(arena, "%s/db/%s", store->state_dir.data, name).data;
 }
 
-/* As Nix reads an int: decimal digits, with or without a sign and zeros before them, and nothing
- * else. No version is below zero. */
+/* Parses an int as Nix does: an optional sign, then decimal digits, and nothing else. Leading zeros
+ * are allowed. A version is never negative. */
 static bool parse_version(struct str text, uint64_t *ret_version)
 {
     bool is_negative = text.len > 1 && text.data[0] == '-';
@@ -46,7 +46,7 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
                                            struct error *error)
 {
     struct str text = { 0 };
-    /* Nix empties the file before it writes it, so an empty one is looked at again. */
+    /* Nix truncates the file before it writes it, so an empty file is read again. */
     for (int waited_ms = 0; text.len == 0 && waited_ms < SCHEMA_WAIT_MS;
          waited_ms += STORE_DB_WAIT_STEP_MS) {
         cleanup(own_close) int fd =
@@ -81,7 +81,7 @@ enum store_db_answer store_db_check_schema(const struct store_db *db, struct are
     return STORE_DB_FAILED;
 }
 
-/* What has the database's name, without opening it; a size of -1 is nothing. */
+/* Looks at the database's file without opening it. A size of -1 means that there is none. */
 static bool look_at_file(const struct store_db *db, off_t *ret_size, struct error *error)
 {
     struct stat status;
@@ -91,7 +91,7 @@ static bool look_at_file(const struct store_db *db, off_t *ret_size, struct erro
     *ret_size = status.st_size;
     if (S_ISREG(status.st_mode))
         return true;
-    /* For the sentence. */
+    /* Opening it fails. The error says what kind of file it is. */
     cleanup(own_close) int fd = file_open_regular(db->directory, STORE_DB_NAME, O_RDONLY, 0, error);
     return fd >= 0;
 }
@@ -100,7 +100,7 @@ enum store_db_answer store_db_look(const struct store *store, const struct store
                                    struct arena scratch, struct error *error)
 {
     off_t size;
-    /* In this order: whoever makes a database makes `schema` last, so where it is, all is. */
+    /* `schema` is created last. So look for it first: if it exists, the database exists, too. */
     enum store_db_answer schema = store_db_check_schema(db, scratch, error);
     if (schema == STORE_DB_FAILED || !look_at_file(db, &size, error))
         return STORE_DB_FAILED;
@@ -129,7 +129,8 @@ enum store_db_answer store_db_open_directory(const struct store *store, struct a
     return store_db_look(store, db, scratch, error);
 }
 
-/* Called by SQLite while the database is locked; 0 gives up. Writers lock the -shm file of a WAL. */
+/* SQLite calls this while the database is locked. A result of 0 gives up. In WAL mode, writers lock
+ * the -shm file. */
 static int wait_for_lock(void *context, int count)
 {
     const struct store_db *db = context;
@@ -148,7 +149,7 @@ static int wait_for_lock(void *context, int count)
 
 void store_db_close_sqlite(struct store_db *db)
 {
-    /* False only if a statement was not finalised, which would use the jail later. */
+    /* Closing fails only if a statement is not finalised. Such a statement would use the jail. */
     bool is_closed = !db->sqlite || sqlite.close(db->sqlite) == SQLITE_OK;
     assert(is_closed);
     if (is_closed && db->jail)

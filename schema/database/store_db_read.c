@@ -18,8 +18,8 @@ static bool begin_read(const struct store_db *db, const struct store *store, str
            store_db_check(db, store, error);
 }
 
-/* Unless `still`, opens the database for writing if possible, otherwise for reading: only a connection that may
- * write deletes -wal and -shm when it is the last one that closes. */
+/* Unless `still`, opens the database for writing if possible, otherwise for reading. Only a
+ * connection that may write deletes -wal and -shm when it is the last one that closes. */
 static bool read_as(struct store_db *db, const struct store *store, bool still, struct error *error)
 {
     int flags = still ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
@@ -34,8 +34,8 @@ static bool is_passing(const struct store_db *db)
     return code == SQLITE_CANTOPEN || code == SQLITE_READONLY || code == SQLITE_BUSY;
 }
 
-/* Tries to read with a log and its index, which may have to be created; if that is not possible, as
- * `still`, without them. */
+/* Tries to read with a log and its index, which may have to be created. If that is not possible,
+ * reads without them (`still`). */
 static bool open_readable(struct store_db *db, const struct store *store, struct error *error)
 {
     for (int waited_ms = 0;; waited_ms += STORE_DB_WAIT_STEP_MS) {
@@ -61,7 +61,7 @@ enum store_db_answer store_db_open_read(const struct store *store, struct arena 
         answer = store_db_check_schema(&db, *arena, error);
     if (answer != STORE_DB_FOUND)
         return answer;
-    /* Without permission to open the lock one can still read: no half-finished state is ever
+    /* A reader without permission to open the lock does without it. No half-finished state is ever
      * visible. */
     struct error unused;
     db.lock = file_open_regular(db.directory, STORE_DB_LOCK_NAME, O_RDONLY, 0, &unused);

@@ -13,12 +13,12 @@ enum { COLUMNS_MAX = 9, NAME_SHOWN_MAX = 64 };
 
 struct column {
     const char *name, *type;
-    bool has_null; /* it may be null */
+    bool has_null; /* may be null */
 };
 
 static const struct table {
     const char *name;
-    const char *key; /* columns of a unique index, each behind a comma */
+    const char *key; /* columns of a unique index, each after a comma */
     struct column columns[COLUMNS_MAX + 1];
 } tables[] = {
     { "ValidPaths",
@@ -123,7 +123,8 @@ static bool check_columns(const struct store_db *db, const struct table *table, 
     return true;
 }
 
-/* Tables, not views, have columns by now; a virtual table is not even opened by this. */
+/* After check_columns, the object is a table or a virtual table, not a view. This statement does
+ * not open a virtual table. */
 static bool check_is_stored(const struct store_db *db, const struct table *table,
                             struct error *error)
 {
@@ -146,7 +147,7 @@ static bool is_ours(const struct table *table, struct str name)
     return false;
 }
 
-/* Can the default call a function? Only with a parenthesis that is not in a text. */
+/* Can the default call a function? Only with a parenthesis outside quotes. */
 static bool may_call(struct str value)
 {
     bool is_quoted = false;
@@ -185,13 +186,12 @@ static bool check_additions(const struct store_db *db, const struct table *table
     return answer == STORE_DB_ABSENT;
 }
 
-/* What is known of the index whose columns are being read. */
+/* The index whose columns are being read. */
 struct index {
     char key[160];
     bool is_unique;
 };
 
-/* A name that does not fit is cut, and then no name of ours. */
 static void begin_index(struct index *index, sqlite3_stmt *row, struct store_db_unknown *unknown)
 {
     struct str name = store_db_text(row, 0);
@@ -201,6 +201,8 @@ static void begin_index(struct index *index, sqlite3_stmt *row, struct store_db_
         store_db_unknown_add(unknown, "index", name);
 }
 
+/* A key that does not fit is cut, and a column with another collation gets a '?'. Neither is equal
+ * to a key of ours. */
 static void add_to_key(struct index *index, sqlite3_stmt *row)
 {
     size_t used = strlen(index->key);

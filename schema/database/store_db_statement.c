@@ -18,8 +18,8 @@ static uint64_t highest(int what)
     return (uint64_t)most;
 }
 
-/* Can it be the budget that ended the memory, or was it the system? SQLite gives both one code. A
- * request that the budget refuses is counted in the size of requests, not in what is used. */
+/* Did the budget refuse memory, or has the system none left? SQLite has one code for both. A
+ * request that the budget refuses is counted in MALLOC_SIZE, but not in MEMORY_USED. */
 static bool may_exceed(const struct store_db_budget *budget)
 {
     return highest(SQLITE_STATUS_MEMORY_USED) + highest(SQLITE_STATUS_MALLOC_SIZE) >= budget->bytes;
@@ -28,7 +28,7 @@ static bool may_exceed(const struct store_db_budget *budget)
 bool store_db_refused(const struct store_db *db, const char *what, struct error *error)
 {
     int code = db->sqlite ? sqlite.errcode(db->sqlite) & 0xff : SQLITE_NOMEM;
-    /* The jail knows more of files than SQLite tells. */
+    /* The jail knows more about failures of files than SQLite reports. */
     bool is_of_files = code == SQLITE_CANTOPEN || code == SQLITE_PERM || code == SQLITE_IOERR ||
                        code == SQLITE_READONLY || code == SQLITE_BUSY;
     if (is_of_files && !sqlite_jail_check(db->jail, error))

@@ -8,18 +8,17 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* What keeps a row or an entry within a page (see sqlite_file.h): two paths, a hash, and these. */
+/* These limits keep a row within a page (see sqlite_file.h): two paths, a hash and the details. */
 enum { STORE_DIR_MAX = 256, DETAILS_MAX = 2400 };
 
-/* What the trees are filled from. */
+/* The content of the trees. */
 struct filling {
     const struct store_rows *rows;
     struct str prefix;       /* of paths: the store directory and '/' */
-    uint32_t *ends, *rowids; /* of Refs by reference: where each one's end, and they, ascending */
-    struct output_key *keys; /* of DerivationOutputs by path */
+    uint32_t *ends, *rowids; /* of Refs, sorted by reference; where each reference's rowids end */
+    struct output_key *keys; /* of DerivationOutputs, sorted by path */
 };
 
-/* An output's path and rowid. */
 struct output_key {
     struct str path;
     int64_t rowid;
@@ -30,7 +29,7 @@ static const struct path_info *new_path(const struct filling *filling, size_t i)
     return &filling->rows->list->items[filling->rows->new_paths[i]];
 }
 
-/* The id of a name; where no path is left out, names and ids are in one order. */
+/* Returns the id of a name. If no path is left out, ids and names have the same order. */
 static int64_t id_of(const struct filling *filling, size_t name)
 {
     const struct store_rows *rows = filling->rows;
@@ -87,7 +86,7 @@ static void fill_sequence(const void *context, struct sqlite_tree *tree)
         sqlite_tree_row(tree, 1, values, 2);
 }
 
-/* The rows of Refs, or the entries of its key, which have the rowid behind. */
+/* Adds the rows of Refs, or the entries of its key, which end with the rowid as a third column. */
 static void add_references(const struct filling *filling, struct sqlite_tree *tree, size_t columns)
 {
     int64_t rowid = 0;
@@ -111,8 +110,8 @@ static void fill_reference_key(const void *context, struct sqlite_tree *tree)
     add_references(context, tree, 3);
 }
 
-/* Orders Refs by reference, then by rowid: a counting sort, by the index of the reference. `ends`
- * starts all zero. */
+/* Sorts Refs by reference, then by rowid. It is a counting sort by the index of the reference.
+ * `ends` starts all zero. */
 static void sort_references(const void *context)
 {
     const struct filling *filling = context;
@@ -205,8 +204,8 @@ static void fill_migration_key(const void *context, struct sqlite_tree *tree)
     sqlite_tree_entry(tree, values, 2);
 }
 
-/* In the order in which they stand in the file and are measured: what takes longest comes first, but
- * for the largest, which need not be measured and is the last. */
+/* The trees in the order in which they are measured and stand in the file. The slowest come first.
+ * But the largest is the last, because the last tree is not measured. */
 enum {
     REFERENCE_INDEX,
     REFERENCES,
@@ -237,7 +236,7 @@ static const struct sqlite_content trees[TREE_COUNT] = {
     [MIGRATION_KEY] = { false, fill_migration_key, NULL },
 };
 
-/* The trees of the tables and of the indexes that their keys make. */
+/* The trees of the tables and of the indexes that SQLite creates for their keys. */
 static const struct {
     const char *name;
     size_t table, key;
@@ -278,7 +277,7 @@ static void add_statement(struct sqlite_file *file, const uint32_t *roots,
     struct str sql = { text, (size_t)length };
     if (str_equal(statement->type, STR("table"))) {
         add_table_schema(file, roots, statement->name, sql);
-        /* SQLite makes this table when it first meets an autoincremented column. */
+        /* SQLite creates this table with the first table that has an autoincrement column. */
         if (str_equal(statement->name, STR("ValidPaths")))
             add_table_schema(file, roots, STR("sqlite_sequence"),
                              STR("CREATE TABLE sqlite_sequence(name,seq)"));
@@ -292,7 +291,7 @@ static void add_statement(struct sqlite_file *file, const uint32_t *roots,
     sqlite_file_schema(file, &object);
 }
 
-/* The schema, in the order in which the statements stand. */
+/* SQLite lists objects in the order in which they are created. */
 static void write_schema(struct sqlite_file *file, const uint32_t *roots)
 {
     struct store_sql_statement statement;
@@ -323,7 +322,7 @@ static size_t count_references(const struct store_rows *rows)
     return count;
 }
 
-/* For fewer paths a second CPU gains little, and may be wanted elsewhere. */
+/* With fewer paths, a second thread saves little time, and other programs may need the CPU. */
 static unsigned jobs_for(const struct store_rows *rows)
 {
     enum { PATHS_LEAST = 20000 };

@@ -30,7 +30,7 @@ void store_reader_close(struct store_reader *reader)
     store_db_finalize(&reader->references);
 }
 
-/* A full path of the database. */
+/* A row whose path is not a legal path of this store is odd. */
 static enum store_db_answer read_base(const struct store_reader *reader, struct str text,
                                       struct str *ret_base, struct error *error)
 {
@@ -89,7 +89,7 @@ enum store_db_answer store_read_path(const struct store_reader *reader, struct s
     struct arena scratch = *arena;
     struct str path = store_path_format(&scratch, reader->store->store_dir, base);
     sqlite.reset(reader->path);
-    /* Copied, which takes memory; without it the path would be looked for as null, and not be there. */
+    /* The copy needs memory. If that failed unnoticed, the path would be null and not found. */
     if (sqlite.bind_text(reader->path, 1, path.data, (int)path.len, SQLITE_TRANSIENT) !=
         SQLITE_OK) {
         store_db_refused(reader->db, STORE_DB_NAME, error);
@@ -127,8 +127,8 @@ static void add_odd_base(struct odd_rows *odd, struct str base, struct arena *ar
     odd->bases[odd->base_count++] = arena_copy(arena, base);
 }
 
-/* What the row that was stepped to says. Paths ascend, so none comes twice, however damaged the
- * database is. */
+/* Reads the current row. Its path must be greater than the one before. So no path comes twice, even
+ * if the database is damaged. */
 static enum store_db_answer read_next(const struct store_reader *reader, sqlite3_stmt *row,
                                       struct path_list *list, struct odd_rows *odd,
                                       struct arena *arena, struct error *error)

@@ -20,7 +20,7 @@ static struct str word(struct str text)
     return (struct str){ text.data, length };
 }
 
-/* The word behind the first " on ": what an index or a trigger belongs to. */
+/* An index or a trigger belongs to the table that is named after the first " on ". */
 static struct str table_of(struct str text)
 {
     const char *on = memmem(text.data, text.len, " on ", 4);
