@@ -13,9 +13,10 @@
 #include <string.h>
 #include <sys/mount.h>
 
-/* --- What there is ----------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
-/* systemd says so, since version 251; a root that is looked at from outside has to say it itself. */
+/* systemd 251 and newer set SYSTEMD_IN_INITRD, which is about the running system. With --root, the
+ * root's own file decides instead. */
 static bool look_for_initrd(const struct initrd_generator *generator, int root, bool *ret_is_initrd,
                             struct error *error)
 {
@@ -56,7 +57,8 @@ static bool read_names(int root, struct arena *arena, struct option_list *ret_na
     return errno == 0 || error_errno(error, errno, "read the root directory");
 }
 
-/* Kernels from 6.2 on take it, if they are configured to. Only the kernel itself knows. */
+/* Linux 6.2 and newer accept threads=multi if they are configured for it. Only the kernel itself
+ * knows. */
 static bool squashfs_has_threads(void)
 {
     cleanup(own_close) int fd = fsopen("squashfs", FSOPEN_CLOEXEC);
@@ -74,7 +76,7 @@ static bool read_facts(struct arena *arena, struct initrd_facts *ret_facts, stru
     return true;
 }
 
-/* --- What is made ------------------------------------------------------------------------------ */
+/* --- Writing ---------------------------------------------------------------------------------- */
 
 static bool write_text(int directory, const struct initrd_unit *unit, struct error *error)
 {
@@ -98,7 +100,8 @@ static bool write_link(int directory, const struct initrd_unit *unit, struct are
            error_errno(error, errno, "create %s", unit->name);
 }
 
-/* Nothing that is there is replaced: another generator made it. If one cannot be written, none stays. */
+/* An existing unit is an error, because another generator made it. If one unit cannot be written,
+ * those before it are removed. */
 static bool write_units(int directory, const struct initrd_unit_list *units, struct arena scratch,
                         struct error *error)
 {
@@ -174,7 +177,7 @@ bool initrd_generator_overlay(const char *path, struct error *error)
     return true;
 }
 
-/* --- The command line -------------------------------------------------------------------------- */
+/* --- The command line ------------------------------------------------------------------------- */
 
 bool initrd_generator_interpret(int argc, char **argv, struct initrd_generator *ret_generator,
                                 struct error *error)

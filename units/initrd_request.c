@@ -6,9 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
-/* --- Values ------------------------------------------------------------------------------------ */
+/* --- Values ----------------------------------------------------------------------------------- */
 
-/* A number above 0 with one of the units behind it, or without. */
+/* Is it a number above 0, with or without one of the units after it? */
 static bool is_amount(struct str text, const char *units)
 {
     uint64_t number;
@@ -17,9 +17,9 @@ static bool is_amount(struct str text, const char *units)
     return str_to_number(text, INT64_MAX, &number) && number > 0;
 }
 
-/* An absolute path without empty, "." and ".." components, which a unit file can hold: no control
- * characters, and at its end neither a blank, which would be cut off, nor a backslash, which would
- * continue the line. */
+/* Is it an absolute path without empty, "." and ".." components? A unit file must be able to
+ * hold it. So it has no control characters. It does not end with a space, which would be cut off,
+ * or with a backslash, which would continue the line. */
 static bool is_plain_path(struct str path)
 {
     if (path.len < 2 || path.data[0] != '/' || strchr(" \\", path.data[path.len - 1]))
@@ -27,8 +27,8 @@ static bool is_plain_path(struct str path)
     return str_is_plain_path(str_skip(path, 1)) && utf8_control_from(path) == path.len;
 }
 
-/* The name of the link that udev makes for a label: of ASCII it keeps only some characters, and
- * writes the others as \xNN; what is not ASCII is taken for the UTF-8 that it is. */
+/* Returns the name of udev's link for a label. Of ASCII, udev keeps only some characters, and
+ * writes the others as \xNN. Other bytes are assumed to be UTF-8, which udev keeps. */
 static struct str encode_label(struct str label, struct arena *arena)
 {
     static const char kept[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -47,7 +47,7 @@ static struct str encode_label(struct str label, struct arena *arena)
     return (struct str){ name, length };
 }
 
-/* The path that a source names; empty if it names none. */
+/* Returns the path that a source names; empty if a tag has no name. */
 static struct str source_path(struct str text, struct arena *arena)
 {
     static const struct {
@@ -110,9 +110,9 @@ static bool parse_source(struct str text, struct arena *arena, struct initrd_sou
     return true;
 }
 
-/* --- The ramdisk ------------------------------------------------------------------------------- */
+/* --- The ramdisk ------------------------------------------------------------------------------ */
 
-/* Is it the name of a layer? */
+/* Accepts nix-store.squashfs (0) and nix-store.NUMBER.squashfs, without leading zeros. */
 static bool parse_layer_name(struct str name, uint64_t *ret_number)
 {
     struct str prefix = STR("nix-store."), suffix = STR("squashfs");
@@ -133,7 +133,7 @@ static const char *layer_name(size_t index, struct arena *arena)
     return arena_format(arena, "/nix-store.%zu.squashfs", index).data;
 }
 
-/* As many different names as there are have the numbers from 0 on, or one is missing. */
+/* Each name is there once. So N layers have the numbers 0 to N - 1, unless one is missing. */
 static bool find_layers(const struct option_list *names, struct arena *arena,
                         struct initrd_request *request, struct error *error)
 {
@@ -159,7 +159,7 @@ static bool find_layers(const struct option_list *names, struct arena *arena,
     return true;
 }
 
-/* --- All of it --------------------------------------------------------------------------------- */
+/* --- All of it -------------------------------------------------------------------------------- */
 
 static bool parse_parameter(struct str name, struct str value, struct arena *arena,
                             struct initrd_request *request, size_t *capacity, struct error *error)

@@ -15,7 +15,7 @@
     "Documentation=man:regd-initrd-generator(8)\n" \
     "SourcePath=/proc/cmdline\n"
 
-/* --- Spelling ---------------------------------------------------------------------------------- */
+/* --- Spelling --------------------------------------------------------------------------------- */
 
 const char *initrd_mount_name(struct arena *arena, const char *path)
 {
@@ -36,7 +36,7 @@ const char *initrd_mount_name(struct arena *arena, const char *path)
     return name;
 }
 
-/* Doubles what starts a specifier in a unit file. */
+/* Doubles each '%', which starts a specifier in a unit file. */
 static const char *without_specifiers(struct arena *arena, const char *text)
 {
     char *copy = arena_room(arena, strlen(text) * 2 + 1);
@@ -83,7 +83,7 @@ static void require(struct initrd_unit_list *units, const char *target, const ch
     add(units, link, arena);
 }
 
-/* --- The units --------------------------------------------------------------------------------- */
+/* --- The units -------------------------------------------------------------------------------- */
 
 static void add_root(struct initrd_unit_list *units, struct arena *arena)
 {
@@ -100,8 +100,8 @@ static void add_root(struct initrd_unit_list *units, struct arena *arena)
     require(units, "initrd-root-fs.target", "/sysroot", arena);
 }
 
-/* What a layer is a file of. It is not one of the ramdisk's own file systems, which all that comes
- * early waits for. */
+/* Mounts the file system that holds a layer's file. With default dependencies, it would count as
+ * one of the ramdisk's own file systems, for which all early units wait. */
 static const char *add_medium(struct initrd_unit_list *units, const struct initrd_source *source,
                               size_t index, struct arena *arena)
 {
@@ -156,7 +156,7 @@ static void add_layer(struct initrd_unit_list *units, const struct initrd_source
     add_mount(units, where, text, arena);
 }
 
-/* "NAME=VALUE" as one more mount option, or nothing without a value. */
+/* Returns ",NAME=VALUE", one more mount option, or nothing if there is no value. */
 static const char *more(struct arena *arena, const char *name, const char *value)
 {
     if (!value)
@@ -183,8 +183,8 @@ static void add_writable(struct initrd_unit_list *units, const struct initrd_req
               arena);
 }
 
-/* overlayfs makes neither of its two directories, and systemd none but mount points; what is there
- * for sure is the generator. */
+/* overlayfs does not create its two directories, and systemd creates only mount points. The ramdisk
+ * may lack mkdir, but not this program. So this program creates them. */
 static void add_directories(struct initrd_unit_list *units, const char *program,
                             struct arena *arena)
 {

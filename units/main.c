@@ -32,10 +32,10 @@ static const char usage[] =
     "\n"
     "See " NAME "(8).\n";
 
-/* The kernel's log takes lines of about a kilobyte, and nothing of a longer one. */
+/* The kernel's log accepts lines of about one kilobyte, and rejects longer ones. */
 enum { LOG_LINE_BYTES = 900 };
 
-/* To the kernel's log too, in one piece. */
+/* Prints the sentence, also to the kernel's log. There, each write is one line. */
 static void tell(const struct initrd_generator *generator, int priority,
                  const struct error *sentence)
 {
