@@ -71,7 +71,7 @@ static bool configure(sqlite3 *connection, int what, int value)
     return sqlite.db_config(connection, what, value, &is_set) == SQLITE_OK && is_set == value;
 }
 
-/* Defensive mode forbids to turn the journal off, as a new database does. A new database contains
+/* Defensive mode forbids turning the journal off, as a new database does. A new database contains
  * only our own data, so it needs no defence. */
 static bool configure_all(const struct store_db *db)
 {

@@ -15,7 +15,7 @@ enum { STORE_DIR_MAX = 256, DETAILS_MAX = 2400 };
 struct filling {
     const struct store_rows *rows;
     struct str prefix;       /* of paths: the store directory and '/' */
-    uint32_t *ends, *rowids; /* of Refs, sorted by reference; where each reference's rowids end */
+    uint32_t *ends, *rowids; /* rowids of Refs, by reference; those of reference i end at ends[i] */
     struct output_key *keys; /* of DerivationOutputs, sorted by path */
 };
 
