@@ -41,7 +41,10 @@ Usage: kexec-boot [OPTION]...
 Boot the kernel and ramdisk beside this script in place of the running system.
 
       --append ARGS      add ARGS to the kernel's command line; may be repeated
+      --initrd FILE      add the ramdisk FILE behind the tree's; may be repeated
+      --kexec-flag FLAG  give FLAG to kexec when it loads; may be repeated
       --now              execute the kernel at once, without shutting down
+      --no-sync          with --now, do not wait until all disks are written
       --dry-run          check, print the commands to be run, change nothing
       --no-verify        load the files without checking their SHA-256
       --no-memory-check  boot even if the memory seems too small
@@ -119,8 +122,12 @@ meminfo_kib() {
 }
 
 # wc would do, but busybox's reads the whole ramdisk to count it.
+file_bytes() {
+  stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1"
+}
+
 file_kib() {
-  bytes=$(stat -L -c %s -- "$1" 2>/dev/null || wc -c <"$1")
+  bytes=$(file_bytes "$1")
   printf '%s' $(((bytes + 1023) / 1024))
 }
 
@@ -175,6 +182,25 @@ find_file() {
   follow "$tree/$1"
   directory=${real%/*}
   [ "$directory" = "$tree" ] || check_trust "${directory:-/}"
+  check_trust "$real"
+}
+
+# Sets name to $1, or where only the other name of the same file is there to that, $2:
+# existing tools copy bzImage, initrd.gz and kexec-boot, and nothing else.
+choose_name() {
+  name=$1
+  if [ ! -e "$tree/$1" ] && [ -e "$tree/$2" ]; then
+    name=$2
+  fi
+}
+
+# Sets real to the ramdisk $1 of the command line.
+find_added() {
+  [ -f "$1" ] || refuse "the ramdisk $1 of --initrd is no file"
+  [ -r "$1" ] || refuse "the ramdisk $1 of --initrd cannot be read"
+  follow "$1"
+  directory=${real%/*}
+  check_trust "${directory:-/}"
   check_trust "$real"
 }
 
@@ -297,7 +323,8 @@ read_sums() {
   done
 }
 
-# Are kernel and ramdisk, "$@", what they were when the tree was made?
+# Are kernel and ramdisk, "$@", what they were when the tree was made? Behind them are
+# those of --initrd.
 check_digests() {
   digests=$known_digests
   if [ -z "$digests" ]; then
@@ -309,7 +336,9 @@ check_digests() {
   fi
   command -v sha256sum >/dev/null ||
     refuse "sha256sum is not in PATH: install the package coreutils; --no-verify loads without it"
+  digests="$digests "
   for file do
+    [ -n "$digests" ] || return 0
     found=$(sha256sum <"$file" 2>&1) || refuse "$file cannot be read: $found"
     [ "${found%% *}" = "${digests%% *}" ] ||
       refuse "$file has another SHA-256 than when the tree was made: copy the tree again; --no-verify loads it all the same"
@@ -346,10 +375,29 @@ unload_hint() {
 }
 
 is_in_pieces() {
-  case $initrd_names in
-    *' '*) true ;;
-    *) false ;;
+  [ "$piece_count" -gt 1 ]
+}
+
+# Sets padding to what printf makes the NULs of that follow file $1: the kernel finds an
+# archive that is not compressed only on a multiple of 4.
+find_padding() {
+  bytes=$(file_bytes "$1")
+  case $((bytes % 4)) in
+    0) padding= ;;
+    1) padding='\0\0\0' ;;
+    2) padding='\0\0' ;;
+    3) padding='\0' ;;
   esac
+}
+
+# Prints the ramdisks "$@", one behind the other.
+print_joined() {
+  for piece do
+    find_padding "$piece"
+    cat -- "$piece" || return
+    # shellcheck disable=SC2059  # a format
+    printf "$padding"
+  done
 }
 
 # kexec takes one ramdisk. Sets it, joined in a temporary file where "$@" are several.
@@ -360,7 +408,7 @@ join_ramdisk() {
     refuse "no file for the joined ramdisk can be made in ${TMPDIR:-/tmp}"
   trap 'rm -f -- "$ramdisk"' EXIT
   trap 'exit 1' HUP INT TERM
-  output=$(cat -- "$@" 2>&1 >"$ramdisk") ||
+  output=$(print_joined "$@" 2>&1 >"$ramdisk") ||
     refuse "the ramdisk could not be joined in ${TMPDIR:-/tmp} ($output): set TMPDIR to where $((initrd_kib / 1024)) MiB are free"
 }
 
@@ -395,7 +443,8 @@ unload() {
 load() {
   failures=
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
-    set -- ${syscall:+"$syscall"} --load "$kernel" \
+    eval "set -- $kexec_flags"
+    set -- ${syscall:+"$syscall"} --load "$kernel" "$@" \
       "--initrd=$ramdisk" "--command-line=$command_line"
     output=$("$kexec" "$@" 2>&1)
     status=$?
@@ -428,8 +477,8 @@ execute() {
       refuse "systemctl kexec failed, the system keeps running; --now executes the kernel without shutting down, kexec -u unloads it"
   else
     say "loaded $kernel, executing it"
-    sync
-    "$kexec" -e || refuse "the loaded kernel could not be executed"
+    [ "$sync" = no ] || sync
+    "$kexec" -e ${no_sync_flag:+"$no_sync_flag"} || refuse "the loaded kernel could not be executed"
   fi
 }
 
@@ -446,15 +495,20 @@ print_commands() {
   initrd_word=$(quoted "--initrd=$1")
   if is_in_pieces; then
     initrd_word='"--initrd=$ramdisk"'
-    printf 'ramdisk=$(mktemp) &&\n'
-    quoted_command cat -- "$@"
-    printf ' >"$ramdisk" &&\n'
+    printf 'ramdisk=$(mktemp) &&\n{ '
+    for piece do
+      find_padding "$piece"
+      quoted_command cat -- "$piece"
+      [ -z "$padding" ] || printf " && printf '%s'" "$padding"
+      printf ' && '
+    done
+    printf 'true; } >"$ramdisk" &&\n'
   fi
   separator='{ '
   for syscall in "$first_syscall" "$second_syscall" "$third_syscall"; do
     printf '%s' "$separator"
     quoted_command "$kexec" ${syscall:+"$syscall"} --load "$kernel"
-    printf ' %s ' "$initrd_word"
+    printf '%s %s ' "$kexec_flags" "$initrd_word"
     quoted "--command-line=$command_line"
     separator=' ||
   '
@@ -463,8 +517,8 @@ print_commands() {
   if [ "$shut_down" = yes ]; then
     printf 'systemctl kexec\n'
   else
-    printf 'sync && '
-    quoted_command "$kexec" -e
+    [ "$sync" = no ] || printf 'sync && '
+    quoted_command "$kexec" -e ${no_sync_flag:+"$no_sync_flag"}
     printf '\n'
   fi
 }
@@ -474,6 +528,7 @@ shut_down=no
 dry_run=no
 verify=yes
 memory_check=yes
+sync=yes no_sync_flag='' kexec_flags='' added=''
 while [ $# -gt 0 ]; do
   case $1 in
     --append)
@@ -485,7 +540,20 @@ while [ $# -gt 0 ]; do
       argument=${1#*=}
       command_line=$command_line${argument:+ $argument}
       ;;
+    --initrd)
+      [ $# -ge 2 ] || wrong_usage "--initrd needs an argument"
+      shift
+      added="$added $(quoted "$1")"
+      ;;
+    --initrd=*) added="$added $(quoted "${1#*=}")" ;;
+    --kexec-flag)
+      [ $# -ge 2 ] || wrong_usage "--kexec-flag needs an argument"
+      shift
+      kexec_flags="$kexec_flags $(quoted "$1")"
+      ;;
+    --kexec-flag=*) kexec_flags="$kexec_flags $(quoted "${1#*=}")" ;;
     --now) shut_down=no ;;
+    --no-sync) sync=no no_sync_flag=--no-sync ;;
     --dry-run) dry_run=yes ;;
     --no-verify) verify=no ;;
     --no-memory-check) memory_check=no ;;
@@ -500,21 +568,40 @@ while [ $# -gt 0 ]; do
 done
 
 find_tree
-find_file "$kernel_name"
+choose_name "$kernel_name" bzImage
+find_file "$name"
 kernel=$real
 for name in $initrd_names; do
+  choose_name "$name" "$name.gz"
   find_file "$name"
   set -- "$@" "$real"
 done
+initrd_kib=0
+for file do
+  initrd_kib=$((initrd_kib + $(file_kib "$file")))
+done
+tree_count=$#
+# What is added is small, and unpacks to about four times its size.
+eval "set -- \"\$@\" $added"
+number=0
+for file do
+  shift
+  number=$((number + 1))
+  if [ "$number" -gt "$tree_count" ]; then
+    find_added "$file"
+    file=$real
+    added_kib=$(file_kib "$file")
+    initrd_kib=$((initrd_kib + added_kib))
+    unpacked_kib=$((unpacked_kib + 4 * added_kib))
+  fi
+  set -- "$@" "$file"
+done
+piece_count=$#
 check_command_line
 check_host
 syscalls_to_try
 
 kernel_kib=$(file_kib "$kernel")
-initrd_kib=0
-for file do
-  initrd_kib=$((initrd_kib + $(file_kib "$file")))
-done
 if [ "$memory_check" = yes ]; then
   check_memory_at_boot
   check_memory_to_load

@@ -946,7 +946,8 @@ claims_of_pieces() {
   more=" $(sha256 <"$pieces/b.newc") $(sha256 <"$pieces/b")"
   sed -e "s/^initrd_names=.*/initrd_names='$initrd_names b.newc b'/" -e "s/^\(known_digests=.*\)'/\1$more'/" \
     "$tree/kexec-boot" >"$pieces/kexec-boot"
-  printf 'ramdiskheader\nimage' >"$scratch/joined"
+  # Each on a multiple of 4, as those of a tree are anyway.
+  printf 'ramdisk\0header\n\0image\0\0\0' >"$scratch/joined"
   mkdir -p "$scratch/tmp dir"
 
   text="$shell: a ramdisk in pieces is loaded as one, and nothing of it is left behind"
@@ -993,6 +994,106 @@ claims_of_pieces() {
 # --- all of it, in each shell -----------------------------------------------
 
 # One sentence a shell, not one a claim, where the shell is missing.
+# What existing tools copy, under the names that they know.
+claims_of_three_files() {
+  three="$scratch/three $shell"
+  make_tree "$three"
+  mv "$three/$initrd_names" "$three/$initrd_names.gz"
+  mv "$three/$kernel_name" "$three/bzImage"
+  text="$shell: bzImage, the ramdisk as .gz and the script alone boot"
+  if private "$text"; then
+    with_fakes "$three/kexec-boot" --now
+    expect_status 0
+    {
+      recorded kexec -s --load "$(readlink -f "$three/bzImage")" "--initrd=$(readlink -f "$three/$initrd_names.gz")" \
+        "--command-line=$command_line"
+      recorded_sync
+      recorded kexec -e
+    } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+  text="$shell: under the names of the tree, they come first"
+  if private "$text"; then
+    printf other >"$three/$initrd_names"
+    printf other >"$three/$kernel_name"
+    with_fakes "$three/kexec-boot" --now --no-verify
+    expect_status 0
+    grep -qxF "[--initrd=$(readlink -f "$three")/$initrd_names]" "$record" || problem "$(cat "$record")"
+    grep -qxF "[$(readlink -f "$three")/$kernel_name]" "$record" || problem "$(cat "$record")"
+    claim "$text"
+  fi
+  rm -r "$three"
+}
+
+claims_of_additions() {
+  added="$scratch/added '$shell'"
+  mkdir "$added"
+  printf key >"$added/a key"
+  printf 12345678 >"$added/-net"
+  text="$shell: --initrd adds ramdisks, in order, each on a multiple of 4"
+  if private "$text"; then
+    FAKE_RAMDISK=$scratch/joined
+    (cd "$added" && with_fakes "$tree/kexec-boot" --now --initrd 'a key' --initrd=./-net && echo "$status" >"$scratch/status")
+    status=$(cat "$scratch/status")
+    expect_status 0
+    # The tree's own may be of any length.
+    { cat "$tree/$initrd_names" && head -c $(((4 - $(stat -L -c %s "$tree/$initrd_names") % 4) % 4)) /dev/zero && printf 'key\0' && printf 12345678; } |
+      cmp - "$scratch/joined" >"$scratch/differs" || problem "$(cat "$scratch/differs")"
+    claim "$text"
+  fi
+  text="$shell: so do the printed commands"
+  if private "$text"; then
+    (cd "$added" && with_fakes "$tree/kexec-boot" --now --dry-run --initrd 'a key' --kexec-flag='--a "b"')
+    FAKE_RAMDISK=$scratch/joined
+    (cd "$added" && PATH=$fakes:$PATH in_shell "$scratch/stdout") >"$scratch/said" 2>&1 || problem "$(cat "$scratch/said")"
+    { cat "$tree/$initrd_names" && head -c $(((4 - $(stat -L -c %s "$tree/$initrd_names") % 4) % 4)) /dev/zero && printf 'key\0'; } |
+      cmp - "$scratch/joined" >"$scratch/differs" || problem "$(cat "$scratch/differs" "$scratch/stdout")"
+    grep -qxF '[--a "b"]' "$record" || problem "$(cat "$record")"
+    claim "$text"
+  fi
+  text="$shell: refuses a ramdisk of --initrd that is not there, or that others can change"
+  if private "$text"; then
+    run --now --initrd /no/where
+    expect_refusal 'the ramdisk /no/where of --initrd is no file'
+    expect_one_line stderr
+    run --now --initrd "$added"
+    expect_refusal 'of --initrd is no file'
+    chmod o+w "$added/a key"
+    run --now --initrd "$added/a key"
+    expect_refusal 'can be changed by others'
+    run --now --initrd
+    expect_status 2
+    expect_no_calls
+    claim "$text"
+  fi
+  text="$shell: --kexec-flag reaches kexec, each as one word, when it loads"
+  if private "$text"; then
+    run --now --kexec-flag --no-checks --kexec-flag="--reuse 'x' \$y"
+    expect_status 0
+    {
+      recorded kexec -s --load "$(readlink -f "$tree/$kernel_name")" --no-checks "--reuse 'x' \$y" \
+        "--initrd=$(readlink -f "$tree/$initrd_names")" "--command-line=$command_line"
+      recorded_sync
+      recorded kexec -e
+    } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+  text="$shell: --no-sync waits for no disk"
+  if private "$text"; then
+    run --now --no-sync
+    expect_status 0
+    {
+      expect_load -s
+      recorded kexec -e --no-sync
+    } >"$expected"
+    expect_calls
+    claim "$text"
+  fi
+  rm -r "$added"
+}
+
 each_shell() {
   for shell in dash bash "bash --posix" "busybox sh"; do
     program=$(command -v "${shell%% *}") || {
@@ -1018,6 +1119,8 @@ each_shell() {
     claims_of_trust
     claims_of_digests
     claims_of_pieces
+    claims_of_three_files
+    claims_of_additions
   done
 }
 
