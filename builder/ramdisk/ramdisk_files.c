@@ -44,12 +44,30 @@ static bool check_target(struct str target, struct error *error)
     return check_top(str_cut(target, '/').head, error);
 }
 
+/* Takes a mode off the end. No set-uid: three digits are all. */
+static struct str take_mode(struct str option, struct ramdisk_file *file)
+{
+    struct cut cut = str_cut_last(option, ':');
+    uint32_t mode = 0;
+    if (!cut.found || cut.tail.len != 4 || cut.tail.data[0] != '0' ||
+        !str_cut_last(cut.head, ':').found)
+        return option;
+    for (size_t i = 1; i < cut.tail.len; i++) {
+        if (cut.tail.data[i] < '0' || cut.tail.data[i] > '7')
+            return option;
+        mode = mode << 3 | (uint32_t)(cut.tail.data[i] - '0');
+    }
+    file->mode = mode;
+    file->has_mode = true;
+    return cut.head;
+}
+
 static bool parse_one(const char *option, struct arena *arena, struct ramdisk_file *file,
                       struct error *error)
 {
-    struct cut cut = str_cut_last(str_from(option), ':');
+    struct cut cut = str_cut_last(take_mode(str_from(option), file), ':');
     if (!cut.found || cut.head.len == 0)
-        return error_set(error, "--file expects SRC:DST, not '%s'", option);
+        return error_set(error, "--file expects SRC:DST or SRC:DST:MODE, not '%s'", option);
     file->source = arena_copy(arena, cut.head).data;
     while (str_starts(cut.tail, STR("/")))
         cut.tail = str_skip(cut.tail, 1);
@@ -65,7 +83,8 @@ static bool open_one(struct ramdisk_file *file, struct error *error)
         return false;
     if (fstat(file->fd, &status) < 0)
         return error_errno(error, errno, "open %s", file->source);
-    file->is_executable = status.st_mode & S_IXUSR;
+    if (!file->has_mode)
+        file->mode = status.st_mode & S_IXUSR ? 0755 : 0644;
     return newc_check_size(file->source, (uint64_t)status.st_size, error);
 }
 
@@ -136,7 +155,7 @@ bool ramdisk_files_write(const struct ramdisk_files *files, struct ramdisk *ramd
         const struct ramdisk_file *file = &files->items[i];
         struct ramdisk_member member = {
             .name = file->target.data,
-            .mode = S_IFREG | (file->is_executable ? 0755 : 0644),
+            .mode = S_IFREG | file->mode,
             .align_bytes = NEWC_ALIGN_BYTES,
         };
         uint64_t size;

@@ -1,8 +1,9 @@
 /* ramdisk_files.h — adds files of the build host to the ramdisk (--file).
  *
- * Shape    SRC:DST, separated at the last ':'. DST is a path below the ramdisk's root, with or
- *          without a leading '/'. In the ramdisk the file has owner 0:0 and mode 0755 if its owner
- *          may execute it, otherwise 0644. Its parent directories are created with mode 0755.
+ * Shape    SRC:DST or SRC:DST:MODE, separated from the end, so that SRC may have ':'. DST is a path
+ *          below the ramdisk's root, with or without a leading '/'. MODE is a zero and three octal
+ *          digits. Without it, the mode is 0755 if the file's owner may execute it, otherwise 0644.
+ *          In the ramdisk the file has owner 0:0. Its parent directories are created with mode 0755.
  * Order    Sorted by the bytes of DST, whatever the order of the options.
  */
 #pragma once
@@ -15,7 +16,8 @@ struct ramdisk_file {
     const char *source;
     struct str target; /* without a leading '/', terminated */
     int fd;            /* owned */
-    bool is_executable;
+    uint32_t mode;     /* permission bits, once it is open */
+    bool has_mode;     /* that was given */
 };
 
 struct ramdisk_files {

@@ -144,6 +144,12 @@ for bad in secret secret: :x secret:/ secret:a/../b secret:./x secret:a//b secre
     }
     claim "--file '$(printf %.40s "$bad")' is refused, by status 1 if it is the file" refused
 done
+modes() {
+    "$REGD_BUILD" ramdisk -q --file secret:root/key:0600 --file hook:hook:0500 --file secret:plain -o modes &&
+        cpio --quiet -tv <modes | awk '{ print $1, $NF }' >got && cat got && printf '%s\n' '-r-x------ hook' '-rw-r--r-- plain' \
+        'drwxr-xr-x root' '-rw------- root/key' | diff - got
+}
+claim 'a mode that is given is that of the file' modes
 twice() {
     "$REGD_BUILD" ramdisk -q --file secret:a --file hook:a -o bad 2>stderr && return 1
     grep -q "'a' and 'a' cannot both" stderr && "$REGD_BUILD" ramdisk -q --file secret:a/b --file hook:a --file hook:a.b -o bad 2>stderr && return 1

@@ -126,7 +126,7 @@ in
         type = types.attrsOf types.path;
         default = { };
         example = lib.literalExpression or lib.literalExample ''{ "etc/motd" = ./motd; }'';
-        description = "Files to add to the ramdisk, by their paths there. Everyone who can load the ramdisk can read them.";
+        description = "Files to add to the ramdisk, by their paths there, which a mode may follow (`etc/key:0600`). Everyone who can load the ramdisk can read them.";
       };
 
       overlaySize = mkOption {

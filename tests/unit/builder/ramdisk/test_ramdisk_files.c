@@ -28,11 +28,39 @@ static void files_stand_in_the_order_of_their_places(struct arena arena)
     CHECK_STR(files.items[2].target, "b");
 }
 
+static void a_mode_stands_behind_the_place(struct arena arena)
+{
+    static const struct {
+        const char *option, *source, *target;
+        uint32_t mode;
+        bool has_mode;
+    } cases[] = {
+        { "src:etc/key:0600", "src", "etc/key", 0600, true },
+        { "a:b:c:0000", "a:b", "c", 0, true },
+        { "src:x:0777", "src", "x", 0777, true },
+        { "src:0600", "src", "0600", 0, false },
+        { "src:/0600", "src", "0600", 0, false },
+        { "src:x:600", "src:x", "600", 0, false },
+        { "src:x:4755", "src:x", "4755", 0, false },
+        { "src:x:0680", "src:x", "0680", 0, false },
+        { "src:x:00600", "src:x", "00600", 0, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct ramdisk_files files;
+        check_about("%s", cases[i].option);
+        CHECK_DONE(parse(&cases[i].option, 1, &arena, &files, check_error));
+        CHECK_STR(files.items[0].source, cases[i].source);
+        CHECK_STR(files.items[0].target, cases[i].target);
+        CHECK_NUMBER(files.items[0].mode, cases[i].mode);
+        CHECK_NUMBER(files.items[0].has_mode, cases[i].has_mode);
+    }
+}
+
 static void places_that_cannot_be_are_refused(struct arena arena)
 {
     static const char *const wrong[][2] = {
-        { "a", "--file expects SRC:DST, not 'a'" },
-        { ":a", "--file expects SRC:DST, not ':a'" },
+        { "a", "--file expects SRC:DST or SRC:DST:MODE, not 'a'" },
+        { ":a", "--file expects SRC:DST or SRC:DST:MODE, not ':a'" },
         { "s:", "--file s: destination '': it is not a plain path" },
         { "s:/", "--file s: destination '': it is not a plain path" },
         { "s:a//b", "--file s: destination 'a//b': it is not a plain path" },
@@ -88,7 +116,7 @@ static void directories_are_made_once(struct arena arena)
                                     arena_format(&arena, "%s:etc/ssh/c", source).data };
     CHECK_DONE(parse(options, 3, &arena, &files, check_error));
     CHECK_DONE(ramdisk_files_open(&files, check_error));
-    CHECK(files.items[0].is_executable);
+    CHECK_NUMBER(files.items[0].mode, 0755);
     CHECK_DONE(ramdisk_files_write(&files, &ramdisk, arena, check_error));
     CHECK_NUMBER(ramdisk.unpacked_bytes,
                  3 * ramdisk_member_memory(5) + 2 * ramdisk_member_memory(0));
@@ -112,7 +140,7 @@ static void a_source_has_to_be_a_file(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(files_stand_in_the_order_of_their_places),
-                     CASE(places_that_cannot_be_are_refused),
+                     CASE(a_mode_stands_behind_the_place), CASE(places_that_cannot_be_are_refused),
                      CASE(names_that_are_too_long_are_refused), CASE(one_place_cannot_hold_two),
                      CASE(directories_are_made_once), CASE(a_source_has_to_be_a_file));
 }
