@@ -38,8 +38,10 @@ error_of() {
     rename | renameat | renameat2 | unlink | unlinkat | fsync | fdatasync | syncfs | fchmod | fchmodat | fchown | utimensat) echo EIO ;;
     flock | fcntl) echo ENOLCK ;;
     mmap) is_sanitized || echo ENOMEM ;;
+    # Which a sanitizer asks for each thread.
+    sched_getaffinity) is_sanitized || echo EPERM ;;
     clone | clone3 | vfork | fork | pipe2 | pipe | dup | dup3 | socket | memfd_create) echo EMFILE ;;
-    sched_getaffinity | getrandom | sysinfo | ioctl | madvise | posix_fadvise | fadvise64 | prlimit64 | uname | prctl) echo EPERM ;;
+    getrandom | sysinfo | ioctl | madvise | posix_fadvise | fadvise64 | prlimit64 | uname | prctl) echo EPERM ;;
     umask | getpid | getuid | geteuid | gettid | close | futex | brk | munmap | mprotect | rt_* | set_* | rseq | exit*) ;;
     wait4 | clock_nanosleep | sched_yield | execve | arch_prctl | sigaltstack) ;;
     *) echo EIO ;;
