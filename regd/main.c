@@ -120,7 +120,7 @@ static bool interpret_time(const char *text, int64_t *ret_seconds, struct error 
     return true;
 }
 
-/* Converts the words of the command line. Failure is a usage error (exit status 2). */
+/* Converts the words of the command line. What it refuses is a wrong command line (exit status 2). */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
     static const char *const profile[] = { "set", "list", "rollback", NULL };
