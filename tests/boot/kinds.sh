@@ -34,7 +34,7 @@ toplevel=$(cat "$live/first")
 mkdir "$SCRATCH/nix" "$SCRATCH/nix/bin" && cp "$(command -v busybox)" "$SCRATCH/nix/bin/" || bail "$SCRATCH is not empty"
 # unit_of KIND CONFIGURATION: passes on the drop-in.
 unit_of() {
-    NIX_REMOTE='' NIX_STORE_DIR=$SCRATCH/nix/store NIX_STATE_DIR=$SCRATCH/nix/var NIX_LOG_DIR=$SCRATCH/nix/log NIX_CONF_DIR=$SCRATCH \
+    NIX_REMOTE='' NIX_STORE_DIR=$SCRATCH/eval/store NIX_STATE_DIR=$SCRATCH/eval/var NIX_LOG_DIR=$SCRATCH/eval/log NIX_CONF_DIR=$SCRATCH \
         nix-instantiate --eval --strict --json --readonly-mode -E "
         with import $PWD/tests/nixos/nixos.nix { busybox = $SCRATCH/nix; release = \"26.11\"; netboot = false; configuration = [
             $PWD/units/nixos/registration.nix $PWD/tests/nixos/kinds/$1.nix
