@@ -994,8 +994,9 @@ claims_of_pieces() {
 # --- all of it, in each shell -----------------------------------------------
 
 # One sentence a shell, not one a claim, where the shell is missing.
-# What existing tools copy, under the names that they know.
+# What existing tools copy, under the names that they know. A finished tree has both names of each.
 claims_of_three_files() {
+  [ -z "$finished" ] || return 0
   three="$scratch/three $shell"
   make_tree "$three"
   mv "$three/$initrd_names" "$three/$initrd_names.gz"
