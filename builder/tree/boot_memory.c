@@ -1,10 +1,9 @@
 #include "builder/tree/boot_memory.h"
 
+#include "builder/ramdisk/ramdisk.h"
 #include "schema/boot/kernel_command_line.h"
 
 #include <string.h>
-
-enum { PAGE_BYTES = 4096 };
 
 /* Reads a number with a suffix as memparse() in the kernel's lib/cmdline.c does, but only decimal
  * numbers. Returns the rest of the text. */
@@ -43,7 +42,7 @@ static void apply_option(struct str option, struct boot_root *root)
             *root = (struct boot_root){ .max_bytes = number };
     } else if (str_starts(option, of_pages)) {
         take_size(str_skip(option, of_pages.len), &number);
-        if (__builtin_mul_overflow(number, PAGE_BYTES, &number))
+        if (__builtin_mul_overflow(number, RAMDISK_PAGE_BYTES, &number))
             number = UINT64_MAX;
         *root = (struct boot_root){ .max_bytes = number };
     }

@@ -55,34 +55,35 @@ static void add_warning(struct tree_building *building, struct str sentence)
 }
 
 /* Adds what a prepended ramdisk unpacks to, and warns if the kernel may not unpack all of it. */
-static bool survey_prepend(struct tree_building *building, size_t index, struct error *error)
+static void count_prepend(struct tree_building *building, struct file prepend,
+                          const struct ramdisk_survey *survey)
 {
-    struct file prepend = building->request->prepends.items[index];
-    struct ramdisk_survey survey;
-    if (!ramdisk_survey(prepend, &survey, error))
-        return false;
-    building->result.description.unpacked_bytes += survey.unpacked_bytes;
-    building->names_store_image = building->names_store_image || survey.names_store_image;
-    if (survey.fault.sentence[0] != '\0')
+    building->result.description.unpacked_bytes += survey->unpacked_bytes;
+    if (survey->fault.sentence[0] != '\0')
         add_warning(
             building,
             arena_format(building->arena,
                          "the kernel may not unpack all of the ramdisk %s: at byte %llu: %s",
-                         prepend.name, (unsigned long long)survey.fault_offset,
-                         survey.fault.sentence));
-    return true;
+                         prepend.name, (unsigned long long)survey->fault_offset,
+                         survey->fault.sentence));
 }
 
 static bool write_prepends(struct tree_building *building, struct ramdisk *ramdisk,
                            struct error *error)
 {
     const struct input_files *prepends = &building->request->prepends;
-    uint64_t size;
-    for (size_t i = 0; i < prepends->count; i++)
-        if (!ramdisk_prepend(ramdisk, prepends->items[i], *building->arena, &size, error) ||
-            !survey_prepend(building, i, error))
+    bool names_store_image = false;
+    for (size_t i = 0; i < prepends->count; i++) {
+        struct file prepend = prepends->items[i];
+        struct ramdisk_survey survey;
+        uint64_t size;
+        if (!ramdisk_prepend(ramdisk, prepend, *building->arena, &size, error) ||
+            !ramdisk_survey(prepend, &survey, error))
             return false;
-    if (!building->names_store_image)
+        count_prepend(building, prepend, &survey);
+        names_store_image = names_store_image || survey.names_store_image;
+    }
+    if (!names_store_image)
         add_warning(building, STR("the initial ramdisk does not name " RAMDISK_STORE_NAME
                                   ": this system may not mount its store from an image"));
     return true;
@@ -139,15 +140,6 @@ static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_
                         building->result.description.unpacked_bytes + base_bytes, error);
 }
 
-static bool count_memory(struct tree_building *building, struct error *error)
-{
-    struct tree_description *description = &building->result.description;
-    for (size_t i = 0; i < description->image_count && building->request->separate_store; i++)
-        description->unpacked_bytes += ramdisk_member_memory(description->images[i].size_bytes);
-    return check_memory(building, building->result.ramdisk_bytes, description->unpacked_bytes,
-                        error);
-}
-
 /* Adds the extra files and, unless the images are separate files, the images. */
 static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *error)
 {
@@ -197,7 +189,8 @@ static bool write_ramdisk(struct tree_building *building, struct error *error)
            write_archive(building, &ramdisk, error) &&
            tree_seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
            (!request->separate_store || tree_seal_images(building, error)) &&
-           count_memory(building, error);
+           check_memory(building, building->result.ramdisk_bytes,
+                        building->result.description.unpacked_bytes, error);
 }
 
 /* Gives a file a second name: a hard link or, if the file system has none, a symbolic link. */

@@ -16,9 +16,8 @@ struct tree_building {
     struct arena *arena;
     struct tree_file *files; /* all files for SHA256SUMS */
     size_t file_count;
-    struct boot_root root;  /* what the kernel unpacks the ramdisk to */
-    bool names_store_image; /* a prepended ramdisk does: it may mount the image */
-    size_t new_count;       /* number of images that are not bases; these come first */
+    struct boot_root root; /* what the kernel unpacks the ramdisk to */
+    size_t new_count;      /* number of images that are not bases; these come first */
     struct tree_result result;
 };
 

@@ -147,6 +147,7 @@ static bool seal_image(struct tree_building *building, size_t index, struct erro
         return error_errno(error, errno, "open %s", image->name);
     image->file = image->name;
     image->size_bytes = (uint64_t)status.st_size;
+    description->unpacked_bytes += ramdisk_member_memory(image->size_bytes);
     return tree_create(building, header_name, 0644, &header, error) &&
            ramdisk_write_header(header, image->name, image->size_bytes, error) &&
            tree_seal_ramdisk(building, header_name, header, error) &&
