@@ -225,21 +225,21 @@ check_host() {
     refuse "this machine does not allow kexec until it is rebooted (kernel.kexec_load_disabled is 1)"
 }
 
-# Sets kib to the size that $1 says, or to nothing if it says none.
-size_kib() {
-  kib=${1%[kKmMgG]}
-  case $kib in
-    '' | 0* | *[!0-9]* | ????????????*)
-      kib=
-      return
-      ;;
-  esac
+# Sets number to what $1 says, or to nothing if it is none that the kernel could mean.
+read_number() {
   case $1 in
-    *[kK]) ;;
-    *[mM]) kib=$((kib * 1024)) ;;
-    *[gG]) kib=$((kib * 1048576)) ;;
-    *) kib=$((kib / 1024)) ;;
+    *[kK]) unit=1024 ;;
+    *[mM]) unit=1048576 ;;
+    *[gG]) unit=1073741824 ;;
+    *) unit=1 ;;
   esac
+  number=${1%[kKmMgG]}
+  case $number in
+    '' | 0* | *[!0-9]*) number= ;;
+  esac
+  # Together they have no more digits than 64 bits.
+  [ $((${#number} + ${#unit})) -le 19 ] || number=
+  number=${number:+$((number * unit))}
 }
 
 # Sets limit_percent and limit_kib from the value of initramfs_options=, "$1".
@@ -258,8 +258,13 @@ read_options() {
         ;;
       size=*)
         limit_percent=
-        size_kib "${option#size=}"
-        limit_kib=$kib
+        read_number "${option#size=}"
+        limit_kib=${number:+$((number / 1024))}
+        ;;
+      nr_blocks=*) # pages of 4 KiB
+        limit_percent=
+        read_number "${option#nr_blocks=}"
+        limit_kib=${number:+$((number * 4))}
         ;;
     esac
   done

@@ -457,7 +457,8 @@ claims_of_memory() {
     done
     for free in root=fstab rootfstype=ramfs rootfstype=ext4 initramfs_options=size=100% \
       initramfs_options=mode=0755,size=95% initramfs_options=size=1g "initramfs_options=size=1024M x=y" \
-      initramfs_options=size=0 initramfs_options=size=1048576k initramfs_options=size=1073741824 "initramfs_options=size=1 root=fstab"; do
+      initramfs_options=size=0 initramfs_options=size=1048576k initramfs_options=size=1073741824 "initramfs_options=size=1 root=fstab" \
+      initramfs_options=nr_blocks=262144 initramfs_options=nr_blocks=256K,mode=0755 initramfs_options=size=1%,nr_blocks=1g; do
       with_fakes "$huge/kexec-boot" --now --append "$free"
       expect_status 0
     done
@@ -468,6 +469,8 @@ claims_of_memory() {
   if private "$text"; then
     memory "$big_memory_kib" "$big_memory_kib"
     with_fakes "$huge/kexec-boot" --now --append initramfs_options=size=1023m
+    expect_refusal "unpacks to 1024 MiB, and initramfs_options= on the kernel's command line allows 1023 MiB"
+    with_fakes "$huge/kexec-boot" --now --append initramfs_options=nr_blocks=262143
     expect_refusal "unpacks to 1024 MiB, and initramfs_options= on the kernel's command line allows 1023 MiB"
     expect_one_line stderr
     expect_no_calls
