@@ -1,10 +1,21 @@
 #include "builder/ramdisk/unpacker.h"
 
+#include "builder/ramdisk/lzo.h"
+
 #include <assert.h>
 #include <string.h>
 
 /* Limit of liblzma's memory. Streams of `xz -9` need 65 MiB. */
 #define LZMA_MEMORY_MAX ((uint64_t)256 << 20)
+
+/* lzop's format. The kernel takes no larger blocks, and takes it for granted that each has one
+ * checksum, which it does not look at. All numbers are big-endian. */
+static const char lzop_magic[] = "\x89LZO\0\r\n\x1a\n";
+enum {
+    LZOP_BLOCK_MAX = 256 << 10,
+    LZOP_WITH_LEVEL = 0x0940, /* the first version whose header has a level, and longer times */
+    LZOP_HAS_FILTER = 0x800,  /* among the flags */
+};
 
 enum packing packing_of(const char magic[static PACKING_MAGIC_BYTES])
 {
@@ -145,6 +156,104 @@ static bool read_lzma(struct unpacker *unpacker, char *bytes, size_t count, size
     return true;
 }
 
+/* --- lzo, in the format of lzop ----------------------------------------------------------------- */
+
+/* `bytes` may be NULL. */
+static bool take(struct unpacker *unpacker, char *bytes, size_t count)
+{
+    for (size_t got = 0, some; got < count; got += some) {
+        if (!fill_again(unpacker))
+            return false;
+        some = unpacker->count - unpacker->used;
+        if (some > count - got)
+            some = count - got;
+        if (bytes)
+            memcpy(bytes + got, unpacker->packed + unpacker->used, some);
+        unpacker->used += some;
+    }
+    return true;
+}
+
+/* Takes a number of up to four bytes. */
+static bool take_number(struct unpacker *unpacker, size_t count, uint32_t *ret_number)
+{
+    char bytes[4];
+    assert(count <= sizeof bytes);
+    if (!take(unpacker, bytes, count))
+        return false;
+    *ret_number = 0;
+    for (size_t i = 0; i < count; i++)
+        *ret_number = *ret_number << 8 | (uint8_t)bytes[i];
+    return true;
+}
+
+static bool skip(struct unpacker *unpacker, size_t count)
+{
+    return take(unpacker, NULL, count);
+}
+
+/* Version; the library's, the one it takes to unpack, method; level; flags; filter; mode and time;
+ * the file's name; checksum. */
+static bool open_lzo(struct unpacker *unpacker)
+{
+    char magic[sizeof lzop_magic - 1];
+    uint32_t version, flags, name_bytes;
+    if (!take(unpacker, magic, sizeof magic))
+        return false;
+    if (memcmp(magic, lzop_magic, sizeof magic) != 0)
+        return failed(unpacker, "it is damaged");
+    if (!arena_reserve(&unpacker->lzo_memory, ARENA_LEAST_BYTES, unpacker->error)) {
+        unpacker->is_refused = true;
+        return false;
+    }
+    struct arena memory = unpacker->lzo_memory;
+    unpacker->lzo_packed = arena_new(&memory, char, LZOP_BLOCK_MAX);
+    unpacker->lzo_block = arena_new(&memory, char, LZOP_BLOCK_MAX);
+    return take_number(unpacker, 2, &version) && skip(unpacker, 2 + 2 + 1) &&
+           skip(unpacker, version >= LZOP_WITH_LEVEL ? 1 : 0) && take_number(unpacker, 4, &flags) &&
+           skip(unpacker, flags & LZOP_HAS_FILTER ? 4 : 0) &&
+           skip(unpacker, version >= LZOP_WITH_LEVEL ? 4 + 4 + 4 : 4 + 4) &&
+           take_number(unpacker, 1, &name_bytes) && skip(unpacker, name_bytes + 4);
+}
+
+/* A block is stored as it is if packing does not make it smaller. */
+static bool read_lzo_block(struct unpacker *unpacker)
+{
+    uint32_t bytes, packed_bytes;
+    if (!take_number(unpacker, 4, &bytes))
+        return false;
+    unpacker->lzo_bytes = unpacker->lzo_used = 0;
+    unpacker->has_ended = bytes == 0;
+    if (unpacker->has_ended)
+        return true;
+    if (!take_number(unpacker, 4, &packed_bytes) || !skip(unpacker, 4))
+        return false;
+    if (bytes > LZOP_BLOCK_MAX || packed_bytes > bytes)
+        return failed(unpacker, "it is damaged");
+    bool is_stored = packed_bytes == bytes;
+    if (!take(unpacker, is_stored ? unpacker->lzo_block : unpacker->lzo_packed, packed_bytes))
+        return false;
+    struct str packed = { unpacker->lzo_packed, packed_bytes };
+    if (!is_stored && !lzo_unpack(packed, unpacker->lzo_block, bytes))
+        return failed(unpacker, "it is damaged");
+    unpacker->lzo_bytes = bytes;
+    return true;
+}
+
+static bool read_lzo(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count)
+{
+    if (unpacker->lzo_used == unpacker->lzo_bytes && !unpacker->has_ended &&
+        !read_lzo_block(unpacker))
+        return false;
+    size_t some = unpacker->lzo_bytes - unpacker->lzo_used;
+    if (some > count)
+        some = count;
+    memcpy(bytes, unpacker->lzo_block + unpacker->lzo_used, some);
+    unpacker->lzo_used += some;
+    *ret_count = some;
+    return true;
+}
+
 /* --- All formats -------------------------------------------------------------------------------- */
 
 bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
@@ -167,7 +276,7 @@ bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
     case PACKING_ZSTD:
         return open_zstd(unpacker);
     case PACKING_LZO:
-        return error_set(error, "it is compressed by lzo, which is not supported");
+        return open_lzo(unpacker);
     case PACKING_UNKNOWN:
         break;
     }
@@ -181,6 +290,8 @@ bool unpacker_read(struct unpacker *unpacker, char *bytes, size_t count, size_t 
     unpacker->error = error;
     if (unpacker->archive)
         return read_archive(unpacker, bytes, count, ret_count);
+    if (unpacker->lzo_block)
+        return read_lzo(unpacker, bytes, count, ret_count);
     return unpacker->zstd ? read_zstd(unpacker, bytes, count, ret_count)
                           : read_lzma(unpacker, bytes, count, ret_count);
 }
@@ -198,4 +309,5 @@ void unpacker_close(struct unpacker *unpacker)
         archive_read_free(unpacker->archive);
     ZSTD_freeDStream(unpacker->zstd);
     lzma_end(&unpacker->lzma);
+    arena_unreserve(&unpacker->lzo_memory);
 }

@@ -1,13 +1,13 @@
 /* unpacker.h — unpacks one compressed stream of a ramdisk, as the kernel does.
  *
- * Streams  gzip, bzip2, lzma, xz, lz4 (its legacy format) and zstd. lzo is recognised, but not
- *          unpacked: its library has another licence.
+ * Streams  gzip, bzip2, lzma, xz, lz4 (its legacy format), zstd, and lzo in the format of lzop.
  * End      A stream ends where its format says so. What follows is for the caller: the kernel looks
  *          for the next archive there.
- * Source   The kernel's lib/decompress.c and init/initramfs.c.
+ * Source   The kernel's lib/decompress.c, lib/decompress_unlzo.c and init/initramfs.c.
  */
 #pragma once
 
+#include "schema/base/arena.h"
 #include "schema/base/file.h"
 
 #include <archive.h>
@@ -37,9 +37,12 @@ struct unpacker {
     struct file file; /* borrowed */
     enum packing packing;
     uint64_t start, next;    /* where the stream starts, and the first byte not yet read */
-    struct archive *archive; /* owned, as the next two; of each stream one is used */
+    struct archive *archive; /* owned, as the next three; of each stream one is used */
     ZSTD_DStream *zstd;
     lzma_stream lzma;
+    struct arena lzo_memory;
+    char *lzo_packed, *lzo_block; /* in it */
+    size_t lzo_bytes, lzo_used;   /* of the block */
     bool has_ended;
     struct error *error; /* of the current call, for libarchive's callback */
     bool is_refused;     /* the callback has set it */

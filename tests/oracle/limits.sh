@@ -148,6 +148,7 @@ tree_check_files.c CONTENTS_FACTOR|1: "the bytes on the disk"
 tree_check_images.c LINKS_MAX|Linux follows 40
 treemap.c ITEMS_MAX|smaller ones are drawn as one
 unpacker.c LZMA_MEMORY_MAX|xz itself asks for less; a ramdisk that asks for more is told
+unpacker.c LZOP_BLOCK_MAX|the kernel's
 utf8.h UTF8_BYTES_MAX|the format
 END
 
