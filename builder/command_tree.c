@@ -38,10 +38,12 @@ static bool places_open(const struct command *command, struct places *places, st
 
 /* The former tarball is removed first, so that a tree is never next to the tarball of another
  * tree. */
-static bool publish(const struct tree_result *result, struct places *places, struct error *error)
+static bool publish(const struct tree_result *result, struct places *places, struct arena scratch,
+                    struct error *error)
 {
     return tarball_write(&places->tarball, places->tree.fd, &result->names, error) &&
-           tarball_withdraw(&places->tarball, error) && output_tree_publish(&places->tree, error) &&
+           tarball_withdraw(&places->tarball, error) &&
+           output_tree_publish(&places->tree, scratch, error) &&
            tarball_publish(&places->tarball, error);
 }
 
@@ -126,7 +128,7 @@ bool command_tree(const struct command *command, struct error *error)
         .separate_store = settings->tree.separate_store,
     };
     if (!tree_write(&request, &places.tree, command->arena, &result, error) ||
-        !publish(&result, &places, error))
+        !publish(&result, &places, *command->arena, error))
         return false;
     struct image_summary summary = {
         .source = &source,

@@ -33,6 +33,7 @@ void output_release(const struct output *output);
 struct output_tree {
     int fd; /* the draft; owned */
     const struct output *output;
+    const char *mark; /* a file that every tree of ours has */
     char temporary_name[256];
 };
 
@@ -43,8 +44,11 @@ must_check bool output_tree_open(const struct output *output, const char *mark,
                                  struct arena scratch, struct output_tree *ret_tree,
                                  struct error *error);
 
-/* Gives the draft its final name. An older directory of that name is replaced and then removed. */
-must_check bool output_tree_publish(struct output_tree *tree, struct error *error);
+/* Gives the draft its final name. A directory that has this name by now is replaced on the same
+ * conditions, and then removed. On failure the final name is as before, unless another process
+ * renamed the draft or that directory meanwhile; nothing is removed then. */
+must_check bool output_tree_publish(struct output_tree *tree, struct arena scratch,
+                                    struct error *error);
 
 /* Removes a draft that was not published. For `cleanup`. */
 void output_tree_release(struct output_tree *tree);

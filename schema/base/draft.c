@@ -34,17 +34,26 @@ bool draft_refuse_left(const char *name, const char *temporary_name, int code, s
     }
 }
 
-/* In a directory where others may write, another user can have created the draft's name. His file
- * would then be published as ours, or a file to which he made a hard link be emptied. An existing
- * draft is therefore used only if it belongs to us and has no other name. (A draft just created may
- * belong to somebody else: file servers map root to nobody.) */
-static bool check_left(const struct draft *draft, struct error *error)
+/* Can only we and root give names in this directory to our files? */
+static bool is_private(const struct stat *directory)
 {
-    struct stat status;
-    if (fstat(draft->fd, &status) < 0)
-        return error_errno(error, errno, "look at %s", draft->temporary_name);
-    return (S_ISREG(status.st_mode) && status.st_nlink <= 1 && status.st_uid == geteuid()) ||
-           draft_refuse_left(draft->final_name, draft->temporary_name, 0, error);
+    bool is_ours = directory->st_uid == geteuid() || directory->st_uid == 0;
+    return is_ours &&
+           (!(directory->st_mode & (S_IWGRP | S_IWOTH)) || (directory->st_mode & S_ISVTX));
+}
+
+bool draft_check_left(int fd, int directory, const char *name, const char *temporary_name,
+                      struct error *error)
+{
+    struct stat status, parent;
+    if (fstat(fd, &status) < 0 || fstat(directory, &parent) < 0)
+        return error_errno(error, errno, "look at %s", temporary_name);
+    bool is_one = S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_nlink <= 1);
+    if (!is_one || status.st_uid != geteuid())
+        return draft_refuse_left(name, temporary_name, 0, error);
+    return is_private(&parent) ||
+           error_set(error, "create %s: %s exists, and others may have put it there; remove it",
+                     name, temporary_name);
 }
 
 /* Opens the draft's file, created now or left by an earlier run. */
@@ -84,7 +93,7 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
         draft.fd = own_take(&fd);
         break;
     }
-    if (is_left && !check_left(&draft, error)) {
+    if (is_left && !draft_check_left(draft.fd, directory, name, draft.temporary_name, error)) {
         own_close(&draft.fd);
         return false;
     }
@@ -118,10 +127,16 @@ static bool draft_seal(const struct draft *draft, mode_t mode, struct error *err
     return true;
 }
 
+/* The rename is by name. Where others may write, the name can lead to another file by then. */
 static bool draft_rename(struct draft *draft, struct error *error)
 {
-    if (renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
+    bool is_ours = file_is_named(draft->fd, draft->directory, draft->temporary_name);
+    if (is_ours &&
+        renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
         return error_errno(error, errno, "publish %s", draft->final_name);
+    if (!is_ours || !file_is_named(draft->fd, draft->directory, draft->final_name))
+        return error_set(error, "publish %s: another process renamed it or its draft",
+                         draft->final_name);
     close(draft->fd);
     draft->fd = -1;
     return true;
@@ -135,26 +150,35 @@ bool draft_publish(struct draft *draft, mode_t mode, struct error *error)
            error_in(error, "publish %s", draft->final_name);
 }
 
-bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode, struct error *error)
+static bool rename_pair(struct draft *first, struct draft *second, struct error *error)
 {
-    assert(first->directory == second->directory);
-    if (!draft_seal(first, mode, error) || !draft_seal(second, mode, error) ||
-        !draft_rename(first, error))
+    if (!draft_rename(first, error)) {
+        if (file_is_named(first->fd, first->directory, first->final_name))
+            unlinkat(first->directory, first->final_name, 0);
         return false;
+    }
     bool renamed = draft_rename(second, error);
     if (renamed && directory_sync(first->directory, error))
         return true;
-    if (renamed)
+    if (renamed || file_is_named(second->fd, second->directory, second->final_name))
         unlinkat(second->directory, second->final_name, 0);
     unlinkat(first->directory, first->final_name, 0);
     return error_in(error, "publish %s", first->final_name);
+}
+
+bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode, struct error *error)
+{
+    assert(first->directory == second->directory);
+    return draft_seal(first, mode, error) && draft_seal(second, mode, error) &&
+           rename_pair(first, second, error);
 }
 
 void draft_release(struct draft *draft)
 {
     if (draft->fd < 0)
         return;
-    unlinkat(draft->directory, draft->temporary_name, 0);
+    if (file_is_named(draft->fd, draft->directory, draft->temporary_name))
+        unlinkat(draft->directory, draft->temporary_name, 0);
     close(draft->fd);
     draft->fd = -1;
 }

@@ -6,6 +6,10 @@
  *
  * The temporary name is fixed (".NAME.draft"), so that the next run reuses what a killed run has
  * left. A lock on the draft keeps two runs from writing the same one.
+ *
+ * In a directory where others may write, a name can lead to another file at any moment. So what
+ * exists under the name of a draft is used only if nobody else can have put it there, and what was
+ * renamed is looked at again.
  */
 #pragma once
 
@@ -21,8 +25,7 @@ struct draft {
 
 /* Starts an empty draft of `name` (one component) in `directory`. Fails if another process is
  * writing a draft of the same name; if `name` exists and is not a regular file; if the temporary
- * name is a link, belongs to another user, or is one of several hard links of a file; and if the
- * name is too long. */
+ * name exists and draft_check_left fails; and if the name is too long. */
 must_check bool draft_open(int directory, const char *name, struct draft *ret_draft,
                            struct error *error);
 
@@ -34,9 +37,19 @@ must_check bool draft_try(int directory, const char *name, struct error *error);
  * 0: it was opened, and is not ours. */
 bool draft_refuse_left(const char *name, const char *temporary_name, int code, struct error *error);
 
+/* Has an earlier run left this file or directory under the name of a draft? Another user can have
+ * created it, and his file would be published as ours. Or he can have given the name to a file of
+ * ours, which would be emptied: by a hard link, or by renaming. So it must belong to this user,
+ * have no other name, and lie in a directory of this user or of root in which nobody else may
+ * rename it: not writable by others, or sticky. (A draft just created may belong to somebody else:
+ * file servers map root to nobody.) */
+must_check bool draft_check_left(int fd, int directory, const char *name,
+                                 const char *temporary_name, struct error *error);
+
 /* Gives the file its mode and its final name, replacing any file of that name. When it returns
- * true, the result is on disk. On failure the final name is as before, unless only the sync of the
- * directory failed: then the new file has its name, but may lose it in a power cut. */
+ * true, the result is on disk. On failure the final name is as before, unless another process
+ * renamed the draft meanwhile, or only the sync of the directory failed: then the new file has its
+ * name, but may lose it in a power cut. */
 must_check bool draft_publish(struct draft *draft, mode_t mode, struct error *error);
 
 /* Publishes two new files in one directory, the first one first, so that the second is never there

@@ -81,6 +81,37 @@ elif have setpriv "a stranger's draft"; then
     fi
 fi
 
+# In a directory that belongs to another user, he may rename whatever is in it. strace stops the program when it has created its
+# draft, and another directory of root's takes the draft's place.
+exchanged() {
+    mkdir strangers strangers/precious && echo kept >strangers/precious/initrd && chmod 700 strangers/precious &&
+        chown 65534 strangers || return
+    seen=$(stat -c '%a %i' strangers/precious)
+    : >trace
+    strace -f -qq -o trace -e trace=mkdirat -e inject=mkdirat:signal=SIGSTOP:when=1 \
+        "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o strangers/out 2>stderr &
+    for _ in $(seq 2400); do
+        stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
+        [ -z "$stopped" ] || break
+        sleep 0.05
+    done
+    setpriv --reuid 65534 --clear-groups sh -c 'cd strangers && mv .out.draft aside && mv precious .out.draft'
+    moved=$?
+    kill -CONT "$stopped"
+    wait $!
+    status=$?
+    cat stderr
+    [ "$moved" -eq 0 ] && refused 'another process renamed it or its draft' out && [ "$(ls strangers/.out.draft)" = initrd ] &&
+        [ "$(stat -c '%a %i' strangers/.out.draft)" = "$seen" ]
+}
+text="another directory in the draft's place is not written to"
+if [ "$(id -u)" -ne 0 ]; then
+    skip "$text" 'only root becomes another user'
+elif have setpriv "$text" && can_trace "$text"; then
+    # LeakSanitizer does not work under strace.
+    ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-exitcode=99}" claim "$text" exchanged
+fi
+
 too_large() {
     mkdir -p sticky && "$REGD_BUILD" manifest --root "$store" "$toplevel" >listed || return
     (

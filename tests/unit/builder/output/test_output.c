@@ -123,7 +123,7 @@ static void a_tree_appears_when_it_is_published(struct arena arena)
     if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
         return;
     CHECK(!is_there("tree") && is_there(".tree.draft/new"));
-    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK_DONE(output_tree_publish(&tree, arena, check_error));
     CHECK(is_there("tree/new") && !is_there(".tree.draft"));
     CHECK(fstatat(check_directory(), "tree", &status, 0) == 0);
     CHECK_NUMBER(status.st_mode, S_IFDIR | 0755);
@@ -150,7 +150,7 @@ static void a_former_tree_of_ours_is_replaced(struct arena arena)
     if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
         return;
     CHECK(is_there("tree/old"));
-    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK_DONE(output_tree_publish(&tree, arena, check_error));
     CHECK(is_there("tree/new") && !is_there("tree/old") && !is_there(".tree.draft"));
 }
 
@@ -197,7 +197,7 @@ static void a_draft_that_is_left_is_used_again(struct arena arena)
     check_file(".tree.draft/left", STR(""));
     if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
         return;
-    CHECK_DONE(output_tree_publish(&tree, check_error));
+    CHECK_DONE(output_tree_publish(&tree, arena, check_error));
     CHECK(is_there("tree/new") && !is_there("tree/left"));
 }
 
@@ -238,6 +238,66 @@ static void a_draft_that_is_no_directory_is_refused(struct arena arena)
     CHECK_STR(check_content(".tree.draft", &arena), "precious");
 }
 
+/* They could rename a directory of ours to that name, and its files would be removed. */
+static void a_draft_that_others_may_have_named_is_refused(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree;
+    check_file(".tree.draft/precious", STR("kept"));
+    CHECK(fchmod(check_directory(), 0777) == 0);
+    CHECK_REFUSED(start_tree(&output, &tree, &arena),
+                  "create tree: .tree.draft exists, and others may have put it there; remove it");
+    CHECK_STR(check_content(".tree.draft/precious", &arena), "kept");
+}
+
+/* Neither when it is published nor when it is given up. */
+static void what_took_the_place_of_a_draft_is_left_alone(struct arena arena)
+{
+    int directory = check_directory();
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree = { .fd = -1 };
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK(renameat(directory, ".tree.draft", directory, "aside") == 0);
+    check_file(".tree.draft/precious", STR("kept"));
+    CHECK_REFUSED(output_tree_publish(&tree, arena, check_error),
+                  "publish tree: another process renamed it or its draft");
+    output_tree_release(&tree);
+    CHECK_STR(check_content(".tree.draft/precious", &arena), "kept");
+    CHECK(!is_there("tree") && !is_there("aside/new"));
+}
+
+static void what_appeared_meanwhile_is_not_replaced(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    struct output_tree tree = { .fd = -1 };
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    check_file("tree/mine", STR("kept"));
+    CHECK_REFUSED(output_tree_publish(&tree, arena, check_error),
+                  "replace tree: it holds 'mine', which no earlier run made; remove it, or name "
+                  "another directory");
+    output_tree_release(&tree);
+    CHECK_STR(check_content("tree/mine", &arena), "kept");
+}
+
+/* Where two names cannot be exchanged, the former tree is moved aside. */
+static void what_has_the_name_of_the_former_tree_is_left_alone(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    check_file(".tree.draft.old/precious", STR("kept"));
+    CHECK(fchmod(check_directory(), 0777) == 0);
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    check_calls_refuse_flags();
+    bool done = output_tree_publish(&tree, arena, check_error);
+    check_calls_end();
+    CHECK_REFUSED(done, "create tree: .tree.draft.old exists, and others may have put it there; "
+                        "remove it");
+    CHECK_STR(check_content(".tree.draft.old/precious", &arena), "kept");
+}
+
 static void a_former_tree_in_use_is_not_replaced(struct arena arena)
 {
     cleanup(output_release) struct output output = { .directory = -1 };
@@ -248,7 +308,7 @@ static void a_former_tree_in_use_is_not_replaced(struct arena arena)
     CHECK(flock(other, LOCK_EX) == 0);
     if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
         return;
-    CHECK_REFUSED(output_tree_publish(&tree, check_error),
+    CHECK_REFUSED(output_tree_publish(&tree, arena, check_error),
                   "lock the former tree: Resource temporarily unavailable");
     CHECK(!is_there("tree/new"));
 }
@@ -281,7 +341,8 @@ static void check_each_call(bool has_flags, struct arena arena)
         check_calls_fail(number);
         if (!has_flags)
             check_calls_refuse_flags();
-        bool done = start_tree(&output, &tree, &scratch) && output_tree_publish(&tree, check_error);
+        bool done =
+            start_tree(&output, &tree, &scratch) && output_tree_publish(&tree, arena, check_error);
         has_failed = check_calls_end();
         CHECK(is_there("tree/new") != is_there("tree/old"));
         CHECK(is_there("tree/new") || !done);
@@ -307,7 +368,7 @@ static void a_new_tree_appears_where_two_names_cannot_be_exchanged(struct arena 
     if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
         return;
     check_calls_refuse_flags();
-    bool done = output_tree_publish(&tree, check_error);
+    bool done = output_tree_publish(&tree, arena, check_error);
     check_calls_end();
     CHECK_DONE(done);
     CHECK(is_there("tree/new") && !is_there(".tree.draft") && !is_there(".tree.draft.old"));
@@ -324,6 +385,10 @@ int main(void)
         CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
         CASE(a_draft_that_is_left_is_used_again), CASE(a_draft_in_use_is_refused),
         CASE(a_draft_of_another_user_is_refused), CASE(a_draft_that_is_no_directory_is_refused),
+        CASE(a_draft_that_others_may_have_named_is_refused),
+        CASE(what_took_the_place_of_a_draft_is_left_alone),
+        CASE(what_appeared_meanwhile_is_not_replaced),
+        CASE(what_has_the_name_of_the_former_tree_is_left_alone),
         CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
         CASE(each_call_that_fails_leaves_the_old_or_the_new),
         CASE(so_it_is_where_two_names_cannot_be_exchanged),

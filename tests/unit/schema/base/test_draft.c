@@ -122,6 +122,72 @@ static void a_draft_of_another_user_is_refused(struct arena arena)
     CHECK_STR(check_content(".f.draft", &arena), "a stranger's");
 }
 
+/* They could rename a file of ours to that name. */
+static void a_draft_that_others_may_have_named_is_refused(struct arena arena)
+{
+    static const mode_t wrong[] = { 0777, 0775, 0757 }, right[] = { 0755, 01777, 01775 };
+    struct draft draft;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        check_about("mode %o", wrong[i]);
+        check_file(".f.draft", STR("precious"));
+        CHECK(fchmod(check_directory(), wrong[i]) == 0);
+        CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
+                      "create f: .f.draft exists, and others may have put it there; remove it");
+        CHECK_STR(check_content(".f.draft", &arena), "precious");
+    }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        check_about("mode %o", right[i]);
+        check_file(".f.draft", STR("left"));
+        CHECK(fchmod(check_directory(), right[i]) == 0);
+        if (CHECK_DONE(draft_open(check_directory(), "f", &draft, check_error)))
+            draft_release(&draft);
+    }
+}
+
+static void a_draft_in_a_directory_of_another_user_is_refused(struct arena arena)
+{
+    struct draft draft;
+    check_file(".f.draft", STR("precious"));
+    if (fchown(check_directory(), 65534, 65534) < 0) {
+        check_skip("only root gives directories away");
+        return;
+    }
+    CHECK_REFUSED(draft_open(check_directory(), "f", &draft, check_error),
+                  "create f: .f.draft exists, and others may have put it there; remove it");
+    CHECK_STR(check_content(".f.draft", &arena), "precious");
+}
+
+static void what_took_the_place_of_a_draft_is_not_published(struct arena arena)
+{
+    int directory = check_directory();
+    struct draft draft;
+    check_file("f", STR("old"));
+    if (!CHECK_DONE(draft_open(directory, "f", &draft, check_error)))
+        return;
+    CHECK(renameat(directory, ".f.draft", directory, "aside") == 0);
+    check_file(".f.draft", STR("a stranger's"));
+    CHECK_REFUSED(draft_publish(&draft, 0644, check_error),
+                  "publish f: another process renamed it or its draft");
+    draft_release(&draft);
+    CHECK_STR(check_content("f", &arena), "old");
+    CHECK_STR(check_content(".f.draft", &arena), "a stranger's");
+}
+
+static void a_pair_is_not_published_if_one_was_renamed(struct arena arena)
+{
+    int directory = check_directory();
+    for (size_t i = 0; i < 2; i++) {
+        cleanup(draft_release) struct draft first = { .fd = -1 };
+        cleanup(draft_release) struct draft second = { .fd = -1 };
+        CHECK_DONE(draft_open(directory, "f", &first, check_error));
+        CHECK_DONE(draft_open(directory, "g", &second, check_error));
+        CHECK(renameat(directory, i ? ".g.draft" : ".f.draft", directory, "aside") == 0);
+        CHECK(!draft_publish_pair(&first, &second, 0644, check_error));
+        CHECK(faccessat(directory, "f", F_OK, 0) < 0 && faccessat(directory, "g", F_OK, 0) < 0);
+    }
+    CHECK_STR(check_content("aside", &arena), "");
+}
+
 /* Before the work, and without leaving anything. */
 static void a_name_is_tried_as_its_draft_will_be(struct arena arena)
 {
@@ -263,6 +329,10 @@ int main(void)
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
         CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_of_another_kind_is_refused),
         CASE(a_draft_is_not_a_second_name_of_a_file), CASE(a_draft_of_another_user_is_refused),
+        CASE(a_draft_that_others_may_have_named_is_refused),
+        CASE(a_draft_in_a_directory_of_another_user_is_refused),
+        CASE(what_took_the_place_of_a_draft_is_not_published),
+        CASE(a_pair_is_not_published_if_one_was_renamed),
         CASE(a_name_is_tried_as_its_draft_will_be),
         CASE(only_a_regular_file_is_replaced_by_a_draft),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
