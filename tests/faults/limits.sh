@@ -64,6 +64,21 @@ else
         claim "verification by $jobs threads in 256 MiB" verified 262144 $jobs
     done
     claim 'less is enough, or one sentence says what is' at_any_limit
+    # What may be written counts here, as with vm.overcommit_memory=2, whether it is used or not.
+    limited() (
+        ulimit -d "$1"
+        shift
+        "$@"
+    )
+    for jobs in 1 2 8 1000; do
+        claim "$jobs threads in 256 MiB of memory that counts before it is used" as_ever limited 262144 image -j $jobs
+    done
+    claim 'less of it is enough, or one sentence says what is' at_any_limit
+    limited() (
+        ulimit -v "$1"
+        shift
+        "$@"
+    )
 fi
 
 # --- Few threads ----------------------------------------------------------------------------------

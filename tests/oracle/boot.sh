@@ -4,7 +4,7 @@
 # Each claim has its own root: a real store, and the files that kernel and initial ramdisk leave next to it.
 #
 # Usage    REGD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/boot.sh
-# shellcheck disable=SC2317  # claims call functions by their names
+# shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
 set -u
 : "${REGD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
@@ -571,6 +571,22 @@ init_of_link() {
     boot && generation 1 "$toplevel"
 }
 claim 'a link on the way of init= is followed, as to a specialisation' init_of_link
+
+specialisation_init() {
+    make_root specialisation-init
+    place_manifest /nix/store/nix-path-registration
+    rm "$root/run/current-system"
+    mkdir "$root$other/specialisation" && ln -s "$toplevel" "$root$other/specialisation/gpu"
+    echo "init=$other/specialisation/gpu/init" >"$root/proc/cmdline"
+    boot && generation 1 "$toplevel" || return
+    # What leads nowhere is not cut to the system around it.
+    make_root no-specialisation
+    place_manifest /nix/store/nix-path-registration
+    rm "$root/run/current-system"
+    echo "init=$toplevel/specialisation/gpu/init" >"$root/proc/cmdline"
+    ! boot && [ "$status" -eq 1 ] && registered "$count" && [ ! -L "$root$profile" ]
+}
+claim 'init= of a specialisation is that system; of a missing one, none' specialisation_init
 
 no_system() {
     make_root no-system

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rooms.sh — do all includes lead downwards, and all calls? Does tests/rooms.sh find an include that does not?
+# rooms.sh — do all includes lead downwards, and all calls? Does tests/rooms.sh find an include that does not? Do the unit
+# tests mirror the rooms?
 #
 # Usage    REGD=… SCRATCH=… sh tests/oracle/rooms.sh
 # shellcheck disable=SC2317  # claims call functions by their names
@@ -19,10 +20,26 @@ finds() {
     ! sh tests/rooms.sh "$SCRATCH/copy" >"$SCRATCH/out" && cat "$SCRATCH/out" && grep -qF "$1" "$SCRATCH/out"
 }
 claim 'one that leads upwards is found' finds upwards builder/codec/compression.h builder/image/plan.h
+claim 'so is one from a room to the commands' finds upwards builder/check/verify_image.c builder/command.h
 claim 'so is one from the formats to a program' finds upwards schema/nix/hash.c regd/registry.h
 claim 'and one of another program' finds 'another program' regd/registry.c builder/image/plan.h
 claim 'and a circle of headers' finds 'a circle' schema/nix/hash.h schema/nix/manifest.h
 claim 'and a room that nobody knows' finds 'not in the list' schema/nix/hash.c schema/other/x.h
+
+# Of what only joins parts, whole programs are the test.
+tested_alone() {
+    find schema builder regd units -name '*.c' | grep -vE '^(builder/command(_[a-z]*)?|[a-z]*/main)\.c$' | LC_ALL=C sort |
+        while read -r file; do
+            [ -f "tests/unit/${file%/*}/test_${file##*/}" ] || echo "$file"
+        done >"$SCRATCH/alone"
+    find tests/unit -name 'test_*.c' | LC_ALL=C sort | while read -r file; do
+        tested=${file#tests/unit/}
+        [ -f "${tested%/*}/${tested##*/test_}" ] || echo "$file"
+    done >>"$SCRATCH/alone"
+    cat "$SCRATCH/alone"
+    [ ! -s "$SCRATCH/alone" ]
+}
+claim 'every source but commands and main.c has a unit test of its name, and every unit test a source' tested_alone
 
 # --- Calls --------------------------------------------------------------------------------------------------
 
