@@ -77,8 +77,6 @@ static void note(const struct command *command, const struct image_summary *summ
     command_warn_large(result->ramdisk_bytes);
     for (size_t i = 0; i < result->warnings.count; i++)
         report_warning("%s", result->warnings.items[i]);
-    if (!result->has_grub)
-        report_warning("grub.cfg is not written: GRUB would change the kernel parameters");
     command_note_image(command, summary);
 }
 

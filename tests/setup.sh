@@ -12,7 +12,8 @@ demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
 test_packages="binutils clang clang-format clang-tidy libclang-rt-dev cppcheck gcovr shellcheck bash dash zsh fish
     sqlite3 strace systemd socat grub-common squashfs-tools-ng kexec-tools libarchive-tools jq procps file git zstd xz-utils
     bzip2 lz4 lzop e2fsprogs mount libxml2-utils openssl time"
-boot_packages="qemu-system-x86 ipxe-qemu ovmf linux-image-amd64 kmod udev login e2fsprogs util-linux-extra xorriso"
+boot_packages="qemu-system-x86 ipxe-qemu ovmf grub-pc-bin grub-efi-amd64-bin mtools linux-image-amd64 kmod udev login
+    e2fsprogs util-linux-extra xorriso"
 
 # Meson, Nix and kexec-tools ask or print; nobody is there to answer.
 apt() {

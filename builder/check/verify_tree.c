@@ -5,6 +5,7 @@
 #include "builder/check/tree_check_files.h"
 #include "builder/check/tree_check_images.h"
 
+#include "builder/tree/menu.h"
 #include "builder/tree/script.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
@@ -65,8 +66,8 @@ static bool write_kexec(FILE *stream, const struct tree_description *tree, struc
 static bool write_grub(FILE *stream, const struct tree_description *tree, struct arena scratch,
                        struct error *error)
 {
-    (void)scratch, (void)error;
-    script_write_grub(stream, tree);
+    (void)error;
+    menu_write(MENU_GRUB, stream, tree, scratch);
     return true;
 }
 
@@ -98,7 +99,8 @@ static bool check_script(struct tree_check *check, const char *name, script_writ
 
 static bool check_scripts(struct tree_check *check, struct error *error)
 {
-    bool has_grub = script_check_grub(str_from(check->description.command_line));
+    struct error refusal;
+    bool has_grub = menu_check(MENU_GRUB, &check->description, *check->arena, &refusal);
     if (!check_script(check, TREE_IPXE_NAME, script_write_ipxe, error) ||
         !check_script(check, TREE_KEXEC_NAME, write_kexec, error) ||
         (has_grub && !check_script(check, TREE_GRUB_NAME, write_grub, error)))

@@ -1,7 +1,6 @@
 #include "builder/tree/script.h"
 
 #include "builder/tree/boot_memory.h"
-#include "schema/base/utf8.h"
 
 #include <assert.h>
 #include <string.h>
@@ -149,8 +148,7 @@ bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct
     return true;
 }
 
-/* Writes the text as one quoted word of a shell. */
-static void write_shell_word(FILE *stream, struct str text)
+void script_write_word(FILE *stream, struct str text)
 {
     fputc('\'', stream);
     for (size_t i = 0; i < text.len; i++) {
@@ -160,49 +158,6 @@ static void write_shell_word(FILE *stream, struct str text)
             fputc(text.data[i], stream);
     }
     fputc('\'', stream);
-}
-
-/* --- GRUB --------------------------------------------------------------------------------------- */
-
-bool script_check_grub(struct str command_line)
-{
-    for (size_t i = 0; i < command_line.len; i++) {
-        char byte = command_line.data[i];
-        if (byte == '\\' || byte == '\'' || byte == '"')
-            return false;
-        if (byte == ' ' && i + 1 < command_line.len && command_line.data[i + 1] == ' ')
-            return false;
-    }
-    return true;
-}
-
-/* A title is one line that GRUB does not take for an option. */
-static bool is_title(struct str text)
-{
-    return text.len > 0 && text.data[0] != '-' && utf8_control_from(text) == text.len;
-}
-
-void script_write_grub(FILE *stream, const struct tree_description *tree)
-{
-    struct str title = str_from(tree->label);
-    if (!is_title(title))
-        title = str_cut_last(str_from(tree->toplevel), '/').tail;
-    fputs("# Read this file with `source`, wherever the tree is.\n"
-          "menuentry ",
-          stream);
-    write_shell_word(stream, title);
-    fprintf(stream, " \"$config_directory\" {\n  linux \"$2/%s\"", tree->kernel.name);
-    for (struct cut cut = { .tail = str_from(tree->command_line), .found = true }; cut.found;) {
-        cut = str_cut(cut.tail, ' ');
-        if (cut.head.len == 0)
-            continue;
-        fputc(' ', stream);
-        write_shell_word(stream, cut.head);
-    }
-    fputs("\n  initrd", stream);
-    for (size_t i = 0; i < tree->ramdisk_count; i++)
-        fprintf(stream, " \"$2/%s\"", tree->ramdisks[i].name);
-    fputs("\n}\n", stream);
 }
 
 /* --- kexec -------------------------------------------------------------------------------------- */
@@ -277,7 +232,7 @@ void script_write_kexec(FILE *stream, const struct tree_description *tree, struc
         if (marks[i].is_number)
             fwrite(marks[i].value.data, 1, marks[i].value.len, stream);
         else
-            write_shell_word(stream, marks[i].value);
+            script_write_word(stream, marks[i].value);
         rest = str_skip(rest, marks[i].mark.len);
     }
 }

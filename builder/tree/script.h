@@ -1,4 +1,4 @@
-/* script.h — writes the scripts that boot a tree: for iPXE, kexec and GRUB.
+/* script.h — writes the scripts that boot a tree: for iPXE and kexec.
  *
  * Every kernel parameter reaches the kernel unchanged, whatever characters it has; if that is not
  * possible, the script is refused. The files of the ramdisk are loaded in order, concatenated.
@@ -28,9 +28,5 @@ must_check bool script_check_ipxe(const struct tree_description *tree, struct ar
  * checks the stream for errors. */
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch);
 
-/* Can GRUB pass this command line on unchanged? GRUB puts a backslash before quotes and
- * backslashes, and replaces several spaces by one (grub, grub-core/lib/cmdline.c). */
-bool script_check_grub(struct str command_line);
-
-/* Writes grub.cfg, a menu entry. The files must be in the same directory as grub.cfg. */
-void script_write_grub(FILE *stream, const struct tree_description *tree);
+/* Writes the text as one quoted word of a shell, or of GRUB. */
+void script_write_word(FILE *stream, struct str text);

@@ -5,6 +5,7 @@
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/ramdisk/ramdisk_survey.h"
 #include "builder/tree/boot_memory.h"
+#include "builder/tree/menu.h"
 #include "builder/tree/script.h"
 #include "builder/tree/tree_images.h"
 #include "schema/base/own.h"
@@ -218,28 +219,59 @@ static bool link_old_names(struct tree_building *building, struct error *error)
 
 /* --- Texts -------------------------------------------------------------------------------------- */
 
-enum script { IPXE, KEXEC, GRUB };
+/* Writes one of the scripts, which differ in what they need. */
+typedef bool script_writer(FILE *stream, const struct tree_building *building, struct error *error);
 
-static bool write_script(struct tree_building *building, enum script which, struct error *error)
+static bool write_ipxe(FILE *stream, const struct tree_building *building, struct error *error)
 {
-    static const char *const names[] = { TREE_IPXE_NAME, TREE_KEXEC_NAME, TREE_GRUB_NAME };
-    const struct tree_description *description = &building->result.description;
-    const char *name = names[which];
+    return script_write_ipxe(stream, &building->result.description, *building->arena, error);
+}
+
+static bool write_kexec(FILE *stream, const struct tree_building *building, struct error *error)
+{
+    (void)error;
+    script_write_kexec(stream, &building->result.description, *building->arena);
+    return true;
+}
+
+static bool write_grub(FILE *stream, const struct tree_building *building, struct error *error)
+{
+    (void)error;
+    menu_write(MENU_GRUB, stream, &building->result.description, *building->arena);
+    return true;
+}
+
+static bool write_script(struct tree_building *building, const char *name, script_writer *write,
+                         struct error *error)
+{
     cleanup(own_close) int fd = -1;
-    if (!tree_create(building, name, which == KEXEC ? 0755 : 0644, &fd, error))
+    if (!tree_create(building, name, write == write_kexec ? 0755 : 0644, &fd, error))
         return false;
     cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
     if (!stream)
         return error_errno(error, errno, "write %s", name);
-    if (which == KEXEC)
-        script_write_kexec(stream, description, *building->arena);
-    else if (which == GRUB)
-        script_write_grub(stream, description);
-    else if (!script_write_ipxe(stream, description, *building->arena, error))
+    if (!write(stream, building, error))
         return false;
     if (fflush(stream) != 0 || ferror(stream))
         return error_errno(error, errno, "write %s", name);
     return tree_seal(building, name, fd, NULL, error);
+}
+
+/* Writes the menu of a boot loader, or warns that it cannot be. */
+static bool write_menu(struct tree_building *building, enum menu menu, script_writer *write,
+                       struct error *error)
+{
+    const struct tree_description *description = &building->result.description;
+    struct error refusal;
+    if (!menu_check(menu, description, *building->arena, &refusal)) {
+        add_warning(building, arena_format(building->arena, "%s is not written: %s",
+                                           menu_name(menu), refusal.sentence));
+        return true;
+    }
+    struct option_list lacks = menu_lacks(menu, description, building->arena);
+    for (size_t i = 0; i < lacks.count; i++)
+        add_warning(building, str_from(lacks.items[i]));
+    return write_script(building, menu_name(menu), write, error);
 }
 
 static bool write_text(const struct tree_building *building, const char *name, struct str text,
@@ -291,13 +323,13 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .files = arena_new(arena, struct tree_file, TREE_FIXED_FILES),
         .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
         .root = boot_root_of(spec->command_line),
-        .result.has_grub = script_check_grub(spec->command_line),
     };
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
         !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
-        !link_old_names(&building, error) || !write_script(&building, IPXE, error) ||
-        !write_script(&building, KEXEC, error) ||
-        (building.result.has_grub && !write_script(&building, GRUB, error)) ||
+        !link_old_names(&building, error) ||
+        !write_script(&building, TREE_IPXE_NAME, write_ipxe, error) ||
+        !write_script(&building, TREE_KEXEC_NAME, write_kexec, error) ||
+        !write_menu(&building, MENU_GRUB, write_grub, error) ||
         !write_boot_json(&building, error) || !write_sums(&building, error))
         return false;
     *ret_result = building.result;

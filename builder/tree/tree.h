@@ -6,7 +6,7 @@
  *          initrd.gz     the same file, under the name that existing tools expect
  *          netboot.ipxe  for iPXE
  *          kexec-boot    for a running Linux
- *          grub.cfg      for GRUB, unless it would change the command line
+ *          grub.cfg      for GRUB, unless the kernel would cut the command line that GRUB gives it
  *          boot.json     see tree_description.h
  *          SHA256SUMS    lists all other files
  *
@@ -50,8 +50,7 @@ struct tree_result {
     struct tree_description description;
     struct squashfs_result image; /* the sums of all new images */
     uint64_t ramdisk_bytes;
-    struct option_list names; /* of all files */
-    bool has_grub;
+    struct option_list names;    /* of all files */
     struct option_list warnings; /* sentences about what may not boot */
 };
 

@@ -24,7 +24,7 @@ static struct tree_description make_tree(const char *command_line)
     };
 }
 
-enum script { IPXE, KEXEC, GRUB };
+enum script { IPXE, KEXEC };
 
 static struct str write_script(enum script script, const struct tree_description *tree,
                                struct arena *arena)
@@ -35,10 +35,8 @@ static struct str write_script(enum script script, const struct tree_description
     struct arena scratch = arena_split(arena, 1 << 16);
     if (script == IPXE)
         CHECK_DONE(script_write_ipxe(stream, tree, scratch, check_error));
-    else if (script == KEXEC)
-        script_write_kexec(stream, tree, scratch);
     else
-        script_write_grub(stream, tree);
+        script_write_kexec(stream, tree, scratch);
     fclose(stream);
     struct str text = arena_copy(arena, (struct str){ bytes, size });
     free(bytes);
@@ -113,39 +111,6 @@ static void a_line_that_the_kernel_would_cut_is_refused(struct arena arena)
     CHECK(strstr(check_error->sentence, "2048 bytes long with iPXE's initrd=") != NULL);
 }
 
-static void grub_is_asked_whether_it_would_change_the_line(void)
-{
-    static const char *const same[] = { "", "a b", "a=b,c", "$x ; #" };
-    static const char *const changed[] = { "a\\b", "a='b'", "a=\"b\"", "a  b" };
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
-        CHECK(script_check_grub(str_from(same[i])));
-    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
-        CHECK(!script_check_grub(str_from(changed[i])));
-}
-
-static void grub_has_words_in_quotes(struct arena arena)
-{
-    struct tree_description tree = make_tree("init=/init $x ");
-    tree.ramdisk_count = 2;
-    tree.label = "it's";
-    CHECK_STR(write_script(GRUB, &tree, &arena),
-              "# Read this file with `source`, wherever the tree is.\n"
-              "menuentry 'it'\\''s' \"$config_directory\" {\n"
-              "  linux \"$2/bzImage\" 'init=/init' '$x'\n"
-              "  initrd \"$2/initrd\" \"$2/image.newc\"\n"
-              "}\n");
-}
-
-static void a_label_that_is_no_title_gives_way(struct arena arena)
-{
-    static const char *const labels[] = { "", "--id", "a\nb", "a\x7f" };
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
-        struct tree_description tree = make_tree("");
-        tree.label = labels[i];
-        CHECK(strstr(write_script(GRUB, &tree, &arena).data, "menuentry 'x-system' ") != NULL);
-    }
-}
-
 static void kexec_has_no_mark_left(struct arena arena)
 {
     struct tree_description tree = make_tree("a='b' $HOME `x`");
@@ -181,7 +146,5 @@ int main(void)
     return CHECK_ALL(
         CASE(ipxe_loads_kernel_and_ramdisks), CASE(ipxe_is_given_its_syntax_by_settings),
         CASE(what_ipxe_would_expand_is_refused), CASE(a_line_that_the_kernel_would_cut_is_refused),
-        CASE(grub_is_asked_whether_it_would_change_the_line), CASE(grub_has_words_in_quotes),
-        CASE(a_label_that_is_no_title_gives_way), CASE(kexec_has_no_mark_left),
-        CASE(kexec_knows_the_digests_of_a_tree));
+        CASE(kexec_has_no_mark_left), CASE(kexec_knows_the_digests_of_a_tree));
 }

@@ -21,7 +21,7 @@ static void a_tree_has_all_that_boots_and_its_checksums(struct arena arena)
     CHECK_STR(check_names("tree", &arena),
               " SHA256SUMS boot.json bzImage grub.cfg initrd initrd.gz kexec-boot netboot.ipxe");
     CHECK_NUMBER(result.names.count, 8);
-    CHECK(result.has_grub);
+    CHECK_NUMBER(result.warnings.count, 1);
     CHECK_STR(check_content("tree/bzImage", &arena), "kernel");
     CHECK_NUMBER(result.ramdisk_bytes, check_content("tree/initrd", &arena).len);
     struct str sums = check_content("tree/SHA256SUMS", &arena);
@@ -67,17 +67,19 @@ static void a_kernel_whose_name_is_taken_is_refused(struct arena arena)
     CHECK_STR(check_names("tree", &arena), "");
 }
 
-static void a_command_line_that_grub_would_change_has_no_grub_cfg(struct arena arena)
+static void what_grub_cannot_pass_on_is_left_out_by_name(struct arena arena)
 {
     struct tree_result result;
     cleanup(check_tree_release) struct check_tree tree;
     if (!check_tree_start(&arena, &tree))
         return;
-    tree.spec.params = STR("x=\"a b\"");
+    tree.spec.params = STR("x=\"a b\" y='z'");
     tree.spec.command_line = boot_spec_command_line(tree.spec.init, tree.spec.params, &arena);
     CHECK_DONE(check_tree_write(&tree, &arena, &result));
-    CHECK(!result.has_grub);
-    CHECK_STR(check_content("tree/grub.cfg", &arena), "(absent)");
+    CHECK(has(check_content("tree/grub.cfg", &arena), " 'x=a b'\n"));
+    CHECK_STR(result.warnings.items[result.warnings.count - 1],
+              "grub.cfg lacks the kernel parameter 'y': GRUB would change it");
+    CHECK_STR(check_tree_verify(&tree, &arena), "");
 }
 
 static void a_machine_with_too_little_memory_is_refused(struct arena arena)
@@ -151,7 +153,8 @@ int main(void)
     return CHECK_ALL(
         CASE(a_tree_has_all_that_boots_and_its_checksums), CASE(a_kernel_of_another_name_has_two),
         CASE(a_kernel_whose_name_is_taken_is_refused),
-        CASE(a_command_line_that_grub_would_change_has_no_grub_cfg),
+        CASE(what_grub_cannot_pass_on_is_left_out_by_name),
+
         CASE(a_machine_with_too_little_memory_is_refused), CASE(each_call_that_fails_is_a_sentence),
         CASE(signals_change_nothing_of_a_tree));
 }

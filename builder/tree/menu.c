@@ -1,0 +1,166 @@
+#include "builder/tree/menu.h"
+
+#include "builder/tree/script.h"
+#include "builder/tree/tree.h"
+#include "schema/base/utf8.h"
+#include "schema/boot/kernel_command_line.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A parameter as it is on the system's command line, and as the kernel reads it. */
+struct word {
+    struct str source;
+    struct kernel_parameter parameter;
+};
+
+struct loader {
+    const char *name, *file;
+    /* Returns the text of a parameter for the loader, empty if it cannot pass the parameter on. */
+    struct str (*text)(const struct word *word, struct arena *arena);
+    /* Returns how many bytes the kernel gets for that text. */
+    size_t (*length)(struct str text);
+    /* Returns the number of bytes that the loader adds to the command line at least. */
+    size_t (*added)(const struct tree_description *tree);
+    void (*write)(FILE *stream, const struct tree_description *tree, struct arena scratch);
+};
+
+static bool next_word(struct str *line, struct word *ret_word)
+{
+    struct str rest = *line;
+    if (!kernel_command_line_next(line, &ret_word->parameter))
+        return false;
+    ret_word->source = (struct str){ rest.data, (size_t)(line->data - rest.data) };
+    while (str_starts(ret_word->source, STR(" ")))
+        ret_word->source = str_skip(ret_word->source, 1);
+    return true;
+}
+
+static bool has_byte(struct str text, char byte)
+{
+    return text.len > 0 && memchr(text.data, byte, text.len);
+}
+
+/* --- GRUB --------------------------------------------------------------------------------------- */
+
+static bool grub_keeps(struct str text)
+{
+    return !has_byte(text, '"') && !has_byte(text, '\'') && !has_byte(text, '\\');
+}
+
+/* The kernel takes the byte 0xa0, which letters of UTF-8 have, for white space unless it is between
+ * quotes. GRUB only looks for spaces. */
+static bool needs_other_quotes(const struct word *word, struct str text)
+{
+    return has_byte(text, '\xa0') && !has_byte(text, ' ') && has_byte(word->source, '"');
+}
+
+static struct str grub_text(const struct word *word, struct arena *arena)
+{
+    const struct kernel_parameter *parameter = &word->parameter;
+    struct str text = arena_format(arena, "%.*s%s%.*s", STR_ARG(parameter->name),
+                                   parameter->has_value ? "=" : "", STR_ARG(parameter->value));
+    return grub_keeps(text) && !needs_other_quotes(word, text) ? text : STR("");
+}
+
+static size_t grub_length(struct str text)
+{
+    return text.len + (has_byte(text, ' ') ? 2 : 0);
+}
+
+static size_t grub_added(const struct tree_description *tree)
+{
+    return strlen("BOOT_IMAGE=(hd0)/") + strlen(tree->kernel.name);
+}
+
+/* A title is one line that GRUB does not take for an option. */
+static bool is_title(struct str text)
+{
+    return text.len > 0 && text.data[0] != '-' && utf8_control_from(text) == text.len;
+}
+
+static void write_grub(FILE *stream, const struct tree_description *tree, struct arena scratch)
+{
+    struct str title = str_from(tree->label);
+    if (!is_title(title))
+        title = str_cut_last(str_from(tree->toplevel), '/').tail;
+    fputs("# Read this file with `source`, wherever the tree is.\n"
+          "menuentry ",
+          stream);
+    script_write_word(stream, title);
+    fprintf(stream, " \"$config_directory\" {\n  linux \"$2/%s\"", tree->kernel.name);
+    struct word word;
+    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
+        struct str text = grub_text(&word, &scratch);
+        if (text.len == 0)
+            continue;
+        fputc(' ', stream);
+        script_write_word(stream, text);
+    }
+    fputs("\n  initrd", stream);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, " \"$2/%s\"", tree->ramdisks[i].name);
+    fputs("\n}\n", stream);
+}
+
+/* --- All ---------------------------------------------------------------------------------------- */
+
+static const struct loader *loader_of(enum menu menu)
+{
+    static const struct loader loaders[MENU_COUNT] = {
+        [MENU_GRUB] = { "GRUB", TREE_GRUB_NAME, grub_text, grub_length, grub_added, write_grub },
+    };
+    assert(menu < MENU_COUNT);
+    return &loaders[menu];
+}
+
+const char *menu_name(enum menu menu)
+{
+    return loader_of(menu)->file;
+}
+
+bool menu_check(enum menu menu, const struct tree_description *tree, struct arena scratch,
+                struct error *error)
+{
+    const struct loader *loader = loader_of(menu);
+    size_t length_max = boot_spec_command_line_max(str_from(tree->system));
+    size_t length = loader->added(tree);
+    struct word word;
+    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
+        struct arena rest = scratch;
+        struct str text = loader->text(&word, &rest);
+        length += text.len > 0 ? strlen(" ") + loader->length(text) : 0;
+    }
+    return length <= length_max ||
+           error_set(
+               error,
+               "the kernel's command line is %zu bytes long with what %s adds, and the kernel "
+               "reads at most %zu; shorten it with --params",
+               length, loader->name, length_max);
+}
+
+struct option_list menu_lacks(enum menu menu, const struct tree_description *tree,
+                              struct arena *arena)
+{
+    const struct loader *loader = loader_of(menu);
+    struct option_list sentences = { 0 };
+    struct word word;
+    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
+        if (loader->text(&word, arena).len > 0)
+            continue;
+        struct str name = word.parameter.name.len > 0 ? word.parameter.name : word.source;
+        option_list_add(&sentences,
+                        arena_format(arena,
+                                     "%s lacks the kernel parameter '%.*s': %s would change it",
+                                     loader->file, STR_ARG(name), loader->name)
+                            .data,
+                        arena);
+    }
+    return sentences;
+}
+
+void menu_write(enum menu menu, FILE *stream, const struct tree_description *tree,
+                struct arena scratch)
+{
+    loader_of(menu)->write(stream, tree, scratch);
+}

@@ -1,0 +1,130 @@
+#include "builder/tree/menu.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct tree_file ramdisks[] = { { .name = "initrd" }, { .name = "image.newc" } };
+
+static struct tree_description make_tree(const char *command_line)
+{
+    return (struct tree_description){
+        .toplevel = "/nix/store/x-system",
+        .label = "a label",
+        .system = "x86_64-linux",
+        .command_line = command_line,
+        .kernel = { .name = "bzImage" },
+        .ramdisks = ramdisks,
+        .ramdisk_count = 1,
+    };
+}
+
+static struct str write_menu(enum menu menu, const struct tree_description *tree,
+                             struct arena *arena)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&bytes, &size);
+    struct arena scratch = arena_split(arena, 1 << 16);
+    menu_write(menu, stream, tree, scratch);
+    fclose(stream);
+    struct str text = arena_copy(arena, (struct str){ bytes, size });
+    free(bytes);
+    return text;
+}
+
+/* --- GRUB --------------------------------------------------------------------------------------- */
+
+static void grub_has_words_in_quotes(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init $x ");
+    tree.ramdisk_count = 2;
+    tree.label = "it's";
+    CHECK_STR(write_menu(MENU_GRUB, &tree, &arena),
+              "# Read this file with `source`, wherever the tree is.\n"
+              "menuentry 'it'\\''s' \"$config_directory\" {\n"
+              "  linux \"$2/bzImage\" 'init=/init' '$x'\n"
+              "  initrd \"$2/initrd\" \"$2/image.newc\"\n"
+              "}\n");
+}
+
+static void a_label_that_is_no_title_gives_way(struct arena arena)
+{
+    static const char *const labels[] = { "", "--id", "a\nb", "a\x7f" };
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+        struct tree_description tree = make_tree("");
+        tree.label = labels[i];
+        CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data, "menuentry 'x-system' ") != NULL);
+    }
+}
+
+/* GRUB puts a word with a space between double quotes. */
+static void grub_gets_the_words_that_the_kernel_reads(struct arena arena)
+{
+    static const char *const lines[][2] = {
+        { "k=\"a b\"", "'k=a b'" },
+        { "\"k=a b\"", "'k=a b'" },
+        { "k=\"a  b\" c", "'k=a  b' 'c'" },
+        { "k=\"a=b\"", "'k=a=b'" },
+        { "k=\"\"", "'k='" },
+        { "k=", "'k='" },
+        { "\"k\"", "'k'" },
+        { "\"a b\"", "'a b'" },
+        { "\"a b\"=c", "" },
+        { "k=\"a b", "'k=a b'" },
+        { "a  b   -- c", "'a' 'b' '--' 'c'" },
+        { "k=\xc3\xa9", "'k=\xc3\xa9'" },
+        { "k=\xc3\xa0", "'k=\xc3\xa0'" },
+        { "k=\"\xc3\xa0 b\"", "'k=\xc3\xa0 b'" },
+        { "$x $(y) # ; && | {z} ! *", "'$x' '$(y)' '#' ';' '&&' '|' '{z}' '!' '*'" },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct tree_description tree = make_tree(lines[i][0]);
+        const char *space = lines[i][1][0] ? " " : "";
+        const char *want =
+            arena_format(&arena, "  linux \"$2/bzImage\"%s%s\n", space, lines[i][1]).data;
+        check_about("%s", lines[i][0]);
+        CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data, want) != NULL);
+        CHECK_NUMBER(menu_lacks(MENU_GRUB, &tree, &arena).count, lines[i][1][0] == '\0');
+    }
+}
+
+static void what_grub_would_change_is_left_out_by_name(struct arena arena)
+{
+    static const char *const lines[][2] = {
+        { "k=a\\b", "k" },         { "k='b'", "k" },     { "k=a\"b c\"", "k" },
+        { "k=\"a\"b", "k" },       { "it's=1", "it's" }, { "\"\"", "\"\"" },
+        { "k=\"\xc3\xa0\"", "k" }, { "k=\\x41", "k" },   { "k=\\", "k" },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct tree_description tree = make_tree(arena_format(&arena, "a %s c", lines[i][0]).data);
+        struct option_list lacks = menu_lacks(MENU_GRUB, &tree, &arena);
+        check_about("%s", lines[i][0]);
+        CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data,
+                     "  linux \"$2/bzImage\" 'a' 'c'\n") != NULL);
+        if (CHECK_NUMBER(lacks.count, 1))
+            CHECK_STR(lacks.items[0],
+                      arena_format(&arena,
+                                   "grub.cfg lacks the kernel parameter '%s': GRUB would change it",
+                                   lines[i][1]));
+    }
+}
+
+static void the_quotes_of_grub_count(struct arena arena)
+{
+    char line[2100] = "k=\"a ";
+    memset(line + strlen(line), 'a', 2047 - strlen("BOOT_IMAGE=(hd0)/bzImage k=\"a \""));
+    struct tree_description tree = make_tree(line);
+    CHECK_DONE(menu_check(MENU_GRUB, &tree, arena, check_error));
+    strcat(line, "a");
+    CHECK(!menu_check(MENU_GRUB, &tree, arena, check_error));
+    CHECK(strstr(check_error->sentence, "2048 bytes long with what GRUB adds") != NULL);
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(a_label_that_is_no_title_gives_way),
+                     CASE(grub_gets_the_words_that_the_kernel_reads),
+                     CASE(what_grub_would_change_is_left_out_by_name),
+                     CASE(the_quotes_of_grub_count));
+}
