@@ -79,11 +79,13 @@ bool state_tag(const struct store *store, const char *path, struct arena scratch
         return true;
     if (directory < 0)
         return error_errno(error, -directory, "create the directory %s", parent);
-    cleanup(own_close) int fd = -1;
+    /* A file that another process has put there since is not changed. */
+    cleanup(own_close) int fd =
+        root_open(store->root, path, O_WRONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, 0644);
     *ret_answer = STATE_TAG_MADE;
-    if (!root_open_file(store->root, path, O_WRONLY | O_CREAT, &fd, error))
-        return false;
-    if (fchmod(fd, 0644) < 0 || fsync(fd) < 0)
+    if (fd < 0)
+        return error_errno(error, -fd, "create %s", path);
+    if (fsync(fd) < 0 && errno != EINVAL)
         return error_errno(error, errno, "write %s", path);
     return directory_sync(directory, error);
 }

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 
@@ -192,6 +193,13 @@ bool file_publish(int directory, const char *name, struct str content, mode_t mo
            draft_publish(&draft, mode, error);
 }
 
+static bool leads_to(int directory, const char *name, const char *target)
+{
+    char found[PATH_MAX];
+    ssize_t length = readlinkat(directory, name, found, sizeof found);
+    return length >= 0 && str_equal((struct str){ found, (size_t)length }, str_from(target));
+}
+
 bool link_publish(int directory, const char *name, const char *target, struct error *error)
 {
     char temporary[256];
@@ -211,6 +219,8 @@ bool link_publish(int directory, const char *name, const char *target, struct er
         unlinkat(directory, temporary, 0);
         return error_errno(error, code, "publish the link %s", name);
     }
+    if (!leads_to(directory, name, target))
+        return error_set(error, "publish the link %s: another process replaced it", name);
     if (!directory_sync(directory, error))
         return error_in(error, "publish the link %s", name);
     return true;

@@ -22,13 +22,14 @@ static bool has_one_name(int fd, const char *name, struct error *error)
 }
 
 /* Whoever can use the database must be able to use its log. So a new file gets the database's mode
- * and, if we are root, its owner. */
+ * and, if we are root, its owner. A file that was there already keeps them: another user can have
+ * renamed it. */
 static int adopt(const struct sqlite_jail *jail, int fd)
 {
     struct stat status;
     const struct stat *database = &jail->database;
     mode_t mode = database->st_mode & 0777;
-    if (mode == 0 || fstat(fd, &status) < 0 || status.st_size > 0)
+    if (mode == 0 || fstat(fd, &status) < 0)
         return fd;
     bool is_like_it = (status.st_mode & 0777) == mode && status.st_uid == database->st_uid &&
                       status.st_gid == database->st_gid;
@@ -42,14 +43,19 @@ static int adopt(const struct sqlite_jail *jail, int fd)
 int jail_open_part(struct sqlite_jail *jail, const char *name, int flags)
 {
     struct error error;
-    cleanup(own_close) int fd = file_open_regular(jail->place.directory, name, flags, 0644, &error);
+    int directory = jail->place.directory;
+    int exclusive = flags & O_CREAT ? O_EXCL : 0;
+    cleanup(own_close) int fd = file_open_regular(directory, name, flags | exclusive, 0644, &error);
+    bool is_made = fd >= 0 && exclusive;
+    if (fd == -EEXIST)
+        fd = file_open_regular(directory, name, flags, 0644, &error);
     if (fd < 0) {
         jail->refused = error;
         return fd;
     }
     if ((flags & O_ACCMODE) != O_RDONLY && !has_one_name(fd, name, &jail->refused))
         return -EMLINK;
-    return flags & O_CREAT ? adopt(jail, own_take(&fd)) : own_take(&fd);
+    return is_made ? adopt(jail, own_take(&fd)) : own_take(&fd);
 }
 
 int jail_open_failed(int code)

@@ -2,10 +2,10 @@
 # strangers.sh — in a directory where others may write, does root publish only its own files? And is a file size limit
 # one sentence?
 #
-# Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/faults/strangers.sh
+# Usage    REGD=… REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/faults/strangers.sh
 # shellcheck disable=SC2317  # claims call functions by their names
 set -u
-: "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+: "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 wants nix-store
@@ -81,35 +81,65 @@ elif have setpriv "a stranger's draft"; then
     fi
 fi
 
-# In a directory that belongs to another user, he may rename whatever is in it. strace stops the program when it has created its
-# draft, and another directory of root's takes the draft's place.
+# In a directory that belongs to another user, he may rename whatever is in it. strace stops the program at one of its calls.
+
+# calls_before CALL TEXT COMMAND...: how many of these calls does it make until one has TEXT?
+calls_before() {
+    call=$1 wanted=$2
+    shift 2
+    strace -qq -o trace -e trace="$call" "$@" >stdout 2>stderr
+    grep -n -m 1 -F "$wanted" trace | cut -d : -f 1
+}
+# exchanged CALL NUMBER CHANGE COMMAND...: when the call is done, the other user runs CHANGE. Sets status.
 exchanged() {
-    mkdir strangers strangers/precious && echo kept >strangers/precious/initrd && chmod 700 strangers/precious &&
-        chown 65534 strangers || return
-    seen=$(stat -c '%a %i' strangers/precious)
+    call=$1 number=$2 change=$3
+    shift 3
     : >trace
-    strace -f -qq -o trace -e trace=mkdirat -e inject=mkdirat:signal=SIGSTOP:when=1 \
-        "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o strangers/out 2>stderr &
+    strace -f -qq -o trace -e trace="$call" -e inject="$call:signal=SIGSTOP:when=$number" "$@" >stdout 2>stderr &
     for _ in $(seq 2400); do
         stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
         [ -z "$stopped" ] || break
         sleep 0.05
     done
-    setpriv --reuid 65534 --clear-groups sh -c 'cd strangers && mv .out.draft aside && mv precious .out.draft'
-    moved=$?
+    setpriv --reuid 65534 --clear-groups sh -c "$change"
+    changed=$?
     kill -CONT "$stopped"
     wait $!
     status=$?
     cat stderr
-    [ "$moved" -eq 0 ] && refused 'another process renamed it or its draft' out && [ "$(ls strangers/.out.draft)" = initrd ] &&
+    return "$changed"
+}
+in_place_of_draft() {
+    mkdir strangers strangers/precious && echo kept >strangers/precious/initrd && chmod 700 strangers/precious &&
+        chown 65534 strangers || return
+    seen=$(stat -c '%a %i' strangers/precious)
+    exchanged mkdirat 1 'cd strangers && mv .out.draft aside && mv precious .out.draft' \
+        "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o strangers/out || return
+    refused 'another process renamed it or its draft' out && [ "$(ls strangers/.out.draft)" = initrd ] &&
         [ "$(stat -c '%a %i' strangers/.out.draft)" = "$seen" ]
 }
-text="another directory in the draft's place is not written to"
+in_place_of_tag() {
+    mkdir -p root/etc && echo secret >root/secret && chmod 600 root/secret && cp -a root other && chown 65534 root/etc || return
+    number=$(calls_before openat2 '"/etc/NIXOS"' "$REGD" boot -q --root other --no-profile)
+    [ -n "$number" ] || return
+    exchanged openat2 "$number" 'ln -s ../secret root/etc/NIXOS' "$REGD" boot -q --root root --no-profile || return
+    [ "$(stat -c %a root/secret)" = 600 ] && [ "$(cat root/secret)" = secret ]
+}
+in_place_of_link() {
+    mkdir -p machine/nix && cp -a "$store/nix/var" machine/nix/ && mkdir -p machine/profiles && chown 65534 machine/profiles || return
+    exchanged renameat 1 'ln -sfT /elsewhere machine/profiles/p-1-link' \
+        "$REGD" profile -q --root machine --profile /profiles/p set "$toplevel" || return
+    [ "$status" -eq 1 ] && grep -qF 'another process replaced it' stderr && [ ! -e machine/profiles/p ] && [ ! -L machine/profiles/p ]
+}
+text="what takes a file's place meanwhile"
 if [ "$(id -u)" -ne 0 ]; then
     skip "$text" 'only root becomes another user'
 elif have setpriv "$text" && can_trace "$text"; then
     # LeakSanitizer does not work under strace.
-    ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-exitcode=99}" claim "$text" exchanged
+    export ASAN_OPTIONS="detect_leaks=0:${ASAN_OPTIONS:-exitcode=99}"
+    claim "another directory in the draft's place is not written to" in_place_of_draft
+    claim "another file in the tag's place keeps its mode" in_place_of_tag
+    claim "another link in the profile's place is no success" in_place_of_link
 fi
 
 too_large() {

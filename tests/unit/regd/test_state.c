@@ -51,6 +51,9 @@ static void a_tag_is_made_once(struct arena arena)
     CHECK_NUMBER(mode_of("etc/NIXOS"), S_IFREG | 0600);
     CHECK_DONE(state_tag(&store, "/NIXOS", arena, &answer, check_error));
     CHECK_NUMBER(answer, STATE_TAG_MADE);
+    CHECK(symlinkat("kept", check_directory(), "link") == 0);
+    CHECK_DONE(state_tag(&store, "/link", arena, &answer, check_error));
+    CHECK_NUMBER(mode_of("kept"), S_IFREG | 0644);
 }
 
 static void a_tag_that_is_no_file_is_refused(struct arena arena)

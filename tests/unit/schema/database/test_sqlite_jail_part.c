@@ -57,6 +57,21 @@ static void what_is_made_has_the_mode_of_the_database(void)
         CHECK(fstat(fd, &status) == 0 && (status.st_mode & 0777) == 0600);
 }
 
+/* Another user can have renamed it. */
+static void what_was_there_keeps_its_mode(void)
+{
+    struct stat status;
+    struct sqlite_jail jail = start();
+    check_file("db", STR("x"));
+    check_file("db-wal", STR(""));
+    CHECK(fchmodat(check_directory(), "db", 0666, 0) == 0);
+    CHECK(fchmodat(check_directory(), "db-wal", 0600, 0) == 0);
+    CHECK(fstatat(check_directory(), "db", &jail.database, 0) == 0);
+    cleanup(own_close) int fd = jail_open_part(&jail, "db-wal", O_RDWR | O_CREAT);
+    if (CHECK(fd >= 0))
+        CHECK(fstat(fd, &status) == 0 && (status.st_mode & 0777) == 0600);
+}
+
 static void locks_of_another_are_seen_and_are_busy(void)
 {
     short type;
@@ -80,5 +95,6 @@ int main(void)
     return CHECK_ALL(CASE(what_somebody_put_there_is_not_tried_again),
                      CASE(a_second_name_may_be_read_and_not_changed),
                      CASE(what_is_made_has_the_mode_of_the_database),
+                     CASE(what_was_there_keeps_its_mode),
                      CASE(locks_of_another_are_seen_and_are_busy));
 }
