@@ -20,6 +20,7 @@ builder/output
 builder/ramdisk
 builder/reader
 builder/image
+builder/uki
 builder/tree
 builder/check
 builder/inspect
