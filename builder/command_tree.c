@@ -7,6 +7,7 @@
 #include "builder/output/tarball.h"
 #include "builder/ramdisk/ramdisk_inputs.h"
 #include "builder/tree/tree.h"
+#include "builder/uki/uki_inputs.h"
 
 #include "schema/base/json.h"
 
@@ -102,7 +103,10 @@ bool command_tree(const struct command *command, struct error *error)
         places_release) struct places places = { { .directory = -1 }, { .fd = -1 }, TARBALL_NONE };
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
     struct reuse reuse = REUSE_NONE;
+    struct uki uki;
     if (!command_read_system(command, &spec, error) ||
+        (settings->tree.uki && !uki_inputs_read(command->store, &spec, settings->tree.stub,
+                                                command->arena, &uki, error)) ||
         !ramdisk_inputs_open(&given->prepends, &settings->image.bases, command->arena, &inputs,
                              error) ||
         !places_open(command, &places, error) ||
@@ -124,6 +128,7 @@ bool command_tree(const struct command *command, struct error *error)
         .target_bytes = settings->tree.target_bytes,
         .compression = given->method,
         .separate_store = settings->tree.separate_store,
+        .uki = settings->tree.uki ? &uki : NULL,
     };
     if (!tree_write(&request, &places.tree, command->arena, &result, error) ||
         !publish(&result, &places, *command->arena, error))

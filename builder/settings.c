@@ -74,6 +74,10 @@ static const struct option_spec options[] = {
     { "tarball", 0, OPTION_TEXT, "FILE",
       "also write the tree as one file: .tar, .tar.gz,\n.tar.xz or .tar.zst",
       offsetof(struct settings, tree.tarball), 1 << COMMAND_TREE },
+    { "uki", 0, OPTION_FLAG, NULL, "also write a unified kernel image for UEFI, boot.efi",
+      offsetof(struct settings, tree.uki), 1 << COMMAND_TREE },
+    { "stub", 0, OPTION_TEXT, "FILE", "use this stub in boot.efi (default: the system's)",
+      offsetof(struct settings, tree.stub), 1 << COMMAND_TREE },
     { "target-ram", 0, OPTION_SIZE, "SIZE", "fail if booting needs more memory than SIZE",
       offsetof(struct settings, tree.target_bytes), 1 << COMMAND_TREE },
     { "reuse", 0, OPTION_TEXT, "OLD",
@@ -203,6 +207,8 @@ static bool read_values(struct settings *settings, struct arena *arena, struct e
         return false;
     if (ramdisk->method.is_on && tree->separate_store)
         return error_set(error, "--compressor and --separate-store cannot be combined");
+    if (tree->stub && !tree->uki)
+        return error_set(error, "--stub is used only with --uki");
     return compression_parse(str_from(image->compression), &image->method, error);
 }
 

@@ -54,9 +54,9 @@ struct boot_settings {
 };
 
 struct tree_settings {
-    const char *tarball;
+    const char *tarball, *stub;
     uint64_t target_bytes; /* memory of the machine to boot; 0: unknown */
-    bool separate_store;
+    bool separate_store, uki;
 };
 
 struct inspect_settings {

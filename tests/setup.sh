@@ -1,5 +1,6 @@
 # setup.sh — installs missing packages. To be sourced.
 #
+#   available PACKAGE...  prints those that this Debian has
 #   need PACKAGE...   installs those of these Debian packages that are missing, as root or with sudo. On a system
 #                     without apt, prints what to install and stops.
 # shellcheck shell=sh disable=SC2034  # the lists are for whoever reads this in
@@ -12,8 +13,10 @@ demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
 test_packages="binutils clang clang-format clang-tidy libclang-rt-dev cppcheck gcovr shellcheck bash dash zsh fish
     sqlite3 strace systemd socat grub-common squashfs-tools-ng kexec-tools libarchive-tools jq procps file git zstd xz-utils
     bzip2 lz4 lzop e2fsprogs mount libxml2-utils openssl time"
-boot_packages="qemu-system-x86 ipxe-qemu ovmf grub-pc-bin grub-efi-amd64-bin mtools linux-image-amd64 kmod udev login
-    e2fsprogs util-linux-extra xorriso"
+# Debian 12 has not all of these.
+newer_packages="systemd-ukify"
+boot_packages="qemu-system-x86 ipxe-qemu ovmf grub-pc-bin grub-efi-amd64-bin mtools systemd-boot-efi sbsigntool linux-image-amd64 kmod
+    udev login e2fsprogs util-linux-extra xorriso"
 
 # Meson, Nix and kexec-tools ask or print; nobody is there to answer.
 apt() {
@@ -32,6 +35,13 @@ missing_packages() {
     for package; do
         dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null |
             grep -qx installed || printf '%s ' "$package"
+    done
+}
+
+# Those of the packages that this system's Debian has.
+available() {
+    for package; do
+        ! apt-cache show "$package" 2>/dev/null | grep -q . || printf '%s ' "$package"
     done
 }
 

@@ -47,6 +47,8 @@ static bool read_description(struct tree_check *check, struct error *error)
     if (!tree_description_parse(text, check->arena, description, error))
         return error_in(error, "%s/" TREE_BOOT_JSON_NAME, check->name);
     compare_file(check, &description->kernel);
+    if (description->uki.name)
+        compare_file(check, &description->uki);
     for (size_t i = 0; i < description->ramdisk_count; i++)
         compare_file(check, &description->ramdisks[i]);
     return true;

@@ -8,6 +8,7 @@
 #include "builder/tree/menu.h"
 #include "builder/tree/script.h"
 #include "builder/tree/tree_images.h"
+#include "builder/tree/tree_uki.h"
 #include "schema/base/own.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static bool check_kernel_name(const char *name, struct error *error)
 {
     static const char *const taken[] = { RAMDISK_NAME,   RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
                                          TREE_GRUB_NAME, TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
-                                         CHECKSUMS_NAME };
+                                         TREE_UKI_NAME,  CHECKSUMS_NAME };
     bool is_taken =
         str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
@@ -325,7 +326,8 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .root = boot_root_of(spec->command_line),
     };
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
-        !write_kernel(&building, error) || !write_ramdisk(&building, error) ||
+        !tree_check_uki(&building, error) || !write_kernel(&building, error) ||
+        !write_ramdisk(&building, error) || !tree_write_uki(&building, error) ||
         !link_old_names(&building, error) ||
         !write_script(&building, TREE_IPXE_NAME, write_ipxe, error) ||
         !write_script(&building, TREE_KEXEC_NAME, write_kexec, error) ||

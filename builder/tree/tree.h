@@ -7,6 +7,7 @@
  *          netboot.ipxe  for iPXE
  *          kexec-boot    for a running Linux
  *          grub.cfg      for GRUB, unless the kernel would cut the command line that GRUB gives it
+ *          boot.efi      for UEFI, if it is asked for (uki.h)
  *          boot.json     see tree_description.h
  *          SHA256SUMS    lists all other files
  *
@@ -24,11 +25,13 @@
 #include "builder/ramdisk/ramdisk_compressor.h"
 #include "builder/ramdisk/ramdisk_files.h"
 #include "builder/tree/tree_description.h"
+#include "builder/uki/uki.h"
 #include "schema/boot/boot_spec.h"
 
 #define TREE_IPXE_NAME      "netboot.ipxe"
 #define TREE_KEXEC_NAME     "kexec-boot"
 #define TREE_GRUB_NAME      "grub.cfg"
+#define TREE_UKI_NAME       "boot.efi"
 #define TREE_BOOT_JSON_NAME "boot.json"
 
 struct tree_request {
@@ -43,7 +46,8 @@ struct tree_request {
     uint64_t max_size_bytes; /* of an image; 0: no limit */
     uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */
     struct ramdisk_compression compression;
-    bool separate_store; /* excludes a compression */
+    bool separate_store;   /* excludes a compression */
+    const struct uki *uki; /* to be written, too; null: none */
 };
 
 struct tree_result {

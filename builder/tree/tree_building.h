@@ -7,8 +7,8 @@
 #include "builder/tree/boot_memory.h"
 #include "builder/tree/tree.h"
 
-/* Two names each of the kernel and the ramdisk, three scripts, boot.json. */
-enum { TREE_FIXED_FILES = 8 };
+/* Two names each of the kernel and the ramdisk, three scripts, boot.efi, boot.json. */
+enum { TREE_FIXED_FILES = 9 };
 
 struct tree_building {
     const struct tree_request *request;

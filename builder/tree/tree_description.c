@@ -14,6 +14,7 @@ enum { VERSION = 1, RAMDISKS_MAX = 4096 };
 
 #define OFFSET        "offset"
 #define PACKED_OFFSET "archiveOffset"
+#define MEMORY        "memoryAtBoot"
 
 struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
                                       const char *base_url, struct arena *arena)
@@ -88,7 +89,12 @@ static cJSON *to_json(const struct tree_description *description)
     for (size_t i = 0; i < description->image_count; i++)
         cJSON_AddItemToArray(images, image_json(&description->images[i]));
     cJSON_AddNumberToObject(object, "unpackedSize", (double)description->unpacked_bytes);
-    cJSON_AddNumberToObject(object, "memoryAtBoot", (double)description->memory_bytes);
+    cJSON_AddNumberToObject(object, MEMORY, (double)description->memory_bytes);
+    if (description->uki.name) {
+        cJSON *uki = file_json(&description->uki);
+        cJSON_AddNumberToObject(uki, MEMORY, (double)description->uki_memory_bytes);
+        cJSON_AddItemToObject(object, "uki", uki);
+    }
     return object;
 }
 
@@ -209,6 +215,13 @@ static bool read_images(const cJSON *object, struct arena *arena,
     return true;
 }
 
+static bool read_uki(const cJSON *object, struct arena *arena, struct tree_description *description,
+                     struct error *error)
+{
+    return !object || (read_file(object, arena, &description->uki, error) &&
+                       read_number(object, MEMORY, &description->uki_memory_bytes, error));
+}
+
 bool tree_description_parse(struct str text, struct arena *arena,
                             struct tree_description *ret_description, struct error *error)
 {
@@ -232,13 +245,15 @@ bool tree_description_parse(struct str text, struct arena *arena,
         !json_text(root, "kernelParams", arena, &description.params, error) ||
         !read_line(root, "commandLine", arena, &description.command_line, error) ||
         !read_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
-        !read_number(root, "memoryAtBoot", &description.memory_bytes, error) ||
+        !read_number(root, MEMORY, &description.memory_bytes, error) ||
         !read_ramdisks(root, arena, &description, error) ||
         !read_images(root, arena, &description, error))
         return false;
     if (!read_file(cJSON_GetObjectItemCaseSensitive(root, "kernel"), arena, &description.kernel,
                    error))
         return error_in(error, "kernel");
+    if (!read_uki(cJSON_GetObjectItemCaseSensitive(root, "uki"), arena, &description, error))
+        return error_in(error, "uki");
     *ret_description = description;
     return true;
 }

@@ -13,6 +13,8 @@
  *                         offset, but "archiveOffset": where that archive starts
  *          "unpackedSize" the memory that the unpacked ramdisk takes
  *          "memoryAtBoot" the least memory with which a machine boots it, see boot_memory.h
+ *          "uki"          if there is one: "name", "size" and "sha256" of a file of the tree, and
+ *                         "memoryAtBoot", which includes what firmware takes to load it
  *          Sizes and offsets are in bytes, hashes in hex digits.
  */
 #pragma once
@@ -39,12 +41,12 @@ struct tree_image {
 
 struct tree_description {
     const char *toplevel, *label, *system, *init, *params, *command_line;
-    const char *base_url; /* without a final '/'; or null */
-    struct tree_file kernel;
+    const char *base_url;         /* without a final '/'; or null */
+    struct tree_file kernel, uki; /* a null name: there is none */
     struct tree_file *ramdisks;
     struct tree_image *images;
     size_t ramdisk_count, image_count;
-    uint64_t unpacked_bytes, memory_bytes;
+    uint64_t unpacked_bytes, memory_bytes, uki_memory_bytes;
 };
 
 /* Returns a description with what the boot specification says. Of the files, it has only the

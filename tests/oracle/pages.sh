@@ -121,6 +121,15 @@ for tool in jq mksquashfs unsquashfs sqlite3; do
     have "$tool" "$text" "$other_text" || finish
 done
 
+# A program for UEFI, which stands for a kernel, too.
+stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
+[ -r "$stub" ] || stub=/usr/lib/systemd/boot/efi/linuxaa64.efi.stub
+if [ ! -r "$stub" ]; then
+    skip "$text" 'systemd-boot-efi is not installed'
+    skip "$other_text" 'systemd-boot-efi is not installed'
+    finish
+fi
+
 # The keys of all values on standard input; paths are no keys.
 keys() {
     jq -r '.. | objects | keys[]' | grep -v /
@@ -157,6 +166,7 @@ builder_prints() {
     {
         build squashfs -o image && build tree -o tree --base-url http://192.0.2.1 && cat tree/boot.json &&
             build tree -o packed --compressor gzip:1 && cat packed/boot.json &&
+            build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&
             "$REGD_BUILD" verify --json tree && damage || return 1
         ! "$REGD_BUILD" verify --json damaged || return 1

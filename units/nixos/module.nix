@@ -41,6 +41,7 @@ let
     ++ optionals (cfg.regd.targetRam != null) [ "--target-ram" cfg.regd.targetRam ]
     ++ optionals (cfg.regd.baseUrl != null) [ "--base-url" cfg.regd.baseUrl ]
     ++ optional cfg.regd.separateStore "--separate-store"
+    ++ optional cfg.regd.uki "--uki"
     ++ lib.concatLists (lib.mapAttrsToList (target: source: [ "--file" "${source}:${target}" ]) cfg.regd.extraFiles)
   );
 
@@ -106,6 +107,15 @@ in
         type = types.bool;
         default = false;
         description = "Keep the store images beside the ramdisk, as separate files.";
+      };
+
+      uki = mkOption {
+        type = types.bool;
+        default = false;
+        description = ''
+          Also make boot.efi in kexecTree, one program for UEFI that boots the system. For Secure Boot, sign it after the
+          build.
+        '';
       };
 
       targetRam = mkOption {

@@ -49,9 +49,9 @@ static void a_kernel_of_another_name_has_two(struct arena arena)
 
 static void a_kernel_whose_name_is_taken_is_refused(struct arena arena)
 {
-    static const char *const names[] = { "initrd",     "initrd.gz",         "netboot.ipxe",
-                                         "grub.cfg",   "boot.json",         "kexec-boot",
-                                         "SHA256SUMS", "nix-store.squashfs" };
+    static const char *const names[] = { "initrd",     "initrd.gz",          "netboot.ipxe",
+                                         "grub.cfg",   "boot.json",          "kexec-boot",
+                                         "SHA256SUMS", "nix-store.squashfs", "boot.efi" };
     struct tree_result result;
     cleanup(check_tree_release) struct check_tree tree;
     if (!check_tree_start(&arena, &tree))

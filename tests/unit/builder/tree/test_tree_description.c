@@ -18,12 +18,14 @@ static struct tree_description whole(void)
         .command_line = "init=/nix/store/x/init a=\"b c\" \\ é",
         .base_url = "http://host",
         .kernel = kernel,
+        .uki = { "boot.efi", { { 6 } }, 5000 },
         .ramdisks = ramdisks,
         .images = images,
         .ramdisk_count = 2,
         .image_count = 1,
         .unpacked_bytes = 1ull << 40,
         .memory_bytes = 999999999999999,
+        .uki_memory_bytes = 20000,
     };
 }
 
@@ -39,6 +41,8 @@ static void a_description_survives_being_written_and_read(struct arena arena)
     CHECK_STR(read.images[0].file, "image");
     CHECK(read.memory_bytes == description.memory_bytes);
     CHECK(hash_equal(&read.ramdisks[1].hash, &ramdisks[1].hash));
+    CHECK_STR(read.uki.name, "boot.efi");
+    CHECK_NUMBER(read.uki_memory_bytes, 20000);
 }
 
 /* The written form with `from` replaced. */
@@ -81,6 +85,8 @@ static void what_has_another_shape_is_refused(struct arena arena)
           "storeImages: file: a file of the ramdisk expected" },
         { "\"initrd\":\t[", "\"initrd\":\t[],\"other\":[", "initrd: a list of files expected" },
         { "\"storeImages\"", "\"other\"", "storeImages: a list of files expected" },
+        { "\"boot.efi\"", "\"../boot.efi\"", "uki: name: the name of a file of the tree expected" },
+        { "20000", "-2", "uki: memoryAtBoot: a number of bytes expected" },
         { "04000000", "0400000g",
           "initrd: sha256: '0400000g00000000000000000000000000000000000000000000000000000000' is "
           "not a "

@@ -1,0 +1,97 @@
+#include "builder/tree/tree_uki.h"
+
+#include "schema/base/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static uint64_t size_of(const struct input_files *files)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < files->count; i++) {
+        struct stat status;
+        if (fstat(files->items[i].fd, &status) == 0)
+            bytes += (uint64_t)status.st_size;
+    }
+    return bytes;
+}
+
+/* Fails if the UKI is too large for firmware, or for the machine of --target-ram. */
+static bool check_size(const struct tree_building *building, uint64_t ramdisk_bytes,
+                       uint64_t *ret_size_bytes, struct error *error)
+{
+    uint64_t target = building->request->target_bytes;
+    uint64_t size;
+    if (!uki_measure(building->request->uki, ramdisk_bytes, *building->arena, &size, error))
+        return false;
+    uint64_t needed = uki_memory_bytes(size);
+    if (target > 0 && needed > target)
+        return error_set(error,
+                         "loading " TREE_UKI_NAME " of %llu MiB takes about %llu MiB of memory, %d "
+                         "times its size, and --target-ram is %llu MiB",
+                         (unsigned long long)(size >> 20), (unsigned long long)(needed >> 20),
+                         UKI_MEMORY_FACTOR, (unsigned long long)(target >> 20));
+    *ret_size_bytes = size;
+    return true;
+}
+
+bool tree_check_uki(struct tree_building *building, struct error *error)
+{
+    const struct tree_request *request = building->request;
+    uint64_t size;
+    return !request->uki ||
+           check_size(building, size_of(&request->prepends) + size_of(&request->bases), &size,
+                      error);
+}
+
+/* Writes the file from the files of the ramdisk, in their order. */
+static bool write_file(struct tree_building *building, int fd, struct error *error)
+{
+    const struct tree_description *description = &building->result.description;
+    struct arena scratch = *building->arena;
+    cleanup(input_files_release) struct input_files ramdisks = {
+        .items = arena_new(&scratch, struct file, description->ramdisk_count),
+    };
+    for (size_t i = 0; i < description->ramdisk_count; i++) {
+        const char *name = description->ramdisks[i].name;
+        int ramdisk = file_open_regular(building->directory, name, O_RDONLY, 0, error);
+        if (ramdisk < 0)
+            return false;
+        ramdisks.items[ramdisks.count++] = (struct file){ ramdisk, name };
+    }
+    return uki_write(building->request->uki, &ramdisks, (struct file){ fd, TREE_UKI_NAME }, scratch,
+                     error);
+}
+
+static void warn(struct tree_building *building, uint64_t size_bytes)
+{
+    if (size_bytes > UKI_BYTES_WARNED)
+        option_list_add(&building->result.warnings,
+                        arena_format(building->arena,
+                                     TREE_UKI_NAME " has %llu MiB; some firmware loads at most %d "
+                                                   "MiB, and the machine needs about %llu MiB of "
+                                                   "memory to load it",
+                                     (unsigned long long)(size_bytes >> 20), UKI_BYTES_WARNED >> 20,
+                                     (unsigned long long)(uki_memory_bytes(size_bytes) >> 20))
+                            .data,
+                        building->arena);
+}
+
+bool tree_write_uki(struct tree_building *building, struct error *error)
+{
+    cleanup(own_close) int fd = -1;
+    uint64_t size;
+    struct tree_description *description = &building->result.description;
+    if (!building->request->uki)
+        return true;
+    if (!check_size(building, building->result.ramdisk_bytes, &size, error) ||
+        !tree_create(building, TREE_UKI_NAME, 0644, &fd, error) ||
+        !write_file(building, fd, error) ||
+        !tree_seal(building, TREE_UKI_NAME, fd, &description->uki, error))
+        return false;
+    description->uki_memory_bytes = uki_memory_bytes(size);
+    if (description->uki_memory_bytes < description->memory_bytes)
+        description->uki_memory_bytes = description->memory_bytes;
+    warn(building, size);
+    return true;
+}
