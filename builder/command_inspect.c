@@ -4,6 +4,8 @@
 #include "builder/inspect/inspect_overview.h"
 #include "builder/inspect/inspect_picture.h"
 #include "builder/inspect/inspect_references.h"
+#include "builder/output/report.h"
+#include "builder/reader/image_verity.h"
 
 #include "schema/base/own.h"
 
@@ -19,6 +21,29 @@ static bool answer(const struct inspection *inspection, const struct settings *s
     if (wanted->closure)
         return inspect_print_closure(inspection, wanted->closure, error);
     return inspect_print_overview(inspection, error);
+}
+
+/* Verity data that is not as it should be is told; the image can be read all the same. */
+static bool find_verity(struct inspection *inspection, const char *name, struct error *error)
+{
+    struct arena scratch = *inspection->arena;
+    const struct image_file *file = &inspection->image.file;
+    const char *beside = arena_format(&scratch, "%s" VERITY_SUFFIX, name).data;
+    cleanup(own_close) int fd = -1;
+    struct image_verity verity;
+    struct error cause;
+    if (!file->verity_bytes && !file_open(AT_FDCWD, beside, &fd, error))
+        return false;
+    if (!file->verity_bytes && fd < 0)
+        return true;
+    inspection->has_verity =
+        image_verity_find(file, name, (struct file){ fd, beside }, &verity, &cause);
+    if (inspection->has_verity)
+        inspection->root = verity.root;
+    else
+        report_warning("%s: no root hash is shown, because of its verity data: %s", name,
+                       cause.sentence);
+    return true;
 }
 
 bool command_inspect(const struct command *command, struct error *error)
@@ -37,7 +62,7 @@ bool command_inspect(const struct command *command, struct error *error)
     struct image_place place = { .fd = fd, .name = name };
     if (!inspection_open(&place, &inspection, error))
         return false;
-    return (answer(&inspection, settings, error) &&
+    return (find_verity(&inspection, name, error) && answer(&inspection, settings, error) &&
             (!picture || inspect_draw(&inspection, picture, error))) ||
            error_in(error, "%s", name);
 }

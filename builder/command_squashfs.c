@@ -6,40 +6,41 @@
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 
-#include "schema/base/draft.h"
 #include "schema/base/json.h"
 
 #include "schema/base/own.h"
 
-/* The images that were written. */
-struct images {
-    struct squashfs_result result;
-    struct option_list names;
-};
-
 static bool write_whole(const struct split_request *request, struct arena *arena,
-                        struct images *images, struct error *error)
+                        struct split_result *result, struct error *error)
 {
     const struct output *output = request->output;
-    cleanup(draft_release) struct draft draft = { .fd = -1 };
-    option_list_add(&images->names, output->name, arena);
-    return draft_open(output->directory, output->name, &draft, error) &&
-           squashfs_write(request->inventory, request->squashfs,
-                          (struct squashfs_place){ draft.fd, 0 }, *arena, &images->result, error) &&
-           draft_publish(&draft, 0644, error);
+    cleanup(image_draft_release) struct image_draft draft = IMAGE_DRAFT_NONE;
+    if (!image_draft_open(output->directory, output->name, request->verity, &draft, error) ||
+        !squashfs_write(request->inventory, request->squashfs,
+                        (struct squashfs_place){ draft.image.fd, 0 }, *arena, &result->sums,
+                        error) ||
+        !image_draft_seal(&draft, request->verity, result->sums.size_bytes, request->squashfs->crew,
+                          error))
+        return false;
+    option_list_add(&result->names, output->name, arena);
+    result->roots = arena_new(arena, struct hash, 1);
+    result->roots[0] = draft.root;
+    return image_draft_publish(&draft, error);
 }
 
-static bool write_images(const struct split_request *request, struct arena *arena,
-                         struct images *images, struct error *error)
+/* Checks each name before the work. */
+static bool try_names(const struct settings *settings, const struct output *output,
+                      struct arena scratch, struct error *error)
 {
-    return request->limit_bytes
-               ? split_write(request, arena, &images->names, &images->result, error)
-               : write_whole(request, arena, images, error);
+    enum verity_place verity = settings->image.verity_place;
+    return image_draft_try(output, verity, error) &&
+           (!settings->image.max_size_bytes || split_try_names(output, verity, scratch, error));
 }
 
 static void note(const struct command *command, const struct image_summary *summary,
-                 const struct option_list *names)
+                 const struct split_result *result)
 {
+    const struct option_list *names = &result->names;
     bool is_quiet = command->settings->quiet;
     const struct image_source *source = summary->source;
     uint64_t size = summary->image->size_bytes;
@@ -51,16 +52,25 @@ static void note(const struct command *command, const struct image_summary *summ
     if (names->count > 1)
         report_note(is_quiet, "%zu images, lowest %s, topmost %s", names->count,
                     names->items[names->count - 1], names->items[0]);
+    if (command->settings->image.verity_place != VERITY_NONE)
+        for (size_t i = 0; i < names->count; i++)
+            report_note(is_quiet, "root hash of %s: %s", names->items[i],
+                        hash_to_hex(&result->roots[i]).text);
     command_note_image(command, summary);
 }
 
 static bool print_json(const struct command *command, const struct image_summary *summary,
-                       const struct option_list *names, struct error *error)
+                       const struct split_result *result, struct error *error)
 {
     cJSON *object = command_image_json(command, summary);
     cJSON *images = cJSON_AddArrayToObject(object, "images");
-    for (size_t i = 0; i < names->count; i++)
-        json_add_text(images, NULL, str_from(names->items[i]));
+    for (size_t i = 0; i < result->names.count; i++)
+        json_add_text(images, NULL, str_from(result->names.items[i]));
+    if (command->settings->image.verity_place != VERITY_NONE) {
+        cJSON *roots = cJSON_AddArrayToObject(object, "rootHashes");
+        for (size_t i = 0; i < result->names.count; i++)
+            json_add_text(roots, NULL, str_from(hash_to_hex(&result->roots[i]).text));
+    }
     return json_print(object, error);
 }
 
@@ -70,14 +80,14 @@ bool command_squashfs(const struct command *command, struct error *error)
     struct timespec start = clock_start();
     struct closure_request request = command_closure(command, &settings->arguments);
     struct squashfs_options squashfs = command_squashfs_options(command);
-    struct images images = { .names = { 0 } };
+    struct split_result result = { .roots = NULL };
     cleanup(input_files_release) struct input_files bases = INPUT_FILES_NONE;
     cleanup(output_release) struct output output = { .directory = -1 };
     struct reuse reuse = REUSE_NONE;
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
     if (!input_files_open(&settings->image.bases, command->arena, &bases, error) ||
         !output_open(settings->output, OUTPUT_FILE, command->arena, &output, error) ||
-        (settings->image.max_size_bytes && !split_try_names(&output, *command->arena, error)))
+        !try_names(settings, &output, *command->arena, error))
         return false;
     struct image_options options = command_image_options(command, &bases);
     if (!image_source_take(&request, &options, command->arena, &source, error))
@@ -87,17 +97,18 @@ bool command_squashfs(const struct command *command, struct error *error)
         .inventory = &source.inventory,
         .squashfs = &squashfs,
         .limit_bytes = settings->image.max_size_bytes,
+        .verity = settings->image.verity_place,
         .store_dir = command->store->store_dir,
         .output = &output,
     };
-    if (!write_images(&split, command->arena, &images, error))
+    if (!(split.limit_bytes ? split_write : write_whole)(&split, command->arena, &result, error))
         return false;
     struct image_summary summary = {
         .source = &source,
-        .image = &images.result,
+        .image = &result.sums,
         .seconds = clock_seconds_since(&start),
         .with_reuse = squashfs.reuse,
     };
-    note(command, &summary, &images.names);
-    return !settings->json || print_json(command, &summary, &images.names, error);
+    note(command, &summary, &result);
+    return !settings->json || print_json(command, &summary, &result, error);
 }

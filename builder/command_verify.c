@@ -3,6 +3,7 @@
 
 #include "builder/check/verify_image.h"
 #include "builder/check/verify_tree.h"
+#include "builder/check/verify_verity.h"
 #include "builder/output/report.h"
 #include "builder/reader/base_images.h"
 
@@ -51,7 +52,9 @@ static bool verify_file(const struct command *command, const struct verifier *ve
         return false;
     bool *held = arena_new(verifier->arena, bool, image.listed.count);
     return base_images_find(&bases, store_dir, &image.listed, *verifier->arena, held, error) &&
-           verify_image(verifier, &image, held, ret_result, error);
+           verify_image(verifier, &image, held, ret_result, error) &&
+           verify_verity(verifier, &image, place.name,
+                         settings->image.root_hash ? &settings->image.root : NULL, error);
 }
 
 static bool verify_directory(const struct command *command, const struct verifier *verifier, int fd,
@@ -61,6 +64,8 @@ static bool verify_directory(const struct command *command, const struct verifie
     if (command->settings->image.bases.count > 0)
         return error_set(error, "%s is a tree, whose boot.json lists its images; leave out --base",
                          name);
+    if (command->settings->image.root_hash)
+        return error_set(error, "%s is a tree; --root-hash is for an image", name);
     return verify_tree(verifier, fd, name, ret_result, error);
 }
 

@@ -69,6 +69,9 @@ static const struct option_spec options[] = {
       offsetof(struct settings, image.bases), WITH_IMAGE | 1 << COMMAND_VERIFY },
     { "max-size", 0, OPTION_SIZE, "SIZE", "split into images of at most SIZE bytes (or K, M, G)",
       offsetof(struct settings, image.max_size_bytes), WITH_IMAGE },
+    { "verity", 0, OPTION_TEXT, "WHERE",
+      "add a hash tree for dm-verity: append it to the\nimage, or write the file FILE.verity ('file')",
+      offsetof(struct settings, image.verity), 1 << COMMAND_SQUASHFS },
     { "separate-store", 0, OPTION_FLAG, NULL, "leave store images beside the ramdisk, not in it",
       offsetof(struct settings, tree.separate_store), 1 << COMMAND_TREE },
     { "tarball", 0, OPTION_TEXT, "FILE",
@@ -112,6 +115,8 @@ static const struct option_spec options[] = {
     { "base-url", 0, OPTION_TEXT, "URL",
       "load the files of netboot.ipxe from URL (default:\nits own directory)",
       offsetof(struct settings, boot.base_url), 1 << COMMAND_TREE | 1 << COMMAND_IPXE },
+    { "root-hash", 0, OPTION_TEXT, "HEX", "demand that the image has this root hash of\ndm-verity",
+      offsetof(struct settings, image.root_hash), 1 << COMMAND_VERIFY },
     { "unpacked-limit", 0, OPTION_SIZE, "SIZE",
       "unpack and hash at most SIZE bytes (default: 4 GiB\nand 64 times the input)",
       offsetof(struct settings, unpacked_bytes), 1 << COMMAND_VERIFY },
@@ -194,13 +199,20 @@ static bool check_needs(const struct settings *settings, struct error *error)
     return true;
 }
 
+static bool check_root_hash(struct image_settings *image, struct error *error)
+{
+    struct error unused;
+    return !image->root_hash || hash_parse(str_from(image->root_hash), &image->root, &unused) ||
+           error_set(error, "--root-hash expects 64 hex digits, not '%s'", image->root_hash);
+}
+
 /* Parses the values of the options. */
 static bool read_values(struct settings *settings, struct arena *arena, struct error *error)
 {
     struct image_settings *image = &settings->image;
     struct ramdisk_settings *ramdisk = &settings->ramdisk;
     struct tree_settings *tree = &settings->tree;
-    if (!check_base_url(settings->boot.base_url, error) ||
+    if (!check_base_url(settings->boot.base_url, error) || !check_root_hash(image, error) ||
         (tree->tarball && !tarball_check_name(tree->tarball, error)) ||
         !ramdisk_files_parse(&ramdisk->files, arena, &ramdisk->extras, error) ||
         !ramdisk_compression_parse(str_from(ramdisk->compressor), &ramdisk->method, error))
@@ -209,7 +221,8 @@ static bool read_values(struct settings *settings, struct arena *arena, struct e
         return error_set(error, "--compressor and --separate-store cannot be combined");
     if (tree->stub && !tree->uki)
         return error_set(error, "--stub is used only with --uki");
-    return compression_parse(str_from(image->compression), &image->method, error);
+    return compression_parse(str_from(image->compression), &image->method, error) &&
+           image_verity_parse(str_from(image->verity), &image->verity_place, error);
 }
 
 enum options_answer settings_read(int argc, char **argv, struct arena *arena,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "builder/codec/compression.h"
+#include "builder/image/image_draft.h"
 #include "builder/ramdisk/ramdisk_compressor.h"
 #include "builder/ramdisk/ramdisk_files.h"
 
@@ -31,12 +32,14 @@ struct closure_settings {
 
 /* How a store image is created, and the images below it (bases). */
 struct image_settings {
-    const char *compression, *reuse;
+    const char *compression, *reuse, *verity, *root_hash;
     struct option_list bases;
     uint64_t max_size_bytes; /* 0: no limit */
     bool signatures, no_check;
 
     struct compression method;
+    enum verity_place verity_place;
+    struct hash root; /* of --root-hash */
 };
 
 /* What goes into a ramdisk besides the new images. */

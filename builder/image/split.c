@@ -19,7 +19,8 @@ struct split {
     uint64_t fixed;   /* bytes that every layer needs */
     uint32_t *layers; /* per child of the root: its layer */
     size_t count;
-    struct draft *drafts; /* per layer; owned */
+    uint64_t limit_bytes;       /* of an image, without its verity data */
+    struct image_draft *drafts; /* per layer; owned */
     struct squashfs_result *results;
 };
 
@@ -45,7 +46,8 @@ static const char *whole_name(struct arena *arena, const char *name)
     return arena_format(arena, "%s.whole", name).data;
 }
 
-bool split_try_names(const struct output *output, struct arena scratch, struct error *error)
+bool split_try_names(const struct output *output, enum verity_place verity, struct arena scratch,
+                     struct error *error)
 {
     struct output part = { output->directory, whole_name(&scratch, output->name) };
     if (!output_try(&part, part.name, OUTPUT_FILE, error))
@@ -53,7 +55,7 @@ bool split_try_names(const struct output *output, struct arena scratch, struct e
     for (size_t i = 1; i < SPLIT_LAYERS_MAX; i++) {
         struct arena rest = scratch;
         part.name = layer_name(&rest, output->name, i);
-        if (!output_try(&part, part.name, OUTPUT_FILE, error))
+        if (!image_draft_try(&part, verity, error))
             return false;
     }
     return true;
@@ -98,7 +100,7 @@ static bool deal(struct split *split, uint64_t room, struct error *error)
             used = split->fixed;
             in_layer = 0;
         }
-        if (used + split->sizes[i] > split->request->limit_bytes)
+        if (used + split->sizes[i] > split->limit_bytes)
             return error_set(
                 error,
                 "split the store: %.*s alone takes %llu bytes, more than the %llu of --max-size",
@@ -125,14 +127,14 @@ static bool write_layer(struct split *split, size_t layer, struct error *error)
             is_extra(request->inventory, root->first_child + i) || split->layers[i] == layer;
     struct inventory part = inventory_select(request->inventory, chosen, &scratch);
     return squashfs_write(&part, &split->options,
-                          (struct squashfs_place){ split->drafts[layer].fd, 0 }, scratch,
+                          (struct squashfs_place){ split->drafts[layer].image.fd, 0 }, scratch,
                           &split->results[layer], error);
 }
 
 static void release_drafts(struct split *split)
 {
     for (size_t i = 0; split->drafts && i < split->count; i++)
-        draft_release(&split->drafts[i]);
+        image_draft_release(&split->drafts[i]);
     split->drafts = NULL;
 }
 
@@ -141,34 +143,45 @@ static bool write_layers(struct split *split, bool *ret_fits, struct error *erro
 {
     const struct output *output = split->request->output;
     *ret_fits = true;
-    split->drafts = arena_new(split->arena, struct draft, split->count);
+    split->drafts = arena_new(split->arena, struct image_draft, split->count);
     split->results = arena_new(split->arena, struct squashfs_result, split->count);
     for (size_t i = 0; i < split->count; i++)
-        split->drafts[i].fd = -1;
+        split->drafts[i] = IMAGE_DRAFT_NONE;
     for (size_t i = 0; i < split->count && *ret_fits; i++) {
         const char *name = layer_name(split->arena, output->name, i);
-        if (!draft_open(output->directory, name, &split->drafts[i], error) ||
+        if (!image_draft_open(output->directory, name, split->request->verity, &split->drafts[i],
+                              error) ||
             !write_layer(split, i, error))
             return false;
-        *ret_fits = split->results[i].size_bytes <= split->request->limit_bytes;
+        *ret_fits = split->results[i].size_bytes <= split->limit_bytes;
     }
     return true;
 }
 
-static bool publish(struct split *split, struct option_list *names, struct squashfs_result *result,
-                    struct error *error)
+static bool seal(struct split *split, struct error *error)
 {
-    *result = (struct squashfs_result){ 0 };
-    for (size_t i = split->count; i-- > 0;) {
-        if (!draft_publish(&split->drafts[i], 0644, error))
+    for (size_t i = 0; i < split->count; i++)
+        if (!image_draft_seal(&split->drafts[i], split->request->verity,
+                              split->results[i].size_bytes, split->options.crew, error))
             return false;
-        result->size_bytes += split->results[i].size_bytes;
-        result->data_bytes += split->results[i].data_bytes;
-        result->reused_bytes += split->results[i].reused_bytes;
+    return true;
+}
+
+static bool publish(struct split *split, struct split_result *ret_result, struct error *error)
+{
+    struct split_result result = { .roots = arena_new(split->arena, struct hash, split->count) };
+    for (size_t i = split->count; i-- > 0;) {
+        if (!image_draft_publish(&split->drafts[i], error))
+            return false;
+        result.sums.size_bytes += split->results[i].size_bytes;
+        result.sums.data_bytes += split->results[i].data_bytes;
+        result.sums.reused_bytes += split->results[i].reused_bytes;
+        result.roots[i] = split->drafts[i].root;
     }
     for (size_t i = 0; i < split->count; i++)
-        option_list_add(names, layer_name(split->arena, split->request->output->name, i),
+        option_list_add(&result.names, layer_name(split->arena, split->request->output->name, i),
                         split->arena);
+    *ret_result = result;
     return true;
 }
 
@@ -176,7 +189,7 @@ static bool publish(struct split *split, struct option_list *names, struct squas
  * layers are written again, smaller. */
 static bool write_fitting(struct split *split, struct error *error)
 {
-    uint64_t room = split->request->limit_bytes / 100 * (100 - PERCENT_LESS);
+    uint64_t room = split->limit_bytes / 100 * (100 - PERCENT_LESS);
     for (int tries = 0; tries < TRIES; tries++, room = room / 100 * (100 - PERCENT_LESS)) {
         bool fits;
         if (!deal(split, room, error) || !write_layers(split, &fits, error))
@@ -192,8 +205,7 @@ static bool write_fitting(struct split *split, struct error *error)
 }
 
 bool split_write(const struct split_request *request, struct arena *arena,
-                 struct option_list *ret_names, struct squashfs_result *ret_result,
-                 struct error *error)
+                 struct split_result *ret_result, struct error *error)
 {
     uint32_t tops = request->inventory->nodes[0].child_count;
     assert(request->limit_bytes > 0);
@@ -203,6 +215,7 @@ bool split_write(const struct split_request *request, struct arena *arena,
         .request = request,
         .arena = arena,
         .options = *request->squashfs,
+        .limit_bytes = image_verity_room(request->verity, request->limit_bytes),
         .sizes = arena_new(arena, uint64_t, tops),
         .layers = arena_new(arena, uint32_t, tops),
     };
@@ -225,8 +238,9 @@ bool split_write(const struct split_request *request, struct arena *arena,
     struct error unused; /* if it fails, everything is compressed again */
     if (reuse_open(&old, SQUASHFS_BLOCK_BYTES, arena, &reuse, &unused))
         split.options.reuse = &reuse;
-    if (!write_fitting(&split, error) || !publish(&split, ret_names, ret_result, error))
+    if (!write_fitting(&split, error) || !seal(&split, error) ||
+        !publish(&split, ret_result, error))
         return false;
-    ret_result->reused_bytes = whole.reused_bytes;
+    ret_result->sums.reused_bytes = whole.reused_bytes;
     return true;
 }

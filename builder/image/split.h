@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "builder/image/image_draft.h"
 #include "builder/image/squashfs.h"
 #include "builder/output/output.h"
 #include "schema/base/options.h"
@@ -20,16 +21,22 @@ struct split_request {
     const struct inventory *inventory;
     const struct squashfs_options *squashfs;
     uint64_t limit_bytes;
+    enum verity_place verity; /* each layer has its own; what is appended counts for the limit */
     struct str store_dir;
     const struct output *output; /* the name of the topmost layer */
 };
 
-/* Checks the name of each possible layer before the work. Fails if publishing it would fail. */
-must_check bool split_try_names(const struct output *output, struct arena scratch,
-                                struct error *error);
+struct split_result {
+    struct squashfs_result sums;
+    struct option_list names; /* of the layers, topmost first */
+    struct hash *roots;       /* of their verity data; zeros if there is none */
+};
 
-/* Writes and publishes the layers, the topmost one last. *ret_names are their names; *ret_result
- * has their sums. Refuses a path that alone is larger than the limit. */
+/* Checks the name of each possible layer before the work. Fails if publishing it would fail. */
+must_check bool split_try_names(const struct output *output, enum verity_place verity,
+                                struct arena scratch, struct error *error);
+
+/* Writes and publishes the layers, the topmost one last. Refuses a path that alone is larger than the
+ * limit. */
 must_check bool split_write(const struct split_request *request, struct arena *arena,
-                            struct option_list *ret_names, struct squashfs_result *ret_result,
-                            struct error *error);
+                            struct split_result *ret_result, struct error *error);

@@ -65,6 +65,8 @@ static void print_text(const struct inspection *inspection)
               image->file.super.block_bytes >> 10);
     if (inspection->trailer.record.len)
         show_line(stdout, "made by   %.*s", STR_SHOWN(inspection->trailer.record));
+    if (inspection->has_verity)
+        show_line(stdout, "verity    root hash %s", hash_to_hex(&inspection->root).text);
     if (missing)
         show_line(stdout, "paths     %zu, %zu of them not in this image", image->listed.count,
                   missing);
@@ -93,6 +95,8 @@ static bool print_json(const struct inspection *inspection, struct error *error)
     cJSON_AddNumberToObject(object, "blockSize", image->file.super.block_bytes);
     if (inspection->trailer.record.len)
         json_add_text(object, "blocksMadeBy", inspection->trailer.record);
+    if (inspection->has_verity)
+        json_add_text(object, "rootHash", str_from(hash_to_hex(&inspection->root).text));
     cJSON_AddNumberToObject(object, "files", (double)sizes->total.file_count);
     cJSON_AddNumberToObject(object, "directories", (double)sizes->total.directory_count);
     cJSON_AddNumberToObject(object, "links", (double)sizes->total.link_count);

@@ -22,6 +22,8 @@ struct inspection {
     struct image image;
     struct image_sizes sizes;
     struct image_trailer trailer;
+    bool has_verity;  /* appended, or in a file beside the image */
+    struct hash root; /* of it */
 };
 
 /* Opens an image. The caller owns its file and keeps it open. */

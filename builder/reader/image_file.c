@@ -120,6 +120,28 @@ static bool check_compression(const struct image_file *file, struct error *error
     return true;
 }
 
+/* Verity data may follow the image (schema/boot/verity.h): behind the bytes in use, at the next
+ * multiple of 4 KiB, or if there is no room for the trailer, at the one after it. */
+static bool find_verity(struct image_file *file, struct error *error)
+{
+    static const char magic[8] = "verity";
+    uint64_t used = file->super.used_bytes;
+    uint64_t at = used + (IMAGE_ALIGN_BYTES - used % IMAGE_ALIGN_BYTES) % IMAGE_ALIGN_BYTES;
+    for (int i = 0; i < 2; i++, at += IMAGE_ALIGN_BYTES) {
+        char there[sizeof magic];
+        if (at > file->size_bytes || file->size_bytes - at < sizeof there)
+            return true;
+        if (!image_file_read(file, at, there, sizeof there, error))
+            return false;
+        if (memcmp(there, magic, sizeof magic) != 0)
+            continue;
+        file->verity_bytes = file->size_bytes - at;
+        file->size_bytes = at;
+        return true;
+    }
+    return true;
+}
+
 /* Finds the size of the image and the budget that its reading is charged to. */
 static bool look_at_place(const struct image_place *place, struct arena *arena,
                           struct image_file *file, struct error *error)
@@ -155,7 +177,7 @@ bool image_file_open(const struct image_place *place, struct arena *arena,
     if (!image_file_read(&file, 0, bytes, sizeof bytes, error) || !check_format(bytes, error))
         return false;
     file.super = take_super(bytes);
-    if (!check_tables(&file, error))
+    if (!check_tables(&file, error) || !find_verity(&file, error))
         return false;
     file.compression_name = sqfs_compressor_name_from_id(file.super.compression);
     if (!check_compression(&file, error))

@@ -51,7 +51,8 @@ struct image_place {
 struct image_file {
     int fd; /* borrowed */
     uint64_t offset;
-    uint64_t size_bytes; /* from there to the end of the file */
+    uint64_t size_bytes;   /* from there to the end of the file, or to the verity data */
+    uint64_t verity_bytes; /* behind the image: from the superblock of dm-verity on; 0: none */
     const char *compression_name;
     struct image_budget *budget;
     struct image_super super;

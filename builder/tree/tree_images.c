@@ -53,11 +53,12 @@ bool tree_write_images(struct tree_building *building, struct error *error)
         .store_dir = request->store_dir,
         .output = &output,
     };
-    struct option_list names = { 0 };
+    struct split_result result;
     if (limit) {
-        if (!split_write(&split, building->arena, &names, &building->result.image, error))
+        if (!split_write(&split, building->arena, &result, error))
             return false;
-        add_images(building, names.count);
+        building->result.image = result.sums;
+        add_images(building, result.names.count);
         return true;
     }
     cleanup(own_close) int fd = -1;

@@ -2,8 +2,8 @@
 # build.sh — does a build that dies or fails at any moment leave the old output or the new one, never a part?
 #
 # strace makes the Nth call of a kind fail, or kills the program there, for N = 1, 2, … until a run has no Nth call. The
-# program is also killed at certain times. For a tree with a tarball (pair), at no time may a tree be next to the
-# tarball of another. The store is tiny and made by hand.
+# program is also killed at certain times. For a tree with a tarball (pair), and an image with verity data (verity), at no time
+# may the one be next to what belongs to another. The store is tiny and made by hand.
 #
 # Usage    REGD_BUILD=… SCRATCH=… sh tests/faults/build.sh
 # shellcheck disable=SC2015,SC2119,SC2120,SC2317  # `A && B || C` is meant so; claims call functions by their names
@@ -45,9 +45,17 @@ build_squashfs() {
     "$@" "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --jobs 1 -o out/it "$system"
 }
 
-build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs || bail 'nothing can be built at all'
+# An image and its verity data.
+build_verity() {
+    "$@" "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --jobs 1 --verity file -o out/it "$system"
+}
+
+build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs && build_verity && mv out/it new-verity &&
+    mv out/it.verity new.verity || bail 'nothing can be built at all'
 "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old -o old-tree --tarball old.tar "$system" &&
-    "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 -o old-squashfs "$linux" ||
+    "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 -o old-squashfs "$linux" &&
+    "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --verity file -o old-verity "$linux" &&
+    mv old-verity.verity old.verity ||
     bail 'no older output can be made'
 
 # The tarball that is there is one of the tree that is there.
@@ -60,6 +68,9 @@ belongs() {
 # old_or_new KIND: says which.
 old_or_new() {
     [ ! -e out/it.tar ] || belongs || { echo 'the tarball is of another tree' && return 1; }
+    for age in old new; do
+        [ ! -e out/it.verity ] || ! cmp -s out/it "$age-verity" || cmp out/it.verity "$age.verity" || return 1
+    done
     if diff -r "old-$1" out/it >/dev/null 2>&1; then
         echo old
     elif diff -r "new-$1" out/it >/dev/null 2>&1; then
@@ -69,17 +80,18 @@ old_or_new() {
     fi
 }
 
-# What lies in the directory besides the tarball, whose name starts with that of the tree.
+# What lies in the directory besides the tarball and the verity data, whose names start with that of the output.
 left() {
-    find out -mindepth 1 -maxdepth 1 ! -name it.tar -printf '%f\n'
+    find out -mindepth 1 -maxdepth 1 ! -name it.tar ! -name it.verity -printf '%f\n'
 }
 
 # starts_over KIND: a run after an accident succeeds and leaves no leftovers.
 starts_over() {
     "build_$1" env 2>again || { echo 'the next run fails:' && cat again && return 1; }
     [ "$1" != pair ] || [ -e out/it.tar ] || { echo 'the next run makes no tarball' && return 1; }
+    [ "$1" != verity ] || [ -e out/it.verity ] || { echo 'the next run makes no verity data' && return 1; }
     [ "$(old_or_new "$1")" = new ] && [ "$(left)" = it ] || { echo 'after the next run:' && ls -lA out && return 1; }
-    [ "$1" = squashfs ] || { [ "$(stat -c %a out/it)" = 755 ] && (cd out/it && sha256sum --quiet -c SHA256SUMS); }
+    [ ! -d out/it ] || { [ "$(stat -c %a out/it)" = 755 ] && (cd out/it && sha256sum --quiet -c SHA256SUMS); }
 }
 
 restore_old() {
@@ -87,6 +99,7 @@ restore_old() {
     mkdir out
     cp -a "old-$1/." out/it 2>/dev/null || cp -a "old-$1" out/it
     [ "$1" != pair ] || cp -a old.tar out/it.tar
+    [ "$1" != verity ] || cp -a old.verity out/it.verity
 }
 
 # --- strace -----------------------------------------------------------------------------------------------
@@ -115,7 +128,7 @@ fails() {
         set -- "$@" "$error"
         what=$(old_or_new "$kind") || { echo "$call $nth: $error: $what" && return 1; }
         case $status in
-        0) [ "$what" = new ] && (cd out/it 2>/dev/null && sha256sum --quiet -c SHA256SUMS || [ "$kind" = squashfs ]) ;;
+        0) [ "$what" = new ] && (cd out/it 2>/dev/null && sha256sum --quiet -c SHA256SUMS || [ ! -d out/it ]) ;;
         1) [ "$(wc -l <stderr)" -eq 1 ] && grep -q '^regd-build: ' stderr && [ ! -s stdout ] ;;
         *) false ;;
         esac || { echo "$call $nth: $error: status $status, $what:" && cat stderr && return 1; }
@@ -148,6 +161,7 @@ calls_of() {
     tree) echo pwrite64 write fsync renameat2 linkat mkdirat openat2 fchmod unlinkat ;;
     pair) echo pwrite64 write fsync renameat renameat2 unlinkat fchmod ;;
     squashfs) echo pwrite64 fsync renameat ftruncate openat2 fchmod ;;
+    verity) echo pwrite64 fsync renameat unlinkat openat2 fchmod ;;
     esac
 }
 
@@ -163,7 +177,7 @@ try() {
 
 ln -s old-tree old-pair
 ln -s new-tree new-pair
-for kind in tree pair squashfs; do
+for kind in tree pair squashfs verity; do
     for call in $(calls_of "$kind"); do
         errors="ENOSPC EIO"
         case $call in mkdirat | openat2 | fchmod | unlinkat) errors=EIO ;; esac
@@ -174,6 +188,7 @@ for kind in tree pair squashfs; do
     tree) calls='pwrite64 fsync fchmod renameat2 linkat unlinkat mkdirat' ;;
     pair) calls='write fsync fchmod renameat renameat2 unlinkat' ;;
     squashfs) calls='pwrite64 fsync fchmod renameat' ;;
+    verity) calls='pwrite64 fsync fchmod renameat unlinkat' ;;
     esac
     for call in $calls; do
         try "$kind: killed at whichever $call, the old or the new is there, and the next run succeeds" dies "$kind" "$call"
@@ -254,5 +269,6 @@ any_moment() {
 claim 'tree: killed at some moment, the old or the new is there, and the next run succeeds' any_moment tree
 claim 'squashfs: likewise' any_moment squashfs
 claim 'pair: likewise, and no tarball of another tree lies beside it' any_moment pair
+claim 'verity: likewise, and no verity data of another image lies beside it' any_moment verity
 
 finish

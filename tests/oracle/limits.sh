@@ -150,6 +150,7 @@ treemap.c ITEMS_MAX|smaller ones are drawn as one
 unpacker.c LZMA_MEMORY_MAX|xz itself asks for less; a ramdisk that asks for more is told
 unpacker.c LZOP_BLOCK_MAX|the kernel's
 utf8.h UTF8_BYTES_MAX|the format
+verity.h VERITY_LEVELS_MAX|the format
 END
 
 find_limits >"$SCRATCH/found"

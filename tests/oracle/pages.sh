@@ -164,7 +164,7 @@ builder_prints() {
         "$REGD_BUILD" "$verb" --root "$store" --compression zstd:1 --quiet --json "$@" "$toplevel"
     }
     {
-        build squashfs -o image && build tree -o tree --base-url http://192.0.2.1 && cat tree/boot.json &&
+        build squashfs --verity append -o image && build tree -o tree --base-url http://192.0.2.1 && cat tree/boot.json &&
             build tree -o packed --compressor gzip:1 && cat packed/boot.json &&
             build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&

@@ -13,7 +13,7 @@ static bool split(const struct check_source *source, uint64_t limit, struct aren
                   struct option_list *ret_names)
 {
     struct output output = { check_directory(), "out.squashfs" };
-    struct squashfs_result result;
+    struct split_result result;
     struct split_request request = {
         .inventory = &source->source.inventory,
         .squashfs = &source->squashfs,
@@ -21,7 +21,10 @@ static bool split(const struct check_source *source, uint64_t limit, struct aren
         .store_dir = STR("/nix/store"),
         .output = &output,
     };
-    return split_write(&request, arena, ret_names, &result, check_error);
+    if (!split_write(&request, arena, &result, check_error))
+        return false;
+    *ret_names = result.names;
+    return true;
 }
 
 /* Three of its five paths have 1.5 MiB each, which share nothing. */
