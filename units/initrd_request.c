@@ -4,7 +4,11 @@
 #include "schema/boot/kernel_command_line.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
+
+/* Longest path, so that one in a medium (/run/regd/store.N) is below PATH_MAX, too. */
+enum { PATH_BYTES_MAX = PATH_MAX - 64 };
 
 /* --- Values ----------------------------------------------------------------------------------- */
 
@@ -17,30 +21,66 @@ static bool is_amount(struct str text, const char *units)
     return str_to_number(text, INT64_MAX, &number) && number > 0;
 }
 
-/* Is it an absolute path without empty, "." and ".." components? A unit file must be able to
- * hold it. So it has no control characters. It does not end with a space, which would be cut off,
- * or with a backslash, which would continue the line. */
-static bool is_plain_path(struct str path)
+/* Returns the length of the character that the text starts with, or 0 if systemd and udev do not take
+ * it for UTF-8. They refuse Unicode's noncharacters, too. */
+static size_t accepted_length(struct str text)
 {
-    if (path.len < 2 || path.data[0] != '/' || strchr(" \\", path.data[path.len - 1]))
-        return false;
-    return str_is_plain_path(str_skip(path, 1)) && utf8_control_from(path) == path.len;
+    uint32_t character;
+    size_t length = utf8_first(text, &character);
+    bool is_none = length > 0 &&
+                   ((character & 0xfffe) == 0xfffe || (character >= 0xfdd0 && character <= 0xfdef));
+    return is_none ? 0 : length;
 }
 
-/* Returns the name of udev's link for a label. Of ASCII, udev keeps only some characters, and
- * writes the others as \xNN. Other bytes are assumed to be UTF-8, which udev keeps. */
+/* Can the text be a value in a unit file? It has no control characters, and it is UTF-8: systemd
+ * ignores other lines. It does not end with a space, which would be cut off, or with a backslash,
+ * which would continue the line. */
+static bool is_value(struct str text)
+{
+    if (text.len == 0 || strchr(" \\", text.data[text.len - 1]))
+        return false;
+    size_t at = 0, length;
+    while ((length = accepted_length(str_skip(text, at))) > 0)
+        at += length;
+    return at == text.len && utf8_control_from(text) == text.len;
+}
+
+/* systemd refuses a unit with a longer path or name than the kernel knows. */
+static bool has_long_name(struct str path)
+{
+    for (struct cut cut = { .tail = path, .found = true }; cut.found;) {
+        cut = str_cut(cut.tail, '/');
+        if (cut.head.len > NAME_MAX)
+            return true;
+    }
+    return path.len > PATH_BYTES_MAX;
+}
+
+/* Is it an absolute path without empty, "." and ".." components, which a unit file can hold? */
+static bool is_plain_path(struct str path)
+{
+    return path.len > 1 && path.data[0] == '/' && str_is_plain_path(str_skip(path, 1)) &&
+           is_value(path) && !has_long_name(path);
+}
+
+/* Returns the name of udev's link for a label. Of ASCII, udev keeps only some characters. It writes
+ * the others, and bytes that are not UTF-8, as \xNN. */
 static struct str encode_label(struct str label, struct arena *arena)
 {
     static const char kept[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                "#+-.:=@_";
     char *name = arena_room(arena, label.len * 4 + 1);
-    size_t length = 0;
-    for (size_t i = 0; i < label.len; i++) {
+    size_t length = 0, taken;
+    for (size_t i = 0; i < label.len; i += taken) {
         unsigned char byte = (unsigned char)label.data[i];
-        if (byte >= 0x80 || (byte && strchr(kept, byte)))
-            name[length++] = (char)byte;
+        size_t accepted = accepted_length(str_skip(label, i));
+        bool is_kept = accepted > 1 || (accepted == 1 && byte && strchr(kept, byte));
+        taken = is_kept ? accepted : 1;
+        if (is_kept)
+            memcpy(name + length, label.data + i, taken);
         else
-            length += (size_t)snprintf(name + length, 5, "\\x%02x", byte);
+            snprintf(name + length, 5, "\\x%02x", byte);
+        length += is_kept ? taken : 4;
     }
     assert(length <= label.len * 4);
     name[length] = '\0';

@@ -1,6 +1,8 @@
 #include "tests/check.h"
 #include "units/initrd_request.h"
 
+#include <string.h>
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 /* The names in the root of the ramdisk, up to the first null. */
@@ -103,6 +105,8 @@ static void sources_are_files_devices_and_labels(struct arena arena)
         { "\"regd.store=LABEL=a\\b\"", "/dev/disk/by-label/a\\x5cb", NULL, 0, true },
         { "regd.store=LABEL=\xc3\xa4#+-.:=@_", "/dev/disk/by-label/\xc3\xa4#+-.:=@_", NULL, 0,
           true },
+        { "regd.store=LABEL=a\xffz\xef\xbf\xbe", "/dev/disk/by-label/a\\xffz\\xef\\xbf\\xbe", NULL,
+          0, true },
         { "regd.store=\"/with blank\"", "/with blank", NULL, 0, false },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -152,6 +156,10 @@ static void malformed_sources_are_refused(struct arena arena)
         { "regd.store=/a\\", "'/a\\'" NO_SOURCE },
         { "regd.store=\"/a\tb\"", "'/a\tb'" NO_SOURCE },
         { "regd.store=\"/a\nWhat=/b\"", "'/a\nWhat=/b'" NO_SOURCE },
+        { "regd.store=/\xff", "'/\xff'" NO_SOURCE },
+        { "regd.store=/\xef\xbf\xbe", "'/\xef\xbf\xbe'" NO_SOURCE },
+        { "regd.store=LABEL=a,file=/\xef\xb7\x90",
+          "file '/\xef\xb7\x90' is not a plain absolute path" },
         { "regd.store=LABEL=", "'LABEL='" NO_SOURCE },
         { "regd.store=LABEL=..", "'LABEL=..'" NO_SOURCE },
         { "regd.store=label=a", "'label=a'" NO_SOURCE },
@@ -172,6 +180,31 @@ static void malformed_sources_are_refused(struct arena arena)
         check_about("%s", rows[i].line);
         CHECK_REFUSED(parse(rows[i].line, no_names, &arena, &request),
                       arena_format(&arena, "kernel parameter regd.store: %s", rows[i].sentence));
+    }
+}
+
+/* NAME_MAX, and PATH_MAX less the place of a medium. */
+static void paths_longer_than_the_kernel_knows_are_refused(struct arena arena)
+{
+    enum { NAME = 255, PATH = 4032 };
+    char name[NAME + 2], path[PATH + 2];
+    struct initrd_request request;
+    for (size_t more = 0; more < 2; more++) {
+        memset(name, 'n', sizeof name);
+        memset(path, 'n', sizeof path);
+        for (size_t i = 0; i < PATH; i += 2)
+            path[i] = '/';
+        name[NAME + more] = path[PATH + more] = '\0';
+        const char *lines[] = {
+            arena_format(&arena, "regd.store=/%s", name).data,
+            arena_format(&arena, "regd.store=/dev/%s", name).data,
+            arena_format(&arena, "regd.store=LABEL=%s", name).data,
+            arena_format(&arena, "regd.store=LABEL=a,file=/%s", name).data,
+            arena_format(&arena, "regd.store=%s", path).data,
+            arena_format(&arena, "regd.store=LABEL=a,file=%s", path).data,
+        };
+        for (size_t i = 0; i < COUNT(lines); i++)
+            CHECK(parse(lines[i], no_names, &arena, &request) == (more == 0));
     }
 }
 
@@ -262,6 +295,7 @@ int main(void)
         CASE(layers_of_the_ramdisk_are_stacked_by_number), CASE(a_nul_behind_a_size_is_no_unit),
         CASE(a_gap_in_the_layers_is_refused), CASE(sources_are_files_devices_and_labels),
         CASE(what_is_named_counts_instead_of_what_is_there), CASE(malformed_sources_are_refused),
+        CASE(paths_longer_than_the_kernel_knows_are_refused),
         CASE(limits_of_the_writable_layer_are_taken_as_they_are), CASE(the_last_limit_counts),
         CASE(only_parameters_of_ours_are_looked_at), CASE(root_is_somebody_else_s_if_it_is_given),
         CASE(words_are_parted_as_the_kernel_parts_them));
