@@ -59,6 +59,7 @@ boot_spec_json.h BOOT_SPEC_JSON_BYTES_MAX|b|%, 64 KiB|regd-build
 checksums.h CHECKSUMS_BYTES_MAX|b|% each; no name twice|regd-build
 closure.h CLOSURE_ROOTS_BYTES_MAX|b|paths on standard input :  %|regd-build
 derivation.h derivation_bytes_max|b|a derivation :  %|regd
+directory_walk.h DIRECTORY_WALK_DEPTH_MAX|n|% levels of directories|regd-build
 file.c SPARSE_FACTOR|n|64 MiB and % times the bytes on the disk|regd regd-build
 file.c SPARSE_FLOOR_BYTES|b|% and 64 times the bytes on the disk|regd regd-build
 findings.h FINDINGS_BYTES_MAX|b|% of all kinds|regd regd-build
@@ -87,6 +88,9 @@ store_read.h ODD_ROWS_KEPT|n|odd rows: %|regd
 tree_check_files.c contents_floor_bytes|b|% and the bytes on the disk, hashed|regd-build
 tree_description.c RAMDISKS_MAX|n|% ramdisks or images|regd-build
 tree_description.h TREE_DESCRIPTION_BYTES_MAX|b|% each; no name twice|regd-build
+uki.h UKI_STUB_BYTES_MAX|b|a stub for _boot.efi_, _os-release_, an _.sbat_ of the kernel :  %, 64 KiB, 64 KiB|regd-build
+uki_inputs.c OS_RELEASE_BYTES_MAX|b|4 MiB, %, 64 KiB|regd-build
+uki_kernel.c SBAT_BYTES_MAX|b|4 MiB, 64 KiB, %|regd-build
 END
 
 # FILE NAME|why it bounds no input that one might have
@@ -97,25 +101,31 @@ boot_spec.c length_max|the kernel's own, see boot_spec.h
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
-image_table.c packed_max|follows from IMAGE_TABLE_MAX
 image_file.h IMAGE_BLOCK_MAX|the format
 image_inodes.h IMAGE_NAME_MAX|the format
 image_reader.h IMAGE_FRAGMENTS_KEPT|a cache
 image_reader.h IMAGE_RANGES_MAX|a batch
+image_table.c packed_max|follows from IMAGE_TABLE_MAX
 image_trailer.h IMAGE_TRAILER_MAX|where a trailer is looked for
 image_tree.c HEADER_ENTRIES_MAX|the format
+initrd_request.c PATH_BYTES_MAX|Linux has paths of 4095 bytes
 inventory.c kept_bytes_max|a cache
-node.h NODE_COUNT_MAX|2 147 483 647 files: the format has 32 bits
 journal.h JOURNAL_FIELDS_MAX|fields of ours
 manifest.c ARENA_FACTOR|room for what manifest.h bounds
 manifest.c JOBS_MAX|threads
+menu.c length_max|the kernel's own, see boot_spec.h
 nar.c SHOWN_MAX|longer names are cut
 nar.h NAR_TARGET_MAX|Linux has links of 4095 bytes
 newc.h NEWC_MEMBER_MAX|the format
 newc.h NEWC_NAME_MAX|the kernel's
 newc.h NEWC_PREFIX_MAX|follows from NEWC_NAME_MAX
+node.h NODE_COUNT_MAX|2 147 483 647 files: the format has 32 bits
 path_info_json.c ROOM_FACTOR|room for what path_info_json.h bounds
 path_info_json.c ROOM_FLOOR_BYTES|room for what path_info_json.h bounds
+pe.c ALIGNMENT_MAX|the format
+pe.c DIRECTORIES_MAX|the format
+pe.h PE_SECTIONS_MAX|the format
+pe.h PE_START_BYTES_MAX|headers of a stub, which is smaller
 ramdisk_compressor.c GZIP_BATCH_MAX|a batch
 ramdisk_compressor.c ZSTD_LEVEL_MAX|an option, --compressor
 ramdisk_survey.h RAMDISK_UNPACK_FACTOR|an estimate, said under LIMITATIONS
@@ -147,6 +157,10 @@ store_path.h STORE_PATH_NAME_MAX|Nix's own, see nix-path-registration(5)
 tree_check_files.c CONTENTS_FACTOR|1: "the bytes on the disk"
 tree_check_images.c LINKS_MAX|Linux follows 40
 treemap.c ITEMS_MAX|smaller ones are drawn as one
+uki.c ADDED_MAX|sections of ours
+uki.h UKI_BYTES_MAX|of the output, said under DIAGNOSTICS
+uki.h UKI_MEMORY_FACTOR|an estimate, said under DIAGNOSTICS
+uki_kernel.c RELEASE_BYTES_MAX|the kernel's
 unpacker.c LZMA_MEMORY_MAX|xz itself asks for less; a ramdisk that asks for more is told
 unpacker.c LZOP_BLOCK_MAX|the kernel's
 utf8.h UTF8_BYTES_MAX|the format
