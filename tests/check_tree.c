@@ -2,6 +2,7 @@
 
 #include "builder/check/verify_tree.h"
 #include "schema/base/own.h"
+#include "tests/check_pe.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -38,6 +39,20 @@ bool check_tree_write(struct check_tree *tree, struct arena *arena, struct tree_
     tree->request.store_dir = STR("/nix/store");
     tree->request.extras = &tree->extras;
     return tree_write(&tree->request, &tree->tree, arena, ret_result, check_error);
+}
+
+struct uki check_tree_uki(const struct check_tree *tree, struct arena *arena)
+{
+    struct str kernel = check_pe_kernel(arena), stub = check_pe_stub(arena);
+    struct uki uki = {
+        .kernel_file = { tree->spec.kernel, "bzImage" },
+        .kernel = { .machine = PE_MACHINE_X86_64, .size_bytes = kernel.len, .image_bytes = 0x6000 },
+        .stub = { .content = stub },
+        .command_line = tree->spec.command_line,
+    };
+    CHECK(pwrite(tree->spec.kernel, kernel.data, kernel.len, 0) == (ssize_t)kernel.len);
+    CHECK_DONE(pe_parse(stub, stub.len, arena, &uki.stub.pe, check_error));
+    return uki;
 }
 
 void check_tree_empty(struct arena *arena)

@@ -21,6 +21,9 @@ bool check_tree_start(struct arena *arena, struct check_tree *ret_tree);
 /* Writes the tree. Returns false and sets check_error on failure. */
 bool check_tree_write(struct check_tree *tree, struct arena *arena, struct tree_result *ret_result);
 
+/* Returns a UKI for the tree: its kernel becomes one that UEFI can start. Set it in the request. */
+struct uki check_tree_uki(const struct check_tree *tree, struct arena *arena);
+
 /* Removes all files of the tree. */
 void check_tree_empty(struct arena *arena);
 

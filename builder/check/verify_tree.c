@@ -4,6 +4,7 @@
 #include "builder/check/tree_check.h"
 #include "builder/check/tree_check_files.h"
 #include "builder/check/tree_check_images.h"
+#include "builder/check/tree_check_uki.h"
 
 #include "builder/tree/menu.h"
 #include "builder/tree/script.h"
@@ -131,6 +132,7 @@ bool verify_tree(const struct verifier *verifier, int directory, const char *nam
     if (!tree_check_files(&check, error) || !read_description(&check, error) ||
         !check_scripts(&check, error) || !tree_check_images(&check, error))
         return false;
+    tree_check_uki(&check);
     *ret_result = check.result;
     return true;
 }

@@ -326,8 +326,8 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .root = boot_root_of(spec->command_line),
     };
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
-        !tree_check_uki(&building, error) || !write_kernel(&building, error) ||
-        !write_ramdisk(&building, error) || !tree_write_uki(&building, error) ||
+        !tree_uki_check(&building, error) || !write_kernel(&building, error) ||
+        !write_ramdisk(&building, error) || !tree_uki_write(&building, error) ||
         !link_old_names(&building, error) ||
         !write_script(&building, TREE_IPXE_NAME, write_ipxe, error) ||
         !write_script(&building, TREE_KEXEC_NAME, write_kexec, error) ||

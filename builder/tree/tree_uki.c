@@ -27,15 +27,16 @@ static bool check_size(const struct tree_building *building, uint64_t ramdisk_by
     uint64_t needed = uki_memory_bytes(size);
     if (target > 0 && needed > target)
         return error_set(error,
-                         "loading " TREE_UKI_NAME " of %llu MiB takes about %llu MiB of memory, %d "
-                         "times its size, and --target-ram is %llu MiB",
+                         "loading " TREE_UKI_NAME
+                         " of %llu MiB takes about %llu MiB of memory, and "
+                         "--target-ram is %llu MiB",
                          (unsigned long long)(size >> 20), (unsigned long long)(needed >> 20),
-                         UKI_MEMORY_FACTOR, (unsigned long long)(target >> 20));
+                         (unsigned long long)(target >> 20));
     *ret_size_bytes = size;
     return true;
 }
 
-bool tree_check_uki(struct tree_building *building, struct error *error)
+bool tree_uki_check(struct tree_building *building, struct error *error)
 {
     const struct tree_request *request = building->request;
     uint64_t size;
@@ -77,7 +78,7 @@ static void warn(struct tree_building *building, uint64_t size_bytes)
                         building->arena);
 }
 
-bool tree_write_uki(struct tree_building *building, struct error *error)
+bool tree_uki_write(struct tree_building *building, struct error *error)
 {
     cleanup(own_close) int fd = -1;
     uint64_t size;

@@ -7,7 +7,7 @@
 
 /* Refuses a UKI that is too large, or for which the machine has too little memory, with the files that
  * exist already, because the new image takes long to make. */
-must_check bool tree_check_uki(struct tree_building *building, struct error *error);
+must_check bool tree_uki_check(struct tree_building *building, struct error *error);
 
 /* Writes boot.efi, when the ramdisk is complete. Warns if firmware may not load it. */
-must_check bool tree_write_uki(struct tree_building *building, struct error *error);
+must_check bool tree_uki_write(struct tree_building *building, struct error *error);

@@ -145,7 +145,7 @@ claim '--stub takes the stub from elsewhere' given
 listed() {
     grep -q '  boot.efi$' plain/SHA256SUMS && (cd plain && sha256sum --quiet --strict -c SHA256SUMS) &&
         jq -e --arg sum "$(sha256sum <plain/boot.efi | cut -c 1-64)" --argjson size "$(stat -c %s plain/boot.efi)" \
-            '.uki == {name: "boot.efi", size: $size, sha256: $sum, memoryAtBoot: ([.memoryAtBoot, 4 * $size] | max)}' plain/boot.json
+            '.uki == {name: "boot.efi", size: $size, sha256: $sum, memoryAtBoot: ([.memoryAtBoot, 3 * $size + 134217728] | max)}' plain/boot.json
 }
 claim 'SHA256SUMS and boot.json have it, with the memory that it takes' listed
 unlisted() {
@@ -238,7 +238,7 @@ enough() {
 }
 needed=$(tree measured --uki --params root=fstab --prepend large 2>/dev/null && jq '.uki.memoryAtBoot' measured/boot.json)
 : "${needed:=0}"
-claim '--target-ram counts four times its size' refuses 'loading boot.efi of ' --params root=fstab --prepend large \
+claim '--target-ram counts what it takes to load it' refuses 'loading boot.efi of ' --params root=fstab --prepend large \
     --target-ram "$(((needed >> 20) - 1))M"
 claim 'that much memory is accepted' enough $(((needed >> 20) + 1))
 finish
