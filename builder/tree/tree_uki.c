@@ -64,7 +64,7 @@ static bool write_file(struct tree_building *building, int fd, struct error *err
                      error);
 }
 
-static void warn(struct tree_building *building, uint64_t size_bytes)
+static void warn_of_size(struct tree_building *building, uint64_t size_bytes)
 {
     if (size_bytes > UKI_BYTES_WARNED)
         option_list_add(&building->result.warnings,
@@ -93,6 +93,6 @@ bool tree_uki_write(struct tree_building *building, struct error *error)
     description->uki_memory_bytes = uki_memory_bytes(size);
     if (description->uki_memory_bytes < description->memory_bytes)
         description->uki_memory_bytes = description->memory_bytes;
-    warn(building, size);
+    warn_of_size(building, size);
     return true;
 }

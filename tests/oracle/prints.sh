@@ -16,6 +16,7 @@ schema/base/options.c           the help, made of the options' table
 schema/nix/digest.c             a sentence of ours, before the end
 schema/nix/manifest.c           data: the manifest, whose fields are checked
 schema/nix/path_info_json_write.c data: keys and values spelled by json.c
+builder/tree/menu.c             data: a loader's menu, with its own quotes; names in it are checked
 builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
