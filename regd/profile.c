@@ -110,6 +110,7 @@ static bool add_generation(const struct place *place, const char *entry, uint64_
 {
     struct stat status = { 0 };
     struct str target;
+    assert(number <= UINT32_MAX);
     if (fstatat(place->directory, entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || error_errno(error, errno, "look at %s", entry);
     if (!read_link(place->directory, entry, arena, &target, error))
@@ -196,6 +197,7 @@ static bool make_generation(const struct place *place, struct str target, const 
                             struct arena *arena, struct error *error)
 {
     const struct store *store = place->store;
+    assert(place->path[0] == '/' && target.len > 0);
     struct str directory = str_cut_last(str_from(place->path), '/').head;
     struct str link_path = arena_format(arena, "%.*s/%s", STR_ARG(directory), name);
     const char *path = arena_format(arena, "%s/gcroots/auto", store->state_dir.data).data;

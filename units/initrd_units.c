@@ -32,6 +32,7 @@ const char *initrd_mount_name(struct arena *arena, const char *path)
         else
             length += (size_t)snprintf(name + length, 5, "\\x%02x", (unsigned char)*at);
     }
+    assert(length <= strlen(path) * 4);
     memcpy(name + length, ".mount", sizeof ".mount");
     return name;
 }
@@ -125,6 +126,7 @@ static const char *add_medium(struct initrd_unit_list *units, const struct initr
 static void add_layer(struct initrd_unit_list *units, const struct initrd_source *source,
                       size_t index, bool has_threads, struct arena *arena)
 {
+    assert(source->what && (!source->file || source->file[0] == '/'));
     const char *what = source->what;
     const char *needs_medium = "", *loop = "", *needs_loop = "", *offset = "";
     const char *where = layer_place(arena, index);

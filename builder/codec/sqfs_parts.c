@@ -5,6 +5,7 @@
 #include <libdeflate.h>
 #include <sqfs/error.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static int range_read_at(sqfs_file_t *file, sqfs_u64 offset, void *buffer, size_
  * time, so errors are ignored. */
 static void start_writeback(struct sqfs_range *range)
 {
+    assert(range->on_the_way <= range->size_bytes);
     uint64_t size = range->size_bytes - range->on_the_way;
     if (size < WRITEBACK_BYTES)
         return;

@@ -9,6 +9,7 @@
 
 #include <libdeflate.h>
 
+#include <assert.h>
 #include <errno.h>
 
 enum { BUFFER_BYTES = 256 << 10 };
@@ -215,6 +216,7 @@ static bool read_top(void *context, const struct crew_member *member, size_t ind
         return false;
     struct nar found = nar_stream_finish(&nar);
     uint32_t path = path_list_find(work->paths, work->inventory->nodes[top].name);
+    assert(path != NAME_NONE); /* it has had its turn because it is in the list */
     return compare_nar(&work->paths->items[path], &found, error);
 }
 
@@ -227,6 +229,7 @@ static void take_turns(struct work *work, struct arena scratch)
     const struct node *root = &inventory->nodes[0];
     uint64_t *sizes = arena_new(&scratch, uint64_t, inventory->count);
     for (uint32_t node = (uint32_t)inventory->count; node-- > 1;) {
+        assert(inventory->nodes[node].parent < node);
         sizes[node] += inventory->nodes[node].size_bytes;
         sizes[inventory->nodes[node].parent] += sizes[node];
     }

@@ -6,6 +6,7 @@
 
 #include <sqfs/error.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -76,6 +77,7 @@ static bool read_piece(const struct packer *packer, const struct piece *piece, u
 
 static bool is_zero(const uint8_t *bytes, size_t size_bytes)
 {
+    assert(size_bytes > 0);
     return bytes[0] == 0 && memcmp(bytes, bytes + 1, size_bytes - 1) == 0;
 }
 
@@ -134,6 +136,7 @@ static bool write_next(struct packer *packer, struct error *error)
 {
     struct parcel *parcel = &packer->parcels[packer->next];
     int code;
+    assert(parcel->is_ready && !(parcel->bytes && parcel->old));
     packer->packed[packer->next] = (struct packed){
         .offset = parcel->size_bytes > 0 ? packer->request->image->size_bytes : 0,
         .size_bytes = parcel->size_bytes,
@@ -160,6 +163,7 @@ static bool deliver(struct packer *packer, size_t index, const struct parcel *pa
 {
     bool done = true;
     pthread_mutex_lock(&packer->lock);
+    assert(index >= packer->next && !packer->parcels[index].is_ready); /* each once */
     packer->parcels[index] = *parcel;
     if (!packer->is_writing) {
         packer->is_writing = true;
@@ -178,11 +182,13 @@ static bool read_block(const struct packer *packer, const struct block *block, u
                        struct arena scratch, struct error *error)
 {
     const struct piece *pieces = &packer->request->plan->pieces[block->first_piece];
+    const uint8_t *start = at;
     for (size_t i = 0; i < block->piece_count; i++) {
         if (!read_piece(packer, &pieces[i], at, scratch, error))
             return false;
         at += pieces[i].size_bytes;
     }
+    assert(at == start + block->size_bytes);
     return true;
 }
 
@@ -208,6 +214,7 @@ static int compress(const struct packer *packer, struct worker *worker, uint32_t
         return length;
     parcel->size_bytes = length > 0 ? (uint32_t)length : size_bytes;
     parcel->is_plain = length == 0;
+    assert(parcel->size_bytes <= packer->block_bytes);
     if (parcel->is_plain)
         memcpy(parcel->bytes, worker->plain, size_bytes);
     return 0;
@@ -294,6 +301,7 @@ bool pack_run(const struct pack_request *request, struct arena scratch, struct p
     progress_end(request->progress);
     if (!done)
         return false;
+    assert(packer.has_failed || packer.next == request->plan->block_count);
     *ret_code = packer.code;
     return !packer.has_failed;
 }

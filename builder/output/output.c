@@ -316,6 +316,7 @@ static bool move_aside(const struct output_tree *tree, struct error *error)
 /* Gives the new tree its name, and the former one, if there is one, the draft's. */
 static bool swap(const struct output_tree *tree, int former, struct error *error)
 {
+    assert(tree->fd >= 0);
     int directory = tree->output->directory;
     const char *name = tree->output->name;
     int flag = former < 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE;

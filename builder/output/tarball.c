@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static bool copy_data(struct archive *archive, int fd, const char *name, uint64_
     for (size_t got = sizeof buffer; got == sizeof buffer; done += got) {
         if (!file_read_at((struct file){ fd, name }, buffer, sizeof buffer, done, &got, error))
             return false;
+        assert(done <= size_bytes);
         if (got > size_bytes - done)
             return error_set(error, "%s changed while it was read", name);
         if (archive_write_data(archive, buffer, got) != (ssize_t)got)
@@ -159,6 +161,7 @@ bool tarball_write(const struct tarball *tarball, int directory, const struct op
     if (tarball->draft.fd < 0)
         return true;
     const struct filter *filter = find_filter(tarball->output.name);
+    assert(filter); /* tarball_check_name comes first */
     cleanup(free_archive) struct archive *archive = archive_write_new();
     if (!archive)
         return error_set(error, "out of memory");

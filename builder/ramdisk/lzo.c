@@ -1,5 +1,6 @@
 #include "builder/ramdisk/lzo.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,6 +47,7 @@ static size_t take_length(struct block *block, unsigned instruction, unsigned bi
 
 static void copy_packed(struct block *block, size_t count)
 {
+    assert(block->next <= block->end && block->to <= block->to_end);
     if ((size_t)(block->end - block->next) < count || (size_t)(block->to_end - block->to) < count) {
         block->is_damaged = true;
         return;
@@ -58,6 +60,7 @@ static void copy_packed(struct block *block, size_t count)
 /* A copy may reach into itself, and then repeats what it has written. */
 static void copy_unpacked(struct block *block, size_t distance, size_t count)
 {
+    assert(distance > 0 && block->first <= block->to);
     if ((size_t)(block->to - block->first) < distance ||
         (size_t)(block->to_end - block->to) < count) {
         block->is_damaged = true;

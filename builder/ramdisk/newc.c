@@ -10,6 +10,7 @@ static size_t round_up(size_t number, size_t multiple)
 
 size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary)
 {
+    assert(boundary > 0);
     assert(offset % NEWC_ALIGN_BYTES == 0 && boundary % NEWC_ALIGN_BYTES == 0);
     size_t least = strlen(name) + 1;
     size_t start = (size_t)(offset % boundary);
@@ -18,6 +19,7 @@ size_t newc_name_bytes(const char *name, uint64_t offset, size_t boundary)
     /* If the data is aligned anyway, the final padding need not be part of the name. */
     if (bytes - least < NEWC_ALIGN_BYTES)
         bytes = least;
+    assert(bytes >= least);
     return bytes <= NEWC_NAME_MAX ? bytes : 0;
 }
 
@@ -34,7 +36,7 @@ static size_t format(const struct newc_member *member, uint32_t links, uint32_t 
                      char *prefix)
 {
     size_t bytes = round_up(NEWC_HEADER_BYTES + member->name_bytes, NEWC_ALIGN_BYTES);
-    assert(bytes <= NEWC_PREFIX_MAX);
+    assert(bytes <= NEWC_PREFIX_MAX && member->size_bytes <= NEWC_MEMBER_MAX);
     memset(prefix, 0, bytes);
     memcpy(prefix, "070701", 6);
     char *at = prefix + 6;

@@ -29,9 +29,11 @@ static size_t keep_tail(struct ramdisk_reader *reader)
 /* Makes sure that the buffer has at least one byte, except at the end of the stream. */
 static bool fill(struct ramdisk_reader *reader, struct error *error)
 {
+    assert(reader->used <= reader->count && reader->count <= sizeof reader->bytes);
     if (reader->used < reader->count)
         return true;
     size_t got = 0, kept = keep_tail(reader), room = sizeof reader->bytes - kept;
+    assert(room > 0);
     reader->used = reader->count = kept;
     if (!reader->is_packed) {
         if (!file_read_at(reader->file, reader->bytes + kept, room, reader->next, &got, error))
@@ -51,6 +53,7 @@ static bool fill(struct ramdisk_reader *reader, struct error *error)
 static bool take_some(struct ramdisk_reader *reader, uint64_t count, struct str *ret_bytes,
                       struct error *error)
 {
+    assert(count > 0);
     if (!fill(reader, error))
         return false;
     size_t there = reader->count - reader->used;

@@ -43,6 +43,7 @@ static bool failed(const struct unpacker *unpacker, const char *cause)
 static bool fill(struct unpacker *unpacker)
 {
     size_t got = 0;
+    assert(unpacker->used <= unpacker->count && unpacker->count <= sizeof unpacker->packed);
     if (unpacker->used < unpacker->count)
         return true;
     if (!file_read_at(unpacker->file, unpacker->packed, sizeof unpacker->packed, unpacker->next,
@@ -245,6 +246,7 @@ static bool read_lzo(struct unpacker *unpacker, char *bytes, size_t count, size_
     if (unpacker->lzo_used == unpacker->lzo_bytes && !unpacker->has_ended &&
         !read_lzo_block(unpacker))
         return false;
+    assert(unpacker->lzo_used <= unpacker->lzo_bytes);
     size_t some = unpacker->lzo_bytes - unpacker->lzo_used;
     if (some > count)
         some = count;
@@ -286,7 +288,7 @@ bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
 bool unpacker_read(struct unpacker *unpacker, char *bytes, size_t count, size_t *ret_count,
                    struct error *error)
 {
-    assert(count > 0);
+    assert(count > 0 && unpacker->packing != PACKING_UNKNOWN);
     unpacker->error = error;
     if (unpacker->archive)
         return read_archive(unpacker, bytes, count, ret_count);

@@ -75,6 +75,7 @@ static sqfs_s32 decompress(const struct image_decoder *decoder, const unsigned c
 bool image_block_unpack(struct image_decoder *decoder, const unsigned char *packed,
                         struct image_block block, struct image_buffer *buffer, struct error *error)
 {
+    assert(block.packed_bytes > 0 && buffer->room > 0);
     if (block.is_stored) {
         if (block.packed_bytes > buffer->room)
             return damaged_block(block.start, error);
@@ -93,6 +94,7 @@ bool image_block_read(struct image_decoder *decoder, struct image_block block,
                       struct image_buffer *buffer, struct error *error)
 {
     const struct image_file *file = decoder->file;
+    assert(buffer->room <= IMAGE_BLOCK_MAX);
     if (block.packed_bytes == 0 || block.packed_bytes > IMAGE_BLOCK_MAX)
         return damaged_block(block.start, error);
     return budget_spend(&file->budget->contents, buffer->room, error) &&

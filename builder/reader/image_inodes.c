@@ -65,6 +65,7 @@ static bool check_blocks(const struct reading *reading, struct image_inode *inod
         reading->tree->stored_block_count++;
         at += block.packed_bytes;
     }
+    assert(left == image_tree_tail_bytes(reading->file, inode));
     return true;
 }
 
@@ -221,6 +222,7 @@ bool image_inodes_read(const struct image_file *file, const struct image_table *
     tree->inodes = arena_new(arena, struct image_inode, count);
     for (tree->inode_count = 0; tree->inode_count < count; tree->inode_count++) {
         struct image_inode *inode = &tree->inodes[tree->inode_count];
+        assert(cursor.left <= table->size_bytes);
         inode->position = table->size_bytes - cursor.left;
         if (!take_inode(&reading, &cursor, inode))
             return false;

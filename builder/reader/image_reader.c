@@ -6,6 +6,7 @@
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { FRAGMENT_BYTES = 16, ID_BYTES = 4, REFERENCE_BYTES = 8, STORED_BIT = 1 << 24 };
@@ -14,6 +15,7 @@ enum { FRAGMENT_BYTES = 16, ID_BYTES = 4, REFERENCE_BYTES = 8, STORED_BIT = 1 <<
 
 static void add_range(struct image *image, struct image_range range)
 {
+    assert(image->range_count < IMAGE_RANGES_MAX);
     if (range.end > range.start)
         image->ranges[image->range_count++] = range;
 }
@@ -151,6 +153,7 @@ bool image_share(const struct image *image, unsigned jobs, struct arena *arena,
 
 uint32_t image_find_child(const struct image *image, uint32_t parent, struct str name)
 {
+    assert(parent < image->tree.node_count);
     const struct image_node *nodes = image->tree.nodes;
     uint32_t low = nodes[parent].first_child, end = low + nodes[parent].child_count, high = end;
     while (low < high) {
@@ -170,6 +173,7 @@ uint32_t image_find(const struct image *image, struct str name)
 
 const struct image_inode *image_inode_of(const struct image *image, uint32_t node)
 {
+    assert(node < image->tree.node_count);
     return &image->tree.inodes[image->tree.nodes[node].inode];
 }
 
@@ -234,6 +238,7 @@ void image_worker_release(const struct image_worker *worker)
 
 uint32_t image_fragment_bytes(const struct image *image, size_t fragment)
 {
+    assert(fragment < image->fragment_count);
     return __atomic_load_n(&image->fragments[fragment].unpacked_bytes, __ATOMIC_RELAXED);
 }
 
@@ -242,6 +247,7 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
                       const struct image_inode *inode, image_sink *sink, void *context,
                       struct error *error)
 {
+    assert(inode->fragment < image->fragment_count);
     uint32_t size_bytes = image_tree_tail_bytes(&image->file, inode);
     struct image_fragment *fragment = &image->fragments[inode->fragment];
     struct image_cache_source source = { &worker->decoder, fragment->block };
@@ -265,6 +271,7 @@ static bool read_tail(const struct image *image, struct image_worker *worker,
 static bool read_block(const struct image *image, struct image_worker *worker,
                        struct image_block block, size_t wanted, struct error *error)
 {
+    assert(wanted > 0 && wanted <= IMAGE_BLOCK_MAX);
     struct image_buffer buffer = { worker->block, wanted, 0 };
     if (block.packed_bytes == 0) {
         if (!budget_spend(&image->file.budget->contents, wanted, error))
@@ -282,6 +289,7 @@ bool image_read_file(const struct image *image, struct image_worker *worker,
                      const struct image_inode *inode, image_sink *sink, void *context,
                      struct error *error)
 {
+    assert(inode->kind == IMAGE_REGULAR);
     uint64_t at = inode->first_block, left = inode->size_bytes;
     for (uint32_t i = 0; i < inode->block_count; i++) {
         struct image_block block = image_tree_block(inode, i, at);
@@ -322,6 +330,7 @@ bool image_read_text(const struct image *image, const struct image_inode *inode,
     if (!image_worker_make(image, &scratch, &worker, error) ||
         !image_read_file(image, &worker, inode, add_to_text, &text, error))
         return false;
+    assert(text.end == start + size_bytes);
     *text.end = '\0';
     *ret_text = (struct str){ start, size_bytes };
     return true;

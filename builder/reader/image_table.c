@@ -43,6 +43,7 @@ static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *pa
 {
     uint64_t at = 0;
     for (size_t i = 0; i < table->block_count; i++) {
+        assert(at + 2 <= table->range.end - table->range.start); /* count_blocks has seen it */
         uint16_t word = image_u16(packed + at);
         struct image_block block = {
             .start = table->range.start + at,
@@ -59,6 +60,7 @@ static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *pa
         table->size_bytes += buffer.size_bytes;
         at += 2 + block.packed_bytes;
     }
+    assert(at == table->range.end - table->range.start);
     table->block_positions[table->block_count] = at;
     return true;
 }

@@ -12,7 +12,7 @@
 /* Makes ".NAME.draft". Fails if that is too long for a file name. */
 static bool temporary_name(const char *name, char room[static 256], struct error *error)
 {
-    assert(!strchr(name, '/'));
+    assert(name[0] != '\0' && !strchr(name, '/'));
     int length = snprintf(room, 256, ".%s.draft", name);
     if (length < 0 || length >= 256)
         return error_set(error, "the name '%s' is too long", name);
@@ -131,6 +131,7 @@ static bool draft_seal(const struct draft *draft, mode_t mode, struct error *err
 /* The rename is by name. Where others may write, the name can lead to another file by then. */
 static bool draft_rename(struct draft *draft, struct error *error)
 {
+    assert(draft->fd >= 0);
     bool is_ours = file_is_named(draft->fd, draft->directory, draft->temporary_name);
     if (is_ours &&
         renameat(draft->directory, draft->temporary_name, draft->directory, draft->final_name) < 0)
@@ -170,6 +171,7 @@ static bool rename_pair(struct draft *first, struct draft *second, struct error 
 bool draft_publish_pair(struct draft *first, struct draft *second, mode_t mode, struct error *error)
 {
     assert(first->directory == second->directory);
+    assert(strcmp(first->final_name, second->final_name) != 0);
     return draft_seal(first, mode, error) && draft_seal(second, mode, error) &&
            rename_pair(first, second, error);
 }

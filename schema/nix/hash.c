@@ -2,6 +2,7 @@
 
 #include "schema/nix/nix32.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -17,6 +18,7 @@ static const uint8_t hex_plus_one[256] = {
 
 static bool parse_hex(struct str text, struct hash *ret_hash)
 {
+    assert(text.len == HASH_HEX_LENGTH);
     for (size_t i = 0; i < HASH_BYTES; i++) {
         unsigned high = hex_plus_one[(unsigned char)text.data[2 * i]];
         unsigned low = hex_plus_one[(unsigned char)text.data[2 * i + 1]];

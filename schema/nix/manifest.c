@@ -12,6 +12,7 @@
 
 #include "schema/nix/record_reader.h"
 
+#include <assert.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,6 +114,7 @@ static bool find_pieces(struct pieces *pieces, const struct arena *arena)
         pieces->items[pieces->count] = (struct piece){ .start = start, .size_bytes = end - start };
         start = end;
     }
+    assert(start == size); /* nothing between the pieces, and nothing behind them */
     return true;
 }
 
@@ -135,6 +137,7 @@ static bool read_together(struct pieces *pieces, struct arena *arena, struct pat
 {
     struct error error;
     struct arena before = *arena;
+    assert(pieces->count > 1 && pieces->count <= JOBS_MAX);
     size_t share = (size_t)(arena->end - arena->next) / (pieces->count + 1);
     for (size_t i = 0; i < pieces->count; i++) {
         struct piece *piece = &pieces->items[i];

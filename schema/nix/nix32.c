@@ -1,5 +1,6 @@
 #include "schema/nix/nix32.h"
 
+#include <assert.h>
 #include <string.h>
 
 static const char alphabet[] = "0123456789abcdfghijklmnpqrsvwxyz";
@@ -22,6 +23,7 @@ void nix32_format(const uint8_t *bytes, size_t count, char *ret_text)
     size_t length = NIX32_LENGTH(count);
     for (size_t i = 0; i < length; i++) {
         size_t bit = (length - 1 - i) * 5;
+        assert(bit / 8 < count);
         unsigned pair = bytes[bit / 8];
         if (bit / 8 + 1 < count)
             pair |= (unsigned)bytes[bit / 8 + 1] << 8;
@@ -39,6 +41,7 @@ bool nix32_parse(struct str text, uint8_t *ret_bytes, size_t count)
         if (digit == 0)
             return false;
         size_t bit = (text.len - 1 - i) * 5;
+        assert(bit / 8 < count);
         unsigned pair = (digit - 1) << (bit % 8);
         ret_bytes[bit / 8] |= (uint8_t)pair;
         if (bit / 8 + 1 < count)

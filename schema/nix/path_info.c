@@ -2,6 +2,7 @@
 
 #include "schema/base/order.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ void path_list_append(struct path_list *list, struct path_list *other, struct ar
                       struct arena *arena)
 {
     size_t name_count = other->names.count;
+    assert(list != other);
     uint32_t *numbers = arena_room(&scratch, name_count * sizeof *numbers);
     name_table_find_all(&list->names, other->names.names, name_count, numbers);
     for (size_t i = 0; i < name_count; i++)
@@ -37,6 +39,7 @@ void path_list_append(struct path_list *list, struct path_list *other, struct ar
     for (size_t i = 0; i < other->count; i++) {
         struct path_info *item = &list->items[list->count++];
         *item = other->items[i];
+        assert(item->name < name_count);
         item->name = numbers[item->name];
         item->base = list->names.names[item->name];
         for (size_t j = 0; j < item->reference_count; j++)
@@ -112,6 +115,7 @@ static void give_numbers(struct path_list *list, uint32_t *new_numbers)
     for (size_t i = 0; i < list->names.count; i++)
         if (new_numbers[i] == NAME_NONE)
             new_numbers[i] = next++;
+    assert(next == list->names.count); /* each name has one number */
 }
 
 static int compare_numbered(const void *left, const void *right, void *names)
@@ -126,6 +130,7 @@ static void normalise_references(const struct path_list *list, struct path_info 
 {
     bool ascending = true, inside = true;
     for (size_t i = 0; i < info->reference_count; i++) {
+        assert(info->references[i] < list->names.count);
         uint32_t number = new_numbers[info->references[i]];
         info->references[i] = number;
         inside &= number < list->count;

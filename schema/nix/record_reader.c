@@ -2,6 +2,7 @@
 
 #include "schema/nix/store_path.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ void record_reader_follow(struct record_reader *reader, struct file file, size_t
 void record_reader_follow_piece(struct record_reader *reader, struct file file, off_t offset,
                                 size_t size_bytes)
 {
+    assert(offset >= 0 && size_bytes > 0);
     record_reader_follow(reader, file, size_bytes);
     reader->offset = offset;
 }
@@ -78,6 +80,7 @@ static bool take_names(struct record_reader *reader)
     struct str bases[WAITING_MAX];
     uint32_t numbers[WAITING_MAX];
     struct path_list *list = reader->list;
+    assert(reader->waiting_count <= WAITING_MAX);
     for (size_t i = 0; i < reader->waiting_count; i++)
         bases[i] = likely_base(reader->waiting[i].text, reader->store_dir);
     name_table_find_all(&list->names, bases, reader->waiting_count, numbers);
@@ -99,6 +102,7 @@ static bool take_names(struct record_reader *reader)
 /* Collects the path on the last line. */
 static bool wait_for_name(struct record_reader *reader, struct str text, uint32_t *ret_number)
 {
+    assert(reader->waiting_count < WAITING_MAX);
     reader->waiting[reader->waiting_count++] =
         (struct waiting_name){ text, reader->line_number, ret_number };
     return reader->waiting_count < WAITING_MAX || take_names(reader);
@@ -108,6 +112,7 @@ static ssize_t read_some(struct record_reader *reader, char *target, size_t room
 {
     if (reader->offset < 0)
         return read(reader->file.fd, target, room);
+    assert(reader->bytes_read <= reader->bytes_max);
     size_t left = reader->bytes_max - reader->bytes_read;
     ssize_t got = pread(reader->file.fd, target, left < room ? left : room, reader->offset);
     reader->offset += got > 0 ? got : 0;
@@ -121,6 +126,7 @@ static bool read_more(struct record_reader *reader)
     ssize_t got;
     if (reader->file.fd < 0 || reader->failed || reader->refused || !take_names(reader))
         return false;
+    assert(reader->rest.len <= BUFFER_BYTES);
     memmove(reader->buffer, reader->rest.data, reader->rest.len);
     reader->rest.data = reader->buffer;
     if (reader->rest.len == BUFFER_BYTES) {
@@ -255,11 +261,13 @@ bool record_reader_references(struct record_reader *reader, struct path_info *it
     struct str line;
     if (!record_reader_number(reader, "reference count", REFERENCE_COUNT_MAX, &count))
         return false;
+    assert(item->reference_count == 0);
     item->references = reader->numbers;
     for (; item->reference_count < count; item->reference_count++) {
         if (!record_reader_line(reader, "reference", &line) || !make_room(reader, item) ||
             !wait_for_name(reader, line, reader->numbers++))
             return false;
+        assert(reader->numbers_left > 0);
         reader->numbers_left--;
     }
     return true;
