@@ -68,10 +68,10 @@ exchanged() {
             -e "inject=$opens:signal=SIGSTOP:when=$3" >stdout 2>stderr
         echo "$?" >status
     } &
-    for _ in $(seq 2400); do
-        stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
-        [ -z "$stopped" ] || break
+    stopped=
+    while [ -z "$stopped" ] && kill -0 $! 2>/dev/null; do
         sleep 0.05
+        stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
     done
     if [ -n "$stopped" ]; then
         cp "others/${2##*/}" new && mv new "$was"

@@ -68,6 +68,7 @@ every_verb() {
     in=$SCRATCH/run
     run "$REGD" status --root "$in" && run "$REGD" dump --root "$in" && run "$REGD" dump --json --root "$in" &&
         run "$REGD" verify --root "$in" && run "$REGD" profile list --root "$in" &&
+        run "$REGD" profile set --root "$in" "$b" &&
         run "$REGD" boot --no-tag --no-profile --root "$in" &&
         run "$REGD" register --root "$in" "$SCRATCH/old" &&
         run "$REGD_BUILD" manifest --root "$in" "$b" &&

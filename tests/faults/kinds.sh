@@ -326,7 +326,7 @@ try() {
     rm -rf work && cp -a state work && cd work || exit 1
     if make_kind "$2" "$3"; then
         listing >../before
-        wrap='timeout -s KILL 120'
+        wrap="timeout -s KILL $patience"
         [ "$2" != unreadable ] || wrap="$wrap $without_override"
         (run_verb "$1") >../stdout 2>../stderr </dev/null
         status=$?

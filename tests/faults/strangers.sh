@@ -28,7 +28,7 @@ image() {
 # Where it may be opened, it would be waited for, or written into.
 fifo() {
     setpriv --reuid 65534 --clear-groups mkfifo -m 666 sticky/.img.draft || return
-    timeout -k 1 60 "$REGD_BUILD" squashfs -q --root "$store" --compression lz4 "$path" -o sticky/img 2>stderr
+    timeout -k 1 "$patience" "$REGD_BUILD" squashfs -q --root "$store" --compression lz4 "$path" -o sticky/img 2>stderr
     status=$?
     cat stderr
     refused 'remove it' img && rm sticky/.img.draft
@@ -96,15 +96,16 @@ exchanged() {
     shift 3
     : >trace
     strace -f -qq -o trace -e trace="$call" -e inject="$call:signal=SIGSTOP:when=$number" "$@" >stdout 2>stderr &
-    for _ in $(seq 2400); do
-        stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
-        [ -z "$stopped" ] || break
+    tracer=$! stopped=
+    while [ -z "$stopped" ] && kill -0 "$tracer" 2>/dev/null; do
         sleep 0.05
+        stopped=$(sed -n 's/^\([0-9]*\) *--- stopped by SIGSTOP ---.*/\1/p' trace)
     done
+    [ -n "$stopped" ] || { echo "no call $number" && cat stderr && return 1; }
     setpriv --reuid 65534 --clear-groups sh -c "$change"
     changed=$?
     kill -CONT "$stopped"
-    wait $!
+    wait "$tracer"
     status=$?
     cat stderr
     return "$changed"

@@ -72,7 +72,7 @@ replay() {
 claim 'no image that is replayed crashes the reader' replay
 make_up() {
     mkdir -p new
-    "$programs/fuzz_image" -seed=1 -max_total_time="${FUZZ_SECONDS:-10}" -timeout=20 -rss_limit_mb=2048 -max_len="$largest" \
+    "$programs/fuzz_image" -seed=1 -max_total_time="${FUZZ_SECONDS:-10}" -timeout=120 -rss_limit_mb=2048 -max_len="$largest" \
         -print_final_stats=1 -verbosity=0 new corpus >log 2>&1 || { tail -60 log && false; }
     tail -8 log
     [ "$(sed -n 's/^stat::number_of_executed_units: *//p' log)" -gt "$(find corpus -type f | wc -l)" ]

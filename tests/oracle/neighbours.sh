@@ -55,7 +55,7 @@ load() {
 
 # The rows of a root's database, after what is wrong with it.
 rows() {
-    sqlite3 -batch -cmd '.timeout 10000' "$(db "$1")" 'pragma integrity_check; pragma foreign_key_check' \
+    sqlite3 -batch -cmd '.timeout 600000' "$(db "$1")" 'pragma integrity_check; pragma foreign_key_check' \
         ".read $rows_sql"
 }
 
@@ -383,13 +383,13 @@ hold_big_lock() {
     hold flock "$2" "$1/nix/var/nix/db/big-lock" sh -c 'echo held; read -r line' && is_held
 }
 hold_transaction() {
-    hold sqlite3 -batch -cmd '.timeout 10000' "$(db "$1")" &&
+    hold sqlite3 -batch -cmd '.timeout 600000' "$(db "$1")" &&
         echo "begin immediate; insert into ValidPaths (path, hash, registrationTime) values
             ('/nix/store/00000000000000000000000000000000-theirs', 'sha256:$(printf %064d 0)', 1); select 'held';" >&8 &&
         is_held
 }
 count() {
-    sqlite3 -cmd '.timeout 10000' "$(db "$1")" 'select count(*) from ValidPaths'
+    sqlite3 -cmd '.timeout 600000' "$(db "$1")" 'select count(*) from ValidPaths'
 }
 
 # waits COUNT ORDER COMMAND...: it does not end before the holder is given the order; then it succeeds, and there are

@@ -52,7 +52,10 @@ builds() {
 }
 complete() {
     for file in bin/regd bin/regd-build lib/systemd/system/regd.service lib/systemd/system-generators/regd-initrd-generator \
-        lib/systemd/catalog/regd.catalog share/man/man8/regd.8 share/man/man1/regd-build.1; do
+        lib/systemd/catalog/regd.catalog share/man/man8/regd.8 share/man/man1/regd-build.1 \
+        share/bash-completion/completions/regd.bash share/bash-completion/completions/regd-build.bash \
+        share/zsh/site-functions/_regd share/zsh/site-functions/_regd-build \
+        share/fish/vendor_completions.d/regd.fish share/fish/vendor_completions.d/regd-build.fish; do
         [ -s "out/regd/$file" ] || { echo "$file" && return 1; }
     done
     [ "$(out/regd/bin/regd --version)" = "$("$REGD" --version)" ] &&
@@ -83,7 +86,7 @@ package=
 if [ "${TEST_STEP:-1}" -eq 1 ]; then
     claim 'the package builds offline' builds
     [ -e out/regd ] || bail 'there is no package to go on with'
-    claim 'it has programs, units, pages, and the unit starts its program' complete
+    claim 'it has programs, units, pages, completions, and the unit starts its program' complete
     claim 'its programs find the libraries that they load by name where Nix has them' finds_libraries
 else
     mkdir -p given/bin given/lib/systemd/system-generators
