@@ -13,6 +13,7 @@ static bool survey_archive(struct ramdisk_reader *reader, struct ramdisk_survey 
 {
     char name[NEWC_NAME_MAX];
     struct newc_header header;
+    survey->archive_count++;
     for (;;) {
         if (!ramdisk_reader_next(reader, &header, name, error))
             return false;
@@ -44,6 +45,8 @@ static bool survey_stream(struct ramdisk_reader *reader, struct ramdisk_survey *
 static bool survey_next(struct file file, struct budget *contents, uint64_t *offset,
                         struct ramdisk_survey *survey, struct error *error)
 {
+    if (survey->archive_count == RAMDISK_ARCHIVES_MAX)
+        return error_set(error, "it has more than %d archives", RAMDISK_ARCHIVES_MAX);
     cleanup(ramdisk_reader_close) struct ramdisk_reader reader;
     if (!ramdisk_reader_open(&reader, file, *offset, contents, error))
         return false;

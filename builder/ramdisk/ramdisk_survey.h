@@ -15,13 +15,17 @@ enum {
     RAMDISK_CONTENTS_FLOOR_BYTES = 256 << 20,
     RAMDISK_CONTENTS_FACTOR = 64,
 
+    /* Each archive takes buffers and time, even one of few bytes. A real ramdisk has about ten. */
+    RAMDISK_ARCHIVES_MAX = 4096,
+
     /* If an archive cannot be unpacked, it is assumed to grow by this factor. */
     RAMDISK_UNPACK_FACTOR = 4,
 };
 
 struct ramdisk_survey {
     uint64_t unpacked_bytes; /* of memory */
-    bool names_store_image;  /* RAMDISK_STORE_NAME stands in a member's name or data */
+    size_t archive_count;
+    bool names_store_image; /* RAMDISK_STORE_NAME stands in a member's name or data */
     /* Where the kernel stops to unpack, or where only the kernel goes on; and why. An empty
      * sentence: nowhere. What follows is counted RAMDISK_UNPACK_FACTOR times. */
     uint64_t fault_offset;

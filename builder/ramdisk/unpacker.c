@@ -74,15 +74,15 @@ static la_ssize_t give_packed(struct archive *archive, void *context, const void
     return fill(unpacker) ? (la_ssize_t)unpacker->count : -1;
 }
 
-static bool open_archive(struct unpacker *unpacker)
+/* Only this filter is used. If libarchive chose, it would unpack again what it has unpacked, as often
+ * as that looks compressed. The kernel does not, and no budget would count what is in between. */
+static bool open_archive(struct unpacker *unpacker, int filter)
 {
     struct archive *archive = unpacker->archive = archive_read_new();
     struct archive_entry *entry;
     if (!archive)
         return failed(unpacker, "out of memory");
-    return (archive_read_support_filter_gzip(archive) == ARCHIVE_OK &&
-            archive_read_support_filter_bzip2(archive) == ARCHIVE_OK &&
-            archive_read_support_filter_lz4(archive) == ARCHIVE_OK &&
+    return (archive_read_append_filter(archive, filter) == ARCHIVE_OK &&
             archive_read_support_format_raw(archive) == ARCHIVE_OK &&
             archive_read_open(archive, unpacker, NULL, give_packed, NULL) == ARCHIVE_OK &&
             archive_read_next_header(archive, &entry) == ARCHIVE_OK) ||
@@ -269,9 +269,11 @@ bool unpacker_open(struct unpacker *unpacker, struct file file, uint64_t offset,
     unpacker->packing = got == sizeof magic ? packing_of(magic) : PACKING_UNKNOWN;
     switch (unpacker->packing) {
     case PACKING_BZIP2:
+        return open_archive(unpacker, ARCHIVE_FILTER_BZIP2);
     case PACKING_GZIP:
+        return open_archive(unpacker, ARCHIVE_FILTER_GZIP);
     case PACKING_LZ4:
-        return open_archive(unpacker);
+        return open_archive(unpacker, ARCHIVE_FILTER_LZ4);
     case PACKING_LZMA:
     case PACKING_XZ:
         return open_lzma(unpacker);

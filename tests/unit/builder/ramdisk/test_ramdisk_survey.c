@@ -151,6 +151,21 @@ static void what_the_kernel_does_not_unpack_is_told(struct arena arena)
     }
 }
 
+/* Empty streams, of 13 bytes each. */
+static void more_archives_than_a_ramdisk_has_are_told(struct arena arena)
+{
+    static const char empty[] = "\x28\xb5\x2f\xfd\x24\0\x01\0\0\x99\xe9\xd8\x51";
+    struct ramdisk_survey survey = { 0 };
+    (void)arena;
+    for (size_t more = 0; more < 2; more++) {
+        cleanup(own_close) int fd = new_ramdisk();
+        for (size_t i = 0; i < RAMDISK_ARCHIVES_MAX + more; i++)
+            add_text(fd, empty, sizeof empty - 1);
+        CHECK_DONE(ramdisk_survey((struct file){ fd, "ramdisk" }, &survey, check_error));
+        CHECK_STR(survey.fault.sentence, more ? "it has more than 4096 archives" : "");
+    }
+}
+
 /* 8 GiB of NULs, in some 8 MiB of gzip, would be granted; in some 300 KiB of zstd they are not. */
 static bool fill_with_zeros(void *context, struct ramdisk *ramdisk, struct error *error)
 {
@@ -189,5 +204,6 @@ int main(void)
     return CHECK_ALL(CASE(pages_and_inodes_are_counted), CASE(archives_follow_each_other),
                      CASE(nothing_takes_nothing), CASE(a_name_of_the_image_is_seen),
                      CASE(what_the_kernel_does_not_unpack_is_told),
+                     CASE(more_archives_than_a_ramdisk_has_are_told),
                      CASE(more_than_is_granted_is_refused));
 }

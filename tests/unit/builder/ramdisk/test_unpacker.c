@@ -56,13 +56,17 @@ static const enum packing packings[] = {
     PACKING_BZIP2, PACKING_GZIP, PACKING_LZ4, PACKING_LZMA, PACKING_XZ, PACKING_ZSTD,
 };
 
+static void fill_text(void)
+{
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * i / 977);
+}
+
 /* A file with the stream, BEFORE_BYTES in front of it and `behind` behind. */
 static int make_stream(enum packing packing, const char *behind, size_t *ret_bytes)
 {
     static char packed[2 * TEXT_BYTES];
     int fd = memfd_create("stream", MFD_CLOEXEC);
-    for (size_t i = 0; i < sizeof text; i++)
-        text[i] = (char)(i * i / 977);
     *ret_bytes = pack(packing, packed, sizeof packed);
     CHECK(*ret_bytes > 0);
     CHECK_DONE(file_write((struct file){ fd, "stream" }, "12345", BEFORE_BYTES, check_error) &&
@@ -90,6 +94,7 @@ static bool read_all(struct unpacker *unpacker, int fd, size_t piece_bytes, size
 
 static void a_stream_is_unpacked_up_to_its_end(struct arena arena)
 {
+    fill_text();
     (void)arena;
     for (size_t i = 0; i < sizeof packings / sizeof *packings; i++)
         for (size_t piece_bytes = 7; piece_bytes <= UNPACKER_READ_BYTES; piece_bytes += 65529) {
@@ -105,8 +110,28 @@ static void a_stream_is_unpacked_up_to_its_end(struct arena arena)
         }
 }
 
+/* The kernel takes it for an archive then. */
+static void what_is_compressed_twice_is_unpacked_once(struct arena arena)
+{
+    static char inner[2 * TEXT_BYTES];
+    (void)arena;
+    for (size_t i = 0; i < sizeof packings / sizeof *packings; i++) {
+        size_t packed_bytes, count = 0;
+        check_about("packing %d", (int)packings[i]);
+        fill_text();
+        size_t inner_bytes = pack(packings[i], inner, sizeof inner);
+        memset(text, 0, sizeof text);
+        memcpy(text, inner, inner_bytes < sizeof text ? inner_bytes : sizeof text);
+        cleanup(own_close) int fd = make_stream(packings[i], "", &packed_bytes);
+        cleanup(unpacker_close) struct unpacker unpacker;
+        CHECK_DONE(read_all(&unpacker, fd, UNPACKER_READ_BYTES, &count));
+        CHECK_NUMBER(count, TEXT_BYTES);
+    }
+}
+
 static void a_stream_that_is_cut_off_is_refused(struct arena arena)
 {
+    fill_text();
     (void)arena;
     for (size_t i = 0; i < sizeof packings / sizeof *packings; i++) {
         size_t packed_bytes, count = 0;
@@ -122,6 +147,7 @@ static void a_stream_that_is_cut_off_is_refused(struct arena arena)
 /* The others have no checksum, or libarchive does not look at it. */
 static void a_damaged_stream_is_refused(struct arena arena)
 {
+    fill_text();
     static const enum packing checked[] = { PACKING_BZIP2, PACKING_XZ };
     static const char damage[64] = { 0 };
     static char bytes[UNPACKER_READ_BYTES];
@@ -167,6 +193,7 @@ static void what_is_not_compressed_is_refused(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(a_stream_is_unpacked_up_to_its_end),
+                     CASE(what_is_compressed_twice_is_unpacked_once),
                      CASE(a_stream_that_is_cut_off_is_refused), CASE(a_damaged_stream_is_refused),
                      CASE(what_is_not_compressed_is_refused));
 }
