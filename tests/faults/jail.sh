@@ -33,10 +33,10 @@ path() {
     printf '/nix/store/%032d-path-%d' "$1" "$1"
 }
 
-# manifest FIRST LAST WORD: that many paths, whose hashes are of nothing.
+# manifest FIRST LAST: those paths, all of them empty directories, so that they are as listed.
 manifest() {
     for number in $(seq "$1" "$2"); do
-        printf '%s\n%064x\n120\n\n0\n' "$(path "$number")" "$number"
+        printf '%s\n%s\n96\n\n0\n' "$(path "$number")" a50a5ab6d992f5598edd92105059fae9acfc192981e08bd88534c2167e92526a
     done
 }
 manifest 1 20 >"$SCRATCH/old"
@@ -200,9 +200,18 @@ pairs() {
         "$1/$state/profiles" "$1/$state/profiles.swap" "$1/nix/var" "$1/nix/var.swap" "$1/etc" "$1/etc.swap"
 }
 
+# generations ROOT NUMBER: as many that a rollback finds, besides the first.
+generations() {
+    for number in $(seq 2 $(($2 + 1))); do
+        ln -s "$(path 1)" "$1/$state/profiles/system-$number-link"
+    done
+    ln -sfn "system-$number-link" "$1/$state/profiles/system"
+}
+
 # swapped VERB NUMBER: of each run the status is counted; a mix of done and refused shows that both were met.
 swapped() {
     new_root "$SCRATCH/root" "$(if [ $(($2 % 2)) = 0 ]; then echo wal; else echo delete; fi)" || return
+    [ "$1" != rollback ] || generations "$SCRATCH/root" "$2"
     pairs "$SCRATCH/root" >"$SCRATCH/pairs"
     # shellcheck disable=SC2046  # a list of paths without blanks
     "$swapper" $(cat "$SCRATCH/pairs") 2>/dev/null &
