@@ -3,6 +3,7 @@
 #include "schema/nix/name_table.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 #define D "0123456789abcdfghijklmnpqrsvwxyz"
 
@@ -170,6 +171,26 @@ static void names_chosen_against_a_seed_are_harmless_under_another(struct arena 
     CHECK(extra_probes(&own) < 4 * WANTED);
 }
 
+static uint64_t seed_of_new_table(struct arena arena)
+{
+    struct name_table table = { 0 };
+    name_table_add(&table, STR("a"), &arena);
+    return table.seed;
+}
+
+/* They lie in the process's own memory. */
+static void the_seed_is_made_of_all_random_bytes_of_the_process(struct arena arena)
+{
+    char *bytes = (char *)getauxval(AT_RANDOM);
+    uint64_t seed = seed_of_new_table(arena);
+    CHECK(seed_of_new_table(arena) == seed);
+    for (size_t i = 0; i < 16; i++) {
+        bytes[i] = (char)~bytes[i];
+        CHECK(seed_of_new_table(arena) != seed);
+        bytes[i] = (char)~bytes[i];
+    }
+}
+
 static void numbers_are_the_same_whatever_the_seed(struct arena arena)
 {
     struct name_table one = { .seed = 1 }, other = { .seed = UINT64_MAX };
@@ -195,5 +216,6 @@ int main(void)
         CASE(a_name_may_change_once_it_is_added), CASE(many_names_are_found_together_as_one_by_one),
         CASE(names_may_be_renumbered), CASE(names_chosen_against_the_function_share_no_slots),
         CASE(names_chosen_against_a_seed_are_harmless_under_another),
+        CASE(the_seed_is_made_of_all_random_bytes_of_the_process),
         CASE(numbers_are_the_same_whatever_the_seed));
 }
