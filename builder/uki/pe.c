@@ -188,7 +188,7 @@ static bool is_alignment(uint32_t number)
 
 bool pe_check_layout(const struct pe *pe, struct error *error)
 {
-    uint64_t memory_end = pe->headers_bytes, file_end = pe->headers_bytes;
+    uint64_t memory_end = pe->headers_bytes, file_end = memory_end;
     if (!is_alignment(pe->file_alignment) || !is_alignment(pe->section_alignment) ||
         pe->section_alignment < pe->file_alignment)
         return error_set(error, "its alignments are 0x%lx in the file and 0x%lx in memory",

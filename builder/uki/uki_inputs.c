@@ -16,33 +16,33 @@ static const char *stub_name(uint16_t machine)
                                            : NULL;
 }
 
-static bool open_system_stub(int root, const char *toplevel, uint16_t machine, struct arena *arena,
-                             struct file *ret_file, struct error *error)
+static bool find_system_stub(int root, const char *toplevel, uint16_t machine, struct arena *arena,
+                             const char **ret_path, struct error *error)
 {
     const char *name = stub_name(machine);
     bool is_there;
     if (!name)
         return error_set(error, "systemd has no stub for a kernel of machine type 0x%x", machine);
-    ret_file->name = arena_format(arena, "%s/" STUB_DIRECTORY "%s", toplevel, name).data;
-    if (!root_find(root, ret_file->name, &is_there, error))
+    const char *path = arena_format(arena, "%s/" STUB_DIRECTORY "%s", toplevel, name).data;
+    if (!root_find(root, path, &is_there, error))
         return false;
-    if (!is_there)
-        return error_set(error, "the system's systemd has no stub, %s; give one with --stub",
-                         ret_file->name);
-    return root_open_file(root, ret_file->name, O_RDONLY, &ret_file->fd, error);
+    *ret_path = path;
+    return is_there ||
+           error_set(error, "the system's systemd has no stub, %s; give one with --stub", path);
 }
 
 static bool read_stub(const struct store *store, const char *toplevel, const char *given,
                       struct arena *arena, struct uki *uki, struct error *error)
 {
     cleanup(own_close) int fd = -1;
-    struct file file = { .fd = -1, .name = given };
-    if (!(given
-              ? file_open_named(given, &file.fd, error)
-              : open_system_stub(store->root, toplevel, uki->kernel.machine, arena, &file, error)))
+    const char *path = given;
+    if (given) {
+        if (!file_open_named(given, &fd, error))
+            return false;
+    } else if (!find_system_stub(store->root, toplevel, uki->kernel.machine, arena, &path, error) ||
+               !root_open_file(store->root, path, O_RDONLY, &fd, error))
         return false;
-    fd = file.fd;
-    return uki_stub_read(file, uki->kernel.machine, arena, &uki->stub, error);
+    return uki_stub_read((struct file){ fd, path }, uki->kernel.machine, arena, &uki->stub, error);
 }
 
 static bool read_os_release(int root, const char *toplevel, struct arena *arena,
