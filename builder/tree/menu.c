@@ -38,7 +38,7 @@ static bool next_word(struct str *line, struct word *ret_word)
 
 static bool has_byte(struct str text, char byte)
 {
-    return text.len > 0 && memchr(text.data, byte, text.len);
+    return text.len > 0 && memchr(text.data, (unsigned char)byte, text.len);
 }
 
 /* --- GRUB --------------------------------------------------------------------------------------- */
