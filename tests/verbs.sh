@@ -18,6 +18,11 @@ verbs_system=/nix/store/00000000000000000000000000000000-system
 prepared=
 verbs_build="--root root --registration manifest -q --compression zstd:1 --jobs 2"
 
+# A stub is a program for UEFI, so it stands for a kernel, too.
+verbs_stub=/usr/lib/systemd/boot/efi/linuxx64.efi.stub
+verbs_uki=
+[ ! -r "$verbs_stub" ] || verbs_uki="--uki --stub $verbs_stub --kernel $verbs_stub"
+
 is_sanitized() {
     grep -q __asan_init "$REGD"
 }
@@ -110,7 +115,7 @@ run_job() {
     split) "$REGD_BUILD" squashfs $verbs_build --max-size 1M "$system" -o work/out/it ;;
     layer) "$REGD_BUILD" squashfs $verbs_build --base keep/base "$system" -o work/out/it ;;
     tree) "$REGD_BUILD" tree $verbs_build "$system" -o work/out/it ;;
-    tree-parts) "$REGD_BUILD" tree $verbs_build --separate-store --base keep/base --max-size 1M "$system" -o work/out/it ;;
+    tree-parts) "$REGD_BUILD" tree $verbs_build --separate-store --base keep/base --max-size 1M $verbs_uki "$system" -o work/out/it ;;
     tree-options)
         "$REGD_BUILD" tree $verbs_build --reuse keep/tree --target-ram 4G --compressor gzip:1 --kernel "root$linux/bzImage" \
             --prepend "root$linux/initrd" --file manifest:/etc/it --params quiet --base-url http://192.0.2.1 "$system" -o work/out/it
