@@ -156,6 +156,17 @@ END
     refuse "$1 belongs to user $owner, neither to root nor to you: load a copy of your own"
 }
 
+# The same for the directory $1 and all above it: who may change one of them can put
+# another directory in place of the next.
+check_way() {
+  way=$1
+  while [ -n "$way" ]; do
+    check_trust "$way"
+    way=${way%/*}
+  done
+  check_trust /
+}
+
 # Sets tree. Only what lies beside the script itself belongs to it: a link to it may
 # lie in /tmp, beside the files of anybody.
 find_tree() {
@@ -171,7 +182,7 @@ find_tree() {
   esac
   follow "$script"
   tree=${real%/*}
-  check_trust "${tree:-/}"
+  check_way "$tree"
 }
 
 # Sets real to the file called $1 beside the script, which may be a link there.
@@ -181,7 +192,7 @@ find_file() {
   [ -r "$tree/$1" ] || refuse "$tree/$1 cannot be read"
   follow "$tree/$1"
   directory=${real%/*}
-  [ "$directory" = "$tree" ] || check_trust "${directory:-/}"
+  [ "$directory" = "$tree" ] || check_way "$directory"
   check_trust "$real"
 }
 
@@ -199,8 +210,7 @@ find_added() {
   [ -f "$1" ] || refuse "the ramdisk $1 of --initrd is no file"
   [ -r "$1" ] || refuse "the ramdisk $1 of --initrd cannot be read"
   follow "$1"
-  directory=${real%/*}
-  check_trust "${directory:-/}"
+  check_way "${real%/*}"
   check_trust "$real"
 }
 
@@ -413,6 +423,8 @@ join_ramdisk() {
     refuse "no file for the joined ramdisk can be made in ${TMPDIR:-/tmp}"
   trap 'rm -f -- "$ramdisk"' EXIT
   trap 'exit 1' HUP INT TERM
+  follow "$ramdisk"
+  check_way "${real%/*}"
   output=$(print_joined "$@" 2>&1 >"$ramdisk") ||
     refuse "the ramdisk could not be joined in ${TMPDIR:-/tmp} ($output): set TMPDIR to where $((initrd_kib / 1024)) MiB are free"
 }

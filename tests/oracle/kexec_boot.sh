@@ -791,17 +791,17 @@ make_linked_tree() {
   sed -i "s/^known_digests=.*/known_digests=/" "$trust/tree/kexec-boot"
 }
 
-# distrusts SENTENCE WORD...: after the command on any of what is loaded, or is gone by, or its directory.
+# distrusts SENTENCE WORD...: after the command on any of what is loaded, or is gone by, its directory, or the one above.
 distrusts() {
   sentence=$1
   shift
-  for suspect in "tree/$kernel_name" tree tree/SHA256SUMS "target/$initrd_names" target; do
+  for suspect in "/tree/$kernel_name" /tree /tree/SHA256SUMS "/target/$initrd_names" /target ''; do
     make_linked_tree
-    "$@" "$trust/$suspect"
+    "$@" "$trust$suspect"
     echo 1 >/sys/kernel/kexec_loaded
     for option in --now --dry-run; do
       with_fakes env -u SUDO_UID "$trust/tree/kexec-boot" "$option"
-      expect_refusal "$trust/$suspect $sentence"
+      expect_refusal "$trust$suspect $sentence"
       expect_one_line stderr
       expect_empty stdout
       expect_no_calls
@@ -1066,6 +1066,12 @@ claims_of_additions() {
     chmod o+w "$added/a key"
     run --now --initrd "$added/a key"
     expect_refusal 'can be changed by others'
+    chmod o-w "$added/a key"
+    mkdir -p "$added/temporary"
+    chmod o+w "$added/temporary"
+    with_fakes env TMPDIR="$added/temporary" "$tree/kexec-boot" --now --initrd "$added/a key"
+    expect_refusal 'can be changed by others'
+    rmdir "$added/temporary" || problem 'the joined ramdisk is left'
     run --now --initrd
     expect_status 2
     expect_no_calls
