@@ -262,7 +262,7 @@ make_rescue() {
     cp -r "$live$(dirname "$(readlink "$live$(cat "$live/first")/kernel")")/modules" "$SCRATCH/rescue/"
     cp tests/boot/kit/rescue.sh "$SCRATCH/rescue/init"
     chmod 755 "$SCRATCH/rescue/init"
-    (cd "$SCRATCH/rescue" && find . | cpio --quiet -o -H newc | gzip -1) >"$SCRATCH/rescue.cpio.gz"
+    (cd "$SCRATCH/rescue" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$SCRATCH/rescue.cpio.gz"
 }
 
 boot_kexec() {
