@@ -184,6 +184,10 @@ claim 'there are none since 24.11' says 24.11 '' "$packages" '[]'
 claim 'image/repart.nix of 24.05 is not taken for the names of image files' says 24.05 "$here/tests/nixos/kinds/repart.nix" \
     '[ (config.system.build ? image) config.system.nixos.tags (builtins.match ".*(nixos-kexec-[^ \"]*zst).*"
         (builtins.replaceStrings [ "\n" ] [ " " ] config.system.build.kexecTarball.buildCommand) != null) ]' '[false, [], true]'
+has_uki='map (each: builtins.match ".* .?--uki.? .*" (builtins.replaceStrings [ "\n" ] [ " " ] each.buildCommand) != null)
+    [ config.system.build.kexecTree config.system.build.kexecTarball ]'
+claim 'uki puts boot.efi into the tree and the tarball' says new '{ netboot.regd.uki = true; }' "$has_uki" '[true, true]'
+claim 'without it there is none' says new '' "$has_uki" '[false, false]'
 claim 'the extension can be another' says new '{ image.extension = "tar"; }' config.image.fileName '"nixos-image-test.tar"'
 claim 'storeContents takes what the classic one takes' says new '({ pkgs, ... }: { netboot.storeContents =
     [ pkgs.zstd "${pkgs.zstd}" pkgs.zstd.drvPath ./. "/some/where" ]; })' 'builtins.length config.netboot.storeContents' 6
