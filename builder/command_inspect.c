@@ -1,6 +1,7 @@
 /* command_inspect.c — prints what is in a store image, and why. */
 #include "builder/command.h"
 
+#include "builder/inspect/inspect_diff.h"
 #include "builder/inspect/inspect_overview.h"
 #include "builder/inspect/inspect_picture.h"
 #include "builder/inspect/inspect_references.h"
@@ -12,15 +13,44 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static bool answer(const struct inspection *inspection, const struct settings *settings,
+/* Opens an image. The descriptor stays open as long as the inspection is used. */
+static bool open_image(const struct command *command, const char *name, int *ret_fd,
+                       struct inspection *ret_inspection, struct error *error)
+{
+    *ret_inspection = (struct inspection){
+        .store_dir = command->store->store_dir,
+        .as_json = command->settings->json,
+        .is_quiet = command->settings->quiet,
+        .arena = command->arena,
+    };
+    *ret_fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (*ret_fd < 0)
+        return error_errno(error, errno, "open %s", name);
+    struct image_place place = { .fd = *ret_fd, .name = name };
+    return inspection_open(&place, ret_inspection, error);
+}
+
+static bool compare(const struct command *command, const struct inspection *new,
+                    struct error *error)
+{
+    struct inspection old;
+    cleanup(own_close) int fd = -1;
+    return open_image(command, command->settings->inspect.diff, &fd, &old, error) &&
+           inspect_print_diff(&old, new, error);
+}
+
+static bool answer(const struct command *command, const struct inspection *inspection,
                    struct error *error)
 {
-    const struct inspect_settings *wanted = &settings->inspect;
-    if (wanted->why.first)
-        return inspect_explain(inspection, wanted->why.first, wanted->why.second, error);
-    if (wanted->closure)
-        return inspect_print_closure(inspection, wanted->closure, error);
-    return inspect_print_overview(inspection, error);
+    const struct inspect_settings *wanted = &command->settings->inspect;
+    if (wanted->diff)
+        return compare(command, inspection, error);
+    const char *name = command->settings->arguments.items[0];
+    return (wanted->why.first
+                ? inspect_explain(inspection, wanted->why.first, wanted->why.second, error)
+            : wanted->closure ? inspect_print_closure(inspection, wanted->closure, error)
+                              : inspect_print_overview(inspection, error)) ||
+           error_in(error, "%s", name);
 }
 
 /* Verity data that is not as it should be is told; the image can be read all the same. */
@@ -48,21 +78,12 @@ static bool find_verity(struct inspection *inspection, const char *name, struct 
 
 bool command_inspect(const struct command *command, struct error *error)
 {
-    const struct settings *settings = command->settings;
-    const char *name = settings->arguments.items[0], *picture = settings->inspect.svg;
-    struct inspection inspection = {
-        .store_dir = command->store->store_dir,
-        .as_json = settings->json,
-        .is_quiet = settings->quiet,
-        .arena = command->arena,
-    };
-    cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0)
-        return error_errno(error, errno, "open %s", name);
-    struct image_place place = { .fd = fd, .name = name };
-    if (!inspection_open(&place, &inspection, error))
-        return false;
-    return (find_verity(&inspection, name, error) && answer(&inspection, settings, error) &&
-            (!picture || inspect_draw(&inspection, picture, error))) ||
-           error_in(error, "%s", name);
+    const char *name = command->settings->arguments.items[0];
+    const char *picture = command->settings->inspect.svg;
+    struct inspection inspection;
+    cleanup(own_close) int fd = -1;
+    return open_image(command, name, &fd, &inspection, error) &&
+           (find_verity(&inspection, name, error) || error_in(error, "%s", name)) &&
+           answer(command, &inspection, error) &&
+           (!picture || inspect_draw(&inspection, picture, error) || error_in(error, "%s", name));
 }

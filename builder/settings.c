@@ -124,6 +124,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, inspect.why), 1 << COMMAND_INSPECT },
     { "closure", 0, OPTION_TEXT, "PATH", "print the closure of a path, and its size",
       offsetof(struct settings, inspect.closure), 1 << COMMAND_INSPECT },
+    { "diff", 0, OPTION_TEXT, "OLD", "print what changed since the image OLD",
+      offsetof(struct settings, inspect.diff), 1 << COMMAND_INSPECT },
     { "svg", 0, OPTION_TEXT, "FILE", "draw where the bytes go",
       offsetof(struct settings, inspect.svg), 1 << COMMAND_INSPECT },
     { "json", 0, OPTION_FLAG, NULL, "print the result as JSON", offsetof(struct settings, json),
@@ -206,6 +208,13 @@ static bool check_root_hash(struct image_settings *image, struct error *error)
            error_set(error, "--root-hash expects 64 hex digits, not '%s'", image->root_hash);
 }
 
+static bool check_inspect(const struct inspect_settings *inspect, struct error *error)
+{
+    if ((inspect->why.first != NULL) + (inspect->closure != NULL) + (inspect->diff != NULL) > 1)
+        return error_set(error, "--why, --closure and --diff cannot be combined");
+    return true;
+}
+
 /* Parses the values of the options. */
 static bool read_values(struct settings *settings, struct arena *arena, struct error *error)
 {
@@ -239,7 +248,7 @@ enum options_answer settings_read(int argc, char **argv, struct arena *arena,
     settings.shell = result.shell;
     if (result.answer == OPTIONS_RUN &&
         !(check_sources(&settings, error) && check_needs(&settings, error) &&
-          read_values(&settings, arena, error)))
+          check_inspect(&settings.inspect, error) && read_values(&settings, arena, error)))
         return OPTIONS_WRONG;
     *ret_settings = settings;
     return result.answer;

@@ -63,7 +63,7 @@ struct tree_settings {
 };
 
 struct inspect_settings {
-    const char *closure, *svg;
+    const char *closure, *svg, *diff;
     struct option_pair why;
 };
 

@@ -66,7 +66,7 @@ make_machine() {
 }
 
 jobs='register register-new register-sql boot profile-set profile-rollback profile-list status verify dump dump-paths manifest
-manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why
+manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
 verify-image verify-layer verify-tree generator generator-root overlay'
 
 # What a run can change. The times of directories do not count: a draft that came and went leaves nothing.
@@ -128,6 +128,7 @@ run_job() {
     inspect) "$REGD_BUILD" inspect keep/image --json --svg work/out/it ;;
     closure) "$REGD_BUILD" inspect keep/image --closure "$system" ;;
     why) "$REGD_BUILD" inspect keep/image --why system linux ;;
+    diff) "$REGD_BUILD" inspect keep/image --diff keep/base --json ;;
     verify-image) "$REGD_BUILD" verify --jobs 2 keep/image ;;
     verify-layer) "$REGD_BUILD" verify --jobs 1 --base keep/base keep/image ;;
     verify-tree) "$REGD_BUILD" verify --jobs 2 --json keep/tree ;;

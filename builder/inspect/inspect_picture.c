@@ -1,5 +1,6 @@
 #include "builder/inspect/inspect_picture.h"
 
+#include "builder/inspect/package_name.h"
 #include "builder/inspect/treemap.h"
 #include "builder/output/output.h"
 #include "builder/output/report.h"
@@ -10,17 +11,13 @@
 
 #include <errno.h>
 
-/* Returns the name without its version: the part before the first '-' that a digit follows. */
-static struct str package_name(struct str base)
+/* A child of the root need not be a store path. */
+static struct str package_of(struct str base)
 {
     struct error ignored;
-    struct str name = base;
-    if (store_path_check(base, &ignored))
-        name = store_path_name(base);
-    for (size_t i = 1; i + 1 < name.len; i++)
-        if (name.data[i] == '-' && name.data[i + 1] >= '0' && name.data[i + 1] <= '9')
-            return (struct str){ name.data, i };
-    return name;
+    if (!store_path_check(base, &ignored))
+        return base;
+    return package_name_split(store_path_name(base)).name;
 }
 
 static struct treemap_item *list_items(const struct inspection *inspection, struct arena *arena)
@@ -29,7 +26,7 @@ static struct treemap_item *list_items(const struct inspection *inspection, stru
     struct treemap_item *items = arena_new(arena, struct treemap_item, sizes->count + 1);
     for (size_t i = 0; i < sizes->count; i++) {
         const struct image_size *size = &sizes->items[i];
-        struct str name = package_name(size->name);
+        struct str name = package_of(size->name);
         struct str text =
             arena_format(arena, "%.*s: %.2f MiB of the image, %.2f MiB unpacked (%.0f %%)",
                          STR_SHOWN(size->name), report_mebibytes(size->packed_bytes),

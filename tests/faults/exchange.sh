@@ -97,7 +97,7 @@ each() {
 for pair in register:manifest register-new:manifest register-sql:manifest manifest:manifest squashfs:manifest split:manifest \
     layer:manifest layer:keep/base tree:manifest tree-parts:keep/base tree-parts:manifest tree-options:boot.json reuse:keep/image \
     tree-options:manifest ramdisk:keep/image ramdisk-xz:keep/image inspect:keep/image closure:keep/image why:keep/image \
-    verify-image:keep/image verify-layer:keep/image verify-layer:keep/base verify-tree:boot.json verify-tree:initrd \
+    diff:keep/image diff:keep/base verify-image:keep/image verify-layer:keep/image verify-layer:keep/base verify-tree:boot.json verify-tree:initrd \
     verify-tree:bzImage; do
     job=${pair%%:*}
     file=${pair#*:}

@@ -120,6 +120,7 @@ ramdisk          out/it                                    absent,empty,unreadab
 ipxe             whole/nix/store/SYSTEM/kernel-params      empty,link
 kexec            whole/nix/store/SYSTEM/kernel             link
 inspect          keep/image                                link,sparse
+diff             keep/base                                 link,sparse
 inspect          out/it.svg                                absent,empty,unreadable,sparse
 inspect          out/.it.svg.draft                         absent,empty,sparse
 verify-image     keep/image                                link
@@ -174,6 +175,7 @@ run_verb() {
     ipxe) exec $wrap "$REGD_BUILD" ipxe --root whole "$system" ;;
     kexec) exec $wrap "$REGD_BUILD" kexec --root whole "$system" ;;
     inspect) exec $wrap "$REGD_BUILD" inspect keep/image --svg out/it.svg ;;
+    diff) exec $wrap "$REGD_BUILD" inspect keep/image --diff keep/base ;;
     verify-image) exec $wrap "$REGD_BUILD" verify -q --base keep/base keep/image ;;
     verify-tree) exec $wrap "$REGD_BUILD" verify -q keep/tree ;;
     verify-packed) exec $wrap env "TMPDIR=$PWD/tmp" "$REGD_BUILD" verify -q keep/packed ;;

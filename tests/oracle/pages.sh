@@ -168,6 +168,7 @@ builder_prints() {
             build tree -o packed --compressor gzip:1 && cat packed/boot.json &&
             build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&
+            build squashfs -o other --compression gzip:1 && "$REGD_BUILD" inspect --json --diff other image &&
             "$REGD_BUILD" verify --json tree && damage || return 1
         ! "$REGD_BUILD" verify --json damaged || return 1
     } >printed 2>err || { cat err && return 1; }
