@@ -1,6 +1,7 @@
 #include "tests/check_tree.h"
 
 #include "builder/check/verify_tree.h"
+#include "builder/output/directory_walk.h"
 #include "schema/base/own.h"
 #include "tests/check_pe.h"
 
@@ -55,15 +56,18 @@ struct uki check_tree_uki(const struct check_tree *tree, struct arena *arena)
     return uki;
 }
 
-void check_tree_empty(struct arena *arena)
+static bool remove_one(void *context, const struct directory_entry *entry, struct error *error)
 {
-    struct cut cut = { .tail = check_names("tree", arena), .found = true };
-    while (cut.found) {
-        cut = str_cut(cut.tail, ' ');
-        if (cut.head.len > 0)
-            CHECK(unlinkat(check_directory(),
-                           arena_format(arena, "tree/%.*s", STR_ARG(cut.head)).data, 0) == 0);
-    }
+    (void)context, (void)error;
+    return CHECK(unlinkat(entry->directory, entry->name, entry->is_directory ? AT_REMOVEDIR : 0) ==
+                 0);
+}
+
+void check_tree_empty(void)
+{
+    cleanup(own_close) int fd =
+        openat(check_directory(), "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK_DONE(directory_walk(fd, remove_one, NULL, check_error));
 }
 
 void check_tree_release(struct check_tree *tree)

@@ -25,7 +25,7 @@ bool check_tree_write(struct check_tree *tree, struct arena *arena, struct tree_
 struct uki check_tree_uki(const struct check_tree *tree, struct arena *arena);
 
 /* Removes all files of the tree. */
-void check_tree_empty(struct arena *arena);
+void check_tree_empty(void);
 
 /* For `cleanup`. */
 void check_tree_release(struct check_tree *tree);

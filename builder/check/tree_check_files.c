@@ -1,5 +1,6 @@
 #include "builder/check/tree_check_files.h"
 
+#include "builder/output/directory_walk.h"
 #include "builder/tree/tree_place.h"
 
 #include "schema/base/budget.h"
@@ -144,18 +145,14 @@ static void judge_files(struct tree_check *check)
     }
 }
 
-static bool find_strays(struct tree_check *check, struct error *error)
+static bool check_stray(void *context, const struct directory_entry *entry, struct error *error)
 {
-    cleanup(own_close) int copy = openat(check->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup(own_close_directory) DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
-    if (!directory)
-        return error_errno(error, errno, "read the directory %s", check->name);
-    own_take(&copy);
-    const struct dirent *entry;
-    while ((entry = own_next_entry(directory)))
-        if (strcmp(entry->d_name, CHECKSUMS_NAME) != 0 && !tree_check_find(check, entry->d_name))
-            tree_check_add(check, FINDING_STRAY, entry->d_name, "it is not in " CHECKSUMS_NAME);
-    return errno == 0 || error_errno(error, errno, "read the directory %s", check->name);
+    (void)error;
+    struct tree_check *check = context;
+    if (strcmp(entry->path, CHECKSUMS_NAME) != 0 &&
+        !checksums_covers(&check->sums, entry->path, entry->is_directory))
+        tree_check_add(check, FINDING_STRAY, entry->path, "it is not in " CHECKSUMS_NAME);
+    return true;
 }
 
 bool tree_check_files(struct tree_check *check, struct error *error)
@@ -167,5 +164,6 @@ bool tree_check_files(struct tree_check *check, struct error *error)
         return false;
     follow_first(check);
     judge_files(check);
-    return find_strays(check, error);
+    return directory_walk(check->directory, check_stray, check, error) ||
+           error_in(error, "%s", check->name);
 }

@@ -66,48 +66,71 @@ static bool write_kexec(FILE *stream, const struct tree_description *tree, struc
     return true;
 }
 
-static bool write_grub(FILE *stream, const struct tree_description *tree, struct arena scratch,
-                       struct error *error)
+static bool write_kexec_run(FILE *stream, const struct tree_description *tree, struct arena scratch,
+                            struct error *error)
 {
-    (void)error;
-    menu_write(MENU_GRUB, stream, tree, scratch);
+    (void)tree, (void)scratch, (void)error;
+    script_write_kexec_run(stream);
     return true;
 }
 
-/* Writes the script again from boot.json. The file in the tree must have the same digest. Fails
- * only if there is not enough memory. */
+/* The file in the tree must have the digest of what is written again from boot.json. */
+static void compare_script(struct tree_check *check, const char *name, struct str content,
+                           bool can_be_written)
+{
+    const struct listed_file *listed = tree_check_find(check, name);
+    struct hash hash = digest_sha256(content);
+    if (!listed)
+        tree_check_add(check, FINDING_MISSING, name, "it is not in the tree");
+    else if (listed->is_there && !(can_be_written && hash_equal(&hash, &listed->found.hash)))
+        tree_check_add(check, FINDING_DISAGREEING, name,
+                       "it is not what " TREE_BOOT_JSON_NAME " says");
+}
+
+/* Fails only if there is not enough memory. */
 static bool check_script(struct tree_check *check, const char *name, script_writer *write,
                          struct error *error)
 {
-    const struct listed_file *listed = tree_check_find(check, name);
     struct arena scratch = *check->arena;
     struct error refusal;
     struct str content;
     cleanup(text_stream_close) struct text_stream text = TEXT_STREAM_CLOSED;
-    if (!listed) {
-        tree_check_add(check, FINDING_MISSING, name, "it is not in the tree");
-        return true;
-    }
     if (!text_stream_open(&text, &scratch, error))
         return false;
     bool can_be_written = write(text.stream, &check->description, scratch, &refusal);
     if (!text_stream_finish(&text, &content, error))
         return false;
-    struct hash hash = digest_sha256(content);
-    if (listed->is_there && !(can_be_written && hash_equal(&hash, &listed->found.hash)))
-        tree_check_add(check, FINDING_DISAGREEING, name,
-                       "it is not what " TREE_BOOT_JSON_NAME " says");
+    compare_script(check, name, content, can_be_written);
+    return true;
+}
+
+/* The same for a menu, which a tree may lack. */
+static bool check_menu(struct tree_check *check, enum menu menu, struct error *error)
+{
+    struct arena scratch = *check->arena;
+    struct error refusal;
+    struct str content;
+    cleanup(text_stream_close) struct text_stream text = TEXT_STREAM_CLOSED;
+    if (!menu_check(menu, &check->description, scratch, &refusal))
+        return true;
+    if (!text_stream_open(&text, &scratch, error))
+        return false;
+    menu_write(menu, text.stream, &check->description, scratch);
+    if (!text_stream_finish(&text, &content, error))
+        return false;
+    compare_script(check, menu_name(menu), content, true);
     return true;
 }
 
 static bool check_scripts(struct tree_check *check, struct error *error)
 {
-    struct error refusal;
-    bool has_grub = menu_check(MENU_GRUB, &check->description, *check->arena, &refusal);
     if (!check_script(check, TREE_IPXE_NAME, script_write_ipxe, error) ||
         !check_script(check, TREE_KEXEC_NAME, write_kexec, error) ||
-        (has_grub && !check_script(check, TREE_GRUB_NAME, write_grub, error)))
+        !check_script(check, TREE_KEXEC_RUN_NAME, write_kexec_run, error))
         return false;
+    for (enum menu menu = 0; menu < MENU_COUNT; menu++)
+        if (!check_menu(check, menu, error))
+            return false;
     const struct tree_description *description = &check->description;
     struct arena scratch = *check->arena;
     struct str line = boot_spec_command_line(str_from(description->init),

@@ -4,16 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_AT = HASH_HEX_LENGTH + 2, NAME_MAX_BYTES = 255 };
+enum { NAME_AT = HASH_HEX_LENGTH + 2, COMPONENT_MAX = 255 };
 
-bool checksums_is_name(struct str name)
+/* Is it one component of a name? */
+static bool is_component(struct str name)
 {
-    bool is_plain = name.len > 0 && name.len <= NAME_MAX_BYTES && name.data[0] != '.';
+    bool is_plain = name.len > 0 && name.len <= COMPONENT_MAX && name.data[0] != '.';
     for (size_t i = 0; i < name.len && is_plain; i++) {
         unsigned char byte = (unsigned char)name.data[i];
         is_plain = byte >= ' ' && byte != 0x7f && byte != '/' && byte != '\\';
     }
     return is_plain;
+}
+
+bool checksums_is_name(struct str name)
+{
+    struct cut cut = { .tail = name, .found = true };
+    while (cut.found) {
+        cut = str_cut(cut.tail, '/');
+        if (!is_component(cut.head))
+            return false;
+    }
+    return name.len <= CHECKSUMS_NAME_MAX;
 }
 
 static bool is_digest(struct str text)
@@ -98,6 +110,19 @@ const struct checksum *checksums_find(const struct checksums *checksums, const c
             high = middle;
     }
     return NULL;
+}
+
+bool checksums_covers(const struct checksums *checksums, const char *path, bool is_directory)
+{
+    size_t length = strlen(path);
+    if (!is_directory)
+        return checksums_find(checksums, path);
+    for (size_t i = 0; i < checksums->count; i++) {
+        const char *name = checksums->items[i].name;
+        if (strncmp(name, path, length) == 0 && name[length] == '/')
+            return true;
+    }
+    return false;
 }
 
 struct str checksums_format(const struct checksum *items, size_t count, struct arena *arena)

@@ -3,10 +3,11 @@
  * Shape    One line for each file: 64 lower-case hex digits, two spaces (or a space and '*', the
  *          mark for a binary file), the name, '\n'. The last line, too, ends with '\n'. There are
  *          no other lines.
- * Names    One component of printable bytes without '\\', because sha256sum would escape other
- *          names, and escapes are not read. No name starts with a dot.
+ * Names    Relative paths; components of printable bytes without '\\', because sha256sum would escape
+ *          other names, and escapes are not read. No component is empty or starts with a dot.
  * Source   sha256sum of GNU coreutils, whose --check --strict accepts these files.
- * Limits   CHECKSUMS_BYTES_MAX bytes; a tree lists as many files as it has images, and ten more.
+ * Limits   CHECKSUMS_BYTES_MAX bytes: the files of a tree, with some thousand device trees.
+ *          CHECKSUMS_NAME_MAX bytes of a name.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 
 #define CHECKSUMS_NAME "SHA256SUMS"
 
-enum { CHECKSUMS_BYTES_MAX = 1 << 20 };
+enum { CHECKSUMS_BYTES_MAX = 1 << 20, CHECKSUMS_NAME_MAX = 1023 };
 
 struct checksum {
     const char *name;
@@ -39,6 +40,9 @@ must_check bool checksums_parse(struct str text, struct arena *arena,
 
 /* Returns the entry of that name, or null. */
 const struct checksum *checksums_find(const struct checksums *checksums, const char *name);
+
+/* Does it list that file, or a file below that directory? */
+bool checksums_covers(const struct checksums *checksums, const char *path, bool is_directory);
 
 /* Formats the items in their order. */
 struct str checksums_format(const struct checksum *items, size_t count, struct arena *arena);

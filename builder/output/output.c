@@ -1,6 +1,7 @@
 #include "builder/output/output.h"
 
 #include "builder/output/checksums.h"
+#include "builder/output/directory_walk.h"
 
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
@@ -112,32 +113,17 @@ bool output_open(const char *path, enum output_kind kind, struct arena *arena,
     return true;
 }
 
-/* Calls `visit` for each name in the directory except "." and "..". Stops if it returns false. */
-static bool each_name(int fd, bool (*visit)(int fd, const char *name, void *context), void *context,
-                      struct error *error)
+static bool remove_one(void *context, const struct directory_entry *entry, struct error *error)
 {
-    cleanup(own_close) int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup(own_close_directory) DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
-    if (!directory)
-        return error_errno(error, errno, "read the directory");
-    own_take(&copy);
-    const struct dirent *entry;
-    while ((entry = own_next_entry(directory)))
-        if (!visit(fd, entry->d_name, context))
-            return false;
-    return errno == 0 || error_errno(error, errno, "read the directory");
+    (void)context;
+    return unlinkat(entry->directory, entry->name, entry->is_directory ? AT_REMOVEDIR : 0) == 0 ||
+           error_errno(error, errno, "remove %s", entry->path);
 }
 
-static bool remove_one(int fd, const char *name, void *context)
-{
-    struct error *error = context;
-    return unlinkat(fd, name, 0) == 0 || error_errno(error, errno, "remove %s", name);
-}
-
-/* Removes an open directory that has no subdirectories, if it still has this name. */
+/* Removes an open directory, if it still has this name. */
 static bool remove_tree(int fd, int parent, const char *name, struct error *error)
 {
-    if (!each_name(fd, remove_one, error, error))
+    if (!directory_walk(fd, remove_one, NULL, error))
         return error_in(error, "remove %s", name);
     return !file_is_named(fd, parent, name) || unlinkat(parent, name, AT_REMOVEDIR) == 0 ||
            error_errno(error, errno, "remove %s", name);
@@ -147,32 +133,26 @@ struct sums {
     struct checksums checksums;
     bool is_ours; /* the checksums list the mark */
     const char *directory;
-    struct error *error;
 };
 
-/* Subdirectories are refused, too: remove_tree would fail, but only after the new tree is
- * published. */
-static bool check_one(int fd, const char *name, void *context)
+static bool check_one(void *context, const struct directory_entry *entry, struct error *error)
 {
     const struct sums *sums = context;
-    mode_t mode;
-    if (!file_look(fd, name, &mode, sums->error))
-        return false;
-    if (sums->is_ours && !S_ISDIR(mode) &&
-        (strcmp(name, CHECKSUMS_NAME) == 0 || checksums_find(&sums->checksums, name)))
+    if (sums->is_ours && (strcmp(entry->path, CHECKSUMS_NAME) == 0 ||
+                          checksums_covers(&sums->checksums, entry->path, entry->is_directory)))
         return true;
     return error_set(
-        sums->error,
+        error,
         "replace %s: it holds '%s', which no earlier run made; remove it, or name another "
         "directory",
-        sums->directory, name);
+        sums->directory, entry->path);
 }
 
 /* A directory may be replaced only if an earlier run made all that is in it. */
 static bool check_replaceable(const struct output_tree *tree, int fd, struct arena scratch,
                               struct error *error)
 {
-    struct sums sums = { .directory = tree->output->name, .error = error };
+    struct sums sums = { .directory = tree->output->name };
     struct str text = STR("");
     struct error not_ours;
     if (faccessat(fd, CHECKSUMS_NAME, F_OK, 0) == 0 &&
@@ -181,7 +161,7 @@ static bool check_replaceable(const struct output_tree *tree, int fd, struct are
     /* If it cannot be parsed, another program wrote it. */
     sums.is_ours = checksums_parse(text, &scratch, &sums.checksums, &not_ours) &&
                    checksums_find(&sums.checksums, tree->mark);
-    return each_name(fd, check_one, &sums, error);
+    return directory_walk(fd, check_one, &sums, error);
 }
 
 /* Opens the directory that has the final name now, if it may be replaced; *ret_fd is -1 if there is
@@ -222,10 +202,10 @@ static bool refuse_renamed(const char *doing, const char *name, struct error *er
     return error_set(error, "%s %s: another process renamed it or its draft", doing, name);
 }
 
-static bool refuse_name(int fd, const char *name, void *context)
+static bool refuse_entry(void *context, const struct directory_entry *entry, struct error *error)
 {
-    (void)fd, (void)name, (void)context;
-    return false;
+    (void)context;
+    return error_set(error, "it has %s", entry->path);
 }
 
 /* Is it the directory that was created just now? Another process can have renamed another one to
@@ -235,7 +215,7 @@ static bool is_just_made(int fd, const char *name)
 {
     struct error unused;
     struct stat directory, file;
-    if (!each_name(fd, refuse_name, NULL, &unused))
+    if (!directory_walk(fd, refuse_entry, NULL, &unused))
         return false;
     cleanup(own_close) int made =
         openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -282,7 +262,7 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
         return error_set(error, "create %s: another process is writing it", output->name);
     if (!is_left && !is_just_made(fd, tree.temporary_name))
         return refuse_renamed("create", output->name, error);
-    if (is_left && !each_name(fd, remove_one, error, error))
+    if (is_left && !directory_walk(fd, remove_one, NULL, error))
         return error_in(error, "create %s", output->name);
     tree.fd = own_take(&fd);
     *ret_tree = tree;
@@ -333,6 +313,19 @@ static bool swap(const struct output_tree *tree, int former, struct error *error
            refuse_renamed("publish", name, error);
 }
 
+/* Syncs a directory of the tree; the files are synced already. */
+static bool sync_one(void *context, const struct directory_entry *entry, struct error *error)
+{
+    (void)context;
+    if (!entry->is_directory)
+        return true;
+    cleanup(own_close) int fd =
+        openat(entry->directory, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "open %s", entry->path);
+    return directory_sync(fd, error) || error_in(error, "%s", entry->path);
+}
+
 bool output_tree_publish(struct output_tree *tree, struct arena scratch, struct error *error)
 {
     const struct output *output = tree->output;
@@ -340,7 +333,8 @@ bool output_tree_publish(struct output_tree *tree, struct arena scratch, struct 
     assert(tree->fd >= 0);
     if (fchmod(tree->fd, 0755) < 0)
         return error_errno(error, errno, "set the mode of %s", output->name);
-    if (!directory_sync(tree->fd, error) || !open_former(tree, scratch, &former, error))
+    if (!directory_walk(tree->fd, sync_one, NULL, error) || !directory_sync(tree->fd, error) ||
+        !open_former(tree, scratch, &former, error))
         return false;
     /* After the exchange the former tree has the draft's name until it is removed. Without the
      * lock, another run would take it for an abandoned draft. */

@@ -29,7 +29,7 @@ must_check bool output_try(const struct output *output, const char *path, enum o
 /* For `cleanup`. */
 void output_release(const struct output *output);
 
-/* A directory of plain files that is being written. `{ .fd = -1 }` stands for none. */
+/* A directory that is being written. `{ .fd = -1 }` stands for none. */
 struct output_tree {
     int fd; /* the draft; owned */
     const struct output *output;

@@ -1,9 +1,10 @@
 /* tarball.h — writes a tree as one file, to be copied to a machine and unpacked anywhere.
  *
- * Shape    tar. Names have no directory, so that ./kexec-boot is in the directory where one unpacks
- *          the file. Owner 0:0, times 1, modes 0644 and 0755; a second name of a file is a hard
- *          link. Sorted by name. The file's suffix selects the compression: .tar, .tar.gz, .tar.xz,
- *          .tar.zst. The level is low, because nearly all data is already compressed.
+ * Shape    tar. Names are relative to the tree, so that ./kexec-boot is in the directory where one
+ *          unpacks the file. Directories have no entries of their own. Owner 0:0, times 1, modes 0644
+ *          and 0755; a second name of a file is a hard link. Sorted by name. The file's suffix
+ *          selects the compression: .tar, .tar.gz, .tar.xz, .tar.zst. The level is low, because
+ *          nearly all data is already compressed.
  * Bytes    The same tree gives the same bytes.
  */
 #pragma once

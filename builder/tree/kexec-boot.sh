@@ -43,6 +43,7 @@ Boot the kernel and ramdisk beside this script in place of the running system.
       --append ARGS      add ARGS to the kernel's command line; may be repeated
       --initrd FILE      add the ramdisk FILE behind the tree's; may be repeated
       --kexec-flag FLAG  give FLAG to kexec when it loads; may be repeated
+      --load             load the kernel, but do not execute it
       --now              execute the kernel at once, without shutting down
       --no-sync          with --now, do not wait until all disks are written
       --dry-run          check, print the commands to be run, change nothing
@@ -488,7 +489,9 @@ $output"
 }
 
 execute() {
-  if [ "$shut_down" = yes ]; then
+  if [ "$load_only" = yes ]; then
+    say "loaded $kernel"
+  elif [ "$shut_down" = yes ]; then
     say "loaded $kernel, shutting down into it"
     systemctl kexec ||
       refuse "systemctl kexec failed, the system keeps running; --now executes the kernel without shutting down, kexec -u unloads it"
@@ -530,6 +533,10 @@ print_commands() {
     separator=' ||
   '
   done
+  if [ "$load_only" = yes ]; then
+    printf '; }\n'
+    return
+  fi
   printf '; } &&\n'
   if [ "$shut_down" = yes ]; then
     printf 'systemctl kexec\n'
@@ -542,6 +549,7 @@ print_commands() {
 
 shut_down=no
 [ ! -d /run/systemd/system ] || shut_down=yes
+load_only=no
 dry_run=no
 verify=yes
 memory_check=yes
@@ -569,6 +577,7 @@ while [ $# -gt 0 ]; do
       kexec_flags="$kexec_flags $(quoted "$1")"
       ;;
     --kexec-flag=*) kexec_flags="$kexec_flags $(quoted "${1#*=}")" ;;
+    --load) load_only=yes ;;
     --now) shut_down=no ;;
     --no-sync) sync=no no_sync_flag=--no-sync ;;
     --dry-run) dry_run=yes ;;

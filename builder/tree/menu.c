@@ -15,14 +15,16 @@ struct word {
 };
 
 struct loader {
-    const char *name, *file;
+    const char *name;
     /* Returns the text of a parameter for the loader, empty if it cannot pass the parameter on. */
     struct str (*text)(const struct word *word, struct arena *arena);
     /* Returns how many bytes the kernel gets for that text. */
     size_t (*length)(struct str text);
     /* Returns the number of bytes that the loader adds to the command line at least. */
     size_t (*added)(const struct tree_description *tree);
-    void (*write)(FILE *stream, const struct tree_description *tree, struct arena scratch);
+    void (*write)(FILE *stream, const struct tree_description *tree, const char *prefix,
+                  struct arena scratch);
+    bool takes_one_ramdisk;
 };
 
 static bool next_word(struct str *line, struct word *ret_word)
@@ -39,6 +41,14 @@ static bool next_word(struct str *line, struct word *ret_word)
 static bool has_byte(struct str text, char byte)
 {
     return text.len > 0 && memchr(text.data, (unsigned char)byte, text.len);
+}
+
+/* A title is one line that GRUB does not take for an option. */
+static struct str title_of(const struct tree_description *tree)
+{
+    struct str label = str_from(tree->label);
+    bool is_title = label.len > 0 && label.data[0] != '-' && utf8_control_from(label) == label.len;
+    return is_title ? label : str_cut_last(str_from(tree->toplevel), '/').tail;
 }
 
 /* --- GRUB --------------------------------------------------------------------------------------- */
@@ -73,21 +83,14 @@ static size_t grub_added(const struct tree_description *tree)
     return strlen("BOOT_IMAGE=(hd0)/") + strlen(tree->kernel.name);
 }
 
-/* A title is one line that GRUB does not take for an option. */
-static bool is_title(struct str text)
+static void write_grub(FILE *stream, const struct tree_description *tree, const char *prefix,
+                       struct arena scratch)
 {
-    return text.len > 0 && text.data[0] != '-' && utf8_control_from(text) == text.len;
-}
-
-static void write_grub(FILE *stream, const struct tree_description *tree, struct arena scratch)
-{
-    struct str title = str_from(tree->label);
-    if (!is_title(title))
-        title = str_cut_last(str_from(tree->toplevel), '/').tail;
+    (void)prefix;
     fputs("# Read this file with `source`, wherever the tree is.\n"
           "menuentry ",
           stream);
-    script_write_word(stream, title);
+    script_write_word(stream, title_of(tree));
     fprintf(stream, " \"$config_directory\" {\n  linux \"$2/%s\"", tree->kernel.name);
     struct word word;
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
@@ -103,29 +106,118 @@ static void write_grub(FILE *stream, const struct tree_description *tree, struct
     fputs("\n}\n", stream);
 }
 
+/* --- Syslinux and U-Boot ------------------------------------------------------------------------ */
+
+static size_t plain_length(struct str text)
+{
+    return text.len;
+}
+
+/* Syslinux loads what the parameter initrd= names. */
+static struct str syslinux_text(const struct word *word, struct arena *arena)
+{
+    (void)arena;
+    return str_equal(word->parameter.name, STR("initrd")) ? STR("") : word->source;
+}
+
+static size_t syslinux_added(const struct tree_description *tree)
+{
+    size_t length = strlen("BOOT_IMAGE= initrd") + strlen(tree->kernel.name);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        length += strlen(",") + strlen(tree->ramdisks[i].name);
+    return length;
+}
+
+/* U-Boot drops quotes and backslashes, expands ${…} and $(…), and loses a '$' at the end. */
+static struct str uboot_text(const struct word *word, struct arena *arena)
+{
+    (void)arena;
+    struct str text = word->source;
+    bool is_kept = !has_byte(text, '\'') && !has_byte(text, '\\') &&
+                   !memmem(text.data, text.len, "$(", 2) && !memmem(text.data, text.len, "${", 2) &&
+                   !str_ends(text, STR("$"));
+    return is_kept ? text : STR("");
+}
+
+static size_t uboot_added(const struct tree_description *tree)
+{
+    (void)tree;
+    return 0;
+}
+
+static const struct loader *label_loader(const struct tree_description *tree);
+
+/* File names follow `prefix`, the way to them. */
+static void write_label(FILE *stream, const struct tree_description *tree, const char *prefix,
+                        struct arena scratch)
+{
+    const struct loader *loader = label_loader(tree);
+    struct str title = title_of(tree);
+    fprintf(stream,
+            "DEFAULT regd\n"
+            "LABEL regd\n"
+            "  MENU LABEL %.*s\n"
+            "  LINUX %s%s\n"
+            "  INITRD ",
+            STR_ARG(title), prefix, tree->kernel.name);
+    for (size_t i = 0; i < tree->ramdisk_count; i++)
+        fprintf(stream, "%s%s%s", i > 0 ? "," : "", prefix, tree->ramdisks[i].name);
+    fputs("\n  APPEND", stream);
+    struct word word;
+    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
+        struct str text = loader->text(&word, &scratch);
+        if (text.len > 0)
+            fprintf(stream, " %.*s", STR_ARG(text));
+    }
+    fputc('\n', stream);
+}
+
 /* --- All ---------------------------------------------------------------------------------------- */
 
-static const struct loader *loader_of(enum menu menu)
+enum loader_kind { GRUB, SYSLINUX, UBOOT };
+
+static const struct loader loaders[] = {
+    [GRUB] = { "GRUB", grub_text, grub_length, grub_added, write_grub, false },
+    [SYSLINUX] = { "Syslinux", syslinux_text, plain_length, syslinux_added, write_label, false },
+    [UBOOT] = { "U-Boot", uboot_text, plain_length, uboot_added, write_label, true },
+};
+
+/* On x86 it is mostly Syslinux that reads these files, elsewhere U-Boot. */
+static const struct loader *label_loader(const struct tree_description *tree)
 {
-    static const struct loader loaders[MENU_COUNT] = {
-        [MENU_GRUB] = { "GRUB", TREE_GRUB_NAME, grub_text, grub_length, grub_added, write_grub },
-    };
-    assert(menu < MENU_COUNT);
-    return &loaders[menu];
+    struct str processor = str_cut(str_from(tree->system), '-').head;
+    bool is_x86 = str_equal(processor, STR("x86_64")) || str_equal(processor, STR("i686"));
+    return &loaders[is_x86 ? SYSLINUX : UBOOT];
+}
+
+static const struct loader *loader_of(enum menu menu, const struct tree_description *tree)
+{
+    return menu == MENU_GRUB ? &loaders[GRUB] : label_loader(tree);
 }
 
 const char *menu_name(enum menu menu)
 {
-    return loader_of(menu)->file;
+    static const char *const names[MENU_COUNT] = {
+        [MENU_GRUB] = TREE_GRUB_NAME,
+        [MENU_EXTLINUX] = TREE_EXTLINUX_NAME,
+        [MENU_PXELINUX] = TREE_PXELINUX_NAME,
+    };
+    assert(menu < MENU_COUNT);
+    return names[menu];
 }
 
 bool menu_check(enum menu menu, const struct tree_description *tree, struct arena scratch,
                 struct error *error)
 {
-    const struct loader *loader = loader_of(menu);
+    const struct loader *loader = loader_of(menu, tree);
     size_t length_max = boot_spec_command_line_max(str_from(tree->system));
     size_t length = loader->added(tree);
     struct word word;
+    if (loader->takes_one_ramdisk && tree->ramdisk_count > 1)
+        return error_set(error,
+                         "%s loads one ramdisk, and this tree has %zu files of it; leave out "
+                         "--separate-store",
+                         loader->name, tree->ramdisk_count);
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
         struct arena rest = scratch;
         struct str text = loader->text(&word, &rest);
@@ -142,7 +234,7 @@ bool menu_check(enum menu menu, const struct tree_description *tree, struct aren
 struct option_list menu_lacks(enum menu menu, const struct tree_description *tree,
                               struct arena *arena)
 {
-    const struct loader *loader = loader_of(menu);
+    const struct loader *loader = loader_of(menu, tree);
     struct option_list sentences = { 0 };
     struct word word;
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
@@ -152,7 +244,7 @@ struct option_list menu_lacks(enum menu menu, const struct tree_description *tre
         option_list_add(&sentences,
                         arena_format(arena,
                                      "%s lacks the kernel parameter '%.*s': %s would change it",
-                                     loader->file, STR_ARG(name), loader->name)
+                                     menu_name(menu), STR_ARG(name), loader->name)
                             .data,
                         arena);
     }
@@ -162,5 +254,6 @@ struct option_list menu_lacks(enum menu menu, const struct tree_description *tre
 void menu_write(enum menu menu, FILE *stream, const struct tree_description *tree,
                 struct arena scratch)
 {
-    loader_of(menu)->write(stream, tree, scratch);
+    const char *prefix = menu == MENU_EXTLINUX ? "../" : "";
+    loader_of(menu, tree)->write(stream, tree, prefix, scratch);
 }

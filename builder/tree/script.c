@@ -9,6 +9,10 @@ static const char kexec_template[] =
 #include "kexec-boot.sh.inc"
     ;
 
+static const char kexec_run[] =
+#include "kexec-run.sh.inc"
+    ;
+
 /* A character that iPXE accepts only as the value of a setting. */
 struct ipxe_setting {
     const char *name;
@@ -235,4 +239,9 @@ void script_write_kexec(FILE *stream, const struct tree_description *tree, struc
             script_write_word(stream, marks[i].value);
         rest = str_skip(rest, marks[i].mark.len);
     }
+}
+
+void script_write_kexec_run(FILE *stream)
+{
+    fputs(kexec_run, stream);
 }

@@ -28,5 +28,9 @@ must_check bool script_check_ipxe(const struct tree_description *tree, struct ar
  * checks the stream for errors. */
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch);
 
+/* Writes kexec/run, which is the same in each tree: nixos-anywhere runs it. The caller checks the stream
+ * for errors. */
+void script_write_kexec_run(FILE *stream);
+
 /* Writes the text as one quoted word of a shell, or of GRUB. */
 void script_write_word(FILE *stream, struct str text);

@@ -21,9 +21,11 @@
 
 static bool check_kernel_name(const char *name, struct error *error)
 {
-    static const char *const taken[] = { RAMDISK_NAME,   RAMDISK_OLD_NAME,    TREE_IPXE_NAME,
-                                         TREE_GRUB_NAME, TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,
-                                         TREE_UKI_NAME,  CHECKSUMS_NAME };
+    static const char *const taken[] = {
+        RAMDISK_NAME,        RAMDISK_OLD_NAME, TREE_IPXE_NAME, TREE_GRUB_NAME,
+        TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,  CHECKSUMS_NAME, "extlinux",
+        "pxelinux.cfg",      "kexec",          TREE_UKI_NAME,
+    };
     bool is_taken =
         str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
@@ -220,50 +222,72 @@ static bool link_old_names(struct tree_building *building, struct error *error)
 
 /* --- Texts -------------------------------------------------------------------------------------- */
 
-/* Writes one of the scripts, which differ in what they need. */
-typedef bool script_writer(FILE *stream, const struct tree_building *building, struct error *error);
+/* A file that is being written as a stream. */
+struct script {
+    const char *name;
+    int fd;
+    FILE *stream;
+};
 
-static bool write_ipxe(FILE *stream, const struct tree_building *building, struct error *error)
+#define SCRIPT_NONE ((struct script){ .fd = -1 })
+
+static void script_release(struct script *script)
 {
-    return script_write_ipxe(stream, &building->result.description, *building->arena, error);
+    own_close_file(&script->stream);
+    own_close(&script->fd);
 }
 
-static bool write_kexec(FILE *stream, const struct tree_building *building, struct error *error)
+static bool script_begin(const struct tree_building *building, const char *name, mode_t mode,
+                         struct script *script, struct error *error)
 {
-    (void)error;
-    script_write_kexec(stream, &building->result.description, *building->arena);
-    return true;
-}
-
-static bool write_grub(FILE *stream, const struct tree_building *building, struct error *error)
-{
-    (void)error;
-    menu_write(MENU_GRUB, stream, &building->result.description, *building->arena);
-    return true;
-}
-
-static bool write_script(struct tree_building *building, const char *name, script_writer *write,
-                         struct error *error)
-{
-    cleanup(own_close) int fd = -1;
-    if (!tree_create(building, name, write == write_kexec ? 0755 : 0644, &fd, error))
+    script->name = name;
+    if (!tree_create(building, name, mode, &script->fd, error))
         return false;
-    cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
-    if (!stream)
-        return error_errno(error, errno, "write %s", name);
-    if (!write(stream, building, error))
+    script->stream = fdopen(dup(script->fd), "w");
+    return script->stream || error_errno(error, errno, "write %s", name);
+}
+
+static bool script_end(struct tree_building *building, const struct script *script,
+                       struct error *error)
+{
+    if (fflush(script->stream) != 0 || ferror(script->stream))
+        return error_errno(error, errno, "write %s", script->name);
+    return tree_seal(building, script->name, script->fd, NULL, error);
+}
+
+static bool write_ipxe(struct tree_building *building, struct error *error)
+{
+    cleanup(script_release) struct script script = SCRIPT_NONE;
+    return script_begin(building, TREE_IPXE_NAME, 0644, &script, error) &&
+           script_write_ipxe(script.stream, &building->result.description, *building->arena,
+                             error) &&
+           script_end(building, &script, error);
+}
+
+static bool write_kexec(struct tree_building *building, struct error *error)
+{
+    cleanup(script_release) struct script script = SCRIPT_NONE;
+    if (!script_begin(building, TREE_KEXEC_NAME, 0755, &script, error))
         return false;
-    if (fflush(stream) != 0 || ferror(stream))
-        return error_errno(error, errno, "write %s", name);
-    return tree_seal(building, name, fd, NULL, error);
+    script_write_kexec(script.stream, &building->result.description, *building->arena);
+    return script_end(building, &script, error);
+}
+
+static bool write_kexec_run(struct tree_building *building, struct error *error)
+{
+    cleanup(script_release) struct script script = SCRIPT_NONE;
+    if (!script_begin(building, TREE_KEXEC_RUN_NAME, 0755, &script, error))
+        return false;
+    script_write_kexec_run(script.stream);
+    return script_end(building, &script, error);
 }
 
 /* Writes the menu of a boot loader, or warns that it cannot be. */
-static bool write_menu(struct tree_building *building, enum menu menu, script_writer *write,
-                       struct error *error)
+static bool write_menu(struct tree_building *building, enum menu menu, struct error *error)
 {
     const struct tree_description *description = &building->result.description;
     struct error refusal;
+    cleanup(script_release) struct script script = SCRIPT_NONE;
     if (!menu_check(menu, description, *building->arena, &refusal)) {
         add_warning(building, arena_format(building->arena, "%s is not written: %s",
                                            menu_name(menu), refusal.sentence));
@@ -272,7 +296,18 @@ static bool write_menu(struct tree_building *building, enum menu menu, script_wr
     struct option_list lacks = menu_lacks(menu, description, building->arena);
     for (size_t i = 0; i < lacks.count; i++)
         add_warning(building, str_from(lacks.items[i]));
-    return write_script(building, menu_name(menu), write, error);
+    if (!script_begin(building, menu_name(menu), 0644, &script, error))
+        return false;
+    menu_write(menu, script.stream, description, *building->arena);
+    return script_end(building, &script, error);
+}
+
+static bool write_menus(struct tree_building *building, struct error *error)
+{
+    for (enum menu menu = 0; menu < MENU_COUNT; menu++)
+        if (!write_menu(building, menu, error))
+            return false;
+    return true;
 }
 
 static bool write_text(const struct tree_building *building, const char *name, struct str text,
@@ -328,11 +363,10 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
         !tree_uki_check(&building, error) || !write_kernel(&building, error) ||
         !write_ramdisk(&building, error) || !tree_uki_write(&building, error) ||
-        !link_old_names(&building, error) ||
-        !write_script(&building, TREE_IPXE_NAME, write_ipxe, error) ||
-        !write_script(&building, TREE_KEXEC_NAME, write_kexec, error) ||
-        !write_menu(&building, MENU_GRUB, write_grub, error) ||
-        !write_boot_json(&building, error) || !write_sums(&building, error))
+        !link_old_names(&building, error) || !write_ipxe(&building, error) ||
+        !write_kexec(&building, error) || !write_kexec_run(&building, error) ||
+        !write_menus(&building, error) || !write_boot_json(&building, error) ||
+        !write_sums(&building, error))
         return false;
     *ret_result = building.result;
     return true;

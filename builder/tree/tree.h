@@ -6,7 +6,9 @@
  *          initrd.gz     the same file, under the name that existing tools expect
  *          netboot.ipxe  for iPXE
  *          kexec-boot    for a running Linux
+ *          kexec/run     for nixos-anywhere: kexec-boot, with keys and networks of the host
  *          grub.cfg      for GRUB, unless the kernel would cut the command line that GRUB gives it
+ *          extlinux/extlinux.conf, pxelinux.cfg/default  for Syslinux and U-Boot; see menu.h
  *          boot.efi      for UEFI, if it is asked for (uki.h)
  *          boot.json     see tree_description.h
  *          SHA256SUMS    lists all other files
@@ -30,7 +32,10 @@
 
 #define TREE_IPXE_NAME      "netboot.ipxe"
 #define TREE_KEXEC_NAME     "kexec-boot"
+#define TREE_KEXEC_RUN_NAME "kexec/run"
 #define TREE_GRUB_NAME      "grub.cfg"
+#define TREE_EXTLINUX_NAME  "extlinux/extlinux.conf"
+#define TREE_PXELINUX_NAME  "pxelinux.cfg/default"
 #define TREE_UKI_NAME       "boot.efi"
 #define TREE_BOOT_JSON_NAME "boot.json"
 

@@ -1,15 +1,35 @@
 #include "builder/tree/tree_building.h"
 
+#include "builder/output/checksums.h"
 #include "schema/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Creates the directories of the name. */
+static bool create_directories(const struct tree_building *building, const char *name,
+                               struct error *error)
+{
+    char directory[CHECKSUMS_NAME_MAX + 1];
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - name), name);
+        bool is_new = mkdirat(building->directory, directory, 0755) == 0;
+        if ((!is_new && errno != EEXIST) ||
+            (is_new && fchmodat(building->directory, directory, 0755, 0) < 0))
+            return error_errno(error, errno, "create the directory %s", directory);
+    }
+    return true;
+}
 
 bool tree_create(const struct tree_building *building, const char *name, mode_t mode, int *ret_fd,
                  struct error *error)
 {
+    if (!create_directories(building, name, error))
+        return false;
     cleanup(own_close) int fd =
         openat(building->directory, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0 || fchmod(fd, mode) < 0)

@@ -5,10 +5,11 @@
 
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/tree/boot_memory.h"
+#include "builder/tree/menu.h"
 #include "builder/tree/tree.h"
 
-/* Two names each of the kernel and the ramdisk, three scripts, boot.efi, boot.json. */
-enum { TREE_FIXED_FILES = 9 };
+/* Two names each of the kernel and the ramdisk, three scripts, the menus, boot.efi, boot.json. */
+enum { TREE_FIXED_FILES = 9 + MENU_COUNT };
 
 struct tree_building {
     const struct tree_request *request;
@@ -21,7 +22,7 @@ struct tree_building {
     struct tree_result result;
 };
 
-/* Creates a file of the tree. It is written directly, because the draft's directory belongs to us
+/* Creates a file of the tree, and the directories of its name. It is written directly, because the draft's directory belongs to us
  * alone. */
 must_check bool tree_create(const struct tree_building *building, const char *name, mode_t mode,
                             int *ret_fd, struct error *error);

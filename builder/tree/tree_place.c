@@ -7,11 +7,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 
 int tree_place_open_file(int directory, const char *name, struct error *error)
 {
-    return file_open_regular(directory, name, O_RDONLY, 0, error);
+    char component[NAME_MAX + 1];
+    cleanup(own_close) int parent = -1;
+    const char *rest = name;
+    for (const char *slash; (slash = strchr(rest, '/')); rest = slash + 1) {
+        snprintf(component, sizeof component, "%.*s", (int)(slash - rest), rest);
+        int fd = openat(parent < 0 ? directory : parent, component,
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0) {
+            int code = errno;
+            error_errno(error, code, "open %s", name);
+            return -code;
+        }
+        own_close(&parent);
+        parent = fd;
+    }
+    return file_open_regular(parent < 0 ? directory : parent, rest, O_RDONLY, 0, error);
 }
 
 bool tree_place_read(int directory, const char *name, size_t limit_bytes, struct arena *arena,

@@ -6,8 +6,8 @@
 #include "builder/reader/image_reader.h"
 #include "builder/tree/tree_description.h"
 
-/* Opens a file of the tree `directory` for reading. It must be a regular file in the directory
- * itself; links are not followed. Returns the descriptor, or the negative errno value and sets the
+/* Opens a file of the tree `directory` for reading. It must be a regular file; links, also to
+ * directories, are not followed. Returns the descriptor, or the negative errno value and sets the
  * sentence. */
 int tree_place_open_file(int directory, const char *name, struct error *error);
 

@@ -1090,6 +1090,18 @@ claims_of_additions() {
     expect_calls
     claim "$text"
   fi
+  text="$shell: --load executes nothing, and neither do the printed commands"
+  if private "$text"; then
+    run --load
+    expect_status 0
+    expect_load -s >"$expected"
+    expect_calls
+    fresh_host
+    run --load --dry-run
+    PATH=$fakes:$PATH in_shell "$scratch/stdout" >"$scratch/said" 2>&1 || problem "$(cat "$scratch/said")"
+    expect_calls
+    claim "$text"
+  fi
   text="$shell: --no-sync waits for no disk"
   if private "$text"; then
     run --now --no-sync

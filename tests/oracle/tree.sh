@@ -61,20 +61,26 @@ files() {
 SHA256SUMS 644
 boot.json 644
 bzImage 644
+extlinux 755
+extlinux/extlinux.conf 644
 grub.cfg 644
 initrd 644
 initrd.gz 644
+kexec 755
 kexec-boot 755
+kexec/run 755
 netboot.ipxe 644
+pxelinux.cfg 755
+pxelinux.cfg/default 644
 END
     diff want got && [ "$(stat -c %a real)" = 755 ]
 }
-claim 'a tree has eight files, all can read them, whatever the umask' files
+claim 'a tree has eleven files, all can read them, whatever the umask' files
 
 sums() {
-    (cd real && sha256sum --strict -c SHA256SUMS && [ "$(wc -l <SHA256SUMS)" -eq 7 ])
+    (cd real && sha256sum --strict -c SHA256SUMS && [ "$(wc -l <SHA256SUMS)" -eq 10 ])
 }
-claim 'SHA256SUMS lists the other seven, and agrees' sums
+claim 'SHA256SUMS lists the other ten, and agrees' sums
 
 same_inode() {
     [ "$(stat -c %i real/initrd)" = "$(stat -c %i real/initrd.gz)" ]
@@ -564,8 +570,11 @@ missing_path() {
         refuses "${linux##*/}" "$REGD_BUILD" tree --root missing --registration manifest --no-check -q -o small "$system"
 }
 claim 'so does one that fails at a store path that is not on disk' missing_path
+limited() {
+    (trap '' XFSZ && ulimit -f 40 && tree small --params new)
+}
 file_limit() {
-    (trap '' XFSZ && ulimit -f 40 && refuses 'File too large' tree small --params new)
+    refuses 'File too large' limited
 }
 claim 'so does one that cannot write' file_limit
 

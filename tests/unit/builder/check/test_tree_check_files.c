@@ -62,6 +62,26 @@ static void links_and_pipes_are_not_read(struct arena arena)
     CHECK(has(found, FINDING_UNREADABLE, "bzImage: ", arena));
 }
 
+static void a_directory_is_looked_into(struct arena arena)
+{
+    cleanup(check_tree_release) struct check_tree tree;
+    if (!make_tree(&arena, &tree))
+        return;
+    check_file("tree/extlinux/mine", STR(""));
+    check_make_directory("tree/empty");
+    CHECK(unlinkat(check_directory(), "tree/pxelinux.cfg/default", 0) == 0);
+    struct str found = check_tree_verify(&tree, &arena);
+    CHECK(has(found, FINDING_STRAY, "extlinux/mine: it is not in SHA256SUMS", arena));
+    CHECK(has(found, FINDING_STRAY, "empty: it is not in SHA256SUMS", arena));
+    CHECK(has(found, FINDING_MISSING, "pxelinux.cfg/default: it is not in the tree", arena));
+    CHECK(!has(found, FINDING_STRAY, "extlinux: ", arena));
+    CHECK(unlinkat(check_directory(), "tree/pxelinux.cfg", AT_REMOVEDIR) == 0);
+    CHECK(symlinkat("/etc", check_directory(), "tree/pxelinux.cfg") == 0);
+    found = check_tree_verify(&tree, &arena);
+    CHECK(has(found, FINDING_UNREADABLE, "pxelinux.cfg/default: ", arena));
+    CHECK(has(found, FINDING_STRAY, "pxelinux.cfg: ", arena));
+}
+
 /* A file of holes costs as much to read as one that is full. */
 static void a_file_that_claims_too_much_is_not_read(struct arena arena)
 {
@@ -110,6 +130,7 @@ int main(void)
 {
     return CHECK_ALL(CASE(a_changed_file_is_found_under_each_of_its_names),
                      CASE(what_is_missing_or_stray_is_told), CASE(links_and_pipes_are_not_read),
+                     CASE(a_directory_is_looked_into),
                      CASE(a_file_that_claims_too_much_is_not_read),
                      CASE(sums_that_cannot_be_read_are_refused),
                      CASE(a_call_that_fails_is_a_sentence_or_a_finding));

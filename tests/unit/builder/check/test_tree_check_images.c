@@ -21,7 +21,7 @@ static struct str verify_init(const char *init, struct arena *arena)
     tree.spec.command_line = boot_spec_command_line(tree.spec.init, tree.spec.params, arena);
     if (CHECK_DONE(check_tree_write(&tree, arena, &result)))
         found = check_tree_verify(&tree, arena);
-    check_tree_empty(arena);
+    check_tree_empty();
     return found;
 }
 
@@ -88,7 +88,7 @@ static struct str verify_damaged(struct str text, struct arena *arena)
         check_file("tree/initrd", ramdisk);
         found = check_tree_verify(&tree, arena);
     }
-    check_tree_empty(arena);
+    check_tree_empty();
     return found;
 }
 

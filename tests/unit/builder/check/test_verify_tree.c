@@ -52,7 +52,7 @@ static void a_tree_in_order_has_no_findings(struct arena arena)
                 ramdisk_compression_parse(STR("gzip"), &tree.request.compression, check_error));
         if (CHECK_DONE(check_tree_write(&tree, &arena, &result)))
             CHECK_STR(check_tree_verify(&tree, &arena), "");
-        check_tree_empty(&arena);
+        check_tree_empty();
     }
 }
 

@@ -39,7 +39,9 @@ static void other_texts_are_refused_by_their_line(struct arena arena)
         { A "\t a\n", "line 1: " LINE },
         { A "  .a\n", "line 1: " LINE },
         { A "  ..\n", "line 1: " LINE },
-        { A "  a/b\n", "line 1: " LINE },
+        { A "  a//b\n", "line 1: " LINE },
+        { A "  a/\n", "line 1: " LINE },
+        { A "  a/../b\n", "line 1: " LINE },
         { A "  /etc/passwd\n", "line 1: " LINE },
         { A "  a\r\n", "line 1: " LINE },
         { "\\" A "  a\\nb\n", "line 1: " LINE },
@@ -82,10 +84,23 @@ static void what_is_written_is_read_again(struct arena arena)
     CHECK_STR(checksums_format(NULL, 0, &arena), "");
 }
 
+static void a_directory_is_covered_by_the_files_below_it(struct arena arena)
+{
+    struct checksums sums;
+    struct str text = STR(A "  a/b/c\n" A "  ab\n");
+    if (!CHECK_DONE(checksums_parse(text, &arena, &sums, check_error)))
+        return;
+    CHECK(checksums_covers(&sums, "a", true) && checksums_covers(&sums, "a/b", true));
+    CHECK(checksums_covers(&sums, "a/b/c", false) && checksums_covers(&sums, "ab", false));
+    CHECK(!checksums_covers(&sums, "a/b/c", true) && !checksums_covers(&sums, "ab", true));
+    CHECK(!checksums_covers(&sums, "a", false) && !checksums_covers(&sums, "a/b", false));
+    CHECK(!checksums_covers(&sums, "b", true));
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(lines_are_read_in_any_order_and_found_by_name),
-                     CASE(other_texts_are_refused_by_their_line),
-                     CASE(no_beginning_of_a_list_is_taken_for_one),
-                     CASE(what_is_written_is_read_again));
+    return CHECK_ALL(
+        CASE(lines_are_read_in_any_order_and_found_by_name),
+        CASE(other_texts_are_refused_by_their_line), CASE(no_beginning_of_a_list_is_taken_for_one),
+        CASE(what_is_written_is_read_again), CASE(a_directory_is_covered_by_the_files_below_it));
 }

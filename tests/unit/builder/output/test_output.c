@@ -154,6 +154,19 @@ static void a_former_tree_of_ours_is_replaced(struct arena arena)
     CHECK(is_there("tree/new") && !is_there("tree/old") && !is_there(".tree.draft"));
 }
 
+static void its_directories_are_removed_too(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    check_file("tree/" CHECKSUMS_NAME, STR(SUMS(MARK) SUMS("a/b/c")));
+    check_file("tree/" MARK, STR(""));
+    check_file("tree/a/b/c", STR(""));
+    if (!CHECK_DONE(start_tree(&output, &tree, &arena)))
+        return;
+    CHECK_DONE(output_tree_publish(&tree, arena, check_error));
+    CHECK(is_there("tree/new") && !is_there("tree/a") && !is_there(".tree.draft"));
+}
+
 static void what_is_not_ours_is_not_replaced(struct arena arena)
 {
     static const struct {
@@ -167,6 +180,9 @@ static void what_is_not_ours_is_not_replaced(struct arena arena)
           "directory" },
         { SUMS("other"), "other",
           "replace tree: it holds 'other', which no earlier run made; remove it, or name another "
+          "directory" },
+        { SUMS(MARK) SUMS("a/b"), "a/mine",
+          "replace tree: it holds 'a/mine', which no earlier run made; remove it, or name another "
           "directory" },
         { "x\n", CHECKSUMS_NAME,
           "replace tree: it holds 'SHA256SUMS', which no earlier run made; remove it, or name "
@@ -186,6 +202,7 @@ static void what_is_not_ours_is_not_replaced(struct arena arena)
         CHECK(is_other || str_equal(str_from(check_error->sentence), str_from(rows[i].sentence)));
         CHECK(is_there(stray.data) && !is_there(".tree.draft"));
         unlinkat(check_directory(), stray.data, 0);
+        unlinkat(check_directory(), "tree/a", AT_REMOVEDIR);
         unlinkat(check_directory(), "tree/" CHECKSUMS_NAME, 0);
     }
 }
@@ -382,9 +399,10 @@ int main(void)
         CASE(what_only_its_owner_may_replace_is_refused_at_once),
         CASE(a_directory_that_cannot_be_written_is_refused),
         CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
-        CASE(a_former_tree_of_ours_is_replaced), CASE(what_is_not_ours_is_not_replaced),
-        CASE(a_draft_that_is_left_is_used_again), CASE(a_draft_in_use_is_refused),
-        CASE(a_draft_of_another_user_is_refused), CASE(a_draft_that_is_no_directory_is_refused),
+        CASE(a_former_tree_of_ours_is_replaced), CASE(its_directories_are_removed_too),
+        CASE(what_is_not_ours_is_not_replaced), CASE(a_draft_that_is_left_is_used_again),
+        CASE(a_draft_in_use_is_refused), CASE(a_draft_of_another_user_is_refused),
+        CASE(a_draft_that_is_no_directory_is_refused),
         CASE(a_draft_that_others_may_have_named_is_refused),
         CASE(what_took_the_place_of_a_draft_is_left_alone),
         CASE(what_appeared_meanwhile_is_not_replaced),

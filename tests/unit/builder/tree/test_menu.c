@@ -121,10 +121,93 @@ static void the_quotes_of_grub_count(struct arena arena)
     CHECK(strstr(check_error->sentence, "2048 bytes long with what GRUB adds") != NULL);
 }
 
+/* --- Syslinux and U-Boot ------------------------------------------------------------------------ */
+
+static void syslinux_has_a_label_that_is_the_default(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init  k=\"a  b\" '$x' \\ ");
+    tree.ramdisk_count = 2;
+    CHECK_STR(write_menu(MENU_PXELINUX, &tree, &arena), "DEFAULT regd\n"
+                                                        "LABEL regd\n"
+                                                        "  MENU LABEL a label\n"
+                                                        "  LINUX bzImage\n"
+                                                        "  INITRD initrd,image.newc\n"
+                                                        "  APPEND init=/init k=\"a  b\" '$x' \\\n");
+    CHECK_STR(write_menu(MENU_EXTLINUX, &tree, &arena), "DEFAULT regd\n"
+                                                        "LABEL regd\n"
+                                                        "  MENU LABEL a label\n"
+                                                        "  LINUX ../bzImage\n"
+                                                        "  INITRD ../initrd,../image.newc\n"
+                                                        "  APPEND init=/init k=\"a  b\" '$x' \\\n");
+    CHECK_NUMBER(menu_lacks(MENU_PXELINUX, &tree, &arena).count, 0);
+}
+
+static void the_ramdisk_of_syslinux_is_not_named_twice(struct arena arena)
+{
+    struct tree_description tree = make_tree("a initrd=b c");
+    CHECK(strstr(write_menu(MENU_PXELINUX, &tree, &arena).data, "  APPEND a c\n") != NULL);
+    struct option_list lacks = menu_lacks(MENU_PXELINUX, &tree, &arena);
+    if (CHECK_NUMBER(lacks.count, 1))
+        CHECK_STR(lacks.items[0],
+                  "pxelinux.cfg/default lacks the kernel parameter 'initrd': Syslinux would change "
+                  "it");
+}
+
+static void what_syslinux_adds_counts(struct arena arena)
+{
+    char line[2100] = "";
+    memset(line, 'a', 2047 - strlen("BOOT_IMAGE=bzImage  initrd=initrd"));
+    struct tree_description tree = make_tree(line);
+    CHECK_DONE(menu_check(MENU_PXELINUX, &tree, arena, check_error));
+    strcat(line, "a");
+    CHECK_REFUSED(menu_check(MENU_PXELINUX, &tree, arena, check_error),
+                  "the kernel's command line is 2048 bytes long with what Syslinux adds, and the "
+                  "kernel reads at most 2047; shorten it with --params");
+}
+
+static void uboot_gets_what_it_does_not_change(struct arena arena)
+{
+    static const char *const lines[][2] = {
+        { "a=b \"c  d\" # ; && $x *", "a=b \"c  d\" # ; && $x *" },
+        { "a ${x} b", "a b" },
+        { "a $(x) b", "a b" },
+        { "a ${open b", "a b" },
+        { "a x$ b", "a b" },
+        { "a it's b", "a b" },
+        { "a \\x2d b", "a b" },
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct tree_description tree = make_tree(lines[i][0]);
+        tree.system = "aarch64-linux";
+        tree.kernel.name = "Image";
+        check_about("%s", lines[i][0]);
+        CHECK(strstr(write_menu(MENU_EXTLINUX, &tree, &arena).data,
+                     arena_format(&arena, "  LINUX ../Image\n  INITRD ../initrd\n  APPEND %s\n",
+                                  lines[i][1])
+                         .data) != NULL);
+        CHECK_NUMBER(menu_lacks(MENU_EXTLINUX, &tree, &arena).count, i > 0);
+    }
+}
+
+static void uboot_takes_one_ramdisk(struct arena arena)
+{
+    struct tree_description tree = make_tree("a");
+    tree.system = "aarch64-linux";
+    CHECK_DONE(menu_check(MENU_EXTLINUX, &tree, arena, check_error));
+    tree.ramdisk_count = 2;
+    CHECK_REFUSED(menu_check(MENU_EXTLINUX, &tree, arena, check_error),
+                  "U-Boot loads one ramdisk, and this tree has 2 files of it; leave out "
+                  "--separate-store");
+    CHECK_DONE(menu_check(MENU_GRUB, &tree, arena, check_error));
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(a_label_that_is_no_title_gives_way),
                      CASE(grub_gets_the_words_that_the_kernel_reads),
                      CASE(what_grub_would_change_is_left_out_by_name),
-                     CASE(the_quotes_of_grub_count));
+                     CASE(the_quotes_of_grub_count), CASE(syslinux_has_a_label_that_is_the_default),
+                     CASE(the_ramdisk_of_syslinux_is_not_named_twice),
+                     CASE(what_syslinux_adds_counts), CASE(uboot_gets_what_it_does_not_change),
+                     CASE(uboot_takes_one_ramdisk));
 }

@@ -19,8 +19,9 @@ static void a_tree_has_all_that_boots_and_its_checksums(struct arena arena)
     if (!check_tree_start(&arena, &tree) || !CHECK_DONE(check_tree_write(&tree, &arena, &result)))
         return;
     CHECK_STR(check_names("tree", &arena),
-              " SHA256SUMS boot.json bzImage grub.cfg initrd initrd.gz kexec-boot netboot.ipxe");
-    CHECK_NUMBER(result.names.count, 8);
+              " SHA256SUMS boot.json bzImage extlinux grub.cfg initrd initrd.gz kexec kexec-boot "
+              "netboot.ipxe pxelinux.cfg");
+    CHECK_NUMBER(result.names.count, 11);
     CHECK_NUMBER(result.warnings.count, 1);
     CHECK_STR(check_content("tree/bzImage", &arena), "kernel");
     CHECK_NUMBER(result.ramdisk_bytes, check_content("tree/initrd", &arena).len);
@@ -49,9 +50,11 @@ static void a_kernel_of_another_name_has_two(struct arena arena)
 
 static void a_kernel_whose_name_is_taken_is_refused(struct arena arena)
 {
-    static const char *const names[] = { "initrd",     "initrd.gz",          "netboot.ipxe",
-                                         "grub.cfg",   "boot.json",          "kexec-boot",
-                                         "SHA256SUMS", "nix-store.squashfs", "boot.efi" };
+    static const char *const names[] = {
+        "initrd",    "initrd.gz",    "netboot.ipxe", "grub.cfg",
+        "boot.json", "kexec-boot",   "SHA256SUMS",   "nix-store.squashfs",
+        "extlinux",  "pxelinux.cfg", "kexec",        "boot.efi"
+    };
     struct tree_result result;
     cleanup(check_tree_release) struct check_tree tree;
     if (!check_tree_start(&arena, &tree))
@@ -115,7 +118,7 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
         for (size_t number = 1; has_failed; number++) {
             struct arena scratch = arena;
             check_about("kind %d, call %zu", kind, number);
-            check_tree_empty(&scratch);
+            check_tree_empty();
             check_error->sentence[0] = '\0';
             check_calls_fail(number);
             bool done = check_tree_write(&tree, &scratch, &result);
@@ -125,7 +128,7 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
                 return;
         }
         CHECK(failures > 30);
-        check_tree_empty(&arena);
+        check_tree_empty();
     }
 }
 
@@ -139,7 +142,7 @@ static void signals_change_nothing_of_a_tree(struct arena arena)
     CHECK_DONE(ramdisk_compression_parse(STR("zstd:1"), &tree.request.compression, check_error));
     CHECK_DONE(check_tree_write(&tree, &arena, &result));
     struct str sums = check_content("tree/SHA256SUMS", &arena);
-    check_tree_empty(&arena);
+    check_tree_empty();
     check_calls_interrupt();
     bool done = check_tree_write(&tree, &arena, &result);
     CHECK(check_calls_end());

@@ -52,13 +52,14 @@ static void several_follow_one_another(struct arena arena)
         return;
     tree.request.max_size_bytes = 1 << 20; /* "-a" alone takes 1.5 MiB */
     CHECK(!check_tree_write(&tree, &arena, &result));
-    check_tree_empty(&arena);
+    check_tree_empty();
     tree.request.max_size_bytes = 1700000;
     if (!CHECK_DONE(check_tree_write(&tree, &arena, &result)))
         return;
     CHECK_NUMBER(count_held(&tree, &result, arena), 4);
     CHECK_STR(check_names("tree", &arena),
-              " SHA256SUMS boot.json bzImage grub.cfg initrd initrd.gz kexec-boot netboot.ipxe");
+              " SHA256SUMS boot.json bzImage extlinux grub.cfg initrd initrd.gz kexec kexec-boot "
+              "netboot.ipxe pxelinux.cfg");
 }
 
 static void separate_images_are_files_with_their_headers(struct arena arena)
@@ -70,9 +71,10 @@ static void separate_images_are_files_with_their_headers(struct arena arena)
     tree.request.separate_store = true;
     if (!CHECK_DONE(check_tree_write(&tree, &arena, &result)))
         return;
-    CHECK_STR(check_names("tree", &arena),
-              " SHA256SUMS boot.json bzImage grub.cfg initrd initrd.gz kexec-boot netboot.ipxe "
-              "nix-store.squashfs nix-store.squashfs.newc");
+    CHECK_STR(
+        check_names("tree", &arena),
+        " SHA256SUMS boot.json bzImage extlinux grub.cfg initrd initrd.gz kexec kexec-boot netboot.ipxe "
+        "nix-store.squashfs nix-store.squashfs.newc pxelinux.cfg");
     CHECK_NUMBER(check_content("tree/nix-store.squashfs.newc", &arena).len, 4096);
     CHECK_STR(result.description.images[0].file, "nix-store.squashfs");
     CHECK_NUMBER(result.description.ramdisk_count, 3);
@@ -98,7 +100,7 @@ static void bases_lie_below_the_new_image(struct arena arena)
             CHECK_NUMBER(count_held(&tree, &result, arena), 6);
         }
         own_close(&base.fd);
-        check_tree_empty(&arena);
+        check_tree_empty();
     }
 }
 
