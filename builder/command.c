@@ -56,6 +56,14 @@ static void warn_of_gzip(const struct boot_spec *spec)
                        STR_ARG(spec->kernel_name));
 }
 
+/* The kernel boots without the hypervisor, too, but no virtual machine of the system starts. */
+static void warn_of_xen(const struct boot_spec *spec)
+{
+    if (spec->has_xen)
+        report_warning("the system's boot.json names the hypervisor Xen, which is left out: the "
+                       "kernel boots without it");
+}
+
 bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                          struct error *error)
 {
@@ -71,6 +79,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
         !boot_spec_read(command->store, toplevel, &override, command->arena, ret_spec, error))
         return false;
     warn_of_gzip(ret_spec);
+    warn_of_xen(ret_spec);
     return true;
 }
 

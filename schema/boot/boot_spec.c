@@ -302,6 +302,7 @@ static bool fill(const struct system *system, const struct boot_spec_json *json,
     spec->params = override->params ? str_from(override->params) : json->params;
     spec->label = str_from(json->label);
     spec->system = str_from(json->system);
+    spec->has_xen = json->has_xen;
     while (spec->params.len > 0 && spec->params.data[spec->params.len - 1] == '\n')
         spec->params.len--;
     return open_kernel(system, json, spec, error) &&

@@ -45,6 +45,7 @@ struct boot_spec {
     struct str label;        /* for people; may be empty */
     struct str system;       /* platform; may be empty */
     struct str command_line; /* "init=INIT PARAMS", terminated */
+    bool has_xen;            /* boot.json names a hypervisor, which is not read */
 };
 
 #define BOOT_SPEC_NONE ((struct boot_spec){ .kernel = -1, .initrd = -1 })

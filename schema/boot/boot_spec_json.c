@@ -7,6 +7,8 @@
 
 #define SYSTEM_KEY         "org.nixos.bootspec.v1"
 #define SPECIALISATION_KEY "org.nixos.specialisation.v1"
+#define XEN_KEY_1          "org.xenproject.bootspec.v1"
+#define XEN_KEY_2          "org.xenproject.bootspec.v2"
 
 static bool read_path(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_path, struct error *error)
@@ -85,6 +87,8 @@ bool boot_spec_json_parse(struct str text, const char *specialisation, struct ar
     const cJSON *system = cJSON_GetObjectItemCaseSensitive(holder, SYSTEM_KEY);
     if (system && !read_system(system, arena, &spec, error))
         return error_in(error, SYSTEM_KEY);
+    spec.has_xen = cJSON_GetObjectItemCaseSensitive(holder, XEN_KEY_1) ||
+                   cJSON_GetObjectItemCaseSensitive(holder, XEN_KEY_2);
     *ret_spec = spec;
     return true;
 }

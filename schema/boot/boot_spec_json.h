@@ -4,8 +4,10 @@
  *            "org.nixos.bootspec.v1"        init, kernel, initrd, kernelParams (a list), which may
  *                                           be missing; label, system, toplevel
  *            "org.nixos.specialisation.v1"  for each specialisation, by name, such an object
+ *            "org.xenproject.bootspec.v1"   or ".v2", beside the first: the system runs below Xen
  *          Other members are extensions and ignored.
- * Source   NixOS RFC 125, and nixos/modules/system/activation/bootspec.cue.
+ * Source   NixOS RFC 125, and nixos/modules/system/activation/bootspec.cue; for Xen,
+ *          nixos/modules/virtualisation/xen-dom0.nix.
  */
 #pragma once
 
@@ -21,6 +23,7 @@ struct boot_spec_json {
     struct str params;                  /* joined by spaces; null data: not given */
     const char *label;                  /* for people */
     const char *system;                 /* the platform in Nix's words, such as x86_64-linux */
+    bool has_xen;                       /* it is meant to run below the hypervisor */
     struct option_list specialisations; /* their names */
 };
 

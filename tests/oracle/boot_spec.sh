@@ -226,6 +226,19 @@ claim 'a kernel that is compressed with gzip is reported, by each command, and i
 
 # --- options ---------------------------------------------------------------------------------------------
 
+# Left out, and said so: also with --quiet, and by each command that reads the system.
+xen() {
+    extension='"org.xenproject.bootspec.v1":{"xen":"/nix/store/33333333333333333333333333333333-xen/xen.efi"}'
+    with "$(describe "$system"),$extension" && tree out 2>err && cat err && grep -c 'warning: .*Xen, which is left out' err | grep -qx 1 &&
+        for quiet in '' --quiet; do
+            # shellcheck disable=SC2086  # a word or none
+            "$REGD_BUILD" ipxe $quiet --root root "$system" 2>err >script && grep -q 'warning: .*Xen, which is left out' err || return
+        done
+    with "$(describe "$system")" && tree out 2>err && ! grep Xen err
+}
+claim 'a hypervisor that is left out is a warning, with --quiet, too' xen
+plain
+
 # Each part is there, or not, or given by option: by boot.json and by plain files, all combinations.
 lacking() {
     case $1 in

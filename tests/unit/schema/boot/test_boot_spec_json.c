@@ -51,6 +51,31 @@ static void an_empty_list_of_parameters_is_empty(struct arena arena)
     CHECK(spec.params.data && spec.params.len == 0);
 }
 
+static void xen_is_an_extension_of_the_system_that_is_read(struct arena arena)
+{
+    static const struct {
+        const char *text, *specialisation;
+        bool has_xen;
+    } rows[] = {
+        { SYSTEM("") "}", NULL, false },
+        { SYSTEM("") ",\"org.xenproject.bootspec.v1\":{\"xen\":\"/x\"}}", NULL, true },
+        { SYSTEM("") ",\"org.xenproject.bootspec.v2\":{}}", NULL, true },
+        { SYSTEM("") ",\"org.xenproject.bootspec.v1x\":{}}", NULL, false },
+        { SYSTEM("") ",\"org.nixos.specialisation.v1\":{\"a\":" SYSTEM(
+              "") ",\"org.xenproject.bootspec.v1\":{}}}}",
+          NULL, false },
+        { SYSTEM("") ",\"org.nixos.specialisation.v1\":{\"a\":" SYSTEM(
+              "") ",\"org.xenproject.bootspec.v1\":{}}}}",
+          "a", true },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct boot_spec_json spec = { 0 };
+        check_about("%s", rows[i].text);
+        CHECK_DONE(parse(rows[i].text, rows[i].specialisation, &arena, &spec));
+        CHECK_NUMBER(spec.has_xen, rows[i].has_xen);
+    }
+}
+
 #define SPECIAL                                                                      \
     SYSTEM("")                                                                       \
     ",\"org.nixos.specialisation.v1\":{\"one\":" SYSTEM(",\"kernel\":\"/one\"") "}," \
@@ -115,6 +140,7 @@ int main(void)
 {
     return CHECK_ALL(CASE(everything_is_read), CASE(what_a_system_may_lack_is_null),
                      CASE(an_empty_list_of_parameters_is_empty),
+                     CASE(xen_is_an_extension_of_the_system_that_is_read),
                      CASE(specialisations_are_named_and_read), CASE(another_version_is_not_found),
                      CASE(members_of_another_type_are_refused));
 }
