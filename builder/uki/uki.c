@@ -205,7 +205,7 @@ bool uki_check_size(uint64_t size_bytes, struct error *error)
 
 uint64_t uki_memory_bytes(uint64_t size_bytes)
 {
-    return 3 * size_bytes + (size_bytes > UKI_FIRMWARE_BYTES ? size_bytes : UKI_FIRMWARE_BYTES);
+    return 4 * size_bytes + UKI_FIRMWARE_BYTES;
 }
 
 bool uki_measure(const struct uki *uki, uint64_t ramdisk_bytes, struct arena scratch,

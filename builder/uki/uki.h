@@ -11,11 +11,10 @@
  *          before the next section, .sbat moves to the end of the stub's sections.
  * Unsigned A signature is added afterwards, with sbsign or systemd-sbsign.
  * Source   UAPI group, "Unified Kernel Images"; systemd, pe_add_sections() in src/ukify/ukify.py.
- * Limits   Firmware has the file in memory, and what is loaded from it; then the kernel copies the
- *          ramdisk. So a UKI can have a quarter of the machine's memory at most, and a small one less,
- *          because of the firmware's own memory. With OVMF 2022.11 of Debian 12, one of 68 MiB boots
- *          with 288 MiB and not with 285, one of 202 MiB with 675 and not with 662. Firmware with
- *          Secure Boot takes some more.
+ * Limits   Firmware has the file in memory, and what is loaded from it; then the stub and the kernel
+ *          copy the ramdisk. So a UKI can have less than a quarter of the machine's memory. With OVMF
+ *          2022.11 and stub 257, one of 68 MiB boots with 370 MiB and not with 364; with stub 252 it
+ *          takes 288, and one of 202 MiB takes 668.
  */
 #pragma once
 
@@ -50,8 +49,7 @@ must_check bool uki_stub_read(struct file file, uint16_t machine, struct arena *
 /* Checks the size of a UKI, or of what goes into it. */
 must_check bool uki_check_size(uint64_t size_bytes, struct error *error);
 
-/* Returns the memory that a machine needs to load a UKI: four times its size, or three times its size
- * and UKI_FIRMWARE_BYTES if that is more. */
+/* Returns the memory that a machine needs to load a UKI: four times its size, and UKI_FIRMWARE_BYTES. */
 uint64_t uki_memory_bytes(uint64_t size_bytes);
 
 /* Computes the size of the file with a ramdisk of that size. Refuses a size above UKI_BYTES_MAX, and a
