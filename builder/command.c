@@ -64,6 +64,15 @@ static void warn_of_xen(const struct boot_spec *spec)
                        "kernel boots without it");
 }
 
+static void warn_of_secrets(const struct boot_spec *spec)
+{
+    if (spec->secrets.count > 0)
+        report_warning("%zu secrets that the installation of a boot loader appends to the initial "
+                       "ramdisk are left out, the first is /%s; give those that are needed with "
+                       "--file or --prepend",
+                       spec->secrets.count, spec->secrets.items[0]);
+}
+
 bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                          struct error *error)
 {
@@ -80,6 +89,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
         return false;
     warn_of_gzip(ret_spec);
     warn_of_xen(ret_spec);
+    warn_of_secrets(ret_spec);
     return true;
 }
 

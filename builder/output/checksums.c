@@ -132,7 +132,9 @@ struct str checksums_format(const struct checksum *items, size_t count, struct a
         room += NAME_AT + strlen(items[i].name) + 1;
     char *text = arena_room(arena, room);
     for (size_t i = 0; i < count; i++) {
-        assert(checksums_is_name(str_from(items[i].name)));
+        bool is_name = checksums_is_name(str_from(items[i].name));
+        assert(is_name);
+        (void)is_name;
         length += (size_t)snprintf(text + length, room - length, "%s  %s\n",
                                    hash_to_hex(&items[i].hash).text, items[i].name);
     }

@@ -5,6 +5,7 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/base/utf8.h"
+#include "schema/boot/boot_secrets.h"
 #include "schema/boot/boot_spec_json.h"
 #include "schema/nix/store_path.h"
 
@@ -288,6 +289,16 @@ static bool join(struct arena *arena, struct boot_spec *spec, struct error *erro
     return check_command_line(spec->command_line, spec->system, error);
 }
 
+static bool read_secrets(const struct system *system, struct boot_spec *spec, struct error *error)
+{
+    struct str script;
+    const char *path = part_path(system, BOOT_SECRETS_SCRIPT);
+    if (!read_part(system, path, BOOT_SECRETS_BYTES_MAX, &script, error))
+        return false;
+    spec->secrets = boot_secrets_find(script, system->arena);
+    return true;
+}
+
 /* What was given by option, else what the system says. */
 static bool fill(const struct system *system, const struct boot_spec_json *json,
                  struct boot_spec *spec, struct error *error)
@@ -320,7 +331,8 @@ bool boot_spec_read(const struct store *store, struct str toplevel,
     struct system system = { store, path, override, arena };
     struct boot_spec_json json;
     spec.toplevel = toplevel;
-    if (!read_system(&system, &json, error) || !fill(&system, &json, &spec, error))
+    if (!read_system(&system, &json, error) || !fill(&system, &json, &spec, error) ||
+        !read_secrets(&system, &spec, error))
         return error_in(error, "%s", path);
     *ret_spec = spec;
     spec = BOOT_SPEC_NONE;

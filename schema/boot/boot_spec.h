@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "schema/base/options.h"
 #include "schema/nix/store.h"
 
 /* Returns the length in bytes of the longest command line that a kernel of that platform reads; it
@@ -36,16 +37,17 @@ struct boot_spec_override {
 };
 
 struct boot_spec {
-    struct str toplevel;     /* base name of the store path */
-    struct str kernel_name;  /* the kernel's own file name: bzImage, Image */
-    int kernel;              /* open for reading; owned */
-    int initrd;              /* the same; -1 with without_initrd */
-    struct str init;         /* path in the booted system */
-    struct str params;       /* without a '\n' at the end */
-    struct str label;        /* for people; may be empty */
-    struct str system;       /* platform; may be empty */
-    struct str command_line; /* "init=INIT PARAMS", terminated */
-    bool has_xen;            /* boot.json names a hypervisor, which is not read */
+    struct str toplevel;        /* base name of the store path */
+    struct str kernel_name;     /* the kernel's own file name: bzImage, Image */
+    int kernel;                 /* open for reading; owned */
+    int initrd;                 /* the same; -1 with without_initrd */
+    struct str init;            /* path in the booted system */
+    struct str params;          /* without a '\n' at the end */
+    struct str label;           /* for people; may be empty */
+    struct str system;          /* platform; may be empty */
+    struct str command_line;    /* "init=INIT PARAMS", terminated */
+    bool has_xen;               /* boot.json names a hypervisor, which is not read */
+    struct option_list secrets; /* not in the ramdisk, see boot_secrets.h */
 };
 
 #define BOOT_SPEC_NONE ((struct boot_spec){ .kernel = -1, .initrd = -1 })

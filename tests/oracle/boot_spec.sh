@@ -239,6 +239,22 @@ xen() {
 claim 'a hypervisor that is left out is a warning, with --quiet, too' xen
 plain
 
+# As NixOS' script has them.
+secrets() {
+    secret='warning: 2 secrets that the installation of a boot loader appends to the initial ramdisk are left out, the first is /etc/ssh/key; '
+    printf '#!/bin/sh\nexit 0\n' >"root$system/append-initrd-secrets" && tree out 2>err && ! grep secret err || return
+    {
+        echo '#!/bin/sh'
+        for path in /etc/ssh/key /crypt; do
+            # shellcheck disable=SC2016  # the script's own
+            printf 'mkdir -p $(dirname "$tmp/%s")\ncp -a %s "$tmp/%s"\n' "$path" "/root$path" "$path"
+        done
+    } >"root$system/append-initrd-secrets"
+    tree out 2>err && cat err && [ "$(grep -cF "$secret" err)" -eq 1 ] && "$REGD_BUILD" ipxe --quiet --root root "$system" 2>err >script &&
+        [ "$(grep -cF "$secret" err)" -eq 1 ] && rm "root$system/append-initrd-secrets"
+}
+claim 'secrets that are left out are a warning, with --quiet, too' secrets
+
 # Each part is there, or not, or given by option: by boot.json and by plain files, all combinations.
 lacking() {
     case $1 in

@@ -54,8 +54,9 @@ section() {
 
 # FILE NAME|form|words of the page, where % is the value|pages
 cat >"$SCRATCH/inputs" <<'END'
-boot_spec.c PARAMS_BYTES_MAX|b|1 MiB, %|regd-build
-boot_spec_json.h BOOT_SPEC_JSON_BYTES_MAX|b|%, 64 KiB|regd-build
+boot_secrets.h BOOT_SECRETS_BYTES_MAX|b|1 MiB, 64 KiB, %|regd-build
+boot_spec.c PARAMS_BYTES_MAX|b|1 MiB, %, 1 MiB|regd-build
+boot_spec_json.h BOOT_SPEC_JSON_BYTES_MAX|b|%, 64 KiB, 1 MiB|regd-build
 checksums.h CHECKSUMS_BYTES_MAX|b|% each; no name twice|regd-build
 closure.h CLOSURE_ROOTS_BYTES_MAX|b|paths on standard input :  %|regd-build
 derivation.h derivation_bytes_max|b|a derivation :  %|regd
@@ -80,6 +81,7 @@ nar.h nar_contents_floor_bytes|b|% and 64 times the bytes on the disk, hashed|re
 path_info.h PATH_COUNT_MAX|n|% paths|regd regd-build
 path_info.h REFERENCE_COUNT_MAX|n|% references|regd regd-build
 path_info_json.h path_info_json_bytes_max|b|%; 64 MiB and|regd regd-build
+ramdisk_survey.h RAMDISK_ARCHIVES_MAX|n|archives in such a ramdisk :  %|regd-build
 ramdisk_survey.h RAMDISK_CONTENTS_FACTOR|n|256 MiB and % times its bytes on the disk, decompressed|regd-build
 ramdisk_survey.h RAMDISK_CONTENTS_FLOOR_BYTES|b|% and 64 times its bytes on the disk, decompressed|regd-build
 record_reader.c BUFFER_BYTES|b|lines of %|regd regd-build
@@ -98,6 +100,8 @@ cat >"$SCRATCH/inner" <<'END'
 block_record.h BLOCK_RECORD_MAX|room for a text of ours
 boot_spec.c SYSTEM_BYTES_MAX|the name of a processor and a kernel
 boot_spec.c length_max|the kernel's own, see boot_spec.h
+checksums.c COMPONENT_MAX|Linux has names of 255 bytes
+checksums.h CHECKSUMS_NAME_MAX|trees have two levels
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
@@ -159,7 +163,6 @@ tree_check_images.c LINKS_MAX|Linux follows 40
 treemap.c ITEMS_MAX|smaller ones are drawn as one
 uki.c ADDED_MAX|sections of ours
 uki.h UKI_BYTES_MAX|of the output, said under DIAGNOSTICS
-uki.h UKI_MEMORY_FACTOR|an estimate, said under DIAGNOSTICS
 uki_kernel.c RELEASE_BYTES_MAX|the kernel's
 unpacker.c LZMA_MEMORY_MAX|xz itself asks for less; a ramdisk that asks for more is told
 unpacker.c LZOP_BLOCK_MAX|the kernel's
