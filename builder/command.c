@@ -1,6 +1,9 @@
 #include "builder/command.h"
 
 #include "builder/output/report.h"
+#include "builder/ramdisk/ramdisk.h"
+
+#include "schema/base/own.h"
 #include "schema/nix/store_link.h"
 
 /* The command line has at most one of these files: settings.c checks that. */
@@ -90,6 +93,20 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
     warn_of_gzip(ret_spec);
     warn_of_xen(ret_spec);
     warn_of_secrets(ret_spec);
+    return true;
+}
+
+bool command_describe_system(const struct command *command,
+                             struct tree_description *ret_description, struct error *error)
+{
+    cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+    if (!command_read_system(command, &spec, error))
+        return false;
+    *ret_description = tree_describe(&spec, command->store->store_dir,
+                                     command->settings->boot.base_url, command->arena);
+    ret_description->ramdisks = arena_new(command->arena, struct tree_file, 1);
+    ret_description->ramdisks[0].name = RAMDISK_NAME;
+    ret_description->ramdisk_count = 1;
     return true;
 }
 

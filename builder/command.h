@@ -5,6 +5,7 @@
 #include "builder/closure/closure.h"
 #include "builder/output/progress.h"
 #include "builder/settings.h"
+#include "builder/tree/tree_description.h"
 
 #include "schema/boot/boot_spec.h"
 
@@ -34,9 +35,15 @@ struct closure_request command_closure(const struct command *command,
                                        const struct option_list *roots);
 
 /* Reads the boot specification of the system in the first argument, or of its specialisation. Warns
- * if the kernel is compressed with gzip. */
+ * of what is left out, and of a kernel that is compressed with gzip. */
 must_check bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                                     struct error *error);
+
+/* Reads the same, and describes the boot files for a script. There is no tree, so sizes and digests
+ * are unknown. */
+must_check bool command_describe_system(const struct command *command,
+                                        struct tree_description *ret_description,
+                                        struct error *error);
 
 /* Warns if some boot loaders cannot load a ramdisk of this size. */
 void command_warn_large(uint64_t ramdisk_bytes);
