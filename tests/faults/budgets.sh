@@ -113,7 +113,7 @@ sums() {
 }
 
 short_line() {
-    for text in x "$sum" "$sum " "$sum  " "$(printf %.60s "$sum")  initrd" "" "\\$sum  a\\nb" "$sum  a/b" "$sum  .."; do
+    for text in x "$sum" "$sum " "$sum  " "$(printf %.60s "$sum")  initrd" "" "\\$sum  a\\nb" "$sum  a//b" "$sum  /b" "$sum  a/" "$sum  a/.." "$sum  .."; do
         sums "$sum  initrd" "$text" && refused 'SHA256SUMS: line 2: expected a SHA-256 in lower case' || return
     done
 }

@@ -138,7 +138,7 @@ claim 'an image that is not in the archive is found' lies '.storeImages[0].name 
 claim 'an archive that starts elsewhere is found' lies '.storeImages[0].archiveOffset += 1' "archive"
 # A small archive can unpack to any size: no more than boot.json says is written.
 endless() {
-    mkdir -p endless/in && cp tree-zstd/* endless/ && truncate -s 256M endless/in/nix-store.squashfs &&
+    mkdir -p endless/in && cp -r tree-zstd/* endless/ && truncate -s 256M endless/in/nix-store.squashfs &&
         (cd endless/in && echo nix-store.squashfs | cpio --quiet -o -H newc | zstd -q) >endless/initrd &&
         jq '.storeImages[0].archiveOffset = 0' tree-zstd/boot.json >endless/boot.json && rm -r endless/in &&
         trap '' XFSZ && ulimit -f 131072 && fails "$REGD_BUILD" verify endless >found &&

@@ -22,8 +22,9 @@ unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR SUDO_USER DOAS_USER SUDO_UID
 # Within the namespace: everything that is seen of the host is made here.
 if [ "${1-}" = within ]; then
     SCRATCH=$2 REGD_BUILD=$3 store=$4 toplevel=$5
-    mount -t tmpfs none /root && mount -t tmpfs none /etc/ssh && mount -t tmpfs none /home || bail 'nothing can be mounted'
     cd "$SCRATCH/work" || exit 1
+    cp -a /etc etc && mkdir -p etc/ssh && mount --bind etc /etc && mount -t tmpfs none /root && mount -t tmpfs none /etc/ssh &&
+        mount -t tmpfs none /home || bail 'nothing can be mounted'
     mkdir -p /root/.ssh /home/nixos/.ssh /etc/ssh/authorized_keys.d bin
     printf 'ssh-ed25519 AAAAroot root@there\n' >/root/.ssh/authorized_keys
     printf '# ssh-rsa AAAAno off\ncommand="date" ssh-rsa AAAAlimited backup' >/home/nixos/.ssh/authorized_keys
@@ -31,9 +32,7 @@ if [ "${1-}" = within ]; then
     printf 'ssh-ed25519 AAAAfile from-nixos\n' >/etc/ssh/authorized_keys.d/root
     (umask 077 && echo private >/etc/ssh/ssh_host_ed25519_key)
     echo public >/etc/ssh/ssh_host_ed25519_key.pub
-    cp /etc/passwd passwd
-    echo 'nixos:x:1234:1234::/home/nixos:/bin/sh' >>passwd
-    mount --bind passwd /etc/passwd || bail 'no user can be made'
+    echo 'nixos:x:1234:1234::/home/nixos:/bin/sh' >>/etc/passwd
     cat >bin/kexec <<END
 #!/bin/sh
 printf '%s\n' "\$*" >>"$SCRATCH/work/calls"
@@ -75,7 +74,7 @@ END
         number=0
         until grep -qx -e "$1" calls; do
             number=$((number + 1))
-            [ "$number" -lt 100 ] || { cat calls; return 1; }
+            [ "$number" -lt "$((patience * 10))" ] || { cat calls; return 1; }
             /bin/sleep 0.1
         done
     }
