@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #define LIBCRYPTO "libcrypto.so.3"
 
@@ -32,13 +33,35 @@ static void *find(const char *symbol)
     return address;
 }
 
-/* If libcrypto has no memory at its first use, it carries on without a context and crashes. So the
- * first call is the one that creates the context, and its result is checked. */
+/* What libcrypto does without memory depends on its version: at its first use it carries on without a
+ * context and crashes, or waits for itself for ever. So it never gets to know: its memory comes from
+ * here. */
+static void *take_memory(size_t size_bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    void *memory = malloc(size_bytes);
+    require(memory || size_bytes == 0);
+    return memory;
+}
+
+static void *change_memory(void *memory, size_t size_bytes, const char *file, int line)
+{
+    (void)file, (void)line;
+    void *changed = realloc(memory, size_bytes);
+    require(changed || size_bytes == 0);
+    return changed;
+}
+
+static void give_memory(void *memory, const char *file, int line)
+{
+    (void)file, (void)line;
+    free(memory);
+}
+
 static void load(void)
 {
-    __typeof__(&OSSL_LIB_CTX_get0_global_default) context =
-        find("OSSL_LIB_CTX_get0_global_default");
-    require(context());
+    __typeof__(&CRYPTO_set_mem_functions) set = find("CRYPTO_set_mem_functions");
+    require(set(take_memory, change_memory, give_memory));
     __typeof__(&EVP_sha256) sha256 = find("EVP_sha256");
     __typeof__(&EVP_sha1) sha1 = find("EVP_sha1");
     crypto.free = find("EVP_MD_CTX_free");
