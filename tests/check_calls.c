@@ -81,7 +81,10 @@ static bool is_interrupted(void)
 
 int openat(int directory, const char *path, int flags, ...)
 {
-    NEXT(openat, "openat64");
+    /* It has no type to ask for: in newer libraries clang sees it overloaded. */
+    static int (*next)(int, const char *, int, ...);
+    if (!next)
+        next = (__typeof__(next))dlsym(RTLD_NEXT, "openat64");
     mode_t mode = 0;
     if (flags & (O_CREAT | __O_TMPFILE)) {
         va_list arguments;
