@@ -16,5 +16,9 @@ struct input_files {
 must_check bool input_files_open(const struct option_list *names, struct arena *arena,
                                  struct input_files *files, struct error *error);
 
+/* Adds up the sizes of all files. */
+must_check bool input_files_size(const struct input_files *files, uint64_t *ret_size_bytes,
+                                 struct error *error);
+
 /* For `cleanup`. */
 void input_files_release(const struct input_files *files);

@@ -133,14 +133,9 @@ static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
 static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_bytes,
                                struct error *error)
 {
-    const struct input_files *bases = &building->request->bases;
-    uint64_t base_bytes = 0;
-    for (size_t i = 0; i < bases->count; i++) {
-        struct stat status;
-        if (fstat(bases->items[i].fd, &status) == 0)
-            base_bytes += (uint64_t)status.st_size;
-    }
-    return check_memory(building, ramdisk_bytes + base_bytes,
+    uint64_t base_bytes;
+    return input_files_size(&building->request->bases, &base_bytes, error) &&
+           check_memory(building, ramdisk_bytes + base_bytes,
                         building->result.description.unpacked_bytes + base_bytes, error);
 }
 

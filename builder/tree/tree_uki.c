@@ -2,19 +2,7 @@
 
 #include "schema/base/own.h"
 
-#include <errno.h>
 #include <fcntl.h>
-
-static uint64_t size_of(const struct input_files *files)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < files->count; i++) {
-        struct stat status;
-        if (fstat(files->items[i].fd, &status) == 0)
-            bytes += (uint64_t)status.st_size;
-    }
-    return bytes;
-}
 
 /* Fails if the UKI is too large for firmware, or for the machine of --target-ram. */
 static bool check_size(const struct tree_building *building, uint64_t ramdisk_bytes,
@@ -39,10 +27,10 @@ static bool check_size(const struct tree_building *building, uint64_t ramdisk_by
 bool tree_uki_check(struct tree_building *building, struct error *error)
 {
     const struct tree_request *request = building->request;
-    uint64_t size;
-    return !request->uki ||
-           check_size(building, size_of(&request->prepends) + size_of(&request->bases), &size,
-                      error);
+    uint64_t prepend_bytes, base_bytes, size;
+    return !request->uki || (input_files_size(&request->prepends, &prepend_bytes, error) &&
+                             input_files_size(&request->bases, &base_bytes, error) &&
+                             check_size(building, prepend_bytes + base_bytes, &size, error));
 }
 
 /* Writes the file from the files of the ramdisk, in their order. */

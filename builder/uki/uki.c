@@ -262,25 +262,12 @@ static bool write_texts(const struct plan *plan, struct file target, struct aren
            error_errno(error, errno, "write %s", target.name);
 }
 
-static bool sum_sizes(const struct input_files *files, uint64_t *ret_bytes, struct error *error)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < files->count; i++) {
-        struct stat status;
-        if (fstat(files->items[i].fd, &status) < 0)
-            return error_errno(error, errno, "look at %s", files->items[i].name);
-        bytes += (uint64_t)status.st_size;
-    }
-    *ret_bytes = bytes;
-    return true;
-}
-
 bool uki_write(const struct uki *uki, const struct input_files *ramdisks, struct file target,
                struct arena scratch, struct error *error)
 {
     struct plan plan;
     uint64_t ramdisk_bytes;
-    return sum_sizes(ramdisks, &ramdisk_bytes, error) &&
+    return input_files_size(ramdisks, &ramdisk_bytes, error) &&
            make_plan(uki, ramdisk_bytes, &scratch, &plan, error) &&
            write_texts(&plan, target, &scratch, error) &&
            write_ramdisks(ramdisks, &plan.pe.sections[plan.ramdisk], target, scratch, error) &&

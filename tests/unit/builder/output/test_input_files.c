@@ -12,13 +12,16 @@ static void files_are_open_in_the_order_of_their_names(struct arena arena)
 {
     int directory = check_directory();
     struct option_list names = { 0 };
+    uint64_t bytes;
     cleanup(input_files_release) struct input_files files = INPUT_FILES_NONE;
     CHECK_DONE(file_publish(directory, "a", STR("A"), 0644, check_error));
-    CHECK_DONE(file_publish(directory, "b", STR("B"), 0644, check_error));
+    CHECK_DONE(file_publish(directory, "b", STR("BBB"), 0644, check_error));
     option_list_add(&names, in_directory("b", &arena), &arena);
     option_list_add(&names, in_directory("a", &arena), &arena);
     CHECK_DONE(input_files_open(&names, &arena, &files, check_error));
     CHECK_NUMBER(files.count, 2);
+    CHECK_DONE(input_files_size(&files, &bytes, check_error));
+    CHECK_NUMBER(bytes, 4);
     for (size_t i = 0; i < files.count; i++) {
         char byte = 0;
         CHECK(pread(files.items[i].fd, &byte, 1, 0) == 1 && byte == "BA"[i]);
@@ -29,9 +32,12 @@ static void files_are_open_in_the_order_of_their_names(struct arena arena)
 static void no_names_are_no_files(struct arena arena)
 {
     struct option_list names = { 0 };
+    uint64_t bytes;
     struct input_files files = INPUT_FILES_NONE;
     CHECK_DONE(input_files_open(&names, &arena, &files, check_error));
     CHECK_NUMBER(files.count, 0);
+    CHECK_DONE(input_files_size(&files, &bytes, check_error));
+    CHECK_NUMBER(bytes, 0);
 }
 
 static void what_is_no_file_is_refused(struct arena arena)
