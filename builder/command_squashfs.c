@@ -2,12 +2,11 @@
 #include "builder/command_image.h"
 
 #include "builder/image/split.h"
-#include "builder/output/clock.h"
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 
+#include "schema/base/clock.h"
 #include "schema/base/json.h"
-
 #include "schema/base/own.h"
 
 static bool write_whole(const struct split_request *request, struct arena *arena,

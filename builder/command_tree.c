@@ -1,7 +1,6 @@
 /* command_tree.c — creates a tree: the directory of all files from which a machine boots. */
 #include "builder/command_image.h"
 
-#include "builder/output/clock.h"
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 #include "builder/output/tarball.h"
@@ -9,8 +8,8 @@
 #include "builder/tree/tree.h"
 #include "builder/uki/uki_inputs.h"
 
+#include "schema/base/clock.h"
 #include "schema/base/json.h"
-
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
 

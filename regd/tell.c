@@ -1,69 +1,34 @@
 #include "regd/tell.h"
 
-#include "schema/base/library.h"
+#include "schema/base/service.h"
 #include "schema/base/show.h"
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
-#include <unistd.h>
-
-#define LIBSYSTEMD "libsystemd.so.0"
 
 enum {
     /* How far the service's timeout is extended by each step and by each second of waiting. */
     MORE_TIME_SECONDS = 60,
 };
 
-/* Does nothing if no service manager listens. */
-static void notify(const char *state)
-{
-    if (!getenv("NOTIFY_SOCKET"))
-        return;
-    __typeof__(&sd_notify) send = library_find(LIBSYSTEMD, "sd_notify");
-    if (send)
-        send(0, state);
-}
-
 /* A status must be one line, so line breaks are escaped. */
 static void notify_status(struct arena scratch, const char *status)
 {
-    notify(arena_format(&scratch, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
-                        MORE_TIME_SECONDS * 1000000ULL, arena_show(&scratch, str_from(status)).data)
-               .data);
-}
-
-/* Is standard error the journal's stream? systemd sets JOURNAL_STREAM to its device and inode. */
-static bool is_journal(void)
-{
-    struct stat status;
-    unsigned long long device, inode;
-    char *end;
-    const char *stream = getenv("JOURNAL_STREAM");
-    if (!stream || fstat(STDERR_FILENO, &status) < 0)
-        return false;
-    device = strtoull(stream, &end, 10);
-    if (*end != ':')
-        return false;
-    inode = strtoull(end + 1, &end, 10);
-    return *end == '\0' && device == status.st_dev && inode == status.st_ino;
+    service_notify(arena_format(&scratch, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=%s",
+                                MORE_TIME_SECONDS * 1000000ULL,
+                                arena_show(&scratch, str_from(status)).data)
+                       .data);
 }
 
 /* Returns false if the journal cannot take the entry. Then the caller prints it. */
 static bool send_entry(enum message message, struct journal_entry *entry, const char *sentence)
 {
-    if (!is_journal())
-        return false;
-    __typeof__(&sd_journal_sendv) send = library_find(LIBSYSTEMD, "sd_journal_sendv");
-    if (!send)
+    if (!service_has_journal())
         return false;
     journal_add_message(entry, str_from(sentence));
     journal_add(entry, "MESSAGE_ID", "%s", messages[message].id);
     journal_add(entry, "PRIORITY", "%d", messages[message].priority);
-    return send(entry->fields, (int)entry->count) == 0;
+    return service_journal(entry);
 }
 
 static void format_sentence(struct error *sentence, const char *format, va_list arguments)
@@ -154,5 +119,5 @@ void tell_failure(const struct command *command, const struct error *error)
 
 void tell_ready(void)
 {
-    notify("READY=1");
+    service_notify("READY=1");
 }

@@ -1,6 +1,6 @@
 #include "builder/output/progress.h"
 
-#include "builder/output/clock.h"
+#include "schema/base/clock.h"
 
 #include <stdio.h>
 

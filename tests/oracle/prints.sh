@@ -13,6 +13,7 @@ schema/base/error.c             the last sentence, shown, without what needs mem
 schema/base/json.c              the function for JSON
 schema/base/completion.c        a script for a shell, made of the options' table
 schema/base/options.c           the help, made of the options' table
+schema/base/service.c           sends what journal.c has made
 schema/nix/digest.c             a sentence of ours, before the end
 schema/nix/manifest.c           data: the manifest, whose fields are checked
 schema/nix/path_info_json_write.c data: keys and values spelled by json.c
@@ -21,7 +22,6 @@ builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
 units/main.c                    the usage, and a line of the kernel's log, shown
-regd/tell.c                     sends what journal.c has made
 END
 
 # bypasses DIRECTORY: the lines below it that print by other means.
