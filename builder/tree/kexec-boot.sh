@@ -423,7 +423,7 @@ join_ramdisk() {
   ramdisk=$(mktemp "${TMPDIR:-/tmp}/kexec-boot.XXXXXX" 2>/dev/null) ||
     refuse "no file for the joined ramdisk can be made in ${TMPDIR:-/tmp}"
   trap 'rm -f -- "$ramdisk"' EXIT
-  trap 'exit 1' HUP INT TERM
+  trap 'exit 1' HUP INT PIPE QUIT TERM
   follow "$ramdisk"
   check_way "${real%/*}"
   output=$(print_joined "$@" 2>&1 >"$ramdisk") ||

@@ -108,7 +108,7 @@ command -v cpio >/dev/null || refuse "cpio is not in PATH: install the package c
 umask 077
 work=$(mktemp -d "${TMPDIR:-/tmp}/kexec-run.XXXXXX") || refuse "no directory can be made in ${TMPDIR:-/tmp}"
 trap 'rm -rf -- "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE QUIT TERM
 mkdir "$work/root" && cd "$work/root" || exit 1
 collect_keys
 collect_network

@@ -242,8 +242,10 @@ char *json_spell(const cJSON *value, enum json_form form)
 bool json_print(cJSON *value, struct error *error)
 {
     char *text = json_spell(value, JSON_INDENTED);
-    bool printed = text && printf("%s\n", text) >= 0 && fflush(stdout) == 0;
+    bool is_spelled = text != NULL;
+    if (is_spelled)
+        printf("%s\n", text);
     cJSON_free(text);
     cJSON_Delete(value);
-    return printed || error_set(error, "standard output could not be written");
+    return is_spelled || error_set(error, "out of memory");
 }

@@ -1,9 +1,11 @@
 #include "schema/base/options.h"
 
+#include "schema/base/own.h"
 #include "schema/base/parallel.h"
 
 #include <assert.h>
 #include <ctype.h>
+#include <poll.h>
 #include <string.h>
 
 /* The state of parsing. */
@@ -317,8 +319,17 @@ void options_print_help(FILE *stream, const struct program_spec *program, size_t
         fprintf(stream, "\n%s\n", program->closing);
 }
 
+static bool has_reader(int output)
+{
+    struct pollfd descriptor = { .fd = output };
+    return poll(&descriptor, 1, 0) != 1 || !(descriptor.revents & POLLERR);
+}
+
 bool options_flush_output(struct error *error)
 {
-    return (fflush(stdout) == 0 && !ferror(stdout)) ||
-           error_set(error, "standard output could not be written");
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    if (!has_reader(STDOUT_FILENO))
+        own_end_by_pipe();
+    return error_set(error, "standard output could not be written");
 }

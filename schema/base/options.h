@@ -81,7 +81,8 @@ struct options_result {
 struct options_result options_parse(const struct program_spec *program, int argc, char **argv,
                                     void *values, struct arena *arena, struct error *error);
 
-/* Flushes standard output. Fails if not all output could be written. Called once, at the end. */
+/* Flushes standard output. Fails if not all output could be written. If that is a pipe that nobody reads
+ * any more, the program ends by SIGPIPE instead, unless its caller ignores that. */
 must_check bool options_flush_output(struct error *error);
 
 /* Prints the help of the program, or of one verb, at most 80 columns wide. */

@@ -17,13 +17,29 @@
 
 #define cleanup(function) __attribute__((cleanup(function)))
 
+/* Unlike SIG_IGN, this shows that the caller did not want the signal to be ignored. */
+static inline void own_pass_by(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Ends the program by SIGPIPE, unless its caller ignores that signal. For a program whose output nobody
+ * reads, like `head` that has read enough. */
+static inline void own_end_by_pipe(void)
+{
+    if (signal(SIGPIPE, SIG_DFL) != SIG_IGN)
+        raise(SIGPIPE);
+}
+
 /* Opens /dev/null for each of the descriptors 0 to 2 that is closed, so that no file that we open
- * gets such a number and is then overwritten by output. Ignores SIGXFSZ, so that a file beyond
- * RLIMIT_FSIZE is an error and not a signal. */
+ * gets such a number and is then overwritten by output. Makes two signals errors: SIGXFSZ, for a file
+ * beyond RLIMIT_FSIZE, and SIGPIPE, because work must not end when nobody reads its log any more. */
 static inline void own_standard_streams(void)
 {
     int fd;
     signal(SIGXFSZ, SIG_IGN);
+    if (signal(SIGPIPE, own_pass_by) == SIG_IGN)
+        signal(SIGPIPE, SIG_IGN);
     do
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);

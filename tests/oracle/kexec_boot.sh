@@ -123,6 +123,7 @@ set_loaded() { [ ! -e /run/fake ] || echo "$1" >/sys/kernel/kexec_loaded; }
 case $action in
   load)
     [ -z "$FAKE_RAMDISK" ] || cat "$ramdisk" >"$FAKE_RAMDISK"
+    if [ "$FAKE_SIGNAL" ]; then kill -s "$FAKE_SIGNAL" "$FAKE_PARENT"; exit 255; fi
     case " $FAKE_FAIL " in *" $way "*) echo "kexec: $way load failed" >&2; exit 255 ;; esac
     case " $FAKE_PRETEND " in *" $way "*) exit 0 ;; esac
     set_loaded 1 ;;
@@ -222,8 +223,8 @@ make_tree() {
 
 fresh_host() {
   FAKE_UID=0 FAKE_SYSTEMCTL=0
-  FAKE_FAIL='' FAKE_FAIL_UNLOAD='' FAKE_PRETEND='' FAKE_RAMDISK='' RECORD=$record
-  export FAKE_RAMDISK FAKE_UID FAKE_SYSTEMCTL FAKE_FAIL FAKE_FAIL_UNLOAD FAKE_PRETEND RECORD
+  FAKE_FAIL='' FAKE_FAIL_UNLOAD='' FAKE_PRETEND='' FAKE_RAMDISK='' FAKE_SIGNAL='' RECORD=$record
+  export FAKE_RAMDISK FAKE_SIGNAL FAKE_UID FAKE_SYSTEMCTL FAKE_FAIL FAKE_FAIL_UNLOAD FAKE_PRETEND RECORD
   command_line=$given_command_line
   : >"$record"
   if [ "$KEXEC_BOOT_HOST" = private ]; then
@@ -1075,6 +1076,23 @@ claims_of_additions() {
     run --now --initrd
     expect_status 2
     expect_no_calls
+    claim "$text"
+  fi
+  text="$shell: a signal ends it, and no joined ramdisk is left"
+  if private "$text"; then
+    mkdir "$added/temporary"
+    for FAKE_SIGNAL in HUP INT PIPE QUIT TERM; do
+      : >"$record"
+      # shellcheck disable=SC2016  # the inner shell's
+      with_fakes env TMPDIR="$added/temporary" sh -c 'export FAKE_PARENT=$$; exec "$@"' sh "$tree/kexec-boot" --now --initrd "$added/a key"
+      expect_status 1
+      grep -qxF '[--load]' "$record" || problem "$FAKE_SIGNAL: not tried: $(cat "$scratch/stderr")"
+      ! grep -qxF '[-e]' "$record" || problem "$FAKE_SIGNAL: executed"
+      [ -z "$(ls "$added/temporary")" ] || problem "$FAKE_SIGNAL: the joined ramdisk is left"
+      rm -f "$added/temporary/"*
+    done
+    rmdir "$added/temporary"
+    FAKE_SIGNAL=
     claim "$text"
   fi
   text="$shell: --kexec-flag reaches kexec, each as one word, when it loads"
