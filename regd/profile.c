@@ -130,11 +130,9 @@ static bool list_generations(const struct place *place, struct arena *arena,
 {
     struct generation_list list = { 0 };
     uint64_t number;
-    cleanup(own_close) int fd = openat(place->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup(own_close_directory) DIR *directory = own_open_entries(place->directory);
     if (!directory)
         return error_errno(error, errno, "list the generations of %s", place->path);
-    own_take(&fd);
     struct str name = str_from(place->name);
     assert(name.len > 0);
     const struct dirent *entry;

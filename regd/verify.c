@@ -152,11 +152,9 @@ static bool is_odd(const struct odd_rows *odd, struct str name)
 
 static bool find_strays(struct verification *verification, int store, struct error *error)
 {
-    cleanup(own_close) int fd = openat(store, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup(own_close_directory) DIR *directory = own_open_entries(store);
     if (!directory)
         return error_errno(error, errno, "read the store");
-    own_take(&fd);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory))) {
         struct str name = str_from(entry->d_name);

@@ -54,11 +54,9 @@ static bool walk_entry(struct walk *walk, int fd, const char *name, struct error
 
 static bool walk_directory(struct walk *walk, int fd, struct error *error)
 {
-    cleanup(own_close) int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup(own_close_directory) DIR *directory = copy >= 0 ? fdopendir(copy) : NULL;
+    cleanup(own_close_directory) DIR *directory = own_open_entries(fd);
     if (!directory)
         return error_errno(error, errno, "read the directory");
-    own_take(&copy);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory)))
         if (!walk_entry(walk, fd, entry->d_name, error))

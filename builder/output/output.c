@@ -245,11 +245,8 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
     cleanup(own_close) int former = -1;
     cleanup(own_close) int fd = -1;
     bool is_left;
-    int length =
-        snprintf(tree.temporary_name, sizeof tree.temporary_name, ".%s.draft", output->name);
-    if (length < 0 || (size_t)length >= sizeof tree.temporary_name)
-        return error_set(error, "the name '%s' is too long", output->name);
-    if (!open_former(&tree, scratch, &former, error) ||
+    if (!draft_name(output->name, tree.temporary_name, error) ||
+        !open_former(&tree, scratch, &former, error) ||
         !open_draft(output, tree.temporary_name, &fd, &is_left, error))
         return false;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;

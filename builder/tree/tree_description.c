@@ -113,17 +113,6 @@ bool tree_description_format(const struct tree_description *description, struct 
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-static bool read_number(const cJSON *object, const char *key, uint64_t *ret_number,
-                        struct error *error)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
-    if (!(number >= 0 && number < 0x1p53 && (double)(uint64_t)number == number))
-        return json_wrong(key, "a number of bytes", error);
-    *ret_number = (uint64_t)number;
-    return true;
-}
-
 /* Reads the name of a file in the same directory as boot.json. */
 static bool read_name(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_name, struct error *error)
@@ -151,7 +140,7 @@ static bool read_file(const cJSON *object, struct arena *arena, struct tree_file
 {
     const char *hash;
     if (!read_name(object, "name", arena, &file->name, error) ||
-        !read_number(object, "size", &file->size_bytes, error) ||
+        !json_number(object, "size", &file->size_bytes, error) ||
         !json_text(object, "sha256", arena, &hash, error))
         return false;
     return hash_parse(str_from(hash), &file->hash, error) || error_in(error, "sha256");
@@ -163,8 +152,8 @@ static bool read_image(const struct tree_description *description, const cJSON *
     image->is_packed = cJSON_HasObjectItem(object, PACKED_OFFSET);
     if (!read_name(object, "name", arena, &image->name, error) ||
         !read_name(object, "file", arena, &image->file, error) ||
-        !read_number(object, image->is_packed ? PACKED_OFFSET : OFFSET, &image->offset, error) ||
-        !read_number(object, "size", &image->size_bytes, error))
+        !json_number(object, image->is_packed ? PACKED_OFFSET : OFFSET, &image->offset, error) ||
+        !json_number(object, "size", &image->size_bytes, error))
         return false;
     for (size_t i = 0; i < description->ramdisk_count; i++)
         if (strcmp(description->ramdisks[i].name, image->file) == 0)
@@ -219,7 +208,7 @@ static bool read_uki(const cJSON *object, struct arena *arena, struct tree_descr
                      struct error *error)
 {
     return !object || (read_file(object, arena, &description->uki, error) &&
-                       read_number(object, MEMORY, &description->uki_memory_bytes, error));
+                       json_number(object, MEMORY, &description->uki_memory_bytes, error));
 }
 
 bool tree_description_parse(struct str text, struct arena *arena,
@@ -227,14 +216,8 @@ bool tree_description_parse(struct str text, struct arena *arena,
 {
     cleanup(json_free) cJSON *root = NULL;
     struct tree_description description = { 0 };
-    uint64_t version;
-    if (!json_parse(text, &root, error))
+    if (!json_parse(text, &root, error) || !json_version(root, VERSION, error))
         return false;
-    if (!read_number(root, "version", &version, error))
-        return false;
-    if (version != VERSION)
-        return error_set(error, "version %llu is not supported; this regd-build reads version %d",
-                         (unsigned long long)version, VERSION);
     if (cJSON_HasObjectItem(root, "baseUrl") &&
         !read_line(root, "baseUrl", arena, &description.base_url, error))
         return false;
@@ -244,8 +227,8 @@ bool tree_description_parse(struct str text, struct arena *arena,
         !json_text(root, "init", arena, &description.init, error) ||
         !json_text(root, "kernelParams", arena, &description.params, error) ||
         !read_line(root, "commandLine", arena, &description.command_line, error) ||
-        !read_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
-        !read_number(root, MEMORY, &description.memory_bytes, error) ||
+        !json_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
+        !json_number(root, MEMORY, &description.memory_bytes, error) ||
         !read_ramdisks(root, arena, &description, error) ||
         !read_images(root, arena, &description, error))
         return false;

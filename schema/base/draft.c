@@ -9,13 +9,24 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* Makes ".NAME.draft". Fails if that is too long for a file name. */
-static bool temporary_name(const char *name, char room[static 256], struct error *error)
+#define PREFIX "."
+#define SUFFIX ".draft"
+
+bool draft_name(const char *name, char ret_name[static DRAFT_NAME_BYTES], struct error *error)
 {
     assert(name[0] != '\0' && !strchr(name, '/'));
-    int length = snprintf(room, 256, ".%s.draft", name);
-    if (length < 0 || length >= 256)
-        return error_set(error, "the name '%s' is too long", name);
+    int length = snprintf(ret_name, DRAFT_NAME_BYTES, PREFIX "%s" SUFFIX, name);
+    return (length >= 0 && length < DRAFT_NAME_BYTES) ||
+           error_set(error, "the name '%s' is too long", name);
+}
+
+bool draft_name_parse(struct str temporary_name, struct str *ret_name)
+{
+    size_t around = strlen(PREFIX) + strlen(SUFFIX);
+    if (temporary_name.len <= around || !str_starts(temporary_name, STR(PREFIX)) ||
+        !str_ends(temporary_name, STR(SUFFIX)))
+        return false;
+    *ret_name = (struct str){ temporary_name.data + strlen(PREFIX), temporary_name.len - around };
     return true;
 }
 
@@ -69,7 +80,7 @@ static int open_draft(const struct draft *draft, bool *ret_is_left)
 bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
 {
     struct draft draft = { .fd = -1, .directory = directory };
-    if (!temporary_name(name, draft.temporary_name, error))
+    if (!draft_name(name, draft.temporary_name, error))
         return false;
     snprintf(draft.final_name, sizeof draft.final_name, "%s", name);
     mode_t mode;
@@ -109,11 +120,10 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
 
 bool draft_try(int directory, const char *name, struct error *error)
 {
-    char temporary[256];
+    char temporary[DRAFT_NAME_BYTES];
     mode_t mode;
     cleanup(draft_release) struct draft draft = { .fd = -1 };
-    return temporary_name(name, temporary, error) &&
-           file_look(directory, temporary, &mode, error) &&
+    return draft_name(name, temporary, error) && file_look(directory, temporary, &mode, error) &&
            (mode == 0 || draft_open(directory, name, &draft, error));
 }
 
@@ -204,8 +214,8 @@ static bool leads_to(int directory, const char *name, const char *target)
 
 bool link_publish(int directory, const char *name, const char *target, struct error *error)
 {
-    char temporary[256];
-    if (!temporary_name(name, temporary, error))
+    char temporary[DRAFT_NAME_BYTES];
+    if (!draft_name(name, temporary, error))
         return false;
     mode_t mode;
     if (!file_look(directory, name, &mode, error))

@@ -16,6 +16,8 @@
 #include "schema/base/file.h"
 
 /* A file that is being written. `{ .fd = -1 }` stands for none. */
+enum { DRAFT_NAME_BYTES = 256 };
+
 struct draft {
     int fd;               /* open for reading and writing; owned */
     int directory;        /* which holds both names; borrowed */
@@ -32,6 +34,13 @@ must_check bool draft_open(int directory, const char *name, struct draft *ret_dr
 /* Fails if draft_open would fail, without creating a draft. Removes a draft that an earlier run
  * left. */
 must_check bool draft_try(int directory, const char *name, struct error *error);
+
+/* Makes the temporary name of `name`. Fails if that is too long for a file name. */
+must_check bool draft_name(const char *name, char ret_name[static DRAFT_NAME_BYTES],
+                           struct error *error);
+
+/* Is it such a temporary name? *ret_name is a slice of it. */
+bool draft_name_parse(struct str temporary_name, struct str *ret_name);
 
 /* Refuses what exists under the name of a draft. `code` is why it could not be opened, an errno value;
  * 0: it was opened, and is not ours. */

@@ -113,6 +113,26 @@ bool json_text(const cJSON *object, const char *key, struct arena *arena, const 
     return true;
 }
 
+bool json_number(const cJSON *object, const char *key, uint64_t *ret_number, struct error *error)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    double number = cJSON_IsNumber(item) ? item->valuedouble : -1;
+    if (!(number >= 0 && number < 0x1p53 && (double)(uint64_t)number == number))
+        return json_wrong(key, "a whole number", error);
+    *ret_number = (uint64_t)number;
+    return true;
+}
+
+bool json_version(const cJSON *object, uint64_t version, struct error *error)
+{
+    uint64_t found;
+    if (!json_number(object, "version", &found, error))
+        return false;
+    return found == version ||
+           error_set(error, "version %llu is not supported; this program reads version %llu",
+                     (unsigned long long)found, (unsigned long long)version);
+}
+
 /* --- Writing ------------------------------------------------------------------------------------ */
 
 bool json_can_say(struct str text)

@@ -42,6 +42,14 @@ must_check bool json_optional_text(const cJSON *object, const char *key, const c
 must_check bool json_text(const cJSON *object, const char *key, struct arena *arena,
                           const char **ret_text, struct error *error);
 
+/* Gets the member `key`, which must be a number that is whole, not negative, and below 2^53: up to
+ * there each one is exact in JSON's own floating point. */
+must_check bool json_number(const cJSON *object, const char *key, uint64_t *ret_number,
+                            struct error *error);
+
+/* Fails unless the member "version" has this value. */
+must_check bool json_version(const cJSON *object, uint64_t version, struct error *error);
+
 /* --- Writing ------------------------------------------------------------------------------------ */
 
 /* Can JSON represent the text exactly, that is, is it UTF-8 without NUL? */

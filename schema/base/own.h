@@ -72,6 +72,20 @@ static inline void own_close_directory(DIR **directory)
         closedir(*directory);
 }
 
+/* Opens the entries of a directory whose descriptor stays open, and is not read itself: from the
+ * first one, however often. Returns null on failure, with errno set. */
+static inline DIR *own_open_entries(int directory)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = fd >= 0 ? fdopendir(fd) : NULL;
+    if (fd >= 0 && !entries) {
+        int code = errno;
+        close(fd);
+        errno = code;
+    }
+    return entries;
+}
+
 /* Returns the next entry except "." and "..". Returns null at the end, with errno 0, and on
  * failure, with errno set. The order is the kernel's, and arbitrary. */
 static inline const struct dirent *own_next_entry(DIR *directory)

@@ -65,13 +65,13 @@ static void what_has_another_shape_is_refused(struct arena arena)
     } cases[] = {
         { "{", "[", "it is not JSON, from byte 13 on" },
         { "\"version\":\t1", "\"version\":\t2",
-          "version 2 is not supported; this regd-build reads version 1" },
-        { "\"version\"", "\"other\"", "version: a number of bytes expected" },
+          "version 2 is not supported; this program reads version 1" },
+        { "\"version\"", "\"other\"", "version: a whole number expected" },
         { "\"toplevel\"", "\"other\"", "toplevel: a text expected" },
         { "\"http://host\"", "1", "baseUrl: a text expected" },
-        { "1099511627776", "1.5", "unpackedSize: a number of bytes expected" },
-        { "1099511627776", "-1", "unpackedSize: a number of bytes expected" },
-        { "1099511627776", "1e300", "unpackedSize: a number of bytes expected" },
+        { "1099511627776", "1.5", "unpackedSize: a whole number expected" },
+        { "1099511627776", "-1", "unpackedSize: a whole number expected" },
+        { "1099511627776", "1e300", "unpackedSize: a whole number expected" },
         { "\"bzImage\"", "\"../bzImage\"",
           "kernel: name: the name of a file of the tree expected" },
         { "\"bzImage\"", "\"a b\"", "kernel: name: the name of a file of the tree expected" },
@@ -86,7 +86,7 @@ static void what_has_another_shape_is_refused(struct arena arena)
         { "\"initrd\":\t[", "\"initrd\":\t[],\"other\":[", "initrd: a list of files expected" },
         { "\"storeImages\"", "\"other\"", "storeImages: a list of files expected" },
         { "\"boot.efi\"", "\"../boot.efi\"", "uki: name: the name of a file of the tree expected" },
-        { "20000", "-2", "uki: memoryAtBoot: a number of bytes expected" },
+        { "20000", "-2", "uki: memoryAtBoot: a whole number expected" },
         { "04000000", "0400000g",
           "initrd: sha256: '0400000g00000000000000000000000000000000000000000000000000000000' is "
           "not a "

@@ -321,11 +321,24 @@ static void a_link_that_cannot_be_made_leaves_the_old_one(void)
     CHECK_NUMBER(entry_count(), 1);
 }
 
+static void the_name_of_a_draft_is_read_back(void)
+{
+    char name[DRAFT_NAME_BYTES];
+    struct str inner = STR("");
+    CHECK_DONE(draft_name("a.b", name, check_error));
+    CHECK_STR(str_from(name), ".a.b.draft");
+    CHECK(draft_name_parse(str_from(name), &inner));
+    CHECK_STR(inner, "a.b");
+    CHECK(!draft_name_parse(STR(".draft"), &inner) && !draft_name_parse(STR("..draft"), &inner) &&
+          !draft_name_parse(STR("a.draft"), &inner) && !draft_name_parse(STR(".a"), &inner));
+    CHECK_STR(inner, "a.b");
+}
+
 int main(void)
 {
     return CHECK_ALL(
-        CASE(a_draft_is_invisible_until_it_is_published), CASE(a_released_draft_leaves_nothing),
-        CASE(a_second_draft_of_one_name_is_refused),
+        CASE(the_name_of_a_draft_is_read_back), CASE(a_draft_is_invisible_until_it_is_published),
+        CASE(a_released_draft_leaves_nothing), CASE(a_second_draft_of_one_name_is_refused),
         CASE(a_draft_that_was_left_over_is_emptied_and_used),
         CASE(a_draft_is_not_written_through_a_link), CASE(a_draft_of_another_kind_is_refused),
         CASE(a_draft_is_not_a_second_name_of_a_file), CASE(a_draft_of_another_user_is_refused),

@@ -195,6 +195,45 @@ static void what_json_cannot_hold_exactly_is_refused(void)
                   "it: byte 2 is 0x00, which JSON cannot hold; only UTF-8 is possible");
 }
 
+static void numbers_are_whole_and_exact(void)
+{
+    static const struct {
+        const char *text;
+        uint64_t number;
+    } rows[] = {
+        { "{\"n\":0}", 0 },
+        { "{\"n\":9007199254740991}", 9007199254740991 },
+        { "{\"n\":4.096e3}", 4096 },
+    };
+    static const char *const wrong[] = {
+        "{\"n\":-1}",    "{\"n\":0.5}",   "{\"n\":9007199254740992}",
+        "{\"n\":1e400}", "{\"n\":\"1\"}", "{\"n\":null}",
+        "{\"n\":true}",  "{\"N\":1}",
+    };
+    uint64_t number = 7;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cleanup(json_free) cJSON *root = NULL;
+        CHECK_DONE(json_parse(str_from(rows[i].text), &root, check_error));
+        CHECK_DONE(json_number(root, "n", &number, check_error));
+        CHECK_NUMBER(number, rows[i].number);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cleanup(json_free) cJSON *root = NULL;
+        check_about("%s", wrong[i]);
+        CHECK_DONE(json_parse(str_from(wrong[i]), &root, check_error));
+        CHECK_REFUSED(json_number(root, "n", &number, check_error), "n: a whole number expected");
+    }
+}
+
+static void another_version_is_refused(void)
+{
+    cleanup(json_free) cJSON *root = NULL;
+    CHECK_DONE(json_parse(STR("{\"version\":3}"), &root, check_error));
+    CHECK_DONE(json_version(root, 3, check_error));
+    CHECK_REFUSED(json_version(root, 1, check_error),
+                  "version 3 is not supported; this program reads version 1");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(one_value_and_blanks_are_json),
@@ -204,5 +243,6 @@ int main(void)
                      CASE(what_a_terminal_obeys_is_escaped),
                      CASE(what_json_cannot_hold_exactly_is_refused),
                      CASE(values_are_paid_for_by_text), CASE(members_are_texts_or_missing),
-                     CASE(a_text_outlives_the_object_it_was_in));
+                     CASE(a_text_outlives_the_object_it_was_in), CASE(numbers_are_whole_and_exact),
+                     CASE(another_version_is_refused));
 }
