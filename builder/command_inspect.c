@@ -58,7 +58,7 @@ static bool find_verity(struct inspection *inspection, const char *name, struct 
 {
     struct arena scratch = *inspection->arena;
     const struct image_file *file = &inspection->image.file;
-    const char *beside = arena_format(&scratch, "%s" VERITY_SUFFIX, name).data;
+    const char *beside = verity_name(str_from(name), &scratch).data;
     cleanup(own_close) int fd = -1;
     struct image_verity verity;
     struct error cause;

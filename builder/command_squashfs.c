@@ -9,24 +9,6 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 
-static bool write_whole(const struct split_request *request, struct arena *arena,
-                        struct split_result *result, struct error *error)
-{
-    const struct output *output = request->output;
-    cleanup(image_draft_release) struct image_draft draft = IMAGE_DRAFT_NONE;
-    if (!image_draft_open(output->directory, output->name, request->verity, &draft, error) ||
-        !squashfs_write(request->inventory, request->squashfs,
-                        (struct squashfs_place){ draft.image.fd, 0 }, *arena, &result->sums,
-                        error) ||
-        !image_draft_seal(&draft, request->verity, result->sums.size_bytes, request->squashfs->crew,
-                          error))
-        return false;
-    option_list_add(&result->names, output->name, arena);
-    result->roots = arena_new(arena, struct hash, 1);
-    result->roots[0] = draft.root;
-    return image_draft_publish(&draft, error);
-}
-
 /* Checks each name before the work. */
 static bool try_names(const struct settings *settings, const struct output *output,
                       struct arena scratch, struct error *error)
@@ -100,7 +82,7 @@ bool command_squashfs(const struct command *command, struct error *error)
         .store_dir = command->store->store_dir,
         .output = &output,
     };
-    if (!(split.limit_bytes ? split_write : write_whole)(&split, command->arena, &result, error))
+    if (!split_write(&split, command->arena, &result, error))
         return false;
     struct image_summary summary = {
         .source = &source,

@@ -70,7 +70,7 @@ static const struct option_spec options[] = {
     { "max-size", 0, OPTION_SIZE, "SIZE", "split into images of at most SIZE bytes (or K, M, G)",
       offsetof(struct settings, image.max_size_bytes), WITH_IMAGE },
     { "verity", 0, OPTION_TEXT, "WHERE",
-      "add a hash tree for dm-verity: append it to the\nimage, or write the file FILE.verity ('file')",
+      "add a hash tree for dm-verity: append it to the\nimage, or write it to a file beside it",
       offsetof(struct settings, image.verity), 1 << COMMAND_SQUASHFS },
     { "separate-store", 0, OPTION_FLAG, NULL, "leave store images beside the ramdisk, not in it",
       offsetof(struct settings, tree.separate_store), 1 << COMMAND_TREE },

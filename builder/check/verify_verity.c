@@ -30,7 +30,7 @@ bool verify_verity(const struct verifier *verifier, const struct image *image, c
                    const struct hash *wanted, struct error *error)
 {
     struct arena scratch = *verifier->arena;
-    const char *beside = arena_format(&scratch, "%s" VERITY_SUFFIX, name).data;
+    const char *beside = verity_name(str_from(name), &scratch).data;
     cleanup(own_close) int fd = -1;
     bool is_appended = image->file.verity_bytes > 0;
     if (!file_open(AT_FDCWD, beside, &fd, error))

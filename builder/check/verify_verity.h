@@ -1,5 +1,5 @@
-/* verify_verity.h — verifies the verity data of an image (schema/boot/verity.h), behind it or in
- * IMAGE.verity: all of the tree, from the image's blocks up to the root hash.
+/* verify_verity.h — verifies the verity data of an image (schema/boot/verity.h), behind it or
+ * beside it: all of the tree, from the image's blocks up to the root hash.
  */
 #pragma once
 

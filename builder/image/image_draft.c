@@ -29,11 +29,13 @@ uint64_t image_verity_room(enum verity_place verity, uint64_t limit_bytes)
     return (blocks - blocks / VERITY_BRANCHES - 1) * VERITY_BLOCK_BYTES;
 }
 
-static bool verity_name(const char *name, char ret_name[static 256], struct error *error)
+/* In a buffer, because no arena is at hand. */
+static bool name_beside(const char *name, char ret_name[static 256], struct error *error)
 {
-    int length = snprintf(ret_name, 256, "%s" VERITY_SUFFIX, name);
+    struct str stem = verity_stem(str_from(name));
+    int length = snprintf(ret_name, 256, "%.*s" VERITY_SUFFIX, STR_ARG(stem));
     return (length > 0 && length < 256) ||
-           error_set(error, "the name '%s" VERITY_SUFFIX "' is too long", name);
+           error_set(error, "the name '%.*s" VERITY_SUFFIX "' is too long", STR_ARG(stem));
 }
 
 bool image_draft_try(const struct output *image, enum verity_place verity, struct error *error)
@@ -44,7 +46,7 @@ bool image_draft_try(const struct output *image, enum verity_place verity, struc
     if (verity != VERITY_FILE)
         return true;
     struct output output = { image->directory, beside };
-    return verity_name(image->name, beside, error) &&
+    return name_beside(image->name, beside, error) &&
            output_try(&output, beside, OUTPUT_FILE, error);
 }
 
@@ -55,7 +57,7 @@ bool image_draft_open(int directory, const char *name, enum verity_place verity,
     *ret_draft = IMAGE_DRAFT_NONE;
     if (!draft_open(directory, name, &ret_draft->image, error))
         return false;
-    return verity != VERITY_FILE || (verity_name(name, beside, error) &&
+    return verity != VERITY_FILE || (name_beside(name, beside, error) &&
                                      draft_open(directory, beside, &ret_draft->verity, error));
 }
 

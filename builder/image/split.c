@@ -204,11 +204,29 @@ static bool write_fitting(struct split *split, struct error *error)
         (unsigned long long)split->request->limit_bytes);
 }
 
-bool split_write(const struct split_request *request, struct arena *arena,
-                 struct split_result *ret_result, struct error *error)
+static bool write_whole(const struct split_request *request, struct arena *arena,
+                        struct split_result *ret_result, struct error *error)
+{
+    const struct output *output = request->output;
+    struct split_result result = { .roots = arena_new(arena, struct hash, 1) };
+    cleanup(image_draft_release) struct image_draft draft = IMAGE_DRAFT_NONE;
+    if (!image_draft_open(output->directory, output->name, request->verity, &draft, error) ||
+        !squashfs_write(request->inventory, request->squashfs,
+                        (struct squashfs_place){ draft.image.fd, 0 }, *arena, &result.sums,
+                        error) ||
+        !image_draft_seal(&draft, request->verity, result.sums.size_bytes, request->squashfs->crew,
+                          error))
+        return false;
+    option_list_add(&result.names, output->name, arena);
+    result.roots[0] = draft.root;
+    *ret_result = result;
+    return image_draft_publish(&draft, error);
+}
+
+static bool write_split(const struct split_request *request, struct arena *arena,
+                        struct split_result *ret_result, struct error *error)
 {
     uint32_t tops = request->inventory->nodes[0].child_count;
-    assert(request->limit_bytes > 0);
     struct reuse reuse = REUSE_NONE;
     cleanup(draft_release) struct draft draft = { .fd = -1 };
     cleanup(release_drafts) struct split split = {
@@ -243,4 +261,10 @@ bool split_write(const struct split_request *request, struct arena *arena,
         return false;
     ret_result->sums.reused_bytes = whole.reused_bytes;
     return true;
+}
+
+bool split_write(const struct split_request *request, struct arena *arena,
+                 struct split_result *ret_result, struct error *error)
+{
+    return (request->limit_bytes ? write_split : write_whole)(request, arena, ret_result, error);
 }

@@ -20,7 +20,7 @@ enum { SPLIT_LAYERS_MAX = 1000 };
 struct split_request {
     const struct inventory *inventory;
     const struct squashfs_options *squashfs;
-    uint64_t limit_bytes;
+    uint64_t limit_bytes;     /* 0: none; all of the closure is one image */
     enum verity_place verity; /* each layer has its own; what is appended counts for the limit */
     struct str store_dir;
     const struct output *output; /* the name of the topmost layer */
@@ -36,7 +36,7 @@ struct split_result {
 must_check bool split_try_names(const struct output *output, enum verity_place verity,
                                 struct arena scratch, struct error *error);
 
-/* Writes and publishes the layers, the topmost one last. Refuses a path that alone is larger than the
+/* Writes and publishes the layers, the topmost one last; without a limit, the one image. Refuses a path that alone is larger than the
  * limit. */
 must_check bool split_write(const struct split_request *request, struct arena *arena,
                             struct split_result *ret_result, struct error *error);

@@ -1,10 +1,24 @@
 #include "schema/boot/verity.h"
 
+#include "schema/base/own.h"
 #include "schema/base/parallel.h"
 #include "schema/nix/digest.h"
 
 #include <assert.h>
 #include <string.h>
+
+struct str verity_stem(struct str image)
+{
+    struct str suffix = STR(".squashfs");
+    if (str_ends(image, suffix))
+        image.len -= suffix.len;
+    return image;
+}
+
+struct str verity_name(struct str image, struct arena *arena)
+{
+    return arena_format(arena, "%.*s" VERITY_SUFFIX, STR_ARG(verity_stem(image)));
+}
 
 bool verity_shape_of(uint64_t image_bytes, struct verity_shape *ret_shape, struct error *error)
 {
@@ -60,9 +74,10 @@ void verity_hash_blocks(struct str blocks, uint8_t ret_block[static VERITY_BLOCK
     size_t count = blocks.len / VERITY_BLOCK_BYTES;
     assert(count >= 1 && count <= VERITY_BRANCHES && blocks.len % VERITY_BLOCK_BYTES == 0);
     memset(ret_block, 0, VERITY_BLOCK_BYTES);
+    cleanup(digest_release) struct digest digest = digest_start();
     for (size_t i = 0; i < count; i++) {
-        struct hash hash =
-            digest_sha256((struct str){ blocks.data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES });
+        digest_add(&digest, blocks.data + i * VERITY_BLOCK_BYTES, VERITY_BLOCK_BYTES);
+        struct hash hash = digest_next(&digest);
         memcpy(ret_block + i * HASH_BYTES, hash.bytes, HASH_BYTES);
     }
 }

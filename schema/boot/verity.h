@@ -26,7 +26,7 @@
 #include "schema/base/file.h"
 #include "schema/nix/hash.h"
 
-/* Of a file with the verity data of an image: IMAGE.verity. */
+/* Of a file with the verity data of an image: see verity_name. */
 #define VERITY_SUFFIX ".verity"
 
 enum {
@@ -41,6 +41,13 @@ struct verity_level {
     uint64_t offset; /* in the verity data, whose first byte is the superblock's */
     uint64_t block_count;
 };
+
+/* Returns the name of the file with an image's verity data, terminated: of IMAGE.squashfs,
+ * IMAGE.verity; of another name, NAME.verity. A path and a URL keep what comes before. */
+struct str verity_name(struct str image, struct arena *arena);
+
+/* The same without VERITY_SUFFIX. */
+struct str verity_stem(struct str image);
 
 /* What follows from the size of an image. */
 struct verity_shape {

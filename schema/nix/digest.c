@@ -92,6 +92,14 @@ void digest_add(struct digest *digest, const void *data, size_t size_bytes)
     require(crypto.update(digest->context, data, size_bytes));
 }
 
+struct hash digest_next(struct digest *digest)
+{
+    struct hash hash;
+    require(crypto.final(digest->context, hash.bytes, NULL));
+    require(crypto.init(digest->context, NULL, NULL));
+    return hash;
+}
+
 struct hash digest_finish(struct digest *digest)
 {
     struct hash hash;

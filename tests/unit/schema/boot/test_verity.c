@@ -66,6 +66,20 @@ static bool check(const struct fixture *fixture)
                         check_error);
 }
 
+static void verity_data_is_named_after_its_image(struct arena arena)
+{
+    static const char *const rows[][2] = {
+        { "a.squashfs", "a.verity" },
+        { "http://host/stores/a.squashfs", "http://host/stores/a.verity" },
+        { "a.img", "a.img.verity" },
+        { "a.squashfs.old", "a.squashfs.old.verity" },
+        { "squashfs", "squashfs.verity" },
+        { "/dev/sda", "/dev/sda.verity" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CHECK_STR(verity_name(str_from(rows[i][0]), &arena), rows[i][1]);
+}
+
 static void the_root_hash_is_that_of_veritysetup(struct arena arena)
 {
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
@@ -167,7 +181,8 @@ static void each_change_is_found_where_it_is(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(the_root_hash_is_that_of_veritysetup),
+    return CHECK_ALL(CASE(verity_data_is_named_after_its_image),
+                     CASE(the_root_hash_is_that_of_veritysetup),
                      CASE(a_superblock_has_what_the_kernel_reads), CASE(sizes_are_whole_blocks),
                      CASE(each_change_is_found_where_it_is));
 }

@@ -39,6 +39,18 @@ static void known_texts_have_known_digests(struct arena arena)
     }
 }
 
+static void a_digest_can_be_used_again(struct arena arena)
+{
+    cleanup(digest_release) struct digest digest = digest_start();
+    for (size_t i = 0; i < COUNT(known) * 2; i++) {
+        size_t index = i % COUNT(known);
+        check_about("%s", known[index].text);
+        digest_add(&digest, known[index].text, strlen(known[index].text));
+        struct hash hash = digest_next(&digest);
+        CHECK_STR(hex_of(hash.bytes, HASH_BYTES, &arena), known[index].sha256);
+    }
+}
+
 static void pieces_of_any_size_make_the_same_digest(struct arena arena)
 {
     enum { MILLION = 1000000 };
@@ -85,6 +97,6 @@ int main(void)
 {
     return CHECK_ALL(CASE(known_texts_have_known_digests),
                      CASE(pieces_of_any_size_make_the_same_digest),
-                     CASE(nothing_added_is_the_digest_of_nothing),
+                     CASE(nothing_added_is_the_digest_of_nothing), CASE(a_digest_can_be_used_again),
                      CASE(digests_are_independent_and_may_be_dropped));
 }
