@@ -76,5 +76,9 @@ cJSON *command_image_json(const struct command *command, const struct image_summ
     cJSON_AddNumberToObject(object, "reusedBytes", (double)image->reused_bytes);
     cJSON_AddNumberToObject(object, "imageBytes", (double)image->size_bytes);
     cJSON_AddNumberToObject(object, "seconds", summary->seconds);
+    cJSON *warnings = cJSON_AddArrayToObject(object, "warnings");
+    const struct option_list *sentences = report_warnings();
+    for (size_t i = 0; i < sentences->count; i++)
+        json_add_text(warnings, NULL, str_from(sentences->items[i]));
     return object;
 }

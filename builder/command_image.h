@@ -28,5 +28,5 @@ struct image_summary {
 /* Prints notes on the paths that base images hold, and on the data that was reused. */
 void command_note_image(const struct command *command, const struct image_summary *summary);
 
-/* Returns the JSON object, to be printed and freed by the caller. */
+/* Returns the JSON object, with all warnings so far; the caller prints and frees it. */
 cJSON *command_image_json(const struct command *command, const struct image_summary *summary);

@@ -37,7 +37,8 @@ static bool run(const struct settings *settings, struct arena *arena, struct err
         .arena = arena,
     };
     progress.is_shown = !settings->quiet && isatty(STDERR_FILENO);
-    if (!crew_make(settings->jobs, arena, &crew, error) ||
+    if ((settings->json && !report_keep_warnings(error)) ||
+        !crew_make(settings->jobs, arena, &crew, error) ||
         !store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
         return false;
     store.warning = tell_odd_database;

@@ -22,7 +22,7 @@ plain() {
 }
 claim 'without a terminal: one line at the end, and nothing on stdout' plain
 
-if have jq '--json says what was made' 'so does tree' 'and what was taken over'; then
+if have jq '--json says what was made' 'so does tree' 'and what was taken over' 'and every warning'; then
     in_json() {
         [ "$(jq -r "$1" stdout)" = "$2" ] || { echo "$1 is $(jq -r "$1" stdout), not $2" && return 1; }
     }
@@ -43,6 +43,14 @@ if have jq '--json says what was made' 'so does tree' 'and what was taken over';
         build squashfs -o again --reuse image --json && in_json '.reusedBytes == .storedBytes' true
     }
     claim 'and what was taken over' reused
+    warned() {
+        echo nothing >bad && for verb in tree squashfs; do
+            build "$verb" -o warned --reuse bad --json && sed -n 's/^regd-build: warning: //p' stderr >want && cat want && grep -q 'no block is reused' want &&
+                jq -r '.warnings[]' stdout | diff want - && rm -r warned || return
+        done
+        build squashfs -o warned --json && in_json '.warnings == []' true
+    }
+    claim 'and every warning' warned
 fi
 
 # terminal ARGUMENT...: runs a build of some seconds on a terminal of its own.

@@ -19,6 +19,22 @@ static void a_warning_says_so(struct arena arena)
     CHECK_STR(check_kept(&output, &arena), "regd-build: warning: 2\\x1b[1m\n");
 }
 
+static void warnings_are_kept_on_request(struct arena arena)
+{
+    struct check_output output = check_keep(STDERR_FILENO);
+    report_warning("not kept");
+    CHECK_NUMBER(report_warnings()->count, 0);
+    if (CHECK_DONE(report_keep_warnings(check_error))) {
+        for (size_t i = 0; i < 1000; i++)
+            report_warning("%zu\x1b", i);
+        report_note(false, "a note");
+    }
+    check_kept(&output, &arena);
+    CHECK_NUMBER(report_warnings()->count, 1000);
+    CHECK_STR(report_warnings()->items[0], "0\x1b");
+    CHECK_STR(report_warnings()->items[999], "999\x1b");
+}
+
 static void numbers_are_of_bytes(void)
 {
     CHECK(report_mebibytes(0) == 0.0);
@@ -31,5 +47,5 @@ static void numbers_are_of_bytes(void)
 int main(void)
 {
     return CHECK_ALL(CASE(a_note_is_a_line_unless_quiet), CASE(a_warning_says_so),
-                     CASE(numbers_are_of_bytes));
+                     CASE(warnings_are_kept_on_request), CASE(numbers_are_of_bytes));
 }
