@@ -2,6 +2,7 @@
 
 #include "builder/output/report.h"
 #include "builder/ramdisk/ramdisk.h"
+#include "builder/tree/kernel_format.h"
 
 #include "schema/base/own.h"
 #include "schema/nix/store_link.h"
@@ -51,12 +52,22 @@ static bool needs_initrd(const struct settings *settings)
     return settings->command == COMMAND_TREE && settings->ramdisk.prepends.count == 0;
 }
 
-static void warn_of_gzip(const struct boot_spec *spec)
+static void warn_of_kernel(const struct boot_spec *spec)
 {
-    if (boot_spec_has_gzip_kernel(spec))
-        report_warning("the kernel %.*s is compressed with gzip: not every boot loader starts it; "
+    switch (kernel_format_of(spec->kernel)) {
+    case KERNEL_FORMAT_STARTS:
+        return;
+    case KERNEL_FORMAT_PACKED:
+        report_warning("the kernel %.*s is compressed as a whole: not every boot loader starts it; "
                        "give the uncompressed kernel with --kernel",
                        STR_ARG(spec->kernel_name));
+        return;
+    case KERNEL_FORMAT_UNKNOWN:
+        report_warning("%.*s is in no known format of a kernel (bzImage, Image, zImage, EFI): boot "
+                       "loaders may refuse it; give another kernel with --kernel",
+                       STR_ARG(spec->kernel_name));
+        return;
+    }
 }
 
 /* The kernel boots without the hypervisor, too, but no virtual machine of the system starts. */
@@ -90,7 +101,7 @@ bool command_read_system(const struct command *command, struct boot_spec *ret_sp
     if (!find_system(command, &toplevel, error) ||
         !boot_spec_read(command->store, toplevel, &override, command->arena, ret_spec, error))
         return false;
-    warn_of_gzip(ret_spec);
+    warn_of_kernel(ret_spec);
     warn_of_xen(ret_spec);
     warn_of_secrets(ret_spec);
     return true;

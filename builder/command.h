@@ -35,7 +35,7 @@ struct closure_request command_closure(const struct command *command,
                                        const struct option_list *roots);
 
 /* Reads the boot specification of the system in the first argument, or of its specialisation. Warns
- * of what is left out, and of a kernel that is compressed with gzip. */
+ * of what is left out, and of a kernel that not every boot loader starts. */
 must_check bool command_read_system(const struct command *command, struct boot_spec *ret_spec,
                                     struct error *error);
 

@@ -132,6 +132,11 @@ path_infos() {
             (.value | del(.version, .storeDir) | with_entries(select(told)))) end'
 }
 
+# Writes what a boot loader takes for a kernel of x86: the standard input behind the start of a bzImage.
+like_kernel() {
+    head -c 514 /dev/zero && printf HdrS && cat
+}
+
 finish() {
     tap_finished=yes
     printf '1..%d\n' "$tap_count"

@@ -37,7 +37,7 @@ make_machine() {
     cd "$SCRATCH" || bail "$SCRATCH is not there"
     linux=$verbs_linux system=$verbs_system
     mkdir -p "root$linux" "root$system/specialisation" root/etc build keep
-    head -c 3001 "$REGD_BUILD" >"root$linux/bzImage"
+    head -c 3001 "$REGD_BUILD" | like_kernel >"root$linux/bzImage"
     head -c 1001 "$REGD_BUILD" >"root$linux/initrd"
     ln -s "$linux/bzImage" "root$system/kernel"
     ln -s "$linux/initrd" "root$system/initrd"

@@ -47,13 +47,6 @@ struct str boot_spec_command_line(struct str init, struct str params, struct are
                         STR_ARG(params));
 }
 
-bool boot_spec_has_gzip_kernel(const struct boot_spec *spec)
-{
-    unsigned char magic[2];
-    return file_pread(spec->kernel, magic, sizeof magic, 0) == sizeof magic && magic[0] == 0x1f &&
-           magic[1] == 0x8b;
-}
-
 /* --- What the system says of itself ------------------------------------------------------------- */
 
 /* The system that is read. */

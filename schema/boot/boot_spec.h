@@ -60,10 +60,6 @@ must_check bool boot_spec_read(const struct store *store, struct str toplevel,
                                const struct boot_spec_override *override, struct arena *arena,
                                struct boot_spec *ret_spec, struct error *error);
 
-/* Is the kernel compressed as a whole, like arm64's Image.gz? bzImage and Image start themselves and
- * are not, even if they hold compressed parts. */
-bool boot_spec_has_gzip_kernel(const struct boot_spec *spec);
-
 /* Finds the store path (a base name) of a specialisation of the system. If there is none of that
  * name, the sentence lists those of boot.json. */
 must_check bool boot_spec_find_specialisation(const struct store *store, struct str toplevel,

@@ -35,7 +35,7 @@ toplevel=/nix/store/00000000000000000000000000000002-nixos-system
 make_system() {
     store=$dir/tree
     mkdir "$store$linux" "$store$toplevel"
-    head -c 9000000 /dev/urandom >"$store$linux/bzImage"
+    { head -c 514 /dev/zero && printf HdrS && head -c 9000000 /dev/urandom; } >"$store$linux/bzImage"
     head -c 15000000 /dev/urandom >"$store$linux/initrd"
     ln -s "$linux/bzImage" "$store$toplevel/kernel"
     ln -s "$linux/initrd" "$store$toplevel/initrd"

@@ -22,7 +22,7 @@ mkdir "$SCRATCH/work" "$SCRATCH/work/out" && cd "$SCRATCH/work" || bail "$SCRATC
 linux=/nix/store/11111111111111111111111111111111-linux
 system=/nix/store/00000000000000000000000000000000-system
 mkdir -p "root$linux" "root$system"
-head -c 3001 "$REGD_BUILD" >"root$linux/bzImage"
+head -c 3001 "$REGD_BUILD" | like_kernel >"root$linux/bzImage"
 echo 'mount /nix-store.squashfs' >init
 echo init | cpio --quiet -o -H newc >"root$linux/initrd" || bail 'no ramdisk can be made'
 ln -s "$linux/bzImage" "root$system/kernel"

@@ -108,7 +108,7 @@ let
   };
   linux = pkgs.runCommand "linux" { } ''
     mkdir "$out"
-    head -c 20000 ${tools}/bin/busybox > "$out/bzImage"
+    { head -c 514 /dev/zero; printf HdrS; head -c 20000 ${tools}/bin/busybox; } > "$out/bzImage"
   '' + "/bzImage";
   tools = builtins.path { path = busybox; name = "busybox"; };
 in

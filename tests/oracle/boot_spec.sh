@@ -33,7 +33,10 @@ make_system() {
     printf 'plain=%s' "${1##*-}" >"root$1/kernel-params"
 }
 mkdir -p "root$linux"
-for file in bzImage vmlinux initrd other-initrd; do
+for file in bzImage vmlinux; do
+    printf '%s of the test' "$file" | like_kernel >"root$linux/$file"
+done
+for file in initrd other-initrd; do
     printf '%s of the test' "$file" >"root$linux/$file"
 done
 make_system "$system"
@@ -215,14 +218,24 @@ by_json_platform() {
 claim 'boot.json says the platform' by_json_platform
 gzip_kernel() {
     plain && printf aarch64-linux >"root$system/system" && gzip -nc "root$linux/bzImage" >Image.gz && tree packed --kernel Image.gz 2>err &&
-        cat err && [ "$(grep -c 'warning: the kernel Image.gz is compressed with gzip: ' err)" -eq 1 ] &&
+        cat err && [ "$(grep -c 'warning: the kernel Image.gz is compressed as a whole: ' err)" -eq 1 ] &&
         cmp Image.gz packed/Image.gz && cmp Image.gz packed/bzImage && (cd packed && sha256sum --quiet -c SHA256SUMS) || return
     for verb in ipxe kexec; do
-        "$REGD_BUILD" "$verb" --root root --kernel Image.gz "$system" 2>err >script && grep -q 'compressed with gzip' err || return
+        "$REGD_BUILD" "$verb" --root root --kernel Image.gz "$system" 2>err >script && grep -q 'compressed as a whole' err || return
     done
-    tree unpacked 2>err && ! grep -q 'compressed with gzip' err
+    tree unpacked 2>err && ! grep -q 'compressed as a whole' err
 }
 claim 'a kernel that is compressed with gzip is reported, by each command, and is put in the tree as it is' gzip_kernel
+no_kernel() {
+    told='warning: vmlinux is in no known format of a kernel (bzImage, Image, zImage, EFI): '
+    plain && printf '\177ELF' >vmlinux && tree none --kernel vmlinux --json 2>err >out && cat err && [ "$(grep -cF "$told" err)" -eq 1 ] &&
+        cmp vmlinux none/vmlinux && [ "$(jq '.warnings[]' out | grep -cF "${told#warning: }")" -eq 1 ] || return
+    for verb in ipxe kexec; do
+        "$REGD_BUILD" "$verb" -q --root root --kernel vmlinux "$system" 2>err >script && grep -qF "$told" err || return
+    done
+    tree known 2>err && ! grep -q 'known format' err
+}
+claim 'so is a file that is no kernel, also with --quiet' no_kernel
 
 # --- options ---------------------------------------------------------------------------------------------
 

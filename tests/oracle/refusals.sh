@@ -21,7 +21,7 @@ mkdir "$SCRATCH/work" "$SCRATCH/work/out" && cd "$SCRATCH/work" || bail "$SCRATC
 linux=/nix/store/11111111111111111111111111111111-linux
 system=/nix/store/00000000000000000000000000000000-system
 mkdir -p "root$linux/folder" "root$system"
-head -c 30001 "$REGD_BUILD" >"root$linux/bzImage"
+head -c 30001 "$REGD_BUILD" | like_kernel >"root$linux/bzImage"
 head -c 10001 "$REGD_BUILD" >"root$linux/initrd"
 echo file >"root$linux/folder/file"
 ln -s "$linux/bzImage" "root$system/kernel"

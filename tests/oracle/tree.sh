@@ -23,7 +23,7 @@ mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 linux=/nix/store/11111111111111111111111111111111-linux
 system=/nix/store/00000000000000000000000000000000-system
 mkdir -p "root$linux" "root$system"
-head -c 30001 "$REGD_BUILD" >"root$linux/bzImage"
+head -c 30001 "$REGD_BUILD" | like_kernel >"root$linux/bzImage"
 gzip -nc "root$linux/bzImage" | head -c 10001 >"root$linux/initrd"
 ln -s "$linux/bzImage" "root$system/kernel"
 ln -s "$linux/initrd" "root$system/initrd"

@@ -50,26 +50,6 @@ static void a_system_of_plain_files_is_read(struct arena arena)
     CHECK_STR((const char *)bytes, "initrd");
 }
 
-static void a_kernel_in_gzip_is_known(struct arena arena)
-{
-    static const struct {
-        struct str start;
-        bool is_gzip;
-    } rows[] = {
-        { STR("\x1f\x8b\x08"), true },  { STR("MZ"), false },         { STR("\x1f"), false },
-        { STR("\x1f\x9d\x90"), false }, { STR("..\x1f\x8b"), false },
-    };
-    make_system();
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
-        check_about("row %zu", i);
-        CHECK(unlinkat(check_directory(), BELOW "/bzImage", 0) == 0);
-        check_file(BELOW "/bzImage", rows[i].start);
-        if (CHECK_DONE(read_spec(&none, &arena, &spec)))
-            CHECK(boot_spec_has_gzip_kernel(&spec) == rows[i].is_gzip);
-    }
-}
-
 static void what_is_given_by_option_is_not_read(struct arena arena)
 {
     cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
@@ -317,16 +297,15 @@ static void a_specialisation_outside_the_store_is_refused(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(a_system_of_plain_files_is_read), CASE(a_kernel_in_gzip_is_known),
-                     CASE(what_is_given_by_option_is_not_read),
-                     CASE(parts_that_are_missing_or_no_files_are_refused),
-                     CASE(an_empty_part_is_refused), CASE(an_init_that_is_none_is_refused),
-                     CASE(a_line_that_the_kernel_would_cut_is_refused),
-                     CASE(a_line_with_control_characters_or_other_bytes_is_refused),
-                     CASE(the_longest_line_is_the_platforms), CASE(a_plain_name_needs_no_quotes),
-                     CASE(a_kernel_with_an_odd_name_is_refused), CASE(boot_json_says_all),
-                     CASE(what_boot_json_lacks_is_named_with_its_option),
-                     CASE(a_boot_json_of_another_system_is_refused),
-                     CASE(a_specialisation_is_found_by_link_or_boot_json),
-                     CASE(a_specialisation_outside_the_store_is_refused));
+    return CHECK_ALL(
+        CASE(a_system_of_plain_files_is_read), CASE(what_is_given_by_option_is_not_read),
+        CASE(parts_that_are_missing_or_no_files_are_refused), CASE(an_empty_part_is_refused),
+        CASE(an_init_that_is_none_is_refused), CASE(a_line_that_the_kernel_would_cut_is_refused),
+        CASE(a_line_with_control_characters_or_other_bytes_is_refused),
+        CASE(the_longest_line_is_the_platforms), CASE(a_plain_name_needs_no_quotes),
+        CASE(a_kernel_with_an_odd_name_is_refused), CASE(boot_json_says_all),
+        CASE(what_boot_json_lacks_is_named_with_its_option),
+        CASE(a_boot_json_of_another_system_is_refused),
+        CASE(a_specialisation_is_found_by_link_or_boot_json),
+        CASE(a_specialisation_outside_the_store_is_refused));
 }
