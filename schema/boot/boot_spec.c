@@ -273,10 +273,20 @@ static bool check_init(const struct store *store, struct str init, struct error 
     return error_set(error, "the system's init, %s, is not an executable file", init.data);
 }
 
+/* The kernel must read the whole path, and nothing else, as the value of init=. It takes the byte 0xa0
+ * for white space, too, as in "à". */
+static bool is_init(struct str path)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if (memchr(" \"\xa0", (unsigned char)path.data[i], 3))
+            return false;
+    return str_starts(path, STR("/"));
+}
+
 static bool join(struct arena *arena, struct boot_spec *spec, struct error *error)
 {
-    if (str_cut(spec->init, ' ').found || !str_starts(spec->init, STR("/")))
-        return error_set(error, "init '%s' is not an absolute path without spaces",
+    if (!is_init(spec->init))
+        return error_set(error, "init '%s' is not an absolute path without spaces and quotes",
                          spec->init.data);
     spec->command_line = boot_spec_command_line(spec->init, spec->params, arena);
     return check_command_line(spec->command_line, spec->system, error);

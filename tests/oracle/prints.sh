@@ -291,24 +291,97 @@ def place_images():
         same('titles', sum(title.startswith(seen + ':') for title in titles), 1)
     read([0], build, 'inspect', '--json', image)
 
-def place_boot_json():
-    root, system = fresh(b'system'), path(b'0', b'system')
-    graph, tree = root + b'.graph', root + b'.tree'
-    os.mkdir(root + system), write(graph, system + b'\n\n0\n')
-    for name in b'kernel', b'initrd', b'init':
-        write(root + system + b'/' + name, os.urandom(1000))
-    os.chmod(root + system + b'/init', 0o555)
-    def build_tree(status, params):
-        write(root + system + b'/kernel-params', params)
-        error = run(status, build, 'tree', '-q', '--root', root, '--graph', graph, system, '-o', tree)[1]
+# A system of plain files, and what builds its tree.
+class System:
+    def __init__(self, name):
+        self.root, self.system, self.tree = fresh(name), path(b'0', b'system'), os.path.join(scratch, name + b'.tree')
+        os.mkdir(self.root + self.system), write(self.root + b'.graph', self.system + b'\n\n0\n')
+        for part in b'kernel', b'initrd', b'init':
+            write(self.root + self.system + b'/' + part, os.urandom(1000))
+        os.chmod(self.root + self.system + b'/init', 0o555), write(self.root + self.system + b'/kernel-params', b'quiet')
+
+    # Returns what is on standard output and error, and boot.json, which is the former one after a refusal.
+    def build(self, status, *words, tree=None):
+        tree = tree or self.tree
+        output, error = run(status, build, 'tree', '-q', '--root', self.root, '--graph', self.root + b'.graph', self.system,
+                            '-o', tree, *words)
+        if not output and error.count(b'\nregd-build: ') + 1 - error.count(b'warning: ') > 1:
+            sys.exit(f'{words}: {error}')
         with open(tree + b'/boot.json', encoding='utf-8') as file:
-            return error, json.load(file)['kernelParams'].encode()
+            return output, error, json.load(file)
+
+def spelled(byte):
+    return b'\\u%04x' % byte if byte < 32 or byte in b'"\\' else b'%c' % byte
+
+def place_boot_json():
+    system = System(b'system')
+    def build_tree(status, params):
+        write(system.root + system.system + b'/kernel-params', params)
+        _, error, told = system.build(status)
+        return error, told['kernelParams'].encode()
     good = bytes(byte for byte in range(32, 127)).replace(b'"', b'') + b' \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80'
     error, params = build_tree([0], good)
     same('boot.json', params, good)
     for byte in [byte for byte in every if byte < 32 or byte > 126]:
         error, params = build_tree([1], b'a=x%cy b' % byte)
         same(f'byte {byte}', (error[:12], error.count(b'\n'), params), (b'regd-build: ', 1, good))
+
+# Each text of boot.json, byte by byte: read back, or refused, and then the former tree stays.
+def place_texts():
+    system = System(b'texts')
+    letters = 'é € 😀'.encode()
+    def of_label(text):
+        write(system.root + system.system + b'/boot.json', b'{"org.nixos.bootspec.v1":{' + b','.join(
+            b'"%s":"%s/%s"' % (key, system.system, key) for key in (b'init', b'kernel', b'initrd')) +
+            b',"kernelParams":[],"label":"%s","system":"x","toplevel":"%s"}}' % (text, system.system))
+        return ()
+    ways = {
+        'label': (of_label, spelled, b'', range(1, 128)),
+        'init': (lambda text: ('--init', text), lambda byte: b'%c' % byte, b'/',
+                 [byte for byte in range(33, 127) if byte != ord('"')]),
+        'baseUrl': (lambda text: ('--base-url', text), lambda byte: b'%c' % byte, b'http://host/',
+                    b'-._~:/[]@!&()*+,;=%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'),
+    }
+    for key, (words, spell, start, good) in ways.items():
+        told = system.build([0], *words(start + b'before'))[2]
+        same(key, told[key].encode(), start + b'before')
+        for byte in range(1, 256):
+            before, words_now = told, words(start + b'x' + spell(byte) + b'y')
+            told = system.build([0] if byte in good else [1, 2], *words_now)[2]
+            same(f'{key}, byte {byte}', told[key].encode() if byte in good else told,
+                 start + b'x%cy' % byte if byte in good else before)
+        if key == 'label':
+            same(key, system.build([0], *words(letters))[2][key].encode(), letters)
+            os.unlink(system.root + system.system + b'/boot.json')
+
+# Names of trees and in trees, and the record of an image.
+def place_trees():
+    system = System(b'trees')
+    for name in names:
+        tree = system.tree + name
+        output, error, _ = system.build([0], '--json', tree=tree)
+        output = json.loads(output.decode())
+        same('output', told(output['output']), tree)
+        same('warnings', [told(line).decode() for line in output['warnings']],
+             [line.split('warning: ', 1)[1] for line in error.decode().splitlines()])
+        for stray in names:
+            write(tree + b'/' + stray)
+        report = read([1], build, 'verify', '--json', tree)
+        same('strays', sorted(told(stray['part'] if isinstance(stray, dict) else stray) for stray in report['strays']),
+             sorted(names))
+        run([1], build, 'verify', tree)
+    image = os.path.join(scratch, b'record.img')
+    run([0], build, 'squashfs', '-q', '--root', system.root, '--graph', system.root + b'.graph', '-o', image)
+    with open(image, 'rb') as file:
+        content = file.read()
+    record = read([0], build, 'inspect', '--json', image)['blocksMadeBy'].encode()
+    same('record', content.count(record), 1)
+    for byte in range(1, 256):
+        other = b'%c' % byte + record[1:]
+        write(image, content.replace(record, other))
+        got = read([0], build, 'inspect', '--json', image).get('blocksMadeBy')
+        same(f'record, byte {byte}', got, other.decode() if 32 <= byte < 127 else None)
+        run([0], build, 'inspect', image), run([1] if other != record else [0, 1], build, 'verify', image)
 
 globals()['place_' + sys.argv[4]]()
 END
@@ -317,10 +390,13 @@ place() {
     python3 "$SCRATCH/places.py" "$REGD" "$REGD_BUILD" "$SCRATCH" "$1"
 }
 have python3 'every byte in rows of a database is read back, or refused' \
-    'every byte in the kernel command line is read back' 'every byte in boot.json is read back, or refused' && {
+    'every byte in the kernel command line is read back' 'every byte in boot.json is read back, or refused' \
+    'so is each byte of its label, init and baseUrl' 'every byte in names of a tree, and in the record of an image, is read back' && {
     claim 'every byte in rows of a database is read back, or refused' place rows
     claim 'every byte in the kernel command line is read back' place parameters
     claim 'every byte in boot.json is read back, or refused' place boot_json
+    claim 'so is each byte of its label, init and baseUrl' place texts
+    claim 'every byte in names of a tree, and in the record of an image, is read back' place trees
     have mksquashfs 'every byte in names of an image is read back, in XML too' &&
         claim 'every byte in names of an image is read back, in XML too' place images
 }

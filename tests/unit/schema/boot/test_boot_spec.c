@@ -114,13 +114,15 @@ static void an_empty_part_is_refused(struct arena arena)
 
 static void an_init_that_is_none_is_refused(struct arena arena)
 {
-    static const char *const wrong[] = { "relative", "/a b", "" };
+    static const char *const wrong[] = { "relative", "/a b", "", "/a\"b", "\"/a\"", "/\xc3\xa0" };
     make_system();
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         const struct boot_spec_override override = { .init = wrong[i] };
         check_refused_because(
             &override,
-            arena_format(&arena, "init '%s' is not an absolute path without spaces", wrong[i]).data,
+            arena_format(&arena, "init '%s' is not an absolute path without spaces and quotes",
+                         wrong[i])
+                .data,
             arena);
     }
     CHECK(fchmodat(check_directory(), BELOW "/init", 0644, 0) == 0);
