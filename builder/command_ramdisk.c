@@ -8,6 +8,7 @@
 
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
+#include "schema/boot/layers.h"
 
 /* The context of fill_archive. */
 struct filling {
@@ -24,8 +25,8 @@ static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *e
     if (!ramdisk_files_write(&filling->inputs->extras, ramdisk, *arena, error))
         return false;
     for (size_t i = 0; i < images->count; i++)
-        if (!ramdisk_add_image(ramdisk, ramdisk_store_name(arena, i), images->items[i], *arena,
-                               &size, error))
+        if (!ramdisk_add_image(ramdisk, layer_store_name(arena, i), images->items[i], *arena, &size,
+                               error))
             return false;
     return ramdisk_finish(ramdisk, error);
 }

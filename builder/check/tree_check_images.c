@@ -6,6 +6,7 @@
 #include "builder/tree/tree_place.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/boot/layers.h"
 #include "schema/nix/store_path.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ static void check_header(struct tree_check *check, size_t index)
     char bytes[NEWC_PREFIX_MAX];
     size_t count;
     const struct tree_image *image = &check->description.images[index];
-    if (strcmp(image->name, ramdisk_store_name(check->arena, index)) != 0)
+    if (strcmp(image->name, layer_store_name(check->arena, index)) != 0)
         tree_check_add(check, FINDING_LAYOUT, image->name,
                        "stage 1 does not look for an image of this name");
     if (!image->is_packed && (!read_before(check, image, bytes, &count) ||

@@ -1,6 +1,7 @@
 #include "builder/ramdisk/ramdisk.h"
 
 #include "builder/ramdisk/newc.h"
+#include "schema/boot/layers.h"
 
 #include <assert.h>
 #include <string.h>
@@ -50,16 +51,9 @@ uint64_t ramdisk_member_memory(uint64_t size_bytes)
     return pages * RAMDISK_PAGE_BYTES + RAMDISK_INODE_BYTES;
 }
 
-const char *ramdisk_store_name(struct arena *arena, size_t index)
-{
-    if (index == 0)
-        return RAMDISK_STORE_NAME;
-    return arena_format(arena, "nix-store.%zu.squashfs", index).data;
-}
-
 const char *ramdisk_header_name(struct arena *arena, size_t index)
 {
-    return arena_format(arena, "%s.newc", ramdisk_store_name(arena, index)).data;
+    return arena_format(arena, "%s.newc", layer_store_name(arena, index)).data;
 }
 
 struct ramdisk_member ramdisk_image(const char *name)

@@ -24,13 +24,7 @@ enum {
 /* The file name of the ramdisk in a tree. */
 #define RAMDISK_NAME "initrd"
 
-/* The name of the store image in the ramdisk, as NixOS mounts it: ../nix-store.squashfs. */
-#define RAMDISK_STORE_NAME "nix-store.squashfs"
-
-/* Returns the name of layer number `index`; 0 is the topmost. */
-const char *ramdisk_store_name(struct arena *arena, size_t index);
-
-/* Returns the name of the file with that layer's header, if the image is a separate file. */
+/* Returns the name of the file with a layer's header (0: the topmost one's), if the image is a separate file. */
 const char *ramdisk_header_name(struct arena *arena, size_t index);
 
 struct ramdisk_member {

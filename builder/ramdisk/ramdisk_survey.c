@@ -3,6 +3,7 @@
 #include "builder/ramdisk/ramdisk.h"
 #include "builder/ramdisk/ramdisk_reader.h"
 #include "schema/base/own.h"
+#include "schema/boot/layers.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -50,7 +51,7 @@ static bool survey_next(struct file file, struct budget *contents, uint64_t *off
     cleanup(ramdisk_reader_close) struct ramdisk_reader reader;
     if (!ramdisk_reader_open(&reader, file, *offset, contents, error))
         return false;
-    reader.wanted = STR(RAMDISK_STORE_NAME);
+    reader.wanted = STR(LAYER_STORE_NAME);
     if (!reader.is_packed && *offset % NEWC_ALIGN_BYTES != 0)
         return error_set(error, "an archive does not start on a multiple of %d", NEWC_ALIGN_BYTES);
     bool done = survey_stream(&reader, survey, error);

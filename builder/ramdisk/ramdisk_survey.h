@@ -25,7 +25,7 @@ enum {
 struct ramdisk_survey {
     uint64_t unpacked_bytes; /* of memory */
     size_t archive_count;
-    bool names_store_image; /* RAMDISK_STORE_NAME stands in a member's name or data */
+    bool names_store_image; /* LAYER_STORE_NAME stands in a member's name or data */
     /* Where the kernel stops to unpack, or where only the kernel goes on; and why. An empty
      * sentence: nowhere. What follows is counted RAMDISK_UNPACK_FACTOR times. */
     uint64_t fault_offset;

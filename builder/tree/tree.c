@@ -10,6 +10,7 @@
 #include "builder/tree/tree_images.h"
 #include "builder/tree/tree_uki.h"
 #include "schema/base/own.h"
+#include "schema/boot/layers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +89,7 @@ static bool write_prepends(struct tree_building *building, struct ramdisk *ramdi
         names_store_image = names_store_image || survey.names_store_image;
     }
     if (!names_store_image)
-        add_warning(building, STR("the initial ramdisk does not name " RAMDISK_STORE_NAME
+        add_warning(building, STR("the initial ramdisk does not name " LAYER_STORE_NAME
                                   ": this system may not mount its store from an image"));
     return true;
 }

@@ -4,6 +4,7 @@
 #include "builder/ramdisk/newc.h"
 #include "builder/ramdisk/ramdisk.h"
 #include "schema/base/own.h"
+#include "schema/boot/layers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,9 +19,8 @@ static struct tree_image *add_images(struct tree_building *building, size_t new_
     description->image_count = new_count + building->request->bases.count;
     description->images = arena_new(building->arena, struct tree_image, description->image_count);
     for (size_t i = 0; i < description->image_count; i++)
-        description->images[i] =
-            (struct tree_image){ .name = ramdisk_store_name(building->arena, i),
-                                 .file = RAMDISK_NAME };
+        description->images[i] = (struct tree_image){ .name = layer_store_name(building->arena, i),
+                                                      .file = RAMDISK_NAME };
     size_t piece_count = building->request->separate_store ? 2 * description->image_count : 0;
     struct tree_file *files =
         arena_new(building->arena, struct tree_file, TREE_FIXED_FILES + piece_count);
@@ -44,7 +44,7 @@ static bool write_one_image(struct tree_building *building, struct squashfs_plac
 bool tree_write_images(struct tree_building *building, struct error *error)
 {
     const struct tree_request *request = building->request;
-    struct output output = { building->directory, RAMDISK_STORE_NAME };
+    struct output output = { building->directory, LAYER_STORE_NAME };
     uint64_t limit = request->max_size_bytes;
     struct split_request split = {
         .inventory = request->inventory,
@@ -63,7 +63,7 @@ bool tree_write_images(struct tree_building *building, struct error *error)
     }
     cleanup(own_close) int fd = -1;
     add_images(building, 1);
-    return tree_create(building, RAMDISK_STORE_NAME, 0644, &fd, error) &&
+    return tree_create(building, LAYER_STORE_NAME, 0644, &fd, error) &&
            write_one_image(building, (struct squashfs_place){ fd, 0 }, error);
 }
 

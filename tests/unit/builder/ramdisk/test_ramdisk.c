@@ -15,8 +15,6 @@ static int file_of(const char *text)
 
 static void layers_have_numbers(struct arena arena)
 {
-    CHECK_STR(ramdisk_store_name(&arena, 0), "nix-store.squashfs");
-    CHECK_STR(ramdisk_store_name(&arena, 1), "nix-store.1.squashfs");
     CHECK_STR(ramdisk_header_name(&arena, 0), "nix-store.squashfs.newc");
     CHECK_STR(ramdisk_header_name(&arena, 12), "nix-store.12.squashfs.newc");
 }
