@@ -16,6 +16,16 @@
 
 #define STORE_PATH_FIELD "REGD_STORE_PATH"
 
+/* Why a path was skipped. */
+enum reason { COLLECTED, MISSING, DEPENDENT };
+
+static enum reason reason_of(const struct registry_result *result, size_t left_out)
+{
+    if (left_out < result->collected_count)
+        return COLLECTED;
+    return left_out < result->collected_count + result->missing_count ? MISSING : DEPENDENT;
+}
+
 static cJSON *result_json(const struct registry_result *result)
 {
     assert(result->left_out_count + result->added <= result->path_count);
@@ -27,10 +37,23 @@ static cJSON *result_json(const struct registry_result *result)
     cJSON *rehashed = cJSON_AddArrayToObject(object, "hashChanged");
     for (size_t i = 0; i < result->rehashed_count; i++)
         json_add_text(rehashed, NULL, result->rehashed[i]);
-    cJSON *missing = cJSON_AddArrayToObject(object, "missing");
-    cJSON *dependent = cJSON_AddArrayToObject(object, "dependOnMissing");
+    cJSON *const left_out[] = {
+        [COLLECTED] = cJSON_AddArrayToObject(object, "collected"),
+        [MISSING] = cJSON_AddArrayToObject(object, "missing"),
+        [DEPENDENT] = cJSON_AddArrayToObject(object, "dependOnMissing"),
+    };
     for (size_t i = 0; i < result->left_out_count; i++)
-        json_add_text(i < result->missing_count ? missing : dependent, NULL, result->left_out[i]);
+        json_add_text(left_out[reason_of(result, i)], NULL, result->left_out[i]);
+    cJSON *forgotten = cJSON_AddArrayToObject(object, "forgotten");
+    for (size_t i = 0; i < result->vanished.forgotten_count; i++)
+        json_add_text(forgotten, NULL, result->vanished.forgotten[i]);
+    cJSON *needed = cJSON_AddArrayToObject(object, "vanished");
+    for (size_t i = 0; i < result->vanished.needed_count; i++) {
+        cJSON *item = cJSON_CreateObject();
+        json_add_text(item, "path", result->vanished.needed[i].path);
+        json_add_text(item, "neededBy", result->vanished.needed[i].needed_by);
+        cJSON_AddItemToArray(needed, item);
+    }
     return object;
 }
 
@@ -43,6 +66,47 @@ static void tell_path(const struct command *command, enum message message, struc
     tell_event(command, message, &fields, "%.*s %s", STR_ARG(base), what);
 }
 
+static void tell_vanished(const struct command *command, const struct vanished *vanished)
+{
+    for (size_t i = 0; i < vanished->needed_count; i++) {
+        const struct vanished_needed *needed = &vanished->needed[i];
+        struct str what = arena_format(command->arena,
+                                       "is valid, but not in the store, and %.*s needs it; it "
+                                       "comes back with the image that had it, or by nix-store "
+                                       "--repair-path",
+                                       STR_ARG(needed->needed_by));
+        tell_path(command, MESSAGE_VANISHED, needed->path, what.data);
+    }
+    struct arena scratch = *command->arena;
+    struct journal_entry fields = { .arena = &scratch };
+    if (vanished->forgotten_count == 0)
+        return;
+    for (size_t i = 0; i < vanished->forgotten_count; i++)
+        tell_step(command, "forgetting %.*s", STR_ARG(vanished->forgotten[i]));
+    journal_add(&fields, "REGD_PATHS_FORGOTTEN", "%zu", vanished->forgotten_count);
+    tell_event(command, MESSAGE_FORGOTTEN, &fields,
+               "%zu paths forgotten: they are no longer in the store", vanished->forgotten_count);
+}
+
+/* Paths of the image that were collected are one note, as long as nothing in the image needs them. */
+static void tell_left_out(const struct command *command, const struct registry_result *result)
+{
+    static const char *const why[] = {
+        [COLLECTED] = "is skipped: it was collected on this machine",
+        [MISSING] = "is skipped: it is not in the store",
+        [DEPENDENT] = "is skipped: it depends on a path that is skipped",
+    };
+    bool is_needed = result->left_out_count > result->collected_count + result->missing_count;
+    size_t first = is_needed ? 0 : result->collected_count;
+    if (first > 0)
+        tell_event(command, MESSAGE_COLLECTED, NULL,
+                   "%zu of the image's paths were collected on this machine; 'regd status' lists "
+                   "them",
+                   first);
+    for (size_t i = first; i < result->left_out_count; i++)
+        tell_path(command, MESSAGE_LEFT_OUT, result->left_out[i], why[reason_of(result, i)]);
+}
+
 static void tell_result(const struct command *command, const struct registry_result *result)
 {
     struct arena scratch = *command->arena;
@@ -50,10 +114,7 @@ static void tell_result(const struct command *command, const struct registry_res
     for (size_t i = 0; i < result->rehashed_count; i++)
         tell_path(command, MESSAGE_REHASHED, result->rehashed[i],
                   "was registered with another NAR hash; the manifest's replaces it");
-    for (size_t i = 0; i < result->left_out_count; i++)
-        tell_path(command, MESSAGE_LEFT_OUT, result->left_out[i],
-                  i < result->missing_count ? "is skipped: it is not in the store"
-                                            : "is skipped: it depends on a path that is skipped");
+    tell_left_out(command, result);
     journal_add(&fields, "REGD_PATHS", "%zu", result->path_count);
     journal_add(&fields, "REGD_PATHS_ADDED", "%zu", result->added);
     journal_add(&fields, "REGD_PATHS_CHANGED", "%zu", result->updated);
@@ -63,6 +124,7 @@ static void tell_result(const struct command *command, const struct registry_res
                "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
                result->path_count - result->left_out_count, result->path_count, result->added,
                result->updated, result->references_added);
+    tell_vanished(command, &result->vanished);
 }
 
 /* No path may be collected between the check that it is present and its registration. ACCEPT makes
@@ -89,6 +151,7 @@ static bool load(struct command *command, const struct source_list *manifests,
     tell_step(command, "registering %zu paths", content.paths.count);
     if (!state_check_directories(&command->store, *command->arena, error))
         return false;
+    command->registry.is_whole = manifests->is_whole || !manifests->found;
     if (!registry_merge(&command->store, &content.paths, &command->registry, command->arena,
                         ret_result, error))
         return error_in(error, "register the paths of %s", source_name(names->items[0]));
@@ -144,7 +207,7 @@ static bool boot_register(struct command *command, struct boot *boot, struct err
     }
     if (!load(command, &boot->manifests, &result, error))
         return false;
-    boot->is_complete = result.left_out_count == 0;
+    boot->is_complete = result.left_out_count == result.collected_count;
     cJSON_AddItemToObject(boot->report, "registered", result_json(&result));
     return true;
 }

@@ -109,18 +109,25 @@ static const sqlite3_module bulk_module = {
     .xRowid = bulk_rowid,
 };
 
-bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
-              struct error *error)
+bool bulk_run_any(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
+                  struct error *error)
 {
     assert(rows->cell && sqlite.step);
     if (rows->count == 0)
         return true;
     if (sqlite.create_module(db->sqlite, "bulk", &bulk_module, (void *)rows) != SQLITE_OK)
         return error_set(error, "SQLite: %s", sqlite.errmsg(db->sqlite));
-    if (!store_db_run(db, sql, error))
+    return store_db_run(db, sql, error);
+}
+
+bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
+              struct error *error)
+{
+    if (!bulk_run_any(db, sql, rows, error))
         return false;
-    long long added = sqlite.changes64(db->sqlite);
-    return added == (long long)rows->count ||
-           error_set(error, STORE_DB_NAME ": SQLite has added %lld of %zu rows; nothing is changed",
-                     added, rows->count);
+    long long changed = rows->count ? sqlite.changes64(db->sqlite) : 0;
+    return changed == (long long)rows->count ||
+           error_set(error,
+                     STORE_DB_NAME ": SQLite has changed %lld of %zu rows; nothing is changed",
+                     changed, rows->count);
 }

@@ -1,4 +1,4 @@
-/* bulk.h — inserts many rows into SQLite with one statement.
+/* bulk.h — inserts or deletes many rows of SQLite with one statement.
  *
  * To step a prepared INSERT once for each row takes most of its time to start and end the
  * statement. Here the rows are a virtual table, "bulk", with columns c0, c1, …, so that one
@@ -20,7 +20,12 @@ struct bulk_rows {
     void (*cell)(const void *context, size_t row, int column, sqlite3_context *result);
 };
 
-/* Runs the statement, which inserts what it selects from "temp.bulk". Fails if SQLite has not added
- * as many rows; the caller must then roll back. Does nothing if there are no rows. */
+/* Runs the statement, which inserts or deletes a row for each of "temp.bulk". Fails if SQLite has
+ * changed another number of rows; the caller must then roll back. Does nothing if there are no
+ * rows. */
 must_check bool bulk_run(const struct store_db *db, const char *sql, const struct bulk_rows *rows,
                          struct error *error);
+
+/* The same for a statement that may change any number of rows. */
+must_check bool bulk_run_any(const struct store_db *db, const char *sql,
+                             const struct bulk_rows *rows, struct error *error);

@@ -10,6 +10,7 @@ struct settings {
     const char *system, *profile, *tag;
     const char *registration_time; /* digits; null: now */
     int missing;                   /* enum registry_missing; -1: the command's own */
+    int vanished;                  /* enum registry_vanished; -1: the command's own */
     int loader;                    /* enum registry_loader */
     int set_profile;               /* enum set_profile */
     unsigned jobs;                 /* threads; 0: one for each CPU */
@@ -18,7 +19,7 @@ struct settings {
 
 enum set_profile { SET_PROFILE_MISSING, SET_PROFILE_ALWAYS };
 
-enum profile_verb { PROFILE_SET, PROFILE_LIST, PROFILE_ROLLBACK };
+enum profile_verb { PROFILE_SET, PROFILE_LIST, PROFILE_ROLLBACK, PROFILE_PRUNE };
 
 /* What is passed to each command. */
 struct command {

@@ -1,4 +1,4 @@
-/* generations.c — the command profile: set, list, rollback. */
+/* generations.c — the command profile: set, list, rollback, prune. */
 #include "regd/collector.h"
 #include "regd/profile.h"
 #include "regd/tell.h"
@@ -17,13 +17,14 @@ static bool list_json(const struct generation_list *list, struct error *error)
         cJSON_AddNumberToObject(object, "generation", (double)list->items[i].number);
         cJSON_AddNumberToObject(object, "time", (double)list->items[i].made_seconds);
         cJSON_AddBoolToObject(object, "current", list->items[i].is_current);
+        cJSON_AddBoolToObject(object, "vanished", list->items[i].has_vanished);
         json_add_text(object, "path", list->items[i].target);
         cJSON_AddItemToArray(array, object);
     }
     return json_print(array, error);
 }
 
-/* Prints the same lines as `nix-env --list-generations`. */
+/* Prints the same lines as `nix-env --list-generations`, and which have vanished. */
 static bool list_generations(struct command *command, struct error *error)
 {
     struct generation_list list;
@@ -37,8 +38,10 @@ static bool list_generations(struct command *command, struct error *error)
         time_t seconds = list.items[i].made_seconds;
         if (!localtime_r(&seconds, &time) || !strftime(text, sizeof text, "%F %T", &time))
             snprintf(text, sizeof text, "?");
-        show_line(stdout, "%4llu   %s   %s", (unsigned long long)list.items[i].number, text,
-                  list.items[i].is_current ? "(current)" : "");
+        bool is_current = list.items[i].is_current, has_vanished = list.items[i].has_vanished;
+        show_line(stdout, "%4llu   %s   %s%s%s", (unsigned long long)list.items[i].number, text,
+                  is_current ? "(current)" : "", is_current && has_vanished ? " " : "",
+                  has_vanished ? "(vanished)" : "");
     }
     return true;
 }
@@ -66,6 +69,19 @@ static bool rollback(struct command *command, struct error *error)
     return true;
 }
 
+static bool prune(struct command *command, struct error *error)
+{
+    struct generation_list removed;
+    if (!profile_prune(&command->store, command->profile, command->arena, &removed, error))
+        return error_in(error, "prune the profile");
+    if (command->settings.json)
+        return list_json(&removed, error);
+    for (size_t i = 0; i < removed.count; i++)
+        tell_note(command, "generation %llu of %s removed: it is no longer in the store",
+                  (unsigned long long)removed.items[i].number, command->profile);
+    return true;
+}
+
 bool command_profile(struct command *command, struct error *error)
 {
     switch (command->profile_verb) {
@@ -75,6 +91,8 @@ bool command_profile(struct command *command, struct error *error)
         return list_generations(command, error);
     case PROFILE_ROLLBACK:
         return rollback(command, error);
+    case PROFILE_PRUNE:
+        return prune(command, error);
     }
     return false;
 }

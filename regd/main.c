@@ -30,8 +30,8 @@ static const struct verb_spec verbs[VERB_COUNT] = {
     [REGISTER] = { "register", "[MANIFEST...]",
                    "register these manifests ('-': standard input), or\nthose that are found", 0,
                    SIZE_MAX },
-    [PROFILE] = { "profile", "set PATH | list | rollback",
-                  "set, list or roll back the system profile", 1, 2 },
+    [PROFILE] = { "profile", "set PATH | list | rollback | prune",
+                  "set, list, roll back or prune the system profile", 1, 2 },
     [STATUS] = { "status", "", "print what is registered, tagged and set", 0, 0 },
     [DUMP] = { "dump", "[PATH...]", "print the database, or these paths, as a manifest", 0,
                SIZE_MAX },
@@ -51,6 +51,9 @@ static const struct option_spec options[] = {
     { "missing", 0, OPTION_CHOICE, "refuse|skip|accept",
       "choose what happens to paths missing from the store\n(default: refuse; boot: skip)",
       offsetof(struct settings, missing), LOADING },
+    { "vanished", 0, OPTION_CHOICE, "forget|keep",
+      "choose what happens to valid paths no longer in the\nstore (default: keep; boot without MANIFEST: forget)",
+      offsetof(struct settings, vanished), LOADING },
     { "loader", 0, OPTION_CHOICE, "file|sql",
       "choose how a new database is created (default: file)", offsetof(struct settings, loader),
       LOADING },
@@ -123,12 +126,17 @@ static bool interpret_time(const char *text, int64_t *ret_seconds, struct error 
 /* Converts the words of the command line. What it refuses is a wrong command line (exit status 2). */
 static bool interpret(struct command *command, size_t verb, struct error *error)
 {
-    static const char *const profile[] = { "set", "list", "rollback", NULL };
+    static const char *const profile[] = { "set", "list", "rollback", "prune", NULL };
     const struct settings *settings = &command->settings;
     int missing = settings->missing;
     if (missing < 0)
         missing = verb == BOOT ? REGISTRY_MISSING_SKIP : REGISTRY_MISSING_REFUSE;
     command->registry.missing = (enum registry_missing)missing;
+    int vanished = settings->vanished;
+    if (vanished < 0)
+        vanished = verb == BOOT && command->arguments.count == 0 ? REGISTRY_VANISHED_FORGET
+                                                                 : REGISTRY_VANISHED_KEEP;
+    command->registry.vanished = (enum registry_vanished)vanished;
     command->registry.loader = (enum registry_loader)settings->loader;
     if (!interpret_time(settings->registration_time, &command->registry.time_seconds, error))
         return false;
@@ -181,7 +189,7 @@ int main(int argc, char **argv)
 {
     struct error error;
     struct arena arena;
-    struct command command = { .settings = { .tag = "/etc/NIXOS", .missing = -1 },
+    struct command command = { .settings = { .tag = "/etc/NIXOS", .missing = -1, .vanished = -1 },
                                .collector = -1,
                                .arena = &arena };
     own_standard_streams();

@@ -10,8 +10,10 @@
 struct merge {
     const struct store *store;
     const struct path_list *list;
-    uint32_t *order; /* each path after those it refers to */
+    uint32_t *order;          /* each path after those it refers to */
+    struct presence presence; /* is_there is null if nobody asked for it */
     bool *left_out;
+    bool forgets; /* what has vanished */
     struct arena *arena;
     struct registry_result result;
 

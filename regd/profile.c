@@ -115,12 +115,18 @@ static bool add_generation(const struct place *place, const char *entry, uint64_
         return errno == ENOENT || error_errno(error, errno, "look at %s", entry);
     if (!read_link(place->directory, entry, arena, &target, error))
         return false;
+    bool is_there = true;
+    struct str directory = str_cut_last(str_from(place->path), '/').head;
+    struct str path = arena_format(arena, "%.*s/%s", STR_ARG(directory), entry);
+    if (target.len > 0 && !root_find(place->store->root, path.data, &is_there, error))
+        return false;
     list->items = arena_grow(arena, list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = (struct generation){
         .number = number,
         .name = arena_copy(arena, str_from(entry)),
         .made_seconds = status.st_mtime,
         .target = target,
+        .has_vanished = !is_there,
     };
     return true;
 }
@@ -293,14 +299,16 @@ static bool rollback(const struct place *place, struct arena *arena, uint64_t *r
     for (size_t i = 0; i < list.count && !current; i++) {
         if (list.items[i].is_current)
             current = &list.items[i];
-        else
+        else if (!list.items[i].has_vanished)
             before = &list.items[i];
     }
     if (!current)
         return error_set(error, "'%s' does not point at one of its generations", place->path);
     if (!before)
-        return error_set(error, "there is no generation of %s older than the current one (%llu)",
-                         place->path, (unsigned long long)current->number);
+        return error_set(
+            error,
+            "there is no generation of %s older than the current one (%llu) that is in the store",
+            place->path, (unsigned long long)current->number);
     assert(before->number <= current->number);
     if (!link_publish(place->directory, place->name, before->name.data, error))
         return false;
@@ -318,6 +326,40 @@ bool profile_rollback(const struct store *store, const char *profile, struct are
         !lock_profile(&place, arena, &lock, error))
         return false;
     bool done = rollback(&place, arena, ret_from, ret_number, error);
+    unlock_profile(&place, arena);
+    return done;
+}
+
+static bool prune(const struct place *place, struct arena *arena,
+                  struct generation_list *ret_removed, struct error *error)
+{
+    struct generation_list list, removed = { 0 };
+    if (!list_generations(place, arena, &list, error))
+        return false;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct generation *generation = &list.items[i];
+        if (generation->is_current || !generation->has_vanished)
+            continue;
+        if (unlinkat(place->directory, generation->name.data, 0) < 0 && errno != ENOENT)
+            return error_errno(error, errno, "remove %s", generation->name.data);
+        removed.items = arena_grow(arena, removed.items, removed.count, &removed.capacity,
+                                   sizeof *removed.items);
+        removed.items[removed.count++] = *generation;
+    }
+    *ret_removed = removed;
+    return removed.count == 0 || fsync(place->directory) == 0 ||
+           error_errno(error, errno, "sync the directory of %s", place->path);
+}
+
+bool profile_prune(const struct store *store, const char *profile, struct arena *arena,
+                   struct generation_list *ret_removed, struct error *error)
+{
+    cleanup(place_release) struct place place = { .directory = -1 };
+    cleanup(own_close) int lock = -1;
+    if (!open_place(store, profile, arena, &place, error) ||
+        !lock_profile(&place, arena, &lock, error))
+        return false;
+    bool done = prune(&place, arena, ret_removed, error);
     unlock_profile(&place, arena);
     return done;
 }

@@ -18,6 +18,7 @@ struct generation {
     int64_t made_seconds; /* modification time of its link */
     bool is_current;
     struct str target; /* of the link; empty if the entry is not one */
+    bool has_vanished; /* the link leads to nothing: an older image had the target */
 };
 
 struct generation_list {
@@ -46,7 +47,13 @@ must_check bool profile_list(const struct store *store, const char *profile, str
 must_check bool profile_set(const struct store *store, const char *profile, struct str base,
                             struct arena *arena, uint64_t *ret_number, struct error *error);
 
-/* Points the profile at the generation before the current one. */
+/* Points the profile at the last generation before the current one whose target is there. */
 must_check bool profile_rollback(const struct store *store, const char *profile,
                                  struct arena *arena, uint64_t *ret_from, uint64_t *ret_number,
                                  struct error *error);
+
+/* Removes the links of the generations that have vanished, except for the current one, as
+ * `nix-env --delete-generations` does. The garbage collector then removes their roots. *ret_removed
+ * has those that were removed. */
+must_check bool profile_prune(const struct store *store, const char *profile, struct arena *arena,
+                              struct generation_list *ret_removed, struct error *error);

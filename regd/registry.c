@@ -4,7 +4,7 @@
  */
 #include "regd/merge.h"
 
-#include "regd/presence.h"
+#include "regd/mounted_layers.h"
 #include "regd/rows.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -28,22 +28,19 @@ static bool check_cycles(struct merge *merge, struct error *error)
                      STR_ARG(merge_base(merge, cycle.from)), STR_ARG(merge_base(merge, cycle.to)));
 }
 
-static bool refuse_missing(const struct merge *merge, const bool *present, struct error *error)
+static bool refuse_missing(const struct merge *merge, struct error *error)
 {
     enum { NAMED = 3 };
-    size_t missing = 0;
+    const struct registry_result *result = &merge->result;
     char names[NAMED * (STORE_PATH_BASE_MAX + 4)] = "";
-    for (uint32_t path = 0; path < merge->list->count; path++) {
-        if (present[path])
-            continue;
-        struct str base = merge_base(merge, path);
+    for (size_t i = 0; i < result->missing_count && i < NAMED; i++) {
         size_t used = strlen(names);
-        if (missing++ < NAMED)
-            snprintf(names + used, sizeof names - used, "%s'%.*s'", used ? ", " : "",
-                     STR_ARG(base));
+        snprintf(names + used, sizeof names - used, "%s'%.*s'", used ? ", " : "",
+                 STR_ARG(result->left_out[result->collected_count + i]));
     }
-    return error_set(error, "%zu of %zu paths are not in %s: %s%s", missing, merge->list->count,
-                     merge->store->store_dir.data, names, missing > NAMED ? ", …" : "");
+    return error_set(error, "%zu of %zu paths are not in %s: %s%s", result->missing_count,
+                     merge->list->count, merge->store->store_dir.data, names,
+                     result->missing_count > NAMED ? ", …" : "");
 }
 
 static void leave_out(struct merge *merge, uint32_t path)
@@ -62,30 +59,67 @@ static bool depends_on_left_out(const struct merge *merge, uint32_t path)
     return false;
 }
 
-static bool check_presence(struct merge *merge, enum registry_missing missing, struct error *error)
+/* Those that were collected first, then those that are missing. */
+static void leave_out_absent(struct merge *merge, const bool *is_hidden)
 {
-    size_t count = merge->list->count;
-    if (missing == REGISTRY_MISSING_ACCEPT || count == 0)
-        return true;
-    bool *present = arena_new(merge->arena, bool, count);
-    if (!presence_scan(merge->store, merge->list, present, error))
-        return false;
-    size_t present_count = 0;
-    for (size_t i = 0; i < count; i++)
-        present_count += present[i];
-    if (present_count == count)
-        return true;
-    if (missing == REGISTRY_MISSING_REFUSE)
-        return refuse_missing(merge, present, error);
-    merge->result.left_out = arena_new(merge->arena, struct str, count);
-    merge->result.missing_count = count - present_count;
-    for (uint32_t path = 0; path < count; path++)
-        if (!present[path])
+    struct registry_result *result = &merge->result;
+    for (uint32_t path = 0; path < merge->list->count; path++)
+        if (!merge->presence.is_there[path] && is_hidden[path])
             leave_out(merge, path);
-    /* Dependencies come first in this order, so one pass finds all their dependents. */
-    for (size_t i = 0; i < count; i++)
+    result->collected_count = result->left_out_count;
+    for (uint32_t path = 0; path < merge->list->count; path++)
+        if (!merge->presence.is_there[path] && !is_hidden[path])
+            leave_out(merge, path);
+    result->missing_count = result->left_out_count - result->collected_count;
+}
+
+/* Dependencies come first in this order, so one pass finds all their dependents. */
+static void leave_out_dependents(struct merge *merge)
+{
+    for (size_t i = 0; i < merge->list->count; i++)
         if (!merge->left_out[merge->order[i]] && depends_on_left_out(merge, merge->order[i]))
             leave_out(merge, merge->order[i]);
+}
+
+static bool check_presence(struct merge *merge, enum registry_missing missing, struct error *error)
+{
+    size_t count = merge->list->count, there = 0;
+    if (missing == REGISTRY_MISSING_ACCEPT || count == 0)
+        return true;
+    if (!presence_scan(merge->store, merge->arena, &merge->presence, error))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        there += merge->presence.is_there[i];
+    if (there == count)
+        return true;
+    bool *is_hidden = arena_new(merge->arena, bool, count);
+    if (!mounted_layers_find_hidden(merge->store, merge->list, merge->presence.is_there,
+                                    *merge->arena, is_hidden, error))
+        return false;
+    merge->result.left_out = arena_new(merge->arena, struct str, count);
+    leave_out_absent(merge, is_hidden);
+    if (missing == REGISTRY_MISSING_REFUSE && merge->result.missing_count > 0)
+        return refuse_missing(merge, error);
+    size_t absent = merge->result.left_out_count;
+    leave_out_dependents(merge);
+    return missing != REGISTRY_MISSING_REFUSE || merge->result.left_out_count == absent ||
+           error_set(error,
+                     "'%.*s' depends on a path that was collected on this machine; let Nix fetch "
+                     "it, or use --missing=skip",
+                     STR_ARG(merge->result.left_out[absent]));
+}
+
+/* The store is whole if all layers were found, all of their paths were seen, and nothing refers to a
+ * path of a layer that may not be mounted. */
+static bool is_whole(const struct merge *merge, const struct registry_options *options)
+{
+    const struct path_list *list = merge->list;
+    if (!options->is_whole || !merge->presence.is_there || merge->result.missing_count > 0)
+        return false;
+    for (uint32_t path = 0; path < list->count; path++)
+        for (size_t i = 0; i < list->items[path].reference_count; i++)
+            if (list->items[path].references[i] >= list->count)
+                return false;
     return true;
 }
 
@@ -188,7 +222,9 @@ static bool merge_into(struct merge *merge, const struct store_db *db, struct er
         !check_derivations(merge, error) || !merge_find_last_id(db, &last_id, error))
         return false;
     give_ids(merge, last_id);
-    return merge_add_references(merge, db, error) && rows_insert(&merge->rows, db, error);
+    return merge_add_references(merge, db, error) && rows_insert(&merge->rows, db, error) &&
+           (!merge->forgets ||
+            vanished_forget(db, &merge->presence, merge->arena, &merge->result.vanished, error));
 }
 
 /* Makes all checks that need no open database, before anything is created on disk. */
@@ -209,6 +245,7 @@ bool registry_merge(const struct store *store, const struct path_list *list,
     struct merge merge = {
         .store = store,
         .list = list,
+        .presence = { .list = list, .sees_all = options->vanished == REGISTRY_VANISHED_FORGET },
         .left_out = arena_new(arena, bool, list->count),
         .arena = arena,
         .result = { .path_count = list->count },
@@ -220,6 +257,7 @@ bool registry_merge(const struct store *store, const struct path_list *list,
     };
     if (!check_alone(&merge, options->missing, error))
         return false;
+    merge.forgets = options->vanished == REGISTRY_VANISHED_FORGET && is_whole(&merge, options);
     cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
     if (!store_db_open_write(store, *arena, &db, error))
         return false;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "regd/vanished.h"
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
@@ -17,6 +18,12 @@ enum registry_missing {
     REGISTRY_MISSING_REFUSE, /* register nothing */
     REGISTRY_MISSING_SKIP,   /* skip them, and all paths that depend on them */
     REGISTRY_MISSING_ACCEPT, /* do not check, like Nix */
+};
+
+/* What to do with valid paths that have vanished from the store (vanished.h). */
+enum registry_vanished {
+    REGISTRY_VANISHED_FORGET, /* if the store is whole: see is_whole */
+    REGISTRY_VANISHED_KEEP,
 };
 
 /* How a new database is created. */
@@ -30,7 +37,9 @@ enum registry_loader {
 
 struct registry_options {
     enum registry_missing missing;
+    enum registry_vanished vanished;
     enum registry_loader loader;
+    bool is_whole;        /* the list is from all layers of the store, as far as they can be seen */
     int64_t time_seconds; /* registration time of added paths, since 1970 */
 };
 
@@ -42,9 +51,11 @@ struct registry_result {
     /* Paths that had another NAR hash in the database; they now have the list's. */
     struct str *rehashed;
     size_t rehashed_count;
-    /* Paths that were skipped: first those that are missing, then those that depend on them. */
+    /* Paths that were skipped: first those that lie in a layer, but were collected on this machine
+     * (mounted_layers.h); then those that are missing; then those that depend on either. */
     struct str *left_out;
-    size_t left_out_count, missing_count;
+    size_t left_out_count, collected_count, missing_count;
+    struct vanished vanished;
 };
 
 /* Merges a normalised list. The caller must hold the collector's lock (collector.h), so that no

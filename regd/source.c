@@ -1,7 +1,8 @@
 #include "regd/source.h"
 
+#include "regd/mounted_layers.h"
+
 #include "schema/base/file.h"
-#include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/boot/kernel_command_line.h"
@@ -38,90 +39,50 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     return true;
 }
 
-/* A mounted layer of the store image. Layers are mounted next to the store. */
-struct layer {
-    uint64_t number; /* 0 for .ro-store, the top layer; N for .ro-store.N */
-    const char *manifest;
-};
-
-static bool parse_layer(struct str name, uint64_t *ret_number)
+/* The directory of a layer that is not mounted has no manifest. */
+static bool find_in_layers(const struct store *store, struct arena *arena, struct source_list *list,
+                           struct error *error)
 {
-    *ret_number = 0;
-    if (str_equal(name, STR(".ro-store")))
-        return true;
-    struct str prefix = STR(".ro-store.");
-    return str_starts(name, prefix) &&
-           str_to_number(str_skip(name, prefix.len), UINT32_MAX, ret_number);
-}
-
-static int compare_layers(const void *left, const void *right)
-{
-    const struct layer *a = left, *b = right;
-    return order_numbers(a->number, b->number);
-}
-
-static bool find_layers(const struct store *store, struct arena *arena, struct option_list *names,
-                        struct error *error)
-{
-    struct layer *layers = NULL;
-    size_t count = 0, capacity = 0;
-    struct str parent = str_cut_last(store->store_dir, '/').head;
-    const char *path = parent.len ? arena_copy(arena, parent).data : "/";
-    cleanup(own_close) int fd = root_open(store->root, path, O_RDONLY | O_DIRECTORY, 0);
-    if (fd == -ENOENT)
-        return true;
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory)
-        return error_errno(error, fd < 0 ? -fd : errno, "read the directory %s", path);
-    own_take(&fd);
-    const struct dirent *entry;
-    while ((entry = own_next_entry(directory))) {
-        struct layer layer;
+    struct mounted_layers layers;
+    if (!mounted_layers_find(store, arena, &layers, error))
+        return false;
+    list->is_whole = !layers.has_gap;
+    for (size_t i = 0; i < layers.count; i++) {
         bool is_there;
-        if (!parse_layer(str_from(entry->d_name), &layer.number))
-            continue;
-        layer.manifest =
-            arena_format(arena, "%.*s/%s/" MANIFEST_NAME, STR_ARG(parent), entry->d_name).data;
-        if (!root_find(store->root, layer.manifest, &is_there, error))
+        const char *name = arena_format(arena, "%s/" MANIFEST_NAME, layers.paths[i]).data;
+        if (!root_find(store->root, name, &is_there, error))
             return false;
-        if (!is_there)
-            continue;
-        layers = arena_grow(arena, layers, count, &capacity, sizeof *layers);
-        layers[count++] = layer;
+        list->is_whole &= is_there;
+        if (is_there)
+            option_list_add(&list->names, name, arena);
     }
-    if (errno != 0)
-        return error_errno(error, errno, "read the directory %s", path);
-    if (count)
-        qsort(layers, count, sizeof *layers, compare_layers);
-    for (size_t i = 0; i < count; i++)
-        option_list_add(names, layers[i].manifest, arena);
     return true;
 }
 
 bool source_find(const struct store *store, struct arena *arena, struct source_list *ret_list,
                  struct error *error)
 {
-    struct option_list names = { 0 };
+    struct source_list list = { .found = true, .is_whole = true };
     const char *given;
     if (!source_kernel_parameter(store, "regInfo", arena, &given, error))
         return false;
     /* An empty regInfo= names no manifest. */
     if (given && *given)
-        option_list_add(&names, given, arena);
-    else if (!find_layers(store, arena, &names, error))
+        option_list_add(&list.names, given, arena);
+    else if (!find_in_layers(store, arena, &list, error))
         return false;
     const char *const others[] = {
         "/" MANIFEST_NAME,
         arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data,
     };
-    for (size_t i = 0; i < sizeof others / sizeof *others && names.count == 0; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof *others && list.names.count == 0; i++) {
         bool is_there;
         if (!root_find(store->root, others[i], &is_there, error))
             return false;
         if (is_there)
-            option_list_add(&names, others[i], arena);
+            option_list_add(&list.names, others[i], arena);
     }
-    *ret_list = (struct source_list){ names, .found = true };
+    *ret_list = list;
     return true;
 }
 

@@ -21,6 +21,7 @@
 struct source_list {
     struct option_list names;
     bool found;
+    bool is_whole; /* found, and no layer lacks its manifest */
 };
 
 /* One of them. */

@@ -1,5 +1,7 @@
 /* status.c — the command status: prints what is registered, and the state of tag and profile. */
 #include "regd/command.h"
+#include "regd/mounted_layers.h"
+#include "regd/presence.h"
 #include "regd/profile.h"
 #include "regd/source.h"
 #include "regd/tell.h"
@@ -19,6 +21,8 @@ struct status {
     struct source_list manifests;
     size_t manifest_count;   /* paths in the manifests */
     size_t registered_count; /* of these, valid with the same NAR hash */
+    struct str *collected;   /* of these, collected on this machine (mounted_layers.h) */
+    size_t collected_count;
     bool is_tagged;
     struct str system; /* the profile's store path; empty if there is none */
     uint64_t generation, generation_count;
@@ -63,6 +67,22 @@ static bool count_registered(const struct command *command, const struct store_d
     return true;
 }
 
+static bool find_collected(const struct command *command, const struct path_list *list,
+                           struct status *status, struct error *error)
+{
+    struct presence presence = { .list = list };
+    bool *is_hidden = arena_new(command->arena, bool, list->count);
+    if (!presence_scan(&command->store, command->arena, &presence, error) ||
+        !mounted_layers_find_hidden(&command->store, list, presence.is_there, *command->arena,
+                                    is_hidden, error))
+        return false;
+    status->collected = arena_new(command->arena, struct str, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        if (is_hidden[i])
+            status->collected[status->collected_count++] = list->items[i].base;
+    return true;
+}
+
 static bool look_at_database(const struct command *command, struct status *status,
                              struct error *error)
 {
@@ -76,6 +96,8 @@ static bool look_at_database(const struct command *command, struct status *statu
         !source_read(&command->store, &status->manifests, command->arena, &content, error))
         return false;
     status->manifest_count = content.paths.count;
+    if (!find_collected(command, &content.paths, status, error))
+        return false;
     return !status->has_database ||
            (count_valid(&db, &status->valid_count, error) &&
             count_registered(command, &db, &content.paths, &status->registered_count, error));
@@ -114,6 +136,9 @@ static bool print_json(const struct command *command, const struct status *statu
         json_add_text(manifests, NULL, str_from(status->manifests.names.items[i]));
     cJSON_AddNumberToObject(object, "manifestPaths", (double)status->manifest_count);
     cJSON_AddNumberToObject(object, "manifestPathsRegistered", (double)status->registered_count);
+    cJSON *collected = cJSON_AddArrayToObject(object, "collected");
+    for (size_t i = 0; i < status->collected_count; i++)
+        json_add_text(collected, NULL, status->collected[i]);
     cJSON_AddBoolToObject(object, "tagged", status->is_tagged);
     json_add_text(object, "profile", str_from(command->profile));
     cJSON_AddNumberToObject(object, "generations", (double)status->generation_count);
@@ -135,10 +160,18 @@ static void print_text(const struct command *command, const struct status *statu
     if (status->manifests.names.count)
         show_line(stdout, "           %zu of its %zu paths are registered%s",
                   status->registered_count, status->manifest_count,
-                  status->registered_count == status->manifest_count ? ""
-                                                                     : "; run 'regd register'");
+                  status->registered_count + status->collected_count >= status->manifest_count
+                      ? ""
+                      : "; run 'regd register'");
     else
         show_line(stdout, "manifest   none found");
+    if (status->collected_count > 0)
+        show_line(stdout,
+                  "collected  %zu of its paths, on this machine; Nix fetches or builds them when "
+                  "they are needed",
+                  status->collected_count);
+    for (size_t i = 0; i < status->collected_count; i++)
+        show_line(stdout, "           %.*s", STR_ARG(status->collected[i]));
     show_line(stdout, "tag        %s%s", command->settings.tag,
               status->is_tagged ? "" : " is missing");
     if (status->system.len == 0) {

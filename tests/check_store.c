@@ -20,6 +20,17 @@ struct store check_store(struct arena *arena)
     return store;
 }
 
+struct path_list check_list(const char *const *bases, size_t count, struct arena *arena)
+{
+    struct path_list list = { 0 };
+    for (size_t i = 0; i < count; i++)
+        path_list_add(&list, arena)->name = name_table_add(&list.names, str_from(bases[i]), arena);
+    for (size_t i = 0; i < count; i++)
+        list.items[i].base = list.names.names[list.items[i].name];
+    path_list_normalise(&list, *arena);
+    return list;
+}
+
 void check_store_close(const struct store *store)
 {
     own_close(&store->root);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 #include "tests/check.h"
 
@@ -15,6 +16,9 @@
  * `cleanup`. */
 struct store check_store(struct arena *arena);
 void check_store_close(const struct store *store);
+
+/* Returns the normalised list of paths with these base names. */
+struct path_list check_list(const char *const *bases, size_t count, struct arena *arena);
 
 /* Writes a file below the kit's directory; creates its parent directories. */
 void check_file(const char *path, struct str content);

@@ -65,7 +65,7 @@ make_machine() {
     fi
 }
 
-jobs='register register-new register-sql boot profile-set profile-rollback profile-list status verify dump dump-paths manifest
+jobs='register register-new register-sql register-forget boot profile-set profile-rollback profile-prune profile-list status verify dump dump-paths manifest
 manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
 verify-image verify-layer verify-tree generator generator-root overlay'
 
@@ -84,6 +84,12 @@ prepare() {
     case $job in
     profile-set) cp -a whole/. work/new ;;
     profile-rollback) cp -a twice/. work/new ;;
+    profile-prune) cp -a twice/. work/new && rm -rf "work/new$linux" ;;
+    register-forget)
+        cp -a whole/. work/new && sqlite3 work/new/nix/var/nix/db/db.sqlite "insert into ValidPaths (path, hash, registrationTime)
+            values ('/nix/store/$(printf %032d 0)-gone', 'sha256:$(printf %064d 0)', 1); insert into Refs select id, id
+            from ValidPaths where path like '%-gone'"
+        ;;
     generator-root)
         mkdir -p work/new/proc work/new/etc work/out/it && : >work/new/etc/initrd-release && cp keep/image work/new/nix-store.squashfs
         echo "quiet init=$system/init" >work/new/proc/cmdline
@@ -100,9 +106,11 @@ run_job() {
     register) "$REGD" register -q --root work/root manifest ;;
     register-new) "$REGD" register -q --root work/new --missing=accept manifest ;;
     register-sql) "$REGD" register -q --root work/new --missing=accept --loader=sql manifest ;;
+    register-forget) "$REGD" register -q --root work/new --vanished=forget manifest ;;
     boot) "$REGD" boot -q --root work/root --system "$system" ;;
     profile-set) "$REGD" profile set -q --root work/new "$system" ;;
     profile-rollback) "$REGD" profile rollback -q --root work/new ;;
+    profile-prune) "$REGD" profile prune -q --root work/new ;;
     profile-list) "$REGD" profile list --json --root work/root ;;
     status) "$REGD" status --json --root work/root ;;
     verify) "$REGD" verify --root work/root ;;

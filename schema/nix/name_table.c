@@ -13,8 +13,7 @@ static uint64_t load_word(const char *at)
     return word;
 }
 
-/* The seed of this process, from the sixteen random bytes that the kernel gives to each. */
-static uint64_t draw_seed(void)
+uint64_t name_seed(void)
 {
     const char *drawn = (const char *)getauxval(AT_RANDOM);
     assert(drawn);
@@ -32,13 +31,13 @@ static uint64_t fold(uint64_t one, uint64_t other)
 /* Hashes the whole name, sixteen bytes at a time; the last sixteen may overlap those before. The
  * multiplications do not depend on each other, so the CPU can do them in parallel. Both factors depend on
  * the seed: whoever chooses the names cannot make a factor 0. */
-static uint32_t tag_of(const struct name_table *table, struct str name)
+uint64_t name_hash(uint64_t seed, struct str name)
 {
     char few[16] = { 0 };
     const char *data = name.data;
     size_t length = name.len;
-    uint64_t hash = length, key = table->seed ^ UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t other_key = table->seed * UINT64_C(0xd6e8feb86659fd93);
+    uint64_t hash = length, key = seed ^ UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t other_key = seed * UINT64_C(0xd6e8feb86659fd93);
     if (length < sizeof few) {
         if (length)
             memcpy(few, data, length);
@@ -50,8 +49,12 @@ static uint32_t tag_of(const struct name_table *table, struct str name)
         key += UINT64_C(0xbf58476d1ce4e5b8);
     }
     hash += fold(load_word(data + length - 16) ^ key, load_word(data + length - 8) ^ other_key);
-    hash = (hash ^ hash >> 32) * UINT64_C(0x94d049bb133111eb);
-    return (uint32_t)(hash >> 32);
+    return (hash ^ hash >> 32) * UINT64_C(0x94d049bb133111eb);
+}
+
+static uint32_t tag_of(const struct name_table *table, struct str name)
+{
+    return (uint32_t)(name_hash(table->seed, name) >> 32);
 }
 
 /* Returns the slot of the name, or the free slot for it. */
@@ -71,7 +74,7 @@ static void widen(struct name_table *table, struct arena *arena)
     struct name_table wider = *table;
     wider.slot_count = table->slot_count ? 2 * table->slot_count : SLOTS_LEAST;
     if (wider.seed == 0)
-        wider.seed = draw_seed();
+        wider.seed = name_seed();
     wider.slots = arena_new(arena, struct name_slot, wider.slot_count);
     for (size_t i = 0; i < table->slot_count; i++) {
         const struct name_slot *slot = &table->slots[i];

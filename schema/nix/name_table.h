@@ -30,6 +30,12 @@ struct name_table {
     size_t room_bytes;
 };
 
+/* Returns the seed of this process, from the random bytes that the kernel gives to each; not 0. */
+uint64_t name_seed(void);
+
+/* Returns a hash of the name, of which the upper bits are the better ones. */
+uint64_t name_hash(uint64_t seed, struct str name);
+
 /* Returns the number of a name, or NAME_NONE. */
 uint32_t name_table_find(const struct name_table *table, struct str name);
 

@@ -63,7 +63,7 @@ profile-set      whole/nix/var/nix/gcroots/                absent,link
 profile-set      whole/nix/var/nix/db/db.sqlite            sparse
 profile-set      whole/nix/store/SYSTEM/                   absent,empty,fifo,socket,link,nowhere,loop,device,unreadable
 profile-rollback twice/nix/var/nix/profiles/system         -
-profile-rollback twice/nix/var/nix/profiles/system-1-link  empty,fifo,socket,directory,link,nowhere,loop,device
+profile-rollback twice/nix/var/nix/profiles/system-1-link  empty,fifo,socket,directory,link,device
 profile-rollback twice/nix/var/nix/profiles/system.lock    absent,empty,sparse
 profile-list     twice/nix/var/nix/profiles/               link
 profile-list     twice/nix/var/nix/profiles/system         absent,empty,fifo,socket,directory,link,nowhere,loop,device

@@ -76,7 +76,7 @@ before() {
     wal) sqlite3 "$2/$state/db/db.sqlite" 'pragma journal_mode = wal' >/dev/null ;;
     existing) sqlite3 "$2/$state/db/db.sqlite" 'pragma journal_mode = delete' >/dev/null ;;
     profile) run first-profile "$2" ;;
-    rollback) run first-profile "$2" && run profile "$2" ;;
+    rollback) : >"$2$old_target" && run first-profile "$2" && run profile "$2" ;;
     esac
 }
 

@@ -190,6 +190,9 @@ regd_prints() {
     database=$root/nix/var/nix/db/db.sqlite
     {
         regd register "$SCRATCH/manifest" && regd boot && regd profile list && regd status && regd dump &&
+            sqlite3 "$database" "insert into ValidPaths (path, hash, registrationTime)
+                values ('/nix/store/$(printf %032d 0)-gone', 'sha256:$(printf %064d 0)', 1); insert into Refs values (1, last_insert_rowid())" &&
+            regd register --vanished=forget "$SCRATCH/manifest" &&
             regd boot --delete-manifest &&
             sqlite3 "$database" "update ValidPaths set hash = 'sha256:$(printf %064d 0)' where id = 1;
                 insert into ValidPaths (path, hash, registrationTime) values ('/nix/store/odd', 'x', 1)" || return 1

@@ -127,22 +127,33 @@ nix_sets() {
     [ $((status != 0)) -eq "$1" ] && links "$root.nix" | diff "$unpacked/$name.after" -
 }
 
-# On what regd has left.
+# On what regd has left. Nix does not say which generations have vanished.
 lists() {
-    "$REGD" profile list --profile "$profile" --root "$root" >"$root.list" &&
+    "$REGD" profile list --profile "$profile" --root "$root" | sed 's/(current) (vanished)$/(current)/; s/(vanished)$//' >"$root.list" &&
         nix_in "$root" nix-env --profile "$profile" --list-generations | diff - "$root.list" && [ -s "$root.list" ]
 }
 
+# Nix also rolls back to a generation that leads to nothing. regd refuses that.
 rolls_back() {
     rm -rf "$root.nix"
     cp -a "$root" "$root.nix"
+    links "$root" >"$root.kept"
     nix_in "$root.nix" nix-env --profile "$profile" --rollback
     nix_status=$?
+    links "$root.nix" >"$root.links"
     "$REGD" profile rollback --profile "$profile" --root "$root" >"$root.out" 2>"$root.err"
     status=$?
     cat "$root.err"
     printf 'exit status %d, that of Nix %d\n' "$status" "$nix_status"
-    links "$root.nix" >"$root.links"
+    leads_to=$(readlink "$root.nix${profile%/*}/$(readlink "$root.nix$profile")")
+    case $leads_to in
+    /*) leads_to=$root.nix$leads_to ;;
+    *) leads_to=$root.nix${profile%/*}/$leads_to ;;
+    esac
+    if [ "$nix_status" -eq 0 ] && [ ! -e "$leads_to" ]; then
+        nix_status=1
+        cp "$root.kept" "$root.links"
+    fi
     [ "$status" -eq $((nix_status != 0)) ] && [ ! -s "$root.out" ] && [ "$(wc -l <"$root.err")" -eq 1 ] &&
         links "$root" | diff "$root.links" -
 }
@@ -203,7 +214,7 @@ claim 'without --profile it is profiles/system in the state directory' default_p
 
 lists_json() {
     "$REGD" profile list --root "$root" --json >"$SCRATCH/json" && tr -d ' \n\t' <"$SCRATCH/json" |
-        grep -q '^\[{"generation":1,"time":[0-9]*,"current":true,"path":"'"$target"'"}\]$'
+        grep -q '^\[{"generation":1,"time":[0-9]*,"current":true,"vanished":false,"path":"'"$target"'"}\]$'
 }
 claim 'list --json is one array' lists_json
 

@@ -59,7 +59,8 @@ static void fewer_rows_than_given_are_refused(struct arena arena)
     check_sql("create table numbers (a unique, b, c); insert into numbers values (10, 0, 0)",
               arena);
     CHECK(!run("insert or ignore into main.numbers (a) select c0 from temp.bulk", 3, &arena));
-    CHECK_STR(check_error->sentence, "db.sqlite: SQLite has added 2 of 3 rows; nothing is changed");
+    CHECK_STR(check_error->sentence,
+              "db.sqlite: SQLite has changed 2 of 3 rows; nothing is changed");
     CHECK_STR(check_rows("select a from numbers", &arena), "\n10");
 }
 

@@ -4,8 +4,10 @@
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define D       CHECK_DIGEST
 #define P       "/nix/store/" D
@@ -28,6 +30,8 @@ static struct str run(enum profile_verb verb, const char *target, bool json, str
 static void begin(struct arena arena)
 {
     check_make_directory("state/profiles");
+    check_make_directory("nix/store/" D "-a");
+    check_make_directory("nix/store/" D "-b");
     check_sql(CHECK_ADD(1, "a") CHECK_ADD(2, "b"), arena);
     setenv("TZ", "UTC", 1);
 }
@@ -83,9 +87,27 @@ static void rolling_back_says_from_where(struct arena arena)
               "regd: " PROFILE " is switched from generation 2 to 1\n");
 }
 
+static void what_has_vanished_is_told_and_pruned(struct arena arena)
+{
+    begin(arena);
+    run(PROFILE_SET, P "-a", false, &arena);
+    run(PROFILE_SET, P "-b", false, &arena);
+    run(PROFILE_SET, P "-a", false, &arena);
+    date_link("state/profiles/system-1-link");
+    date_link("state/profiles/system-2-link");
+    date_link("state/profiles/system-3-link");
+    CHECK(unlinkat(check_directory(), "nix/store/" D "-a", AT_REMOVEDIR) == 0);
+    CHECK_STR(run(PROFILE_LIST, NULL, false, &arena),
+              "   1   1970-01-02 00:00:00   (vanished)\n   2   1970-01-02 00:00:00   \n"
+              "   3   1970-01-02 00:00:00   (current) (vanished)\n");
+    CHECK_STR(run(PROFILE_PRUNE, NULL, false, &arena),
+              "regd: generation 1 of " PROFILE " removed: it is no longer in the store\n");
+    CHECK_STR(run(PROFILE_PRUNE, NULL, true, &arena), "[]\n");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(setting_makes_a_generation_and_says_so),
-                     CASE(generations_are_listed_as_nix_env_does),
-                     CASE(rolling_back_says_from_where));
+    return CHECK_ALL(
+        CASE(setting_makes_a_generation_and_says_so), CASE(generations_are_listed_as_nix_env_does),
+        CASE(rolling_back_says_from_where), CASE(what_has_vanished_is_told_and_pruned));
 }

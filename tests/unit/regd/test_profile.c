@@ -136,9 +136,13 @@ static void rolling_back_takes_the_one_before(struct arena arena)
 {
     uint64_t from = 0, number = 0;
     cleanup(check_store_close) struct store store = begin(&arena);
+    put_link("system-2-link", P "-c");
     put_link("system-3-link", P "-a");
+    put_link("system-4-link", P "-c");
     put_link("system-5-link", P "-b");
     put_link("system-8-link", P "-b");
+    check_make_directory("nix/store/" D "-a");
+    check_make_directory("nix/store/" D "-b");
     CHECK_REFUSED(profile_rollback(&store, PROFILE, &arena, &from, &number, check_error),
                   "'" PROFILE "' does not point at one of its generations");
     put_link("system", "system-5-link");
@@ -147,8 +151,31 @@ static void rolling_back_takes_the_one_before(struct arena arena)
     CHECK_NUMBER(number, 3);
     CHECK_STR(target_of("system", &arena), "system-3-link");
     CHECK_REFUSED(profile_rollback(&store, PROFILE, &arena, &from, &number, check_error),
-                  "there is no generation of " PROFILE " older than the current one (3)");
+                  "there is no generation of " PROFILE
+                  " older than the current one (3) that is in the store");
     CHECK_NUMBER(from, 5);
+}
+
+static void pruning_removes_what_has_vanished(struct arena arena)
+{
+    struct generation_list removed;
+    cleanup(check_store_close) struct store store = begin(&arena);
+    check_make_directory("nix/store/" D "-a");
+    put_link("system-1-link", P "-c");
+    put_link("system-2-link", P "-a");
+    put_link("system-3-link", P "-c");
+    put_link("system-4-link", P "-c");
+    put_link("other-5-link", P "-c");
+    check_file("state/profiles/system-6-link", STR("no link"));
+    put_link("system", "system-3-link");
+    CHECK_DONE(profile_prune(&store, PROFILE, &arena, &removed, check_error));
+    CHECK_NUMBER(removed.count, 2);
+    CHECK_NUMBER(removed.items[0].number, 1);
+    CHECK_NUMBER(removed.items[1].number, 4);
+    CHECK_STR(check_names("state/profiles", &arena),
+              " other-5-link system system-2-link system-3-link system-6-link");
+    CHECK_DONE(profile_prune(&store, PROFILE, &arena, &removed, check_error));
+    CHECK_NUMBER(removed.count, 0);
 }
 
 static void a_profile_is_missing_dangling_or_valid(struct arena arena)
@@ -209,7 +236,7 @@ int main(void)
         CASE(a_new_target_is_a_new_generation), CASE(the_collector_is_told_of_the_link),
         CASE(entries_that_are_generations_are_listed_by_number), CASE(the_last_number_is_the_end),
         CASE(what_cannot_be_set_is_refused_and_nothing_changes),
-        CASE(rolling_back_takes_the_one_before), CASE(a_profile_is_missing_dangling_or_valid),
-        CASE(a_lock_that_is_no_file_is_refused),
+        CASE(rolling_back_takes_the_one_before), CASE(pruning_removes_what_has_vanished),
+        CASE(a_profile_is_missing_dangling_or_valid), CASE(a_lock_that_is_no_file_is_refused),
         CASE(each_call_that_fails_leaves_the_old_or_the_new));
 }
