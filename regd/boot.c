@@ -1,5 +1,6 @@
 /* boot.c — the commands register, and boot, which also tags the system and sets its profile. */
 #include "regd/collector.h"
+#include "regd/fetched.h"
 #include "regd/profile.h"
 #include "regd/source.h"
 #include "regd/state.h"
@@ -311,6 +312,26 @@ static bool boot_delete(struct command *command, struct boot *boot, struct error
     return true;
 }
 
+/* Where the store came from is said for the operator; nothing depends on it. */
+static void boot_tell_fetched(struct command *command, struct boot *boot)
+{
+    const struct fetch_report *report;
+    struct error error;
+    if (!fetched_read(&command->store, command->arena, &report, &error)) {
+        tell_event(command, MESSAGE_FETCH_UNKNOWN, NULL, "%s", error.sentence);
+        return;
+    }
+    if (!report)
+        return;
+    struct arena scratch = *command->arena;
+    tell_event(command, MESSAGE_FETCHED, NULL, "the store was fetched: %.*s",
+               STR_ARG(fetched_summary(report, &scratch)));
+    for (size_t i = 0; i < report->layer_count; i++)
+        tell_event(command, MESSAGE_FETCHED, NULL, "%.*s",
+                   STR_ARG(fetched_layer(&report->layers[i], &scratch)));
+    cJSON_AddItemToObject(boot->report, "fetched", fetch_report_json(report));
+}
+
 /* The steps do not depend on each other. So each is tried, and all failures are reported. */
 bool command_boot(struct command *command, struct error *error)
 {
@@ -321,6 +342,7 @@ bool command_boot(struct command *command, struct error *error)
     };
     bool done = true;
     struct boot boot = { .report = cJSON_CreateObject() };
+    boot_tell_fetched(command, &boot);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct error failure;
         if (steps[i](command, &boot, &failure))

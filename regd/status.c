@@ -1,5 +1,6 @@
 /* status.c — the command status: prints what is registered, and the state of tag and profile. */
 #include "regd/command.h"
+#include "regd/fetched.h"
 #include "regd/mounted_layers.h"
 #include "regd/presence.h"
 #include "regd/profile.h"
@@ -26,6 +27,7 @@ struct status {
     bool is_tagged;
     struct str system; /* the profile's store path; empty if there is none */
     uint64_t generation, generation_count;
+    const struct fetch_report *fetched; /* null: no layer was fetched */
 };
 
 /* The condition makes SQLite walk along an index. A plain count(*) could not be interrupted. */
@@ -146,11 +148,22 @@ static bool print_json(const struct command *command, const struct status *statu
         cJSON_AddNumberToObject(object, "generation", (double)status->generation);
         json_add_text(object, "system", status->system);
     }
+    if (status->fetched)
+        cJSON_AddItemToObject(object, "fetched", fetch_report_json(status->fetched));
     return json_print(object, error);
+}
+
+static void print_fetched(const struct fetch_report *report, struct arena scratch)
+{
+    show_line(stdout, "fetched    %.*s", STR_ARG(fetched_summary(report, &scratch)));
+    for (size_t i = 0; i < report->layer_count; i++)
+        show_line(stdout, "           %.*s", STR_ARG(fetched_layer(&report->layers[i], &scratch)));
 }
 
 static void print_text(const struct command *command, const struct status *status)
 {
+    if (status->fetched)
+        print_fetched(status->fetched, *command->arena);
     if (status->has_database)
         show_line(stdout, "database   %lld valid paths", (long long)status->valid_count);
     else
@@ -186,7 +199,8 @@ static void print_text(const struct command *command, const struct status *statu
 bool command_status(struct command *command, struct error *error)
 {
     struct status status = { 0 };
-    if (!look_at_database(command, &status, error) || !look_at_system(command, &status, error))
+    if (!look_at_database(command, &status, error) || !look_at_system(command, &status, error) ||
+        !fetched_read(&command->store, command->arena, &status.fetched, error))
         return false;
     if (command->settings.json)
         return print_json(command, &status, error);

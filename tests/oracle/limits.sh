@@ -104,6 +104,7 @@ checksums.c COMPONENT_MAX|Linux has names of 255 bytes
 checksums.h CHECKSUMS_NAME_MAX|trees have two levels
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
+fetch_report.h FETCH_REPORT_BYTES_MAX|a text of ours
 layers.h LAYERS_BYTES_MAX|a text of ours
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
 image_file.h IMAGE_BLOCK_MAX|the format

@@ -187,6 +187,10 @@ regd_prints() {
         shift
         "$REGD" "$verb" --root "$root" --quiet --json "$@"
     }
+    mkdir "$root/run/regd" &&
+        printf '{"version":1,"state":"failed","seconds":1,"bytes":0,"retries":0,"mirror":null,"error":"x","layers":[%s]}' \
+            "{\"name\":\"x\",\"rootHash\":\"$(printf %064d 0)\",\"size\":4096,\"kept\":0,\"from\":null}" \
+            >"$root/run/regd/fetch.json" || return 1
     database=$root/nix/var/nix/db/db.sqlite
     {
         regd register "$SCRATCH/manifest" && regd boot && regd profile list && regd status && regd dump &&

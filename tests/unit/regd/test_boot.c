@@ -103,6 +103,25 @@ static void each_step_is_tried_and_each_failure_told(struct arena arena)
     CHECK_STR(check_content("etc/NIXOS", &arena), "");
 }
 
+static void where_a_fetched_store_came_from_is_told(struct arena arena)
+{
+    prepare();
+    check_file("run/regd/fetch.json",
+               STR("{\"version\":1,\"state\":\"done\",\"seconds\":2,\"bytes\":1048576,"
+                   "\"retries\":0,\"layers\":[{\"name\":\"nix-store.squashfs\",\"rootHash\":"
+                   "\"" CHECK_HASH_HEX "\",\"size\":4096,\"kept\":4096,\"from\":\"http://a/\"}]}"));
+    struct call call = run(command_boot, (struct call){ .settings = { .json = true } }, &arena);
+    CHECK_DONE(call.done);
+    CHECK(str_starts(call.told, STR("regd: the store was fetched: 1 layer, 1.0 MiB received in "
+                                    "2.0 s, 0 retries\nregd: nix-store.squashfs from "
+                                    "http://a/\n")));
+    CHECK(memmem(call.output.data, call.output.len, "\"fetched\":", strlen("\"fetched\":")));
+    check_file("run/regd/fetch.json", STR("{}"));
+    call = run(command_boot, (struct call){ 0 }, &arena);
+    CHECK_DONE(call.done);
+    CHECK(str_starts(call.told, STR("regd: warning: load /run/regd/fetch.json: version: ")));
+}
+
 static void the_kernel_s_init_names_the_system(struct arena arena)
 {
     prepare();
@@ -252,7 +271,8 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(a_boot_registers_tags_and_sets_the_profile), CASE(a_second_boot_changes_nothing),
-        CASE(each_step_is_tried_and_each_failure_told), CASE(the_kernel_s_init_names_the_system),
+        CASE(each_step_is_tried_and_each_failure_told),
+        CASE(where_a_fetched_store_came_from_is_told), CASE(the_kernel_s_init_names_the_system),
         CASE(what_is_not_wanted_is_left_alone), CASE(without_a_manifest_the_other_steps_are_done),
         CASE(a_manifest_is_deleted_once_all_of_it_is_registered),
         CASE(a_named_manifest_that_was_deleted_was_registered),

@@ -92,6 +92,33 @@ static void json_says_the_same(struct arena arena)
     CHECK_STR(cJSON_GetStringValue(cJSON_GetObjectItem(root, "profile")), PROFILE);
 }
 
+#define ROOT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define REPORT                                                                                   \
+    "{\"version\":1,\"state\":\"done\",\"seconds\":3.25,\"bytes\":3145728,\"retries\":1,"        \
+    "\"mirror\":\"http://a/\",\"layers\":[{\"name\":\"nix-store.squashfs\",\"rootHash\":\"" ROOT \
+    "\",\"size\":4096,\"kept\":4096,\"from\":\"http://a/\"},{\"name\":\"nix-store.1.squashfs\"," \
+    "\"rootHash\":\"" ROOT "\",\"size\":8192,\"kept\":8192,\"from\":\"cache\"}]}"
+
+static void where_a_fetched_store_came_from_is_told(struct arena arena)
+{
+    check_file("run/regd/fetch.json", STR(REPORT));
+    CHECK(str_starts(status(false, &arena),
+                     STR("fetched    2 layers, 3.0 MiB received in 3.2 s, 1 retry\n"
+                         "           nix-store.squashfs from http://a/\n"
+                         "           nix-store.1.squashfs from cache\n"
+                         "database   none\n")));
+    cleanup(json_free) cJSON *root = NULL;
+    if (!CHECK_DONE(json_parse(status(true, &arena), &root, check_error)))
+        return;
+    cJSON *fetched = cJSON_GetObjectItem(root, "fetched");
+    char *spelled = cJSON_PrintUnformatted(fetched);
+    CHECK_STR(str_from(spelled), REPORT);
+    cJSON_free(spelled);
+    check_file("run/regd/fetch.json", STR("{\"version\":2}"));
+    CHECK_STR(status(false, &arena),
+              "load /run/regd/fetch.json: version 2 is unknown; 1 is supported");
+}
+
 static void a_database_that_cannot_be_read_is_told(struct arena arena)
 {
     check_sql("drop table Refs", arena);
@@ -140,7 +167,8 @@ static void each_function_of_sqlite_that_fails_is_a_sentence(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(nothing_is_told_as_nothing), CASE(everything_is_counted),
-                     CASE(json_says_the_same), CASE(a_database_that_cannot_be_read_is_told),
+                     CASE(json_says_the_same), CASE(where_a_fetched_store_came_from_is_told),
+                     CASE(a_database_that_cannot_be_read_is_told),
                      CASE(a_manifest_that_is_wrong_is_told),
                      CASE(a_dangling_profile_has_generations_and_no_system),
                      CASE(each_function_of_sqlite_that_fails_is_a_sentence));
