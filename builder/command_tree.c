@@ -5,7 +5,7 @@
 #include "builder/output/report.h"
 #include "builder/output/tarball.h"
 #include "builder/ramdisk/ramdisk_inputs.h"
-#include "builder/tree/tree.h"
+#include "builder/tree/tree_dtbs.h"
 #include "builder/uki/uki_inputs.h"
 
 #include "schema/base/clock.h"
@@ -103,9 +103,12 @@ bool command_tree(const struct command *command, struct error *error)
     cleanup(image_source_release) struct image_source source = IMAGE_SOURCE_NONE;
     struct reuse reuse = REUSE_NONE;
     struct uki uki;
+    struct tree_dtbs dtbs = { 0 };
     if (!command_read_system(command, &spec, error) ||
         (settings->tree.uki && !uki_inputs_read(command->store, &spec, settings->tree.stub,
                                                 command->arena, &uki, error)) ||
+        (settings->tree.dtb && !tree_dtbs_find(command->store, spec.toplevel, settings->tree.dtb,
+                                               command->arena, &dtbs, error)) ||
         !ramdisk_inputs_open(&given->prepends, &settings->image.bases, command->arena, &inputs,
                              error) ||
         !places_open(command, &places, error) ||
@@ -127,6 +130,7 @@ bool command_tree(const struct command *command, struct error *error)
         .target_bytes = settings->tree.target_bytes,
         .compression = given->method,
         .separate_store = settings->tree.separate_store,
+        .dtbs = dtbs,
         .uki = settings->tree.uki ? &uki : NULL,
     };
     if (!tree_write(&request, &places.tree, command->arena, &result, error) ||

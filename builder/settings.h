@@ -57,7 +57,7 @@ struct boot_settings {
 };
 
 struct tree_settings {
-    const char *tarball, *stub;
+    const char *tarball, *stub, *dtb;
     uint64_t target_bytes; /* memory of the machine to boot; 0: unknown */
     bool separate_store, uki;
 };

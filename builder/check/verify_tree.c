@@ -37,6 +37,15 @@ static void compare_file(struct tree_check *check, const struct tree_file *file)
                        TREE_BOOT_JSON_NAME " says another size or SHA-256");
 }
 
+/* Are the device trees that the menus name in the tree? */
+static void check_device_tree(struct tree_check *check)
+{
+    const char *path = check->description.device_tree;
+    if (path && !checksums_find(&check->sums, path) && !checksums_covers(&check->sums, path, true))
+        tree_check_add(check, FINDING_DISAGREEING, path,
+                       "it is in " TREE_BOOT_JSON_NAME ", and not in " CHECKSUMS_NAME);
+}
+
 static bool read_description(struct tree_check *check, struct error *error)
 {
     struct str text;
@@ -50,6 +59,7 @@ static bool read_description(struct tree_check *check, struct error *error)
     compare_file(check, &description->kernel);
     if (description->uki.name)
         compare_file(check, &description->uki);
+    check_device_tree(check);
     for (size_t i = 0; i < description->ramdisk_count; i++)
         compare_file(check, &description->ramdisks[i]);
     return true;

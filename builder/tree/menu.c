@@ -24,7 +24,7 @@ struct loader {
     size_t (*added)(const struct tree_description *tree);
     void (*write)(FILE *stream, const struct tree_description *tree, const char *prefix,
                   struct arena scratch);
-    bool takes_one_ramdisk;
+    bool takes_one_ramdisk, takes_device_tree;
 };
 
 static bool next_word(struct str *line, struct word *ret_word)
@@ -162,7 +162,12 @@ static void write_label(FILE *stream, const struct tree_description *tree, const
             STR_ARG(title), prefix, tree->kernel.name);
     for (size_t i = 0; i < tree->ramdisk_count; i++)
         fprintf(stream, "%s%s%s", i > 0 ? "," : "", prefix, tree->ramdisks[i].name);
-    fputs("\n  APPEND", stream);
+    fputc('\n', stream);
+    if (tree->device_tree && loader->takes_device_tree)
+        fprintf(stream, "  %s %s%s\n",
+                strcmp(tree->device_tree, TREE_DTBS_NAME) == 0 ? "FDTDIR" : "FDT", prefix,
+                tree->device_tree);
+    fputs("  APPEND", stream);
     struct word word;
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
         struct str text = loader->text(&word, &scratch);
@@ -177,9 +182,10 @@ static void write_label(FILE *stream, const struct tree_description *tree, const
 enum loader_kind { GRUB, SYSLINUX, UBOOT };
 
 static const struct loader loaders[] = {
-    [GRUB] = { "GRUB", grub_text, grub_length, grub_added, write_grub, false },
-    [SYSLINUX] = { "Syslinux", syslinux_text, plain_length, syslinux_added, write_label, false },
-    [UBOOT] = { "U-Boot", uboot_text, plain_length, uboot_added, write_label, true },
+    [GRUB] = { "GRUB", grub_text, grub_length, grub_added, write_grub, false, false },
+    [SYSLINUX] = { "Syslinux", syslinux_text, plain_length, syslinux_added, write_label, false,
+                   false },
+    [UBOOT] = { "U-Boot", uboot_text, plain_length, uboot_added, write_label, true, true },
 };
 
 /* On x86 it is mostly Syslinux that reads these files, elsewhere U-Boot. */

@@ -7,6 +7,7 @@
 #include "builder/tree/boot_memory.h"
 #include "builder/tree/menu.h"
 #include "builder/tree/script.h"
+#include "builder/tree/tree_dtbs.h"
 #include "builder/tree/tree_images.h"
 #include "builder/tree/tree_uki.h"
 #include "schema/base/own.h"
@@ -25,7 +26,7 @@ static bool check_kernel_name(const char *name, struct error *error)
     static const char *const taken[] = {
         RAMDISK_NAME,        RAMDISK_OLD_NAME, TREE_IPXE_NAME, TREE_GRUB_NAME,
         TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,  CHECKSUMS_NAME, "extlinux",
-        "pxelinux.cfg",      "kexec",          TREE_UKI_NAME,
+        "pxelinux.cfg",      "kexec",          TREE_UKI_NAME,  TREE_DTBS_NAME,
     };
     bool is_taken =
         str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
@@ -201,9 +202,9 @@ static bool link_again(struct tree_building *building, const struct tree_file *f
     if (linkat(directory, file->name, directory, name, 0) < 0 &&
         symlinkat(file->name, directory, name) < 0)
         return error_errno(error, errno, "create %s", name);
-    struct tree_file *again = &building->files[building->file_count++];
-    *again = *file;
-    again->name = name;
+    struct tree_file again = *file;
+    again.name = name;
+    tree_list(building, &again);
     return true;
 }
 
@@ -338,6 +339,11 @@ static bool write_sums(struct tree_building *building, struct error *error)
         option_list_add(&building->result.names, file->name, building->arena);
     }
     struct str text = checksums_format(sums, count, building->arena);
+    if (text.len > CHECKSUMS_BYTES_MAX)
+        return error_set(error,
+                         "the tree has %zu files, and " CHECKSUMS_NAME
+                         " may have 1 MiB; give one device tree with --dtb",
+                         count);
     option_list_add(&building->result.names, CHECKSUMS_NAME, building->arena);
     if (!write_text(building, CHECKSUMS_NAME, text, &fd, error))
         return false;
@@ -352,7 +358,6 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         .request = request,
         .directory = tree->fd,
         .arena = arena,
-        .files = arena_new(arena, struct tree_file, TREE_FIXED_FILES),
         .result.description = tree_describe(spec, request->store_dir, request->base_url, arena),
         .root = boot_root_of(spec->command_line),
     };
@@ -361,8 +366,8 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
         !write_ramdisk(&building, error) || !tree_uki_write(&building, error) ||
         !link_old_names(&building, error) || !write_ipxe(&building, error) ||
         !write_kexec(&building, error) || !write_kexec_run(&building, error) ||
-        !write_menus(&building, error) || !write_boot_json(&building, error) ||
-        !write_sums(&building, error))
+        !tree_dtbs_write(&building, error) || !write_menus(&building, error) ||
+        !write_boot_json(&building, error) || !write_sums(&building, error))
         return false;
     *ret_result = building.result;
     return true;

@@ -9,6 +9,7 @@
  *          kexec/run     for nixos-anywhere: kexec-boot, with keys and networks of the host
  *          grub.cfg      for GRUB, unless the kernel would cut the command line that GRUB gives it
  *          extlinux/extlinux.conf, pxelinux.cfg/default  for Syslinux and U-Boot; see menu.h
+ *          dtbs          device trees for U-Boot, if they are asked for (tree_dtbs.h)
  *          boot.efi      for UEFI, if it is asked for (uki.h)
  *          boot.json     see tree_description.h
  *          SHA256SUMS    lists all other files
@@ -37,7 +38,16 @@
 #define TREE_EXTLINUX_NAME  "extlinux/extlinux.conf"
 #define TREE_PXELINUX_NAME  "pxelinux.cfg/default"
 #define TREE_UKI_NAME       "boot.efi"
+#define TREE_DTBS_NAME      "dtbs"
 #define TREE_BOOT_JSON_NAME "boot.json"
+
+/* Device trees to be copied. */
+struct tree_dtbs {
+    int root;              /* of the store; borrowed */
+    const char *directory; /* in it */
+    struct option_list names;
+    bool is_one; /* the loader is to use the only one, not to choose */
+};
 
 struct tree_request {
     const struct boot_spec *spec;
@@ -52,6 +62,7 @@ struct tree_request {
     uint64_t target_bytes;   /* memory of the machine to boot; 0: unknown */
     struct ramdisk_compression compression;
     bool separate_store;   /* excludes a compression */
+    struct tree_dtbs dtbs; /* may be none */
     const struct uki *uki; /* to be written, too; null: none */
 };
 

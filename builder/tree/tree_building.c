@@ -38,17 +38,24 @@ bool tree_create(const struct tree_building *building, const char *name, mode_t 
     return true;
 }
 
+void tree_list(struct tree_building *building, const struct tree_file *file)
+{
+    building->files = arena_grow(building->arena, building->files, building->file_count,
+                                 &building->file_capacity, sizeof *building->files);
+    building->files[building->file_count++] = *file;
+}
+
 bool tree_seal(struct tree_building *building, const char *name, int fd, struct tree_file *ret_file,
                struct error *error)
 {
-    struct tree_file *file = &building->files[building->file_count];
+    struct tree_file file;
     if (fsync(fd) < 0)
         return error_errno(error, errno, "write %s to disk", name);
-    if (!tree_file_read(fd, name, *building->arena, file, error))
+    if (!tree_file_read(fd, name, *building->arena, &file, error))
         return false;
-    building->file_count++;
+    tree_list(building, &file);
     if (ret_file)
-        *ret_file = *file;
+        *ret_file = file;
     return true;
 }
 

@@ -1,5 +1,4 @@
-/* tree_building.h — the state of writing a tree; private to tree.c, tree_building.c
- * and tree_images.c.
+/* tree_building.h — the state of writing a tree; private to tree.c and tree_*.c.
  */
 #pragma once
 
@@ -8,15 +7,12 @@
 #include "builder/tree/menu.h"
 #include "builder/tree/tree.h"
 
-/* Two names each of the kernel and the ramdisk, three scripts, the menus, boot.efi, boot.json. */
-enum { TREE_FIXED_FILES = 9 + MENU_COUNT };
-
 struct tree_building {
     const struct tree_request *request;
     int directory;
     struct arena *arena;
     struct tree_file *files; /* all files for SHA256SUMS */
-    size_t file_count;
+    size_t file_count, file_capacity;
     struct boot_root root; /* what the kernel unpacks the ramdisk to */
     size_t new_count;      /* number of images that are not bases; these come first */
     struct tree_result result;
@@ -26,6 +22,9 @@ struct tree_building {
  * alone. */
 must_check bool tree_create(const struct tree_building *building, const char *name, mode_t mode,
                             int *ret_fd, struct error *error);
+
+/* Adds a file to the list for SHA256SUMS. */
+void tree_list(struct tree_building *building, const struct tree_file *file);
 
 /* Syncs a complete file and takes its size and digest; ret_file may be null. */
 must_check bool tree_seal(struct tree_building *building, const char *name, int fd,

@@ -1,5 +1,6 @@
 #include "builder/tree/tree_description.h"
 
+#include "builder/output/checksums.h"
 #include "schema/base/file.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
@@ -15,6 +16,17 @@ enum { VERSION = 1, RAMDISKS_MAX = 4096 };
 #define OFFSET        "offset"
 #define PACKED_OFFSET "archiveOffset"
 #define MEMORY        "memoryAtBoot"
+
+bool tree_description_is_path(struct str path)
+{
+    struct cut cut = { .tail = path, .found = true };
+    while (cut.found) {
+        cut = str_cut(cut.tail, '/');
+        if (!boot_spec_is_plain_name(cut.head))
+            return false;
+    }
+    return path.len <= CHECKSUMS_NAME_MAX;
+}
 
 struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
                                       const char *base_url, struct arena *arena)
@@ -90,6 +102,8 @@ static cJSON *to_json(const struct tree_description *description)
         cJSON_AddItemToArray(images, image_json(&description->images[i]));
     cJSON_AddNumberToObject(object, "unpackedSize", (double)description->unpacked_bytes);
     cJSON_AddNumberToObject(object, MEMORY, (double)description->memory_bytes);
+    if (description->device_tree)
+        json_add_exact(object, "deviceTree", str_from(description->device_tree));
     if (description->uki.name) {
         cJSON *uki = file_json(&description->uki);
         cJSON_AddNumberToObject(uki, MEMORY, (double)description->uki_memory_bytes);
@@ -204,6 +218,16 @@ static bool read_images(const cJSON *object, struct arena *arena,
     return true;
 }
 
+static bool read_device_tree(const cJSON *object, struct arena *arena,
+                             struct tree_description *description, struct error *error)
+{
+    static const char key[] = "deviceTree";
+    return !cJSON_HasObjectItem(object, key) ||
+           (json_text(object, key, arena, &description->device_tree, error) &&
+            (tree_description_is_path(str_from(description->device_tree)) ||
+             json_wrong(key, "the path of a file of the tree", error)));
+}
+
 static bool read_uki(const cJSON *object, struct arena *arena, struct tree_description *description,
                      struct error *error)
 {
@@ -229,6 +253,7 @@ bool tree_description_parse(struct str text, struct arena *arena,
         !read_line(root, "commandLine", arena, &description.command_line, error) ||
         !json_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
         !json_number(root, MEMORY, &description.memory_bytes, error) ||
+        !read_device_tree(root, arena, &description, error) ||
         !read_ramdisks(root, arena, &description, error) ||
         !read_images(root, arena, &description, error))
         return false;

@@ -8,6 +8,7 @@
  *          "kernel"       { "name", "size", "sha256" } of a file of the tree
  *          "initrd"       the same for each file of the ramdisk, in the order in which they are
  *                         loaded; the kernel gets them concatenated
+ *          "deviceTree"   for U-Boot: a file of the tree, or the directory of several; may be missing
  *          "storeImages"  { "name" in the root of the ramdisk, "file" of the tree, "offset" in it,
  *                         "size" } of each, topmost first. An image in a compressed archive has no
  *                         offset, but "archiveOffset": where that archive starts
@@ -42,12 +43,17 @@ struct tree_image {
 struct tree_description {
     const char *toplevel, *label, *system, *init, *params, *command_line;
     const char *base_url;         /* without a final '/'; or null */
+    const char *device_tree;      /* or null */
     struct tree_file kernel, uki; /* a null name: there is none */
     struct tree_file *ramdisks;
     struct tree_image *images;
     size_t ramdisk_count, image_count;
     uint64_t unpacked_bytes, memory_bytes, uki_memory_bytes;
 };
+
+/* Can the path of a file of the tree be written into boot.json and the menus of boot loaders? All
+ * its components are plain names (boot_spec.h). */
+bool tree_description_is_path(struct str path);
 
 /* Returns a description with what the boot specification says. Of the files, it has only the
  * kernel's name. */

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
-/* Allocates the lists of images and files. Their sizes depend on the number of new images. */
+/* Allocates the lists of images and of the ramdisk's files. Their sizes depend on the number of new
+ * images. */
 static struct tree_image *add_images(struct tree_building *building, size_t new_count)
 {
     struct tree_description *description = &building->result.description;
@@ -22,10 +22,6 @@ static struct tree_image *add_images(struct tree_building *building, size_t new_
         description->images[i] = (struct tree_image){ .name = layer_store_name(building->arena, i),
                                                       .file = RAMDISK_NAME };
     size_t piece_count = building->request->separate_store ? 2 * description->image_count : 0;
-    struct tree_file *files =
-        arena_new(building->arena, struct tree_file, TREE_FIXED_FILES + piece_count);
-    memcpy(files, building->files, building->file_count * sizeof *files);
-    building->files = files;
     description->ramdisks = arena_new(building->arena, struct tree_file, 1 + piece_count);
     return description->images;
 }

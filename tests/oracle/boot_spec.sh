@@ -237,6 +237,49 @@ no_kernel() {
 }
 claim 'so is a file that is no kernel, also with --quiet' no_kernel
 
+# --- device trees ------------------------------------------------------------------------------------------
+
+trees=/nix/store/22222222222222222222222222222222-device-trees
+mkdir -p "root$trees/maker/deep" && printf 'one' >"root$trees/maker/one.dtb" && printf 'two' >"root$trees/maker/deep/two.dtb" &&
+    ln -s deep/two.dtb "root$trees/maker/link.dtb"
+# with_dtbs DIR OPTION...: a tree of a system for ARM with device trees; it is as SHA256SUMS says.
+with_dtbs() {
+    plain && printf aarch64-linux >"root$system/system" && ln -sfn "$trees" "root$system/dtbs" && tree "$@" && cat "$1/extlinux/extlinux.conf" &&
+        (cd "$1" && sha256sum --quiet -c SHA256SUMS)
+}
+verify_says() {
+    "$REGD_BUILD" verify "$1" >findings 2>err
+    cat findings && [ "$(grep -v -e '^mismatched: /nix/store/' -e '^wrong size: /nix/store/' findings)" = "$2" ]
+}
+one_dtb() {
+    with_dtbs one --dtb maker/one.dtb && (cd one && find dtbs ! -type d) | grep -qx dtbs/maker/one.dtb && cmp "root$trees/maker/one.dtb" one/dtbs/maker/one.dtb &&
+        grep -qx '  FDT ../dtbs/maker/one.dtb' one/extlinux/extlinux.conf && grep -qx '  FDT dtbs/maker/one.dtb' one/pxelinux.cfg/default &&
+        [ "$(jq -r .deviceTree one/boot.json)" = dtbs/maker/one.dtb ] && verify_says one ''
+}
+claim 'a device tree is copied into the tree, and U-Boot is told of it' one_dtb
+all_dtbs() {
+    with_dtbs all --dtb all && [ "$(grep -o 'dtbs/.*' all/SHA256SUMS | tr '\n' ' ')" = 'dtbs/maker/deep/two.dtb dtbs/maker/link.dtb dtbs/maker/one.dtb ' ] &&
+        [ -f all/dtbs/maker/link.dtb ] && [ ! -L all/dtbs/maker/link.dtb ] && cmp "root$trees/maker/deep/two.dtb" all/dtbs/maker/link.dtb &&
+        grep -qx '  FDTDIR ../dtbs' all/extlinux/extlinux.conf && grep -qx '  FDTDIR dtbs' all/pxelinux.cfg/default && [ "$(jq -r .deviceTree all/boot.json)" = dtbs ] &&
+        verify_says all ''
+}
+claim 'so are all of them, among which U-Boot chooses' all_dtbs
+bent_dtbs() {
+    echo other >one/dtbs/maker/one.dtb && ! verify_says one '' && grep -q '^mismatched: dtbs/maker/one.dtb: ' findings &&
+        rm -r one/dtbs && sed -i /dtbs/d one/SHA256SUMS && ! verify_says one '' && grep -q '^disagreeing: dtbs/maker/one.dtb: ' findings &&
+        sed -i s/deep/DEEP/ all/SHA256SUMS && ! verify_says all '' && grep -q '^missing: dtbs/maker/DEEP/two.dtb: ' findings &&
+        grep -q '^stray: dtbs/maker/deep' findings
+}
+claim 'verify finds another one, and one that is missing' bent_dtbs
+no_dtbs() {
+    with_dtbs none && ! grep -q FDT none/extlinux/extlinux.conf && [ ! -e none/dtbs ] && [ "$(jq .deviceTree none/boot.json)" = null ] &&
+        ! tree none --dtb maker/three.dtb 2>err && cat err && grep -q 'no device tree .*/dtbs/maker/three.dtb' err &&
+        ln -s maker "root$trees/way" && ! tree none --dtb all 2>err && cat err && grep -q '/dtbs/way is not a file' err && rm "root$trees/way" "root$system/dtbs" &&
+        ! tree none --dtb all 2>err && cat err && grep -q "device trees, $system/dtbs: No such file" err && [ ! -e none ]
+}
+claim 'without --dtb there are none; one that is missing is refused' no_dtbs
+plain
+
 # --- options ---------------------------------------------------------------------------------------------
 
 # Left out, and said so: also with --quiet, and by each command that reads the system.

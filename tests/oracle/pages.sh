@@ -163,10 +163,17 @@ builder_prints() {
         shift
         "$REGD_BUILD" "$verb" --root "$store" --compression zstd:1 --quiet --json "$@" "$toplevel"
     }
+    with_dtb() {
+        board=/nix/store/11111111111111111111111111111111-board
+        mkdir -p "root$board/dtbs" && : >"root$board/kernel-params" && for part in kernel initrd init dtbs/x.dtb; do
+            echo "$part" >"root$board/$part"
+        done && chmod +x "root$board/init" && printf '%s\n\n0\n' "$board" >graph &&
+            "$REGD_BUILD" tree --quiet --root root --graph graph --dtb all -o board "$board" && cat board/boot.json
+    }
     {
         build squashfs --verity append -o image && build tree -o tree --base-url http://192.0.2.1 && cat tree/boot.json &&
             build tree -o packed --compressor gzip:1 && cat packed/boot.json &&
-            build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json &&
+            build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json && with_dtb &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&
             build squashfs -o other --compression gzip:1 && "$REGD_BUILD" inspect --json --diff other image &&
             "$REGD_BUILD" verify --json tree && damage || return 1

@@ -201,6 +201,29 @@ static void uboot_takes_one_ramdisk(struct arena arena)
     CHECK_DONE(menu_check(MENU_GRUB, &tree, arena, check_error));
 }
 
+static void uboot_is_told_of_device_trees(struct arena arena)
+{
+    static const struct {
+        const char *system, *device_tree, *line;
+        enum menu menu;
+    } rows[] = {
+        { "aarch64-linux", NULL, "", MENU_EXTLINUX },
+        { "aarch64-linux", "dtbs", "  FDTDIR ../dtbs\n", MENU_EXTLINUX },
+        { "aarch64-linux", "dtbs/maker/board.dtb", "  FDT ../dtbs/maker/board.dtb\n",
+          MENU_EXTLINUX },
+        { "aarch64-linux", "dtbs/dtbs", "  FDT dtbs/dtbs\n", MENU_PXELINUX },
+        { "x86_64-linux", "dtbs", "", MENU_PXELINUX },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct tree_description tree = make_tree("a");
+        tree.system = rows[i].system;
+        tree.device_tree = rows[i].device_tree;
+        check_about("row %zu", i);
+        CHECK(strstr(write_menu(rows[i].menu, &tree, &arena).data,
+                     arena_format(&arena, "initrd\n%s  APPEND a\n", rows[i].line).data) != NULL);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(a_label_that_is_no_title_gives_way),
@@ -209,5 +232,5 @@ int main(void)
                      CASE(the_quotes_of_grub_count), CASE(syslinux_has_a_label_that_is_the_default),
                      CASE(the_ramdisk_of_syslinux_is_not_named_twice),
                      CASE(what_syslinux_adds_counts), CASE(uboot_gets_what_it_does_not_change),
-                     CASE(uboot_takes_one_ramdisk));
+                     CASE(uboot_takes_one_ramdisk), CASE(uboot_is_told_of_device_trees));
 }

@@ -17,6 +17,7 @@ static struct tree_description whole(void)
         .params = "a=\"b c\" \\ é",
         .command_line = "init=/nix/store/x/init a=\"b c\" \\ é",
         .base_url = "http://host",
+        .device_tree = "dtbs/maker/board.dtb",
         .kernel = kernel,
         .uki = { "boot.efi", { { 6 } }, 5000 },
         .ramdisks = ramdisks,
@@ -41,6 +42,7 @@ static void a_description_survives_being_written_and_read(struct arena arena)
     CHECK_STR(read.images[0].file, "image");
     CHECK(read.memory_bytes == description.memory_bytes);
     CHECK(hash_equal(&read.ramdisks[1].hash, &ramdisks[1].hash));
+    CHECK_STR(read.device_tree, "dtbs/maker/board.dtb");
     CHECK_STR(read.uki.name, "boot.efi");
     CHECK_NUMBER(read.uki_memory_bytes, 20000);
 }
@@ -85,6 +87,10 @@ static void what_has_another_shape_is_refused(struct arena arena)
           "storeImages: file: a file of the ramdisk expected" },
         { "\"initrd\":\t[", "\"initrd\":\t[],\"other\":[", "initrd: a list of files expected" },
         { "\"storeImages\"", "\"other\"", "storeImages: a list of files expected" },
+        { "dtbs/maker", "..", "deviceTree: the path of a file of the tree expected" },
+        { "dtbs/maker", "dtbs/a\\nb", "deviceTree: the path of a file of the tree expected" },
+        { "dtbs/maker", "dtbs/", "deviceTree: the path of a file of the tree expected" },
+        { "\"dtbs/maker/board.dtb\"", "1", "deviceTree: a text expected" },
         { "\"boot.efi\"", "\"../boot.efi\"", "uki: name: the name of a file of the tree expected" },
         { "20000", "-2", "uki: memoryAtBoot: a whole number expected" },
         { "04000000", "0400000g",
