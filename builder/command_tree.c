@@ -61,8 +61,25 @@ static bool find_source(const struct command *command, struct str toplevel,
     return image_source_take(&request, &options, command->arena, ret_source, error);
 }
 
-static void note(const struct command *command, const struct image_summary *summary,
-                 const struct tree_result *result)
+/* The ramdisk has no images, but their root hashes. */
+static void note_by_url(const struct command *command, const struct image_summary *summary,
+                        const struct tree_result *result)
+{
+    const struct tree_description *description = &result->description;
+    bool is_quiet = command->settings->quiet;
+    report_note(is_quiet,
+                "%s: ramdisk of %.1f MiB, and %.1f MiB to be fetched by URL (%zu paths), %.1f s; "
+                "needs about %.0f MiB of memory to boot",
+                command->settings->output, report_mebibytes(result->ramdisk_bytes),
+                report_mebibytes(description->layer_bytes), summary->source->closure.paths.count,
+                summary->seconds, report_mebibytes(description->memory_bytes));
+    for (size_t i = 0; i < description->image_count; i++)
+        report_note(is_quiet, "root hash of %s: %s", description->images[i].name,
+                    hash_to_hex(&description->images[i].root).text);
+}
+
+static void note_tree(const struct command *command, const struct image_summary *summary,
+                      const struct tree_result *result)
 {
     const struct image_source *source = summary->source;
     report_note(
@@ -74,10 +91,30 @@ static void note(const struct command *command, const struct image_summary *summ
         report_percent(result->image.size_bytes, source->inventory.file_bytes),
         report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
         summary->seconds, report_mebibytes(result->description.memory_bytes));
+}
+
+static void note(const struct command *command, const struct image_summary *summary,
+                 const struct tree_result *result)
+{
+    (tree_is_by_url(&result->description) ? note_by_url : note_tree)(command, summary, result);
     command_warn_large(result->ramdisk_bytes);
     for (size_t i = 0; i < result->warnings.count; i++)
         report_warning("%s", result->warnings.items[i]);
     command_note_image(command, summary);
+}
+
+static void add_layers(cJSON *object, const struct tree_description *description)
+{
+    cJSON *layers = cJSON_AddArrayToObject(object, "layers");
+    for (size_t i = 0; i < description->image_count; i++) {
+        const struct tree_image *image = &description->images[i];
+        cJSON *layer = cJSON_CreateObject();
+        json_add_text(layer, "name", str_from(image->name));
+        json_add_text(layer, "file", str_from(image->file));
+        cJSON_AddNumberToObject(layer, "size", (double)image->size_bytes);
+        json_add_text(layer, "rootHash", str_from(hash_to_hex(&image->root).text));
+        cJSON_AddItemToArray(layers, layer);
+    }
 }
 
 static bool print_json(const struct command *command, const struct image_summary *summary,
@@ -86,6 +123,8 @@ static bool print_json(const struct command *command, const struct image_summary
     cJSON *object = command_image_json(command, summary);
     cJSON_AddNumberToObject(object, "ramdiskBytes", (double)result->ramdisk_bytes);
     cJSON_AddNumberToObject(object, "memoryAtBoot", (double)result->description.memory_bytes);
+    if (tree_is_by_url(&result->description))
+        add_layers(object, &result->description);
     return json_print(object, error);
 }
 
@@ -131,6 +170,7 @@ bool command_tree(const struct command *command, struct error *error)
         .compression = given->method,
         .separate_store = settings->tree.separate_store,
         .dtbs = dtbs,
+        .by_url = settings->tree.by_url,
         .uki = settings->tree.uki ? &uki : NULL,
     };
     if (!tree_write(&request, &places.tree, command->arena, &result, error) ||

@@ -74,6 +74,9 @@ static const struct option_spec options[] = {
       offsetof(struct settings, image.verity), 1 << COMMAND_SQUASHFS },
     { "separate-store", 0, OPTION_FLAG, NULL, "leave store images beside the ramdisk, not in it",
       offsetof(struct settings, tree.separate_store), 1 << COMMAND_TREE },
+    { "by-url", 0, OPTION_FLAG, NULL,
+      "let the machine fetch the store images by URL, each\npinned by its root hash",
+      offsetof(struct settings, tree.by_url), 1 << COMMAND_TREE },
     { "tarball", 0, OPTION_TEXT, "FILE",
       "also write the tree as one file: .tar, .tar.gz,\n.tar.xz or .tar.zst",
       offsetof(struct settings, tree.tarball), 1 << COMMAND_TREE },
@@ -170,6 +173,14 @@ static bool check_base_url(const char *url, struct error *error)
         url);
 }
 
+/* regd-fetch knows no other schemes. */
+static bool check_from(const char *url, struct error *error)
+{
+    struct str text = str_from(url);
+    return !url || str_starts(text, STR("http://")) || str_starts(text, STR("https://")) ||
+           error_set(error, "--by-url needs a --base-url of http or https, not '%s'", url);
+}
+
 /* The closure has at most one source file, and standard input can be read only once. */
 static bool check_sources(const struct settings *settings, struct error *error)
 {
@@ -231,6 +242,10 @@ static bool read_values(struct settings *settings, struct arena *arena, struct e
         return false;
     if (ramdisk->method.is_on && tree->separate_store)
         return error_set(error, "--compressor and --separate-store cannot be combined");
+    if (tree->by_url && tree->separate_store)
+        return error_set(error, "--by-url and --separate-store cannot be combined");
+    if (tree->by_url && !check_from(settings->boot.base_url, error))
+        return false;
     if (tree->stub && !tree->uki)
         return error_set(error, "--stub is used only with --uki");
     return compression_parse(str_from(image->compression), &image->method, error) &&

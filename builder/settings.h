@@ -59,7 +59,7 @@ struct boot_settings {
 struct tree_settings {
     const char *tarball, *stub, *dtb;
     uint64_t target_bytes; /* memory of the machine to boot; 0: unknown */
-    bool separate_store, uki;
+    bool separate_store, by_url, uki;
 };
 
 struct inspect_settings {

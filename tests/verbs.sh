@@ -60,14 +60,15 @@ make_machine() {
     cp manifest root/nix/store/nix-path-registration
     # shellcheck disable=SC2086  # options
     if ! "$REGD_BUILD" squashfs $verbs_build "$system" -o keep/image || ! "$REGD_BUILD" squashfs $verbs_build "$linux" -o keep/base ||
-        ! "$REGD_BUILD" tree $verbs_build "$system" -o keep/tree; then
+        ! "$REGD_BUILD" tree $verbs_build "$system" -o keep/tree ||
+        ! "$REGD_BUILD" tree $verbs_build --by-url --base keep/base "$system" -o keep/url; then
         bail 'nothing can be built'
     fi
 }
 
 jobs='register register-new register-sql register-forget boot profile-set profile-rollback profile-prune profile-list status verify dump dump-paths manifest
-manifest-database squashfs reuse split layer tree tree-parts tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
-verify-image verify-layer verify-tree generator generator-root overlay'
+manifest-database squashfs reuse split layer tree tree-parts tree-url tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
+verify-image verify-layer verify-tree verify-url generator generator-root overlay'
 
 # What a run can change. The times of directories do not count: a draft that came and went leaves nothing.
 seen() {
@@ -124,6 +125,7 @@ run_job() {
     layer) "$REGD_BUILD" squashfs $verbs_build --base keep/base "$system" -o work/out/it ;;
     tree) "$REGD_BUILD" tree $verbs_build "$system" -o work/out/it ;;
     tree-parts) "$REGD_BUILD" tree $verbs_build --separate-store --base keep/base --max-size 1M $verbs_uki "$system" -o work/out/it ;;
+    tree-url) "$REGD_BUILD" tree $verbs_build --by-url --base keep/base --max-size 1M $verbs_uki "$system" -o work/out/it ;;
     tree-options)
         "$REGD_BUILD" tree $verbs_build --reuse keep/tree --target-ram 4G --compressor gzip:1 --kernel "root$linux/bzImage" \
             --prepend "root$linux/initrd" --file manifest:/etc/it --params quiet --base-url http://192.0.2.1 "$system" -o work/out/it
@@ -140,6 +142,7 @@ run_job() {
     verify-image) "$REGD_BUILD" verify --jobs 2 keep/image ;;
     verify-layer) "$REGD_BUILD" verify --jobs 1 --base keep/base keep/image ;;
     verify-tree) "$REGD_BUILD" verify --jobs 2 --json keep/tree ;;
+    verify-url) "$REGD_BUILD" verify --jobs 2 --json keep/url ;;
     generator) "$generator" work/out/it ;;
     generator-root) "$generator" --root work/new work/out/it ;;
     overlay) "$generator" --overlay work/out/it ;;

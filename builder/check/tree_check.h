@@ -1,6 +1,7 @@
 /* tree_check.h — the state of verifying a tree; shared by verify_tree.c and tree_check_*.c.
  *
- * Order    First the files are read, then boot.json and the scripts are checked, then the images.
+ * Order    First the files are read, then boot.json and the scripts are checked, then the images,
+ *          then what pins them.
  * Opening  A tree can have more files than a process may open, so each is opened several times. Every
  *          time it must be the same file, unchanged; otherwise its digest is not that of its images.
  */

@@ -22,7 +22,7 @@ static bool read_before(const struct tree_check *check, const struct tree_image 
 {
     const struct tree_description *description = &check->description;
     const struct tree_file *file = NULL, *before = NULL;
-    for (size_t i = 0; i < description->ramdisk_count && !file; i++) {
+    for (size_t i = 0; i < description->ramdisk_count + description->piece_count && !file; i++) {
         if (strcmp(description->ramdisks[i].name, image->file) == 0)
             file = &description->ramdisks[i];
         else
@@ -47,11 +47,13 @@ static void check_header(struct tree_check *check, size_t index)
     char bytes[NEWC_PREFIX_MAX];
     size_t count;
     const struct tree_image *image = &check->description.images[index];
+    bool is_piece = !tree_is_by_url(&check->description) || check->description.piece_count > 0;
     if (strcmp(image->name, layer_store_name(check->arena, index)) != 0)
         tree_check_add(check, FINDING_LAYOUT, image->name,
                        "stage 1 does not look for an image of this name");
-    if (!image->is_packed && (!read_before(check, image, bytes, &count) ||
-                              !newc_ends_with_header(bytes, count, image->name, image->size_bytes)))
+    if (is_piece && !image->is_packed &&
+        (!read_before(check, image, bytes, &count) ||
+         !newc_ends_with_header(bytes, count, image->name, image->size_bytes)))
         tree_check_add(check, FINDING_LAYOUT, image->name,
                        "its header is not in front of it in the ramdisk");
     if (!image->is_packed && image->offset % RAMDISK_ALIGN_BYTES != 0)

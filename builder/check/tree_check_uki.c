@@ -68,7 +68,10 @@ static bool holds_text(const struct uki_file *uki, const char *name, struct str 
 static void compare(const struct uki_file *uki)
 {
     const struct tree_description *description = &uki->check->description;
-    if (!holds_text(uki, ".cmdline", str_from(description->command_line)))
+    struct arena scratch = *uki->check->arena;
+    struct str from = tree_from(description, "boot", &scratch);
+    struct str line = arena_format(&scratch, "%s%.*s", description->command_line, STR_ARG(from));
+    if (!holds_text(uki, ".cmdline", line))
         disagree(uki, ".cmdline", "the command line of " TREE_BOOT_JSON_NAME);
     if (!holds_files(uki, ".initrd", description->ramdisks, description->ramdisk_count))
         disagree(uki, ".initrd", "the ramdisk of the tree");

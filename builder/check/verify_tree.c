@@ -4,6 +4,7 @@
 #include "builder/check/tree_check.h"
 #include "builder/check/tree_check_files.h"
 #include "builder/check/tree_check_images.h"
+#include "builder/check/tree_check_layers.h"
 #include "builder/check/tree_check_uki.h"
 
 #include "builder/tree/menu.h"
@@ -60,7 +61,7 @@ static bool read_description(struct tree_check *check, struct error *error)
     if (description->uki.name)
         compare_file(check, &description->uki);
     check_device_tree(check);
-    for (size_t i = 0; i < description->ramdisk_count; i++)
+    for (size_t i = 0; i < description->ramdisk_count + description->piece_count; i++)
         compare_file(check, &description->ramdisks[i]);
     return true;
 }
@@ -163,7 +164,8 @@ bool verify_tree(const struct verifier *verifier, int directory, const char *nam
         .arena = verifier->arena,
     };
     if (!tree_check_files(&check, error) || !read_description(&check, error) ||
-        !check_scripts(&check, error) || !tree_check_images(&check, error))
+        !check_scripts(&check, error) || !tree_check_images(&check, error) ||
+        !tree_check_layers(&check, error))
         return false;
     tree_check_uki(&check);
     *ret_result = check.result;

@@ -2,7 +2,8 @@
  *
  * All files are read and compared with SHA256SUMS. The scripts must be those that boot.json gives.
  * The images must be where boot.json says, after a header that the kernel finds, and agree with
- * their manifests (verify_image.h). Together they must contain the system and its init.
+ * their manifests (verify_image.h). In a tree by URL they must be those that the ramdisk pins
+ * (tree_check_layers.h). Together they must contain the system and its init.
  */
 #pragma once
 

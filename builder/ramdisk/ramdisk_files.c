@@ -5,6 +5,7 @@
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/utf8.h"
+#include "schema/boot/layers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,6 +24,8 @@ static bool check_top(struct str top, struct error *error)
 {
     if (str_starts(top, STR("nix-store.")) && str_ends(top, STR(".squashfs")))
         return error_set(error, "that is the name of a store image");
+    if (str_equal(top, STR(LAYERS_NAME)))
+        return error_set(error, "that is the name of the list of store images");
     return !str_equal(top, STR(NEWC_TRAILER_NAME)) || error_set(error, "that name ends an archive");
 }
 

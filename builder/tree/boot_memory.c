@@ -92,3 +92,9 @@ uint64_t boot_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes, stru
         add_part(ramdisk_bytes + room + BOOT_MEMORY_LIMITED_BYTES, BOOT_MEMORY_LIMITED_PART);
     return limited > all ? limited : all;
 }
+
+uint64_t boot_memory_fetch_bytes(uint64_t unpacked_bytes, uint64_t layer_bytes)
+{
+    return add_part(unpacked_bytes + layer_bytes + BOOT_MEMORY_FREE_BYTES + BOOT_MEMORY_FETCH_BYTES,
+                    BOOT_MEMORY_FREE_PART);
+}

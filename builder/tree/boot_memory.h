@@ -13,6 +13,10 @@
  * which needs most: 6.12 boots with 8 to 20 MiB less, 7.2 with 1 to 3. tests/boot/memory.sh tests them.
  * What the system needs when it is up is its own.
  *
+ * A tree by URL has a small ramdisk. When it fetches the store, the ramdisk itself is free again; then
+ * there are what it unpacked to, the store images with their verity data in a tmpfs, and what runs in
+ * stage 1.
+ *
  * Source   init_rootfs() in the kernel's init/do_mounts.c, and shmem_parse_one() in mm/shmem.c.
  */
 #pragma once
@@ -31,6 +35,9 @@ enum {
     BOOT_MEMORY_LIMITED_REPORTED_BYTES = 10 << 20,
     BOOT_MEMORY_FREE_REPORTED_BYTES = 31 << 20,
     BOOT_MEMORY_FREE_REPORTED_PART = 100,
+    /* What runs in stage 1 while the store is fetched: regd-fetch, which takes less than 16 MiB
+     * besides what it keeps, and systemd, udev and the network, for which 48 MiB are assumed. */
+    BOOT_MEMORY_FETCH_BYTES = 64 << 20,
 };
 
 /* The limit of the file system that a ramdisk is unpacked to. */
@@ -44,3 +51,6 @@ struct boot_root boot_root_of(struct str command_line);
 
 /* Returns the memory that a machine needs, or UINT64_MAX if none is enough. */
 uint64_t boot_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes, struct boot_root root);
+
+/* Returns the memory that a machine needs to fetch the store, after it has unpacked its ramdisk. */
+uint64_t boot_memory_fetch_bytes(uint64_t unpacked_bytes, uint64_t layer_bytes);

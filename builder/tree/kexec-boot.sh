@@ -20,6 +20,14 @@ known_digests=@DIGESTS@
 command_line=@COMMAND_LINE@
 unpacked_kib=@UNPACKED_KIB@
 
+# A tree by URL: the store images, and their memory. They are loaded as further files of
+# the ramdisk, unless --from says where the new system fetches them; there are none if an
+# image is too large for a ramdisk.
+by_url=@BY_URL@
+store_names=@STORES@
+store_digests=@STORE_DIGESTS@
+store_kib=@STORE_KIB@
+
 # The kernel cuts a longer command line without a word, and what is cut is what the
 # user appended.
 command_line_bytes_max=@COMMAND_LINE_MAX@
@@ -31,6 +39,9 @@ kernel_limited_kib=@LIMITED_KIB@
 kernel_free_kib=@FREE_KIB@
 kernel_free_part=@FREE_PART@
 
+# What runs in stage 1 while it fetches.
+fetch_kib=@FETCH_KIB@
+
 # What the new kernel, unpacked, takes besides the ramdisk while it waits.
 working_kib=65536
 
@@ -41,6 +52,8 @@ Usage: kexec-boot [OPTION]...
 Boot the kernel and ramdisk beside this script in place of the running system.
 
       --append ARGS      add ARGS to the kernel's command line; may be repeated
+      --from URL         let the new system fetch its store from URL, where this
+                         tree is served; may be repeated: mirrors
       --initrd FILE      add the ramdisk FILE behind the tree's; may be repeated
       --kexec-flag FLAG  give FLAG to kexec when it loads; may be repeated
       --load             load the kernel, but do not execute it
@@ -302,6 +315,38 @@ find_limit() {
   esac
 }
 
+# The fetched images fill a tmpfs; the ramdisk itself is free again by then.
+check_memory_to_fetch() {
+  fetched_kib=$((unpacked_kib + store_kib + kernel_free_kib + fetch_kib))
+  fetched_kib=$((fetched_kib + fetched_kib / (kernel_free_part - 1)))
+  [ "$total_kib" -ge "$fetched_kib" ] ||
+    refuse "fetching the store takes $((fetched_kib / 1024)) MiB of memory (store images $((store_kib / 1024)) MiB, the unpacked ramdisk $((unpacked_kib / 1024)) MiB, kernel and stage 1 $(((kernel_free_kib + fetch_kib) / 1024)) MiB), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
+}
+
+# Takes one more URL of --from, $1.
+add_from() {
+  case $1 in
+    http://*[!!-~]* | https://*[!!-~]* | *\"*) wrong_usage "--from expects a URL without blanks and quotes, not '$1'" ;;
+    http://?* | https://?*) ;;
+    *) wrong_usage "--from expects a URL of http or https, not '$1'" ;;
+  esac
+  from="$from regd.from=$1"
+}
+
+# Chooses where the store comes from: the images beside this script, or --from.
+choose_store() {
+  if [ -n "$from" ]; then
+    [ "$by_url" = yes ] || refuse "the ramdisk of this tree has its store: leave out --from"
+    command_line=$command_line$from
+  elif [ -n "$store_names" ]; then
+    initrd_names="$initrd_names $store_names"
+    known_digests="${known_digests:+$known_digests $store_digests}"
+    unpacked_kib=$((unpacked_kib + store_kib))
+  elif [ "$by_url" = yes ]; then
+    refuse "a store image is too large for a ramdisk: give --from URL, the directory of this tree on a server"
+  fi
+}
+
 # At boot the ramdisk and what is unpacked of it are in memory together. Too little
 # shows as a panic on a screen nobody looks at.
 check_memory_at_boot() {
@@ -320,6 +365,9 @@ check_memory_at_boot() {
       needed_kib=$limited_kib
       reason="its unpacked copy $unpacked_mib MiB, which may fill $limit_percent % of what is left, the kernel $((kernel_limited_kib / 1024)) MiB"
     fi
+  fi
+  if [ -n "$from" ]; then
+    check_memory_to_fetch
   fi
   [ "$total_kib" -ge "$needed_kib" ] ||
     refuse "booting takes $((needed_kib / 1024)) MiB of memory (ramdisk $((initrd_kib / 1024)) MiB, $reason), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
@@ -553,7 +601,7 @@ load_only=no
 dry_run=no
 verify=yes
 memory_check=yes
-sync=yes no_sync_flag='' kexec_flags='' added=''
+sync=yes no_sync_flag='' kexec_flags='' added='' from=''
 while [ $# -gt 0 ]; do
   case $1 in
     --append)
@@ -565,6 +613,12 @@ while [ $# -gt 0 ]; do
       argument=${1#*=}
       command_line=$command_line${argument:+ $argument}
       ;;
+    --from)
+      [ $# -ge 2 ] || wrong_usage "--from needs an argument"
+      shift
+      add_from "$1"
+      ;;
+    --from=*) add_from "${1#*=}" ;;
     --initrd)
       [ $# -ge 2 ] || wrong_usage "--initrd needs an argument"
       shift
@@ -593,6 +647,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+choose_store
 find_tree
 choose_name "$kernel_name" bzImage
 find_file "$name"

@@ -9,10 +9,12 @@ set -u
 
 help() {
   cat <<'HELP'
-Usage: run [--kexec-extra-flags FLAGS]
+Usage: run [--from URL]... [--kexec-extra-flags FLAGS]
 
 Load the kernel and ramdisk of this tree, and boot into them 6 seconds later.
 
+      --from URL                 let the new system fetch its store from there: see
+                                 kexec-boot --help; may be repeated
       --kexec-extra-flags FLAGS  give these flags, separated by blanks, to kexec;
                                  with --no-sync, do not wait for disks
       --help                     print this text
@@ -81,9 +83,15 @@ collect_network() {
   printf 'run: warning: the network is not handed on: there is no ip that knows --json\n' >&2
 }
 
-flags=
+flags='' sources=''
 while [ $# -gt 0 ]; do
   case $1 in
+    --from)
+      [ $# -ge 2 ] || wrong_usage "--from needs an argument"
+      shift
+      sources="$sources $1"
+      ;;
+    --from=*) sources="$sources ${1#*=}" ;;
     --kexec-extra-flags)
       [ $# -ge 2 ] || wrong_usage "--kexec-extra-flags needs an argument"
       shift
@@ -123,6 +131,9 @@ for flag in $flags; do
   else
     set -- "$@" --kexec-flag "$flag"
   fi
+done
+for source in $sources; do
+  set -- "$@" --from "$source"
 done
 set +f
 

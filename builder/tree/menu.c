@@ -27,6 +27,12 @@ struct loader {
     bool takes_one_ramdisk, takes_device_tree;
 };
 
+/* The images of a tree by URL are fetched if there is a URL; otherwise they are beside the menu. */
+static size_t menu_files(const struct tree_description *tree)
+{
+    return tree->ramdisk_count + (tree->base_url ? 0 : tree->piece_count);
+}
+
 static bool next_word(struct str *line, struct word *ret_word)
 {
     struct str rest = *line;
@@ -100,8 +106,13 @@ static void write_grub(FILE *stream, const struct tree_description *tree, const 
         fputc(' ', stream);
         script_write_word(stream, text);
     }
+    struct str from = tree_from(tree, NULL, &scratch);
+    if (from.len > 0) {
+        fputc(' ', stream);
+        script_write_word(stream, str_skip(from, 1));
+    }
     fputs("\n  initrd", stream);
-    for (size_t i = 0; i < tree->ramdisk_count; i++)
+    for (size_t i = 0; i < menu_files(tree); i++)
         fprintf(stream, " \"$2/%s\"", tree->ramdisks[i].name);
     fputs("\n}\n", stream);
 }
@@ -123,7 +134,7 @@ static struct str syslinux_text(const struct word *word, struct arena *arena)
 static size_t syslinux_added(const struct tree_description *tree)
 {
     size_t length = strlen("BOOT_IMAGE= initrd") + strlen(tree->kernel.name);
-    for (size_t i = 0; i < tree->ramdisk_count; i++)
+    for (size_t i = 0; i < menu_files(tree); i++)
         length += strlen(",") + strlen(tree->ramdisks[i].name);
     return length;
 }
@@ -160,7 +171,7 @@ static void write_label(FILE *stream, const struct tree_description *tree, const
             "  LINUX %s%s\n"
             "  INITRD ",
             STR_ARG(title), prefix, tree->kernel.name);
-    for (size_t i = 0; i < tree->ramdisk_count; i++)
+    for (size_t i = 0; i < menu_files(tree); i++)
         fprintf(stream, "%s%s%s", i > 0 ? "," : "", prefix, tree->ramdisks[i].name);
     fputc('\n', stream);
     if (tree->device_tree && loader->takes_device_tree)
@@ -174,7 +185,7 @@ static void write_label(FILE *stream, const struct tree_description *tree, const
         if (text.len > 0)
             fprintf(stream, " %.*s", STR_ARG(text));
     }
-    fputc('\n', stream);
+    fprintf(stream, "%s\n", tree_from(tree, NULL, &scratch).data);
 }
 
 /* --- All ---------------------------------------------------------------------------------------- */
@@ -217,13 +228,14 @@ bool menu_check(enum menu menu, const struct tree_description *tree, struct aren
 {
     const struct loader *loader = loader_of(menu, tree);
     size_t length_max = boot_spec_command_line_max(str_from(tree->system));
-    size_t length = loader->added(tree);
+    size_t length = loader->added(tree) + tree_from(tree, NULL, &scratch).len;
     struct word word;
-    if (loader->takes_one_ramdisk && tree->ramdisk_count > 1)
-        return error_set(error,
-                         "%s loads one ramdisk, and this tree has %zu files of it; leave out "
-                         "--separate-store",
-                         loader->name, tree->ramdisk_count);
+    if (tree_is_by_url(tree) && !tree->base_url && tree->piece_count == 0)
+        return error_set(error, "a store image is too large for a ramdisk; give --base-url");
+    if (loader->takes_one_ramdisk && menu_files(tree) > 1)
+        return error_set(error, "%s loads one ramdisk, and this tree has %zu files of it; %s",
+                         loader->name, menu_files(tree),
+                         tree_is_by_url(tree) ? "give --base-url" : "leave out --separate-store");
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
         struct arena rest = scratch;
         struct str text = loader->text(&word, &rest);

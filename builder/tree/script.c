@@ -97,6 +97,16 @@ static const char *piece_name(size_t index, struct arena *scratch)
     return index == 0 ? "initrd" : arena_format(scratch, "%zu", index).data;
 }
 
+/* An iPXE without cwduri may have found the script by DHCP, whose file name is then its URL. After a
+ * command that fails, `||` keeps the script going; the last line ends it. */
+static const char find_from[] =
+    "clear regd-from ||\n"
+    "isset ${filename} && set regd-from ${filename} ||\n"
+    "isset ${cwduri} && set regd-from ${cwduri} ||\n"
+    "isset ${regd-from} || echo This iPXE does not know the URL of its script. Build the tree with "
+    "--base-url URL.\n"
+    "isset ${regd-from}\n";
+
 bool script_check_ipxe(const struct tree_description *tree, struct arena scratch,
                        struct error *error)
 {
@@ -108,6 +118,8 @@ bool script_check_ipxe(const struct tree_description *tree, struct arena scratch
     do
         length += strlen(" initrd=") + strlen(piece_name(i, &scratch));
     while (++i < tree->ramdisk_count);
+    struct str from = tree_from(tree, "", &scratch);
+    length += from.len + (from.len > 0 && !tree->base_url ? SCRIPT_FROM_BYTES : 0);
     if (length > length_max)
         return error_set(
             error,
@@ -133,6 +145,8 @@ bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct
           "# Set the variable cmdline before chaining to this script to add kernel parameters.\n"
           "imgfree\n",
           stream);
+    if (tree_is_by_url(tree) && !tree->base_url)
+        fputs(find_from, stream);
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (settings[i].used)
             fprintf(stream, "set %s:hex %02x\n", settings[i].name, (unsigned)settings[i].character);
@@ -142,7 +156,7 @@ bool script_write_ipxe(FILE *stream, const struct tree_description *tree, struct
         fprintf(stream, " initrd=%s", piece_name(i, &scratch));
     if (!write_words(stream, command_line, settings, error))
         return false;
-    fputs(" ${cmdline}\n", stream);
+    fprintf(stream, "%s ${cmdline}\n", tree_from(tree, "${regd-from}", &scratch).data);
     for (size_t i = 0; i < tree->ramdisk_count; i++) {
         fprintf(stream, "initrd --name %s ", piece_name(i, &scratch));
         write_place(stream, tree, tree->ramdisks[i].name);
@@ -166,14 +180,15 @@ void script_write_word(FILE *stream, struct str text)
 
 /* --- kexec -------------------------------------------------------------------------------------- */
 
-static struct str ramdisk_names(const struct tree_description *tree, struct arena *arena)
+/* Of some files of the ramdisk. */
+static struct str file_names(const struct tree_file *files, size_t count, struct arena *arena)
 {
-    size_t room = 0, length = 0;
-    for (size_t i = 0; i < tree->ramdisk_count; i++)
-        room += strlen(tree->ramdisks[i].name) + 1;
+    size_t room = 1, length = 0;
+    for (size_t i = 0; i < count; i++)
+        room += strlen(files[i].name) + 1;
     char *names = arena_room(arena, room);
-    for (size_t i = 0; i < tree->ramdisk_count; i++) {
-        struct str name = str_from(tree->ramdisks[i].name);
+    for (size_t i = 0; i < count; i++) {
+        struct str name = str_from(files[i].name);
         if (i > 0)
             names[length++] = ' ';
         memcpy(names + length, name.data, name.len);
@@ -182,17 +197,18 @@ static struct str ramdisk_names(const struct tree_description *tree, struct aren
     return (struct str){ names, length };
 }
 
-/* Returns the digest of the kernel, then those of the ramdisk files in order. Returns "" if the
- * files are not known. */
-static struct str file_digests(const struct tree_description *tree, struct arena *arena)
+/* Returns the digest of `first`, unless it is null, then those of the files in order. Returns "" if
+ * the files are not known. */
+static struct str file_digests(const struct tree_file *first, const struct tree_file *files,
+                               size_t count, struct arena *arena)
 {
-    if (tree->kernel.size_bytes == 0)
+    if (first && first->size_bytes == 0)
         return STR("");
     size_t length = 0;
-    char *digests = arena_room(arena, (tree->ramdisk_count + 1) * (HASH_HEX_LENGTH + 1));
-    for (size_t i = 0; i <= tree->ramdisk_count; i++) {
-        const struct tree_file *file = i == 0 ? &tree->kernel : &tree->ramdisks[i - 1];
-        if (i > 0)
+    char *digests = arena_room(arena, (count + 1) * (HASH_HEX_LENGTH + 1));
+    for (size_t i = first ? 0 : 1; i <= count; i++) {
+        const struct tree_file *file = i == 0 ? first : &files[i - 1];
+        if (length > 0)
             digests[length++] = ' ';
         hash_format_hex(file->hash.bytes, HASH_BYTES, digests + length);
         length += HASH_HEX_LENGTH;
@@ -207,13 +223,23 @@ static struct str number_text(uint64_t number, struct arena *arena)
 
 void script_write_kexec(FILE *stream, const struct tree_description *tree, struct arena scratch)
 {
+    const struct tree_file *stores = tree->ramdisks + tree->ramdisk_count;
+    struct str names = file_names(tree->ramdisks, tree->ramdisk_count, &scratch);
+    struct str store_names = file_names(stores, tree->piece_count, &scratch);
+    struct str digests = file_digests(&tree->kernel, tree->ramdisks, tree->ramdisk_count, &scratch);
+    struct str store_digests = file_digests(NULL, stores, tree->piece_count, &scratch);
     const struct {
         struct str mark, value;
         bool is_number;
     } marks[] = {
         { STR("@KERNEL@"), str_from(tree->kernel.name), false },
-        { STR("@INITRDS@"), ramdisk_names(tree, &scratch), false },
-        { STR("@DIGESTS@"), file_digests(tree, &scratch), false },
+        { STR("@INITRDS@"), names, false },
+        { STR("@DIGESTS@"), digests, false },
+        { STR("@BY_URL@"), tree_is_by_url(tree) ? STR("yes") : STR("no"), true },
+        { STR("@STORES@"), store_names, false },
+        { STR("@STORE_DIGESTS@"), store_digests, false },
+        { STR("@STORE_KIB@"), number_text(tree->layer_bytes / 1024, &scratch), true },
+        { STR("@FETCH_KIB@"), number_text(BOOT_MEMORY_FETCH_BYTES / 1024, &scratch), true },
         { STR("@COMMAND_LINE@"), str_from(tree->command_line), false },
         { STR("@COMMAND_LINE_MAX@"),
           number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },

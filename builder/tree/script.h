@@ -7,7 +7,11 @@
 
 #include "builder/tree/tree_description.h"
 
-/* Writes netboot.ipxe. The value of iPXE's variable `cmdline` comes last on the command line, so
+/* Room on the command line for the URL that netboot.ipxe finds out when it runs. */
+enum { SCRIPT_FROM_BYTES = 255 };
+
+/* Writes netboot.ipxe. In a tree by URL, it passes on where the store is: the base URL, or else the
+ * directory of the script, by iPXE's variable cwduri, or the script by DHCP's file name. The value of iPXE's variable `cmdline` comes last on the command line, so
  * that it wins. Each file of the ramdisk is also named on the command line as initrd=: with an
  * older iPXE on UEFI the kernel's EFI stub loads the files named there; elsewhere it has no effect.
  *

@@ -9,6 +9,7 @@
 #include "builder/tree/script.h"
 #include "builder/tree/tree_dtbs.h"
 #include "builder/tree/tree_images.h"
+#include "builder/tree/tree_layers.h"
 #include "builder/tree/tree_uki.h"
 #include "schema/base/own.h"
 #include "schema/boot/layers.h"
@@ -24,9 +25,9 @@
 static bool check_kernel_name(const char *name, struct error *error)
 {
     static const char *const taken[] = {
-        RAMDISK_NAME,        RAMDISK_OLD_NAME, TREE_IPXE_NAME, TREE_GRUB_NAME,
-        TREE_BOOT_JSON_NAME, TREE_KEXEC_NAME,  CHECKSUMS_NAME, "extlinux",
-        "pxelinux.cfg",      "kexec",          TREE_UKI_NAME,  TREE_DTBS_NAME,
+        RAMDISK_NAME,    RAMDISK_OLD_NAME, TREE_IPXE_NAME,   TREE_GRUB_NAME, TREE_BOOT_JSON_NAME,
+        TREE_KEXEC_NAME, CHECKSUMS_NAME,   "extlinux",       "pxelinux.cfg", "kexec",
+        TREE_UKI_NAME,   TREE_DTBS_NAME,   LAYERS_DIRECTORY,
     };
     bool is_taken =
         str_starts(str_from(name), STR("nix-store.")) || !checksums_is_name(str_from(name));
@@ -120,25 +121,58 @@ static bool refuse_memory(const struct tree_building *building, uint64_t ramdisk
         (unsigned long long)(building->request->target_bytes >> 20));
 }
 
-/* Fails if booting needs more memory than --target-ram, or if no machine can boot the ramdisk. */
+static bool refuse_fetch(const struct tree_building *building, uint64_t unpacked_bytes,
+                         uint64_t layer_bytes, struct error *error)
+{
+    return error_set(
+        error,
+        "fetching the store needs at least %llu MiB of memory (store images of %llu MiB, the "
+        "unpacked ramdisk of %llu MiB, and %d MiB for stage 1), and --target-ram is %llu MiB",
+        (unsigned long long)(building->result.description.memory_bytes >> 20),
+        (unsigned long long)(layer_bytes >> 20), (unsigned long long)(unpacked_bytes >> 20),
+        (BOOT_MEMORY_FREE_BYTES + BOOT_MEMORY_FETCH_BYTES) >> 20,
+        (unsigned long long)(building->request->target_bytes >> 20));
+}
+
+/* Fails if booting needs more memory than --target-ram, or if no machine can boot the ramdisk. If
+ * there are layers, they are fetched later. */
 static bool check_memory(struct tree_building *building, uint64_t ramdisk_bytes,
-                         uint64_t unpacked_bytes, struct error *error)
+                         uint64_t unpacked_bytes, uint64_t layer_bytes, struct error *error)
 {
     uint64_t target = building->request->target_bytes;
-    uint64_t needed = boot_memory_bytes(ramdisk_bytes, unpacked_bytes, building->root);
-    building->result.description.memory_bytes = needed;
-    return (needed != UINT64_MAX && (target == 0 || needed <= target)) ||
-           refuse_memory(building, ramdisk_bytes, unpacked_bytes, error);
+    uint64_t *needed = &building->result.description.memory_bytes;
+    *needed = boot_memory_bytes(ramdisk_bytes, unpacked_bytes, building->root);
+    if (*needed == UINT64_MAX || (target > 0 && *needed > target))
+        return refuse_memory(building, ramdisk_bytes, unpacked_bytes, error);
+    uint64_t to_fetch = layer_bytes > 0 ? boot_memory_fetch_bytes(unpacked_bytes, layer_bytes) : 0;
+    if (to_fetch <= *needed)
+        return true;
+    *needed = to_fetch;
+    return target == 0 || to_fetch <= target ||
+           refuse_fetch(building, unpacked_bytes, layer_bytes, error);
 }
 
 /* Checks the memory with the files that exist already, because the new image takes long to make. */
 static bool check_memory_early(struct tree_building *building, uint64_t ramdisk_bytes,
                                struct error *error)
 {
-    uint64_t base_bytes;
-    return input_files_size(&building->request->bases, &base_bytes, error) &&
-           check_memory(building, ramdisk_bytes + base_bytes,
-                        building->result.description.unpacked_bytes + base_bytes, error);
+    uint64_t base_bytes, unpacked_bytes = building->result.description.unpacked_bytes;
+    if (!input_files_size(&building->request->bases, &base_bytes, error))
+        return false;
+    return building->request->by_url
+               ? check_memory(building, ramdisk_bytes, unpacked_bytes, base_bytes, error)
+               : check_memory(building, ramdisk_bytes + base_bytes, unpacked_bytes + base_bytes, 0,
+                              error);
+}
+
+/* Writes the images: into the ramdisk, or as files beside it. */
+static bool write_images(struct tree_building *building, struct ramdisk *ramdisk,
+                         struct error *error)
+{
+    if (building->request->by_url)
+        return tree_layers_write(building, ramdisk, error);
+    return building->request->separate_store ? tree_write_images(building, error)
+                                             : tree_add_images(building, ramdisk, error);
 }
 
 /* Adds the extra files and, unless the images are separate files, the images. */
@@ -146,12 +180,16 @@ static bool fill_archive(void *context, struct ramdisk *ramdisk, struct error *e
 {
     struct tree_building *building = context;
     if (!ramdisk_files_write(building->request->extras, ramdisk, *building->arena, error) ||
-        !(building->request->separate_store ? tree_write_images(building, error)
-                                            : tree_add_images(building, ramdisk, error)) ||
-        !ramdisk_finish(ramdisk, error))
+        !write_images(building, ramdisk, error) || !ramdisk_finish(ramdisk, error))
         return false;
     building->result.description.unpacked_bytes += ramdisk->unpacked_bytes;
     return true;
+}
+
+static void set_packed(struct tree_image *image, uint64_t archive_offset)
+{
+    image->offset = archive_offset;
+    image->is_packed = true;
 }
 
 /* Appends the archive after the prepended ramdisks. */
@@ -171,10 +209,14 @@ static bool write_archive(struct tree_building *building, struct ramdisk *ramdis
     if (!ramdisk_archive_write(&archive, ramdisk, &offset, error))
         return false;
     struct tree_description *description = &building->result.description;
-    for (size_t i = 0; i < description->image_count && request->compression.is_on; i++) {
-        description->images[i].offset = offset;
-        description->images[i].is_packed = true;
+    if (!request->compression.is_on)
+        return true;
+    if (request->by_url) {
+        set_packed(&description->layers, offset);
+        return true;
     }
+    for (size_t i = 0; i < description->image_count; i++)
+        set_packed(&description->images[i], offset);
     return true;
 }
 
@@ -190,8 +232,10 @@ static bool write_ramdisk(struct tree_building *building, struct error *error)
            write_archive(building, &ramdisk, error) &&
            tree_seal_ramdisk(building, RAMDISK_NAME, fd, error) &&
            (!request->separate_store || tree_seal_images(building, error)) &&
+           (!request->by_url || tree_layers_seal(building, error)) &&
            check_memory(building, building->result.ramdisk_bytes,
-                        building->result.description.unpacked_bytes, error);
+                        building->result.description.unpacked_bytes,
+                        building->result.description.layer_bytes, error);
 }
 
 /* Gives a file a second name: a hard link or, if the file system has none, a symbolic link. */

@@ -19,6 +19,9 @@
  *
  * With separate_store, initrd has no images. Each image is a file next to it, and its cpio header
  * is another file (ramdisk.h): nix-store.squashfs.newc and nix-store.squashfs, and so on.
+ *
+ * With by_url, initrd has no images either, but a list of them, to be fetched from a server: see
+ * tree_layers.h.
  */
 #pragma once
 
@@ -63,6 +66,7 @@ struct tree_request {
     struct ramdisk_compression compression;
     bool separate_store;   /* excludes a compression */
     struct tree_dtbs dtbs; /* may be none */
+    bool by_url;           /* excludes separate_store */
     const struct uki *uki; /* to be written, too; null: none */
 };
 

@@ -45,6 +45,15 @@ void tree_list(struct tree_building *building, const struct tree_file *file)
     building->files[building->file_count++] = *file;
 }
 
+bool tree_rename(const struct tree_building *building, const char *name, const char *new_name,
+                 struct error *error)
+{
+    int directory = building->directory;
+    return create_directories(building, new_name, error) &&
+           (renameat(directory, name, directory, new_name) == 0 ||
+            error_errno(error, errno, "rename %s to %s", name, new_name));
+}
+
 bool tree_seal(struct tree_building *building, const char *name, int fd, struct tree_file *ret_file,
                struct error *error)
 {

@@ -6,6 +6,7 @@
 #include "builder/tree/boot_memory.h"
 #include "builder/tree/menu.h"
 #include "builder/tree/tree.h"
+#include "schema/boot/layers.h"
 
 struct tree_building {
     const struct tree_request *request;
@@ -13,8 +14,9 @@ struct tree_building {
     struct arena *arena;
     struct tree_file *files; /* all files for SHA256SUMS */
     size_t file_count, file_capacity;
-    struct boot_root root; /* what the kernel unpacks the ramdisk to */
-    size_t new_count;      /* number of images that are not bases; these come first */
+    struct boot_root root;    /* what the kernel unpacks the ramdisk to */
+    size_t new_count;         /* number of images that are not bases; these come first */
+    struct layer_list layers; /* of a tree by URL: the images */
     struct tree_result result;
 };
 
@@ -25,6 +27,10 @@ must_check bool tree_create(const struct tree_building *building, const char *na
 
 /* Adds a file to the list for SHA256SUMS. */
 void tree_list(struct tree_building *building, const struct tree_file *file);
+
+/* Gives a file of the tree another name, and creates the directories of that. */
+must_check bool tree_rename(const struct tree_building *building, const char *name,
+                            const char *new_name, struct error *error);
 
 /* Syncs a complete file and takes its size and digest; ret_file may be null. */
 must_check bool tree_seal(struct tree_building *building, const char *name, int fd,

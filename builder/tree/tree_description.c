@@ -16,6 +16,9 @@ enum { VERSION = 1, RAMDISKS_MAX = 4096 };
 #define OFFSET        "offset"
 #define PACKED_OFFSET "archiveOffset"
 #define MEMORY        "memoryAtBoot"
+#define LAYERS        "layers"
+#define PIECES        "storePieces"
+#define ROOT_HASH     "rootHash"
 
 bool tree_description_is_path(struct str path)
 {
@@ -41,6 +44,27 @@ struct tree_description tree_describe(const struct boot_spec *spec, struct str s
         .base_url = base_url,
         .kernel = { .name = spec->kernel_name.data },
     };
+}
+
+struct str tree_from(const struct tree_description *description, const char *place,
+                     struct arena *arena)
+{
+    const char *base = description->base_url;
+    if (!tree_is_by_url(description) || !(base || place))
+        return STR("");
+    return arena_format(arena, " regd.from=%s%s", base ? base : place, base ? "/" : "");
+}
+
+bool tree_layers(const struct tree_description *description, struct arena *arena,
+                 struct layer_list *ret_layers, struct error *error)
+{
+    struct layer_list layers = { 0 };
+    for (size_t i = 0; i < description->image_count; i++)
+        if (!layers_add(&layers, description->images[i].size_bytes, &description->images[i].root,
+                        arena, error))
+            return false;
+    *ret_layers = layers;
+    return true;
 }
 
 bool tree_file_read(int fd, const char *name, struct arena scratch, struct tree_file *ret_file,
@@ -81,6 +105,22 @@ static cJSON *image_json(const struct tree_image *image)
     return object;
 }
 
+static void add_files(cJSON *object, const char *key, const struct tree_file *files, size_t count)
+{
+    cJSON *list = cJSON_AddArrayToObject(object, key);
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToArray(list, file_json(&files[i]));
+}
+
+/* What only a tree by URL has. */
+static void add_layers(cJSON *object, const struct tree_description *description)
+{
+    cJSON_AddItemToObject(object, LAYERS, image_json(&description->layers));
+    if (description->piece_count > 0)
+        add_files(object, PIECES, description->ramdisks + description->ramdisk_count,
+                  description->piece_count);
+}
+
 static cJSON *to_json(const struct tree_description *description)
 {
     cJSON *object = cJSON_CreateObject();
@@ -94,12 +134,17 @@ static cJSON *to_json(const struct tree_description *description)
     if (description->base_url)
         json_add_exact(object, "baseUrl", str_from(description->base_url));
     cJSON_AddItemToObject(object, "kernel", file_json(&description->kernel));
-    cJSON *ramdisks = cJSON_AddArrayToObject(object, "initrd");
-    for (size_t i = 0; i < description->ramdisk_count; i++)
-        cJSON_AddItemToArray(ramdisks, file_json(&description->ramdisks[i]));
+    add_files(object, "initrd", description->ramdisks, description->ramdisk_count);
     cJSON *images = cJSON_AddArrayToObject(object, "storeImages");
-    for (size_t i = 0; i < description->image_count; i++)
-        cJSON_AddItemToArray(images, image_json(&description->images[i]));
+    for (size_t i = 0; i < description->image_count; i++) {
+        const struct tree_image *image = &description->images[i];
+        cJSON *item = image_json(image);
+        if (tree_is_by_url(description))
+            json_add_exact(item, ROOT_HASH, str_from(hash_to_hex(&image->root).text));
+        cJSON_AddItemToArray(images, item);
+    }
+    if (tree_is_by_url(description))
+        add_layers(object, description);
     cJSON_AddNumberToObject(object, "unpackedSize", (double)description->unpacked_bytes);
     cJSON_AddNumberToObject(object, MEMORY, (double)description->memory_bytes);
     if (description->device_tree)
@@ -127,13 +172,20 @@ bool tree_description_format(const struct tree_description *description, struct 
 
 /* --- Reading ------------------------------------------------------------------------------------ */
 
-/* Reads the name of a file in the same directory as boot.json. */
+/* Is it the name of a file beside boot.json, or below stores/ there? */
+static bool is_file_of_tree(struct str name)
+{
+    struct str stores = STR(LAYERS_DIRECTORY "/");
+    return boot_spec_is_plain_name(str_starts(name, stores) ? str_skip(name, stores.len) : name);
+}
+
+/* Reads the name of a file of the tree. */
 static bool read_name(const cJSON *object, const char *key, struct arena *arena,
                       const char **ret_name, struct error *error)
 {
     if (!json_text(object, key, arena, ret_name, error))
         return false;
-    return boot_spec_is_plain_name(str_from(*ret_name)) ||
+    return is_file_of_tree(str_from(*ret_name)) ||
            json_wrong(key, "the name of a file of the tree", error);
 }
 
@@ -160,6 +212,16 @@ static bool read_file(const cJSON *object, struct arena *arena, struct tree_file
     return hash_parse(str_from(hash), &file->hash, error) || error_in(error, "sha256");
 }
 
+static bool read_root(const cJSON *object, struct hash *ret_root, struct error *error)
+{
+    const char *text;
+    if (!json_optional_text(object, ROOT_HASH, &text, error))
+        return false;
+    if (!text)
+        return json_wrong(ROOT_HASH, "64 hex digits", error);
+    return hash_parse(str_from(text), ret_root, error) || error_in(error, ROOT_HASH);
+}
+
 static bool read_image(const struct tree_description *description, const cJSON *object,
                        struct arena *arena, struct tree_image *image, struct error *error)
 {
@@ -169,6 +231,8 @@ static bool read_image(const struct tree_description *description, const cJSON *
         !json_number(object, image->is_packed ? PACKED_OFFSET : OFFSET, &image->offset, error) ||
         !json_number(object, "size", &image->size_bytes, error))
         return false;
+    if (tree_is_by_url(description))
+        return read_root(object, &image->root, error);
     for (size_t i = 0; i < description->ramdisk_count; i++)
         if (strcmp(description->ramdisks[i].name, image->file) == 0)
             return true;
@@ -187,20 +251,29 @@ static bool read_list(const cJSON *object, const char *key, size_t *ret_count,
     return true;
 }
 
+static bool read_files(const cJSON *item, const char *key, struct arena *arena,
+                       struct tree_file *files, struct error *error)
+{
+    for (; item; item = item->next)
+        if (!read_file(item, arena, files++, error))
+            return error_in(error, "%s", key);
+    return true;
+}
+
 static bool read_ramdisks(const cJSON *object, struct arena *arena,
                           struct tree_description *description, struct error *error)
 {
-    const cJSON *item;
-    size_t count;
-    if (!read_list(object, "initrd", &count, &item, error))
+    const cJSON *loaded, *pieces = NULL;
+    size_t count, piece_count = 0;
+    bool has_pieces = cJSON_HasObjectItem(object, PIECES);
+    if (!read_list(object, "initrd", &count, &loaded, error) ||
+        (has_pieces && !read_list(object, PIECES, &piece_count, &pieces, error)))
         return false;
-    description->ramdisks = arena_new(arena, struct tree_file, count);
-    for (; item; item = item->next) {
-        if (!read_file(item, arena, &description->ramdisks[description->ramdisk_count], error))
-            return error_in(error, "initrd");
-        description->ramdisk_count++;
-    }
-    return true;
+    description->ramdisk_count = count;
+    description->piece_count = piece_count;
+    description->ramdisks = arena_new(arena, struct tree_file, count + piece_count);
+    return read_files(loaded, "initrd", arena, description->ramdisks, error) &&
+           read_files(pieces, PIECES, arena, description->ramdisks + count, error);
 }
 
 static bool read_images(const cJSON *object, struct arena *arena,
@@ -226,6 +299,40 @@ static bool read_device_tree(const cJSON *object, struct arena *arena,
            (json_text(object, key, arena, &description->device_tree, error) &&
             (tree_description_is_path(str_from(description->device_tree)) ||
              json_wrong(key, "the path of a file of the tree", error)));
+}
+
+/* Reads where the list of layers is, before the images are read. */
+static bool read_place_of_layers(const cJSON *object, struct arena *arena,
+                                 struct tree_description *description, struct error *error)
+{
+    struct tree_image layers = { .name = NULL };
+    if (!object)
+        return true;
+    if (!read_image(description, object, arena, &layers, error))
+        return false;
+    if (strcmp(layers.name, LAYERS_NAME) != 0)
+        return json_wrong("name", LAYERS_NAME, error);
+    description->layers = layers;
+    return layers.size_bytes <= LAYERS_BYTES_MAX ||
+           error_set(error, "size: at most %d bytes expected", LAYERS_BYTES_MAX);
+}
+
+/* The images of a tree by URL make the list: each file has its name from there. */
+static bool check_layers(struct tree_description *description, struct arena *arena,
+                         struct error *error)
+{
+    struct layer_list layers;
+    if (!tree_is_by_url(description))
+        return true;
+    if (!tree_layers(description, arena, &layers, error))
+        return error_in(error, "storeImages");
+    description->layer_bytes = layers_bytes(&layers);
+    for (size_t i = 0; i < layers.count; i++) {
+        struct str file = layer_image_name(&layers.items[i], arena);
+        if (!str_equal(file, str_from(description->images[i].file)))
+            return json_wrong("file", file.data, error) || error_in(error, "storeImages");
+    }
+    return true;
 }
 
 static bool read_uki(const cJSON *object, struct arena *arena, struct tree_description *description,
@@ -254,8 +361,12 @@ bool tree_description_parse(struct str text, struct arena *arena,
         !json_number(root, "unpackedSize", &description.unpacked_bytes, error) ||
         !json_number(root, MEMORY, &description.memory_bytes, error) ||
         !read_device_tree(root, arena, &description, error) ||
-        !read_ramdisks(root, arena, &description, error) ||
-        !read_images(root, arena, &description, error))
+        !read_ramdisks(root, arena, &description, error))
+        return false;
+    if (!read_place_of_layers(cJSON_GetObjectItemCaseSensitive(root, LAYERS), arena, &description,
+                              error))
+        return error_in(error, LAYERS);
+    if (!read_images(root, arena, &description, error) || !check_layers(&description, arena, error))
         return false;
     if (!read_file(cJSON_GetObjectItemCaseSensitive(root, "kernel"), arena, &description.kernel,
                    error))

@@ -12,6 +12,11 @@
  *          "storeImages"  { "name" in the root of the ramdisk, "file" of the tree, "offset" in it,
  *                         "size" } of each, topmost first. An image in a compressed archive has no
  *                         offset, but "archiveOffset": where that archive starts
+ *          "layers"       in a tree by URL: where nix-store.layers.json is (schema/boot/layers.h),
+ *                         as of an image. Then each image has a "rootHash", its file is
+ *                         stores/ROOTHASH.squashfs, and is not a part of "initrd"
+ *          "storePieces"  in such a tree: files as in "initrd", to be loaded after these where they
+ *                         are at hand; missing if an image is too large for that
  *          "unpackedSize" the memory that the unpacked ramdisk takes
  *          "memoryAtBoot" the least memory with which a machine boots it, see boot_memory.h
  *          "uki"          if there is one: "name", "size" and "sha256" of a file of the tree, and
@@ -21,6 +26,7 @@
 #pragma once
 
 #include "schema/boot/boot_spec.h"
+#include "schema/boot/layers.h"
 #include "schema/nix/hash.h"
 
 #include <stdio.h>
@@ -37,7 +43,8 @@ struct tree_image {
     const char *name; /* in the root of the ramdisk */
     const char *file; /* of the tree */
     uint64_t offset, size_bytes;
-    bool is_packed; /* in a compressed archive, whose start `offset` is */
+    bool is_packed;   /* in a compressed archive, whose start `offset` is */
+    struct hash root; /* in a tree by URL */
 };
 
 struct tree_description {
@@ -46,8 +53,12 @@ struct tree_description {
     const char *device_tree;      /* or null */
     struct tree_file kernel, uki; /* a null name: there is none */
     struct tree_file *ramdisks;
+    size_t ramdisk_count; /* what is loaded by URL */
+    size_t piece_count;   /* of a tree by URL: what is loaded after these if it is at hand */
     struct tree_image *images;
-    size_t ramdisk_count, image_count;
+    size_t image_count;
+    struct tree_image layers; /* the list of a tree by URL; a null name: it is another tree */
+    uint64_t layer_bytes;     /* of a tree by URL: what a machine fetches, with verity data */
     uint64_t unpacked_bytes, memory_bytes, uki_memory_bytes;
 };
 
@@ -59,6 +70,21 @@ bool tree_description_is_path(struct str path);
  * kernel's name. */
 struct tree_description tree_describe(const struct boot_spec *spec, struct str store_dir,
                                       const char *base_url, struct arena *arena);
+
+static inline bool tree_is_by_url(const struct tree_description *description)
+{
+    return description->layers.name != NULL;
+}
+
+/* Returns the kernel parameter that says where the store is to be fetched from, after a space: the
+ * base URL if there is one, or `place`. Returns the empty text if the tree is not by URL, or if
+ * neither is known. */
+struct str tree_from(const struct tree_description *description, const char *place,
+                     struct arena *arena);
+
+/* Computes the list of layers from the images of a tree by URL. Fails if layers_add does. */
+must_check bool tree_layers(const struct tree_description *description, struct arena *arena,
+                            struct layer_list *ret_layers, struct error *error);
 
 /* Computes the size and digest of an open file, from its start. */
 must_check bool tree_file_read(int fd, const char *name, struct arena scratch,

@@ -4,13 +4,25 @@
 
 #include <fcntl.h>
 
+/* A UKI of a tree by URL fetches the store from where firmware loaded it. */
+static struct uki uki_of(const struct tree_building *building)
+{
+    const struct tree_description *description = &building->result.description;
+    struct uki uki = *building->request->uki;
+    struct str from = tree_from(description, "boot", building->arena);
+    uki.command_line =
+        arena_format(building->arena, "%.*s%.*s", STR_ARG(uki.command_line), STR_ARG(from));
+    return uki;
+}
+
 /* Fails if the UKI is too large for firmware, or for the machine of --target-ram. */
 static bool check_size(const struct tree_building *building, uint64_t ramdisk_bytes,
                        uint64_t *ret_size_bytes, struct error *error)
 {
     uint64_t target = building->request->target_bytes;
+    struct uki uki = uki_of(building);
     uint64_t size;
-    if (!uki_measure(building->request->uki, ramdisk_bytes, *building->arena, &size, error))
+    if (!uki_measure(&uki, ramdisk_bytes, *building->arena, &size, error))
         return false;
     uint64_t needed = uki_memory_bytes(size);
     if (target > 0 && needed > target)
@@ -28,15 +40,17 @@ bool tree_uki_check(struct tree_building *building, struct error *error)
 {
     const struct tree_request *request = building->request;
     uint64_t prepend_bytes, base_bytes, size;
-    return !request->uki || (input_files_size(&request->prepends, &prepend_bytes, error) &&
-                             input_files_size(&request->bases, &base_bytes, error) &&
-                             check_size(building, prepend_bytes + base_bytes, &size, error));
+    return !request->uki ||
+           (input_files_size(&request->prepends, &prepend_bytes, error) &&
+            input_files_size(&request->bases, &base_bytes, error) &&
+            check_size(building, prepend_bytes + (request->by_url ? 0 : base_bytes), &size, error));
 }
 
 /* Writes the file from the files of the ramdisk, in their order. */
 static bool write_file(struct tree_building *building, int fd, struct error *error)
 {
     const struct tree_description *description = &building->result.description;
+    struct uki uki = uki_of(building);
     struct arena scratch = *building->arena;
     cleanup(input_files_release) struct input_files ramdisks = {
         .items = arena_new(&scratch, struct file, description->ramdisk_count),
@@ -48,8 +62,7 @@ static bool write_file(struct tree_building *building, int fd, struct error *err
             return false;
         ramdisks.items[ramdisks.count++] = (struct file){ ramdisk, name };
     }
-    return uki_write(building->request->uki, &ramdisks, (struct file){ fd, TREE_UKI_NAME }, scratch,
-                     error);
+    return uki_write(&uki, &ramdisks, (struct file){ fd, TREE_UKI_NAME }, scratch, error);
 }
 
 static void warn_of_size(struct tree_building *building, uint64_t size_bytes)

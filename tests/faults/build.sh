@@ -50,9 +50,15 @@ build_verity() {
     "$@" "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --jobs 1 --verity file -o out/it "$system"
 }
 
-build_tree && mv out/it new-tree && build_squashfs && mv out/it new-squashfs && build_verity && mv out/it new-verity &&
+# A tree by URL.
+build_url() {
+    "$@" "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --jobs 1 --by-url -o out/it "$system"
+}
+
+build_tree && mv out/it new-tree && build_url && mv out/it new-url && build_squashfs && mv out/it new-squashfs && build_verity && mv out/it new-verity &&
     mv out/it.verity new.verity || bail 'nothing can be built at all'
 "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old -o old-tree --tarball old.tar "$system" &&
+    "$REGD_BUILD" tree --root root --registration manifest --no-check -q --compression lz4 --params old --by-url -o old-url "$system" &&
     "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 -o old-squashfs "$linux" &&
     "$REGD_BUILD" squashfs --root root --registration manifest --no-check -q --compression lz4 --verity file -o old-verity "$linux" &&
     mv old-verity.verity old.verity ||
@@ -162,6 +168,7 @@ calls_of() {
     pair) echo pwrite64 write fsync renameat renameat2 unlinkat fchmod ;;
     squashfs) echo pwrite64 fsync renameat ftruncate openat2 fchmod ;;
     verity) echo pwrite64 fsync renameat unlinkat openat2 fchmod ;;
+    url) echo pwrite64 fsync renameat renameat2 mkdirat ;;
     esac
 }
 
@@ -177,7 +184,7 @@ try() {
 
 ln -s old-tree old-pair
 ln -s new-tree new-pair
-for kind in tree pair squashfs verity; do
+for kind in tree pair squashfs verity url; do
     for call in $(calls_of "$kind"); do
         errors="ENOSPC EIO"
         case $call in mkdirat | openat2 | fchmod | unlinkat) errors=EIO ;; esac
@@ -189,6 +196,7 @@ for kind in tree pair squashfs verity; do
     pair) calls='write fsync fchmod renameat renameat2 unlinkat' ;;
     squashfs) calls='pwrite64 fsync fchmod renameat' ;;
     verity) calls='pwrite64 fsync fchmod renameat unlinkat' ;;
+    url) calls='pwrite64 fsync renameat renameat2 mkdirat' ;;
     esac
     for call in $calls; do
         try "$kind: killed at whichever $call, the old or the new is there, and the next run succeeds" dies "$kind" "$call"
@@ -270,5 +278,6 @@ claim 'tree: killed at some moment, the old or the new is there, and the next ru
 claim 'squashfs: likewise' any_moment squashfs
 claim 'pair: likewise, and no tarball of another tree lies beside it' any_moment pair
 claim 'verity: likewise, and no verity data of another image lies beside it' any_moment verity
+claim 'url: the same of a tree by URL' any_moment url
 
 finish

@@ -196,6 +196,11 @@ else
         line="known_digests='$(printf kernel | sha256) $(printf ramdisk | sha256)'"
         ;;
       'unpacked_kib=@UNPACKED_KIB@') line=unpacked_kib=8 ;;
+      'by_url=@BY_URL@') line=by_url=no ;;
+      'store_names=@STORES@') line="store_names=''" ;;
+      'store_digests=@STORE_DIGESTS@') line="store_digests=''" ;;
+      'store_kib=@STORE_KIB@') line=store_kib=0 ;;
+      'fetch_kib=@FETCH_KIB@') line=fetch_kib=65536 ;;
       'kernel_limited_kib=@LIMITED_KIB@') line=kernel_limited_kib=10240 ;;
       'kernel_free_kib=@FREE_KIB@') line=kernel_free_kib=31744 ;;
       'kernel_free_part=@FREE_PART@') line=kernel_free_part=100 ;;

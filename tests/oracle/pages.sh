@@ -172,7 +172,7 @@ builder_prints() {
     }
     {
         build squashfs --verity append -o image && build tree -o tree --base-url http://192.0.2.1 && cat tree/boot.json &&
-            build tree -o packed --compressor gzip:1 && cat packed/boot.json &&
+            build tree -o packed --compressor gzip:1 && cat packed/boot.json && build tree -o by-url --by-url && cat by-url/boot.json &&
             build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json && with_dtb &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&
             build squashfs -o other --compression gzip:1 && "$REGD_BUILD" inspect --json --diff other image &&

@@ -87,8 +87,19 @@ static void a_limit_counts_where_it_is_the_narrower(struct arena arena)
     CHECK(needed(1, 1 << 20, "initramfs_options=size=1%") > MIB * MIB * 100);
 }
 
+/* 500 MiB of images are to boot with 1.3 times as much and 256 MiB. */
+static void fetching_takes_the_images_once(struct arena arena)
+{
+    (void)arena;
+    uint64_t mib = 1 << 20;
+    CHECK_NUMBER(boot_memory_fetch_bytes(0, 0) / mib, 146);
+    CHECK_NUMBER(boot_memory_fetch_bytes(100 * mib, 500 * mib) / mib, 759);
+    CHECK(boot_memory_fetch_bytes(100 * mib, 500 * mib) < 500 * mib * 13 / 10 + 256 * mib);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(the_kernel_unpacks_to_half_of_the_memory_or_to_all),
-                     CASE(it_is_what_was_measured), CASE(a_limit_counts_where_it_is_the_narrower));
+                     CASE(it_is_what_was_measured), CASE(a_limit_counts_where_it_is_the_narrower),
+                     CASE(fetching_takes_the_images_once));
 }

@@ -48,6 +48,28 @@ static void grub_has_words_in_quotes(struct arena arena)
               "}\n");
 }
 
+static void images_are_loaded_unless_a_url_is_known(struct arena arena)
+{
+    struct tree_description tree = make_tree("quiet");
+    tree.layers.name = LAYERS_NAME;
+    CHECK_REFUSED(menu_check(MENU_GRUB, &tree, arena, check_error),
+                  "a store image is too large for a ramdisk; give --base-url");
+    tree.piece_count = 1;
+    CHECK_DONE(menu_check(MENU_GRUB, &tree, arena, check_error));
+    CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data,
+                 " 'quiet'\n  initrd \"$2/initrd\" \"$2/image.newc\"\n") != NULL);
+    tree.base_url = "http://host/a;b";
+    CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data,
+                 " 'quiet' 'regd.from=http://host/a;b/'\n  initrd \"$2/initrd\"\n") != NULL);
+    CHECK(strstr(write_menu(MENU_PXELINUX, &tree, &arena).data,
+                 "  INITRD initrd\n  APPEND quiet regd.from=http://host/a;b/\n") != NULL);
+    tree.system = "aarch64-linux";
+    CHECK_DONE(menu_check(MENU_EXTLINUX, &tree, arena, check_error));
+    tree.base_url = NULL;
+    CHECK_REFUSED(menu_check(MENU_EXTLINUX, &tree, arena, check_error),
+                  "U-Boot loads one ramdisk, and this tree has 2 files of it; give --base-url");
+}
+
 static void a_label_that_is_no_title_gives_way(struct arena arena)
 {
     static const char *const labels[] = { "", "--id", "a\nb", "a\x7f" };
@@ -226,7 +248,8 @@ static void uboot_is_told_of_device_trees(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(a_label_that_is_no_title_gives_way),
+    return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(images_are_loaded_unless_a_url_is_known),
+                     CASE(a_label_that_is_no_title_gives_way),
                      CASE(grub_gets_the_words_that_the_kernel_reads),
                      CASE(what_grub_would_change_is_left_out_by_name),
                      CASE(the_quotes_of_grub_count), CASE(syslinux_has_a_label_that_is_the_default),

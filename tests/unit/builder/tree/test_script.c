@@ -64,6 +64,50 @@ static void ipxe_loads_kernel_and_ramdisks(struct arena arena)
                         "initrd --name 2 http://host/dir/image\nboot\n");
 }
 
+/* The list of a tree by URL, whose images are the second and the third file. */
+static const struct tree_image list = { .name = LAYERS_NAME, .file = "initrd" };
+
+static void ipxe_passes_on_where_the_store_is(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init");
+    tree.layers = list;
+    tree.piece_count = 2;
+    struct str text = write_script(IPXE, &tree, &arena);
+    CHECK(strstr(text.data, "\nisset ${cwduri} && set regd-from ${cwduri} ||\n") != NULL);
+    CHECK(strstr(text.data, "\nkernel bzImage initrd=initrd init=/init regd.from=${regd-from} "
+                            "${cmdline}\ninitrd --name initrd initrd\nboot\n") != NULL);
+    tree.base_url = "http://host/dir";
+    CHECK_STR(write_script(IPXE, &tree, &arena),
+              IPXE_HEAD "kernel http://host/dir/bzImage initrd=initrd init=/init "
+                        "regd.from=http://host/dir/ ${cmdline}\n"
+                        "initrd --name initrd http://host/dir/initrd\nboot\n");
+}
+
+static void the_url_needs_room_on_the_command_line(struct arena arena)
+{
+    char *line = arena_alloc(&arena, 2048, 1);
+    memset(line, 'x', 1850);
+    struct tree_description tree = make_tree(line);
+    CHECK_DONE(script_check_ipxe(&tree, arena, check_error));
+    tree.layers = list;
+    CHECK(!script_check_ipxe(&tree, arena, check_error));
+    tree.base_url = "http://host";
+    CHECK_DONE(script_check_ipxe(&tree, arena, check_error));
+}
+
+static void kexec_knows_the_images_of_a_tree_by_url(struct arena arena)
+{
+    struct tree_description tree = make_tree("init=/init");
+    CHECK(strstr(write_script(KEXEC, &tree, &arena).data, "\nby_url=no\nstore_names=''\n") != NULL);
+    tree.layers = list;
+    tree.piece_count = 2;
+    tree.layer_bytes = 5 << 20;
+    struct str text = write_script(KEXEC, &tree, &arena);
+    CHECK(strstr(text.data, "\nby_url=yes\nstore_names='image.newc image'\n") != NULL);
+    CHECK(strstr(text.data, "\nstore_kib=5120\n") != NULL);
+    CHECK(strstr(text.data, "\ninitrd_names='initrd'\n") != NULL);
+}
+
 static void ipxe_is_given_its_syntax_by_settings(struct arena arena)
 {
     static const char *const lines[][2] = {
@@ -144,7 +188,9 @@ static void kexec_knows_the_digests_of_a_tree(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(
-        CASE(ipxe_loads_kernel_and_ramdisks), CASE(ipxe_is_given_its_syntax_by_settings),
-        CASE(what_ipxe_would_expand_is_refused), CASE(a_line_that_the_kernel_would_cut_is_refused),
-        CASE(kexec_has_no_mark_left), CASE(kexec_knows_the_digests_of_a_tree));
+        CASE(ipxe_loads_kernel_and_ramdisks), CASE(ipxe_passes_on_where_the_store_is),
+        CASE(the_url_needs_room_on_the_command_line), CASE(kexec_knows_the_images_of_a_tree_by_url),
+        CASE(ipxe_is_given_its_syntax_by_settings), CASE(what_ipxe_would_expand_is_refused),
+        CASE(a_line_that_the_kernel_would_cut_is_refused), CASE(kexec_has_no_mark_left),
+        CASE(kexec_knows_the_digests_of_a_tree));
 }

@@ -5,7 +5,9 @@
 
 static struct tree_file kernel = { "bzImage", { { 1, 2, 3 } }, 1000 };
 static struct tree_file ramdisks[] = { { "initrd", { { 4 } }, 20 }, { "image", { { 5 } }, 4096 } };
-static struct tree_image images[] = { { "nix-store.squashfs", "image", 0, 4096, false } };
+static struct tree_image images[] = {
+    { .name = "nix-store.squashfs", .file = "image", .size_bytes = 4096 }
+};
 
 static struct tree_description whole(void)
 {
@@ -107,8 +109,92 @@ static void what_has_another_shape_is_refused(struct arena arena)
     }
 }
 
+/* --- A tree by URL ------------------------------------------------------------------------------ */
+
+#define HEX "0700000000000000000000000000000000000000000000000000000000000000"
+
+static struct tree_file loaded[] = { { "initrd", { { 4 } }, 20 },
+                                     { "nix-store.squashfs.newc", { { 5 } }, 4096 },
+                                     { "stores/" HEX ".squashfs", { { 6 } }, 8192 } };
+static struct tree_image fetched[] = { { .name = "nix-store.squashfs",
+                                         .file = "stores/" HEX ".squashfs",
+                                         .size_bytes = 8192,
+                                         .root = { { 7 } } } };
+
+static struct tree_description by_url(void)
+{
+    struct tree_description description = whole();
+    description.ramdisks = loaded;
+    description.ramdisk_count = 1;
+    description.piece_count = 2;
+    description.images = fetched;
+    description.layers =
+        (struct tree_image){ .name = LAYERS_NAME, .file = "initrd", .offset = 8, .size_bytes = 12 };
+    return description;
+}
+
+static void a_tree_by_url_survives_being_written_and_read(struct arena arena)
+{
+    struct tree_description description = by_url(), read;
+    struct str text, again;
+    for (int has_pieces = 1; has_pieces >= 0; has_pieces--) {
+        description.piece_count = has_pieces ? 2 : 0;
+        CHECK_DONE(tree_description_format(&description, &arena, &text, check_error));
+        CHECK_DONE(tree_description_parse(text, &arena, &read, check_error));
+        CHECK_DONE(tree_description_format(&read, &arena, &again, check_error));
+        CHECK_STR(again.data, text.data);
+        CHECK(tree_is_by_url(&read));
+        CHECK_NUMBER(read.ramdisk_count, 1);
+        CHECK_NUMBER(read.piece_count, description.piece_count);
+        CHECK_NUMBER(read.layer_bytes, 8192 + 2 * 4096);
+        CHECK_STR(tree_from(&read, "boot", &arena), " regd.from=http://host/");
+    }
+    read.base_url = NULL;
+    CHECK_STR(tree_from(&read, "boot", &arena), " regd.from=boot");
+    CHECK_STR(tree_from(&read, NULL, &arena), "");
+    description = whole();
+    CHECK_STR(tree_from(&description, "boot", &arena), "");
+}
+
+static void what_no_list_of_layers_can_be_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *from, *to, *sentence;
+    } cases[] = {
+        { "\"rootHash\":\t\"07", "\"rootHash\":\t\"08",
+          "storeImages: file: stores/0800000000000000000000000000000000000000000000000000000000000000"
+          ".squashfs expected" },
+        { "\"rootHash\"", "\"other\"", "storeImages: rootHash: 64 hex digits expected" },
+        { "\"size\":\t8192,\n\t\t\t\"rootHash\"", "\"size\":\t8191,\n\t\t\t\"rootHash\"",
+          "storeImages: 8191 bytes are not a whole number of blocks of 4096 bytes, which dm-verity "
+          "needs" },
+        { "nix-store.layers.json", "nix-store.json",
+          "layers: name: nix-store.layers.json expected" },
+        { "\"size\":\t12", "\"size\":\t1048577", "layers: size: at most 1048576 bytes expected" },
+        { "\"stores/", "\"stores/../",
+          "storeImages: file: the name of a file of the tree expected" },
+        { "\"storePieces\":\t[", "\"storePieces\":\t[],\"other\":[",
+          "storePieces: a list of files expected" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tree_description description = by_url();
+        struct str text = STR("");
+        check_about("%s", cases[i].to);
+        CHECK_DONE(tree_description_format(&description, &arena, &text, check_error));
+        const char *at = strstr(text.data, cases[i].from);
+        if (!CHECK(at != NULL))
+            continue;
+        text = arena_format(&arena, "%.*s%s%s", (int)(at - text.data), text.data, cases[i].to,
+                            at + strlen(cases[i].from));
+        CHECK_REFUSED(tree_description_parse(text, &arena, &description, check_error),
+                      cases[i].sentence);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_description_survives_being_written_and_read),
-                     CASE(what_has_another_shape_is_refused));
+                     CASE(what_has_another_shape_is_refused),
+                     CASE(a_tree_by_url_survives_being_written_and_read),
+                     CASE(what_no_list_of_layers_can_be_is_refused));
 }
