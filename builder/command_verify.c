@@ -5,6 +5,7 @@
 #include "builder/check/verify_tree.h"
 #include "builder/check/verify_verity.h"
 #include "builder/output/report.h"
+#include "builder/publish/verify_published.h"
 #include "builder/reader/base_images.h"
 
 #include "schema/base/json.h"
@@ -66,7 +67,8 @@ static bool verify_directory(const struct command *command, const struct verifie
                          name);
     if (command->settings->image.root_hash)
         return error_set(error, "%s is a tree; --root-hash is for an image", name);
-    return verify_tree(verifier, fd, name, ret_result, error);
+    return verify_published_is(fd) ? verify_published(verifier, name, ret_result, error)
+                                   : verify_tree(verifier, fd, name, ret_result, error);
 }
 
 bool command_verify(const struct command *command, struct error *error)

@@ -2,6 +2,7 @@
 #include "builder/settings.h"
 
 #include "builder/output/tarball.h"
+#include "builder/publish/prune.h"
 
 #include "schema/nix/store.h"
 
@@ -12,7 +13,7 @@ enum {
     ALL = (1 << COMMAND_COUNT) - 1,
     WITH_CLOSURE = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS | 1 << COMMAND_MANIFEST,
     READING = 1 << COMMAND_INSPECT | 1 << COMMAND_VERIFY,
-    WITH_STORE = ALL & ~(1 << COMMAND_RAMDISK | READING),
+    WITH_STORE = ALL & ~(1 << COMMAND_RAMDISK | 1 << COMMAND_PUBLISH | READING),
     WITH_IMAGE = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS,
     WITH_OUTPUT = 1 << COMMAND_TREE | 1 << COMMAND_SQUASHFS | 1 << COMMAND_RAMDISK,
     WITH_SPEC = 1 << COMMAND_TREE | 1 << COMMAND_IPXE | 1 << COMMAND_KEXEC,
@@ -37,6 +38,9 @@ static const struct verb_spec commands[COMMAND_COUNT] = {
     [COMMAND_VERIFY] = { "verify", "IMAGE|DIR",
                          "check an image against its manifest, a tree\nagainst its boot.json", 1,
                          1 },
+    [COMMAND_PUBLISH] = { "publish", "[TREE] --into ROOT",
+                          "put a tree where a server serves it to a fleet,\nor go back with --rollback",
+                          0, 1 },
 };
 
 static const struct option_spec options[] = {
@@ -101,7 +105,8 @@ static const struct option_spec options[] = {
       "compress the ramdisk's archive too: gzip, xz or zstd\n(default: none)",
       offsetof(struct settings, ramdisk.compressor), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
     { "jobs", 'j', OPTION_JOBS, "N", "compress and hash with N threads (default: number\nof CPUs)",
-      offsetof(struct settings, jobs), WITH_CLOSURE | 1 << COMMAND_RAMDISK | 1 << COMMAND_VERIFY },
+      offsetof(struct settings, jobs),
+      WITH_CLOSURE | 1 << COMMAND_RAMDISK | 1 << COMMAND_VERIFY | 1 << COMMAND_PUBLISH },
     { "prepend", 0, OPTION_LIST, "FILE",
       "start the ramdisk with this one (default of tree:\nthe system's initrd); may be repeated",
       offsetof(struct settings, ramdisk.prepends), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
@@ -134,6 +139,18 @@ static const struct option_spec options[] = {
       offsetof(struct settings, inspect.diff), 1 << COMMAND_INSPECT },
     { "svg", 0, OPTION_TEXT, "FILE", "draw where the bytes go",
       offsetof(struct settings, inspect.svg), 1 << COMMAND_INSPECT },
+    { "into", 0, OPTION_TEXT, "ROOT", "publish in this directory; created if missing",
+      offsetof(struct settings, publish.into), 1 << COMMAND_PUBLISH },
+    { "label", 0, OPTION_TEXT, "NAME", "call the system NAME (default: as its store path)",
+      offsetof(struct settings, publish.label), 1 << COMMAND_PUBLISH },
+    { "keep", 0, OPTION_TEXT, "N",
+      "remove all but the N latest systems, and images that\nno other has (default: keep all)",
+      offsetof(struct settings, publish.keep_text), 1 << COMMAND_PUBLISH },
+    { "grace", 0, OPTION_TEXT, "SECONDS",
+      "with --keep: not what a machine may still be booting\n(default: 86400)",
+      offsetof(struct settings, publish.grace_text), 1 << COMMAND_PUBLISH },
+    { "rollback", 0, OPTION_FLAG, NULL, "exchange the current and the previous system",
+      offsetof(struct settings, publish.rollback), 1 << COMMAND_PUBLISH },
     { "json", 0, OPTION_FLAG, NULL, "print the result as JSON", offsetof(struct settings, json),
       READING | WITH_IMAGE },
     { "quiet", 'q', OPTION_FLAG, NULL, "print only warnings and errors",
@@ -229,6 +246,51 @@ static bool check_inspect(const struct inspect_settings *inspect, struct error *
     return true;
 }
 
+/* A grace time beyond this could not be added to a clock's time. */
+enum { KEEP_MAX = 1000000, GRACE_SECONDS_MAX = 1000000000 };
+
+/* Parses an option's number into *value, which is its default. */
+static bool read_number(const char *option, const char *text, uint64_t least, uint64_t most,
+                        uint64_t *value, struct error *error)
+{
+    uint64_t number;
+    if (!text)
+        return true;
+    if (!str_to_number(str_from(text), most, &number) || number < least)
+        return error_set(error, "%s expects a number from %ju to %ju, not '%s'", option,
+                         (uintmax_t)least, (uintmax_t)most, text);
+    *value = number;
+    return true;
+}
+
+static bool check_publish(const struct settings *settings, struct publish_settings *publish,
+                          struct error *error)
+{
+    uint64_t keep = 0;
+    bool has_tree = settings->arguments.count > 0;
+    if (settings->command != COMMAND_PUBLISH)
+        return true;
+    publish->grace_seconds = PRUNE_GRACE_SECONDS;
+    if (!publish->into)
+        return error_set(error, "publish: missing --into ROOT");
+    if (publish->rollback && (has_tree || publish->label || publish->keep_text))
+        return error_set(error, "--rollback cannot be combined with TREE, --label or --keep");
+    if (!publish->rollback && !has_tree)
+        return error_set(error, "publish: missing TREE; or give --rollback");
+    if (publish->grace_text && !publish->keep_text)
+        return error_set(error, "--grace is used only with --keep");
+    if (publish->label && !published_label_is_plain(str_from(publish->label)))
+        return error_set(error,
+                         "--label expects 1 to %d letters, digits, '.', '_' or '-', not '%s'",
+                         PUBLISHED_LABEL_MAX, publish->label);
+    if (!read_number("--keep", publish->keep_text, 1, KEEP_MAX, &keep, error) ||
+        !read_number("--grace", publish->grace_text, 0, GRACE_SECONDS_MAX, &publish->grace_seconds,
+                     error))
+        return false;
+    publish->keep = keep;
+    return true;
+}
+
 /* Parses the values of the options. */
 static bool read_values(struct settings *settings, struct arena *arena, struct error *error)
 {
@@ -266,7 +328,9 @@ enum options_answer settings_read(int argc, char **argv, struct arena *arena,
     settings.shell = result.shell;
     if (result.answer == OPTIONS_RUN &&
         !(check_sources(&settings, error) && check_needs(&settings, error) &&
-          check_inspect(&settings.inspect, error) && read_values(&settings, arena, error)))
+          check_inspect(&settings.inspect, error) &&
+          check_publish(&settings, &settings.publish, error) &&
+          read_values(&settings, arena, error)))
         return OPTIONS_WRONG;
     *ret_settings = settings;
     return result.answer;

@@ -21,6 +21,7 @@ enum command_name {
     COMMAND_MANIFEST,
     COMMAND_INSPECT,
     COMMAND_VERIFY,
+    COMMAND_PUBLISH,
     COMMAND_COUNT
 };
 
@@ -67,6 +68,14 @@ struct inspect_settings {
     struct option_pair why;
 };
 
+struct publish_settings {
+    const char *into, *label, *keep_text, *grace_text;
+    bool rollback;
+
+    size_t keep; /* systems; 0: all */
+    uint64_t grace_seconds;
+};
+
 struct settings {
     enum command_name command;
     struct option_list arguments;
@@ -81,6 +90,7 @@ struct settings {
     struct boot_settings boot;
     struct tree_settings tree;
     struct inspect_settings inspect;
+    struct publish_settings publish;
     enum completion_shell shell; /* of --completion */
 };
 

@@ -23,6 +23,7 @@ builder/image
 builder/uki
 builder/tree
 builder/check
+builder/publish
 builder/inspect
 builder
 regd

@@ -149,8 +149,10 @@ static bool check_stray(void *context, const struct directory_entry *entry, stru
 {
     (void)error;
     struct tree_check *check = context;
-    if (strcmp(entry->path, CHECKSUMS_NAME) != 0 &&
-        !checksums_covers(&check->sums, entry->path, entry->is_directory))
+    bool is_known = checksums_covers(&check->sums, entry->path, entry->is_directory) ||
+                    (tree_place_is_stores_link(check->directory, entry->path) &&
+                     checksums_covers(&check->sums, entry->path, true));
+    if (strcmp(entry->path, CHECKSUMS_NAME) != 0 && !is_known)
         tree_check_add(check, FINDING_STRAY, entry->path, "it is not in " CHECKSUMS_NAME);
     return true;
 }

@@ -345,6 +345,14 @@ bool output_tree_publish(struct output_tree *tree, struct arena scratch, struct 
            directory_sync(output->directory, error);
 }
 
+bool output_tree_clear(const struct output *output, struct error *error)
+{
+    char name[DRAFT_NAME_BYTES];
+    cleanup(own_close) int left = -1;
+    return draft_name(output->name, name, error) && open_left(output, name, &left, error) &&
+           remove_tree(left, output->directory, name, error);
+}
+
 void output_tree_release(struct output_tree *tree)
 {
     struct error ignored;

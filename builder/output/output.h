@@ -50,5 +50,8 @@ must_check bool output_tree_open(const struct output *output, const char *mark,
 must_check bool output_tree_publish(struct output_tree *tree, struct arena scratch,
                                     struct error *error);
 
+/* Removes the draft of a directory that an earlier run has left, which must exist. */
+must_check bool output_tree_clear(const struct output *output, struct error *error);
+
 /* Removes a draft that was not published. For `cleanup`. */
 void output_tree_release(struct output_tree *tree);

@@ -11,6 +11,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+bool tree_place_is_stores_link(int directory, const char *name)
+{
+    char target[sizeof TREE_STORES_LINK];
+    if (strcmp(name, TREE_STORES_NAME) != 0)
+        return false;
+    ssize_t length = readlinkat(directory, name, target, sizeof target);
+    return length >= 0 && str_equal((struct str){ target, (size_t)length }, STR(TREE_STORES_LINK));
+}
+
 int tree_place_open_file(int directory, const char *name, struct error *error)
 {
     char component[NAME_MAX + 1];
@@ -18,7 +27,8 @@ int tree_place_open_file(int directory, const char *name, struct error *error)
     const char *rest = name;
     for (const char *slash; (slash = strchr(rest, '/')); rest = slash + 1) {
         snprintf(component, sizeof component, "%.*s", (int)(slash - rest), rest);
-        int fd = openat(parent < 0 ? directory : parent, component,
+        bool is_link = parent < 0 && tree_place_is_stores_link(directory, component);
+        int fd = openat(parent < 0 ? directory : parent, is_link ? TREE_STORES_LINK : component,
                         O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0) {
             int code = errno;
@@ -55,17 +65,24 @@ bool tree_place_open(int *file, const struct tree_image *image, struct image_pla
            error_in(error, "%s", image->file);
 }
 
+bool tree_place_describe(int directory, struct arena *arena, struct str *ret_text,
+                         struct tree_description *ret_description, struct error *error)
+{
+    if (!tree_place_read(directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, arena,
+                         ret_text, error))
+        return false;
+    return tree_description_parse(*ret_text, arena, ret_description, error) ||
+           error_in(error, TREE_BOOT_JSON_NAME);
+}
+
 static bool find_in_tree(int directory, const char *path, struct arena *arena,
                          struct image_place *ret_place, struct error *error)
 {
     struct str text;
     struct stat status;
     struct tree_description description;
-    if (!tree_place_read(directory, TREE_BOOT_JSON_NAME, TREE_DESCRIPTION_BYTES_MAX, arena, &text,
-                         error))
+    if (!tree_place_describe(directory, arena, &text, &description, error))
         return false;
-    if (!tree_description_parse(text, arena, &description, error))
-        return error_in(error, TREE_BOOT_JSON_NAME);
     struct image_place place = { .budget = arena_new(arena, struct image_budget, 1) };
     *place.budget = image_budget_make(0);
     const struct tree_image *image = &description.images[0];

@@ -6,8 +6,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 
 /* How much to read at a time if the size is not known beforehand. */
 enum { READ_STEP_BYTES = 64 << 10 };
@@ -206,6 +208,17 @@ bool file_read_at(struct file file, void *data, size_t size_bytes, uint64_t offs
     return true;
 }
 
+/* On Btrfs, XFS and others, makes an empty file share the blocks of another one. */
+static bool clone(int source, int target, uint64_t *ret_size_bytes)
+{
+    struct stat status;
+    if (fstat(target, &status) < 0 || status.st_size != 0 || ioctl(target, FICLONE, source) < 0 ||
+        fstat(target, &status) < 0)
+        return false;
+    *ret_size_bytes = (uint64_t)status.st_size;
+    return true;
+}
+
 bool file_copy(struct file source, struct file target, uint64_t offset, struct arena scratch,
                uint64_t *ret_size_bytes, struct error *error)
 {
@@ -214,6 +227,8 @@ bool file_copy(struct file source, struct file target, uint64_t offset, struct a
     uint64_t copied = 0, expected;
     if (!expect_bytes(source, COPY_FLOOR_BYTES, &expected, error))
         return false;
+    if (offset == 0 && clone(source.fd, target.fd, ret_size_bytes))
+        return true;
     for (size_t got = BUFFER_BYTES; got == BUFFER_BYTES; copied += got)
         if (!file_read_at(source, buffer, BUFFER_BYTES, copied, &got, error) ||
             !file_write_at(target, buffer, got, offset + copied, error))

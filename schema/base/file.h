@@ -49,8 +49,9 @@ ssize_t file_pread(int fd, void *data, size_t size_bytes, uint64_t offset);
 must_check bool file_read_at(struct file file, void *data, size_t size_bytes, uint64_t offset,
                              size_t *ret_size_bytes, struct error *error);
 
-/* Copies a whole file to `offset` of another. Neither file's position is used or changed. Fails if the
- * source is mostly holes: larger than 4 GiB and than 64 times what it takes on its disk. */
+/* Copies a whole file to `offset` of another. Neither file's position is used or changed. If that makes
+ * the whole of the other one, they share blocks where the file system can. Fails if the source is mostly
+ * holes: larger than 4 GiB and than 64 times what it takes on its disk. */
 must_check bool file_copy(struct file source, struct file target, uint64_t offset,
                           struct arena scratch, uint64_t *ret_size_bytes, struct error *error);
 

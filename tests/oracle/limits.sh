@@ -105,6 +105,7 @@ checksums.h CHECKSUMS_NAME_MAX|trees have two levels
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
 fetch_report.h FETCH_REPORT_BYTES_MAX|a text of ours
+fleet.h FLEET_BYTES_MAX|a file of ours
 layers.h LAYERS_BYTES_MAX|a text of ours
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
 image_file.h IMAGE_BLOCK_MAX|the format
@@ -132,12 +133,16 @@ pe.c ALIGNMENT_MAX|the format
 pe.c DIRECTORIES_MAX|the format
 pe.h PE_SECTIONS_MAX|the format
 pe.h PE_START_BYTES_MAX|headers of a stub, which is smaller
+publish.c IPXE_BYTES_MAX|a file of ours
+published.h PUBLISHED_LABEL_MAX|an option, --label
 ramdisk_compressor.c GZIP_BATCH_MAX|a batch
 ramdisk_compressor.c ZSTD_LEVEL_MAX|an option, --compressor
 ramdisk_survey.h RAMDISK_UNPACK_FACTOR|an estimate, said under LIMITATIONS
 record_reader.c WAITING_MAX|a batch
 registry.h REGISTRY_TIME_MAX|an option, --registration-time
 script.c length_max|the kernel's own, see boot_spec.h
+settings.c GRACE_SECONDS_MAX|an option, --grace
+settings.c KEEP_MAX|an option, --keep
 show.h SHOW_LINE_MAX|longer lines are cut
 show.h SHOW_SPELLED_MAX|one character
 split.h SPLIT_LAYERS_MAX|layers of ours; the kernel stacks fewer

@@ -155,6 +155,10 @@ damage() {
         head -c 4096 /dev/zero >>damaged
 }
 
+publish_twice() {
+    "$REGD_BUILD" publish -q tree --into published 2>err && "$REGD_BUILD" publish -q url --into published 2>err && cat published/fleet.json
+}
+
 builder_prints() {
     home=$PWD
     mkdir "$SCRATCH/images" && cd "$SCRATCH/images" || return 1
@@ -175,6 +179,7 @@ builder_prints() {
             build tree -o packed --compressor gzip:1 && cat packed/boot.json && build tree -o by-url --by-url && cat by-url/boot.json &&
             build tree -o uki --uki --stub "$stub" --kernel "$stub" && cat uki/boot.json && with_dtb &&
             "$REGD_BUILD" inspect --json image && "$REGD_BUILD" inspect --json --closure "$toplevel" image &&
+            build tree --by-url -o url && cat url/boot.json && publish_twice &&
             build squashfs -o other --compression gzip:1 && "$REGD_BUILD" inspect --json --diff other image &&
             "$REGD_BUILD" verify --json tree && damage || return 1
         ! "$REGD_BUILD" verify --json damaged || return 1
