@@ -6,9 +6,10 @@
 #include "units/initrd_generator.h"
 
 #include "schema/base/arena.h"
-#include "schema/base/options.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
+#include "units/usage.h"
+#include "units/verity_device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 static const char usage[] =
     "Usage: " NAME " [--root DIR] UNIT-DIR [EARLY-DIR LATE-DIR]\n"
     "       " NAME " --overlay DIR\n"
+    "       " NAME " --verity N ROOT SIZE OFFSET IMAGE\n"
+    "                             [VERITY]\n"
     "\n"
     "Writes the units that mount the Nix store of an initial ramdisk.\n"
     "\n"
@@ -27,6 +30,8 @@ static const char usage[] =
     "      --root DIR              read the ramdisk that is unpacked in DIR\n"
     "      --overlay DIR           create the two directories that overlayfs\n"
     "                              requires in DIR, and write no units\n"
+    "      --verity N ...          make /run/regd/verity.N, a device on which\n"
+    "                              dm-verity checks each read of IMAGE\n"
     "  -h, --help                  print help\n"
     "      --version               print the version\n"
     "\n"
@@ -48,13 +53,16 @@ static void tell(const struct initrd_generator *generator, int priority,
     fprintf(log, "<%d>" NAME ": %s\n", priority, line);
 }
 
-static bool run(const struct initrd_generator *generator, struct error *error)
+static bool run(const struct initrd_generator *generator, const struct verity_device *device,
+                struct error *error)
 {
     struct arena arena;
     if (generator->overlay)
         return initrd_generator_overlay(generator->overlay, error);
     if (!arena_reserve(&arena, (size_t)64 << 20, error))
         return false;
+    if (device)
+        return verity_device_make(device, &arena, error);
     enum initrd_answer answer = initrd_generator_run(generator, &arena, error);
     if (answer == INITRD_NOTHING)
         tell(generator, LOG_NOTICE, error);
@@ -64,23 +72,21 @@ static bool run(const struct initrd_generator *generator, struct error *error)
 int main(int argc, char **argv)
 {
     struct error error;
-    struct initrd_generator generator;
-    const char *first = argc > 1 ? argv[1] : "";
+    struct initrd_generator generator = { 0 };
+    struct verity_device device;
+    int status;
     own_standard_streams();
     umask(022);
-    bool asks_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
-    if (asks_help || strcmp(first, "--version") == 0) {
-        fputs(asks_help ? usage : NAME " " REGD_VERSION "\n", stdout);
-        if (options_flush_output(&error))
-            return EXIT_SUCCESS;
-        error_print(stderr, NAME, &error);
-        return EXIT_FAILURE;
-    }
-    if (!initrd_generator_interpret(argc, argv, &generator, &error)) {
+    if (usage_print(&(struct usage){ NAME, usage }, argc, argv, &status))
+        return status;
+    bool is_verity = argc > 1 && strcmp(argv[1], "--verity") == 0;
+    if (!(is_verity
+              ? verity_device_interpret(argc - 2, (const char *const *)argv + 2, &device, &error)
+              : initrd_generator_interpret(argc, argv, &generator, &error))) {
         error_print(stderr, NAME, &error);
         return 2;
     }
-    if (run(&generator, &error))
+    if (run(&generator, is_verity ? &device : NULL, &error))
         return EXIT_SUCCESS;
     tell(&generator, LOG_ERR, &error);
     return EXIT_FAILURE;

@@ -105,6 +105,8 @@ checksums.h CHECKSUMS_NAME_MAX|trees have two levels
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
 fetch_report.h FETCH_REPORT_BYTES_MAX|a text of ours
+loop_device.c ATTEMPTS_MAX|tries, not an input
+verity_device.c LINE_BYTES_MAX|a text of ours
 fleet.h FLEET_BYTES_MAX|a file of ours
 layers.h LAYERS_BYTES_MAX|a text of ours
 error.h ERROR_SENTENCE_MAX|longer sentences are cut

@@ -21,7 +21,8 @@ builder/tree/menu.c             data: a loader's menu, with its own quotes; name
 builder/tree/script.c           data: scripts, with their own quotes
 builder/inspect/treemap.c       data: SVG, where other than printable ASCII is '?'
 builder/output/progress.c       numbers, and the escapes that clear a line
-units/main.c                    the usage, and a line of the kernel's log, shown
+units/main.c                    a line of the kernel's log, shown
+units/usage.c                   the usage, and the version
 END
 
 # bypasses DIRECTORY: the lines below it that print by other means.
