@@ -4,7 +4,7 @@
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
-#include "schema/boot/kernel_command_line.h"
+#include "units/initrd_ramdisk.h"
 #include "units/initrd_units.h"
 
 #include <assert.h>
@@ -29,32 +29,6 @@ static bool look_for_initrd(const struct initrd_generator *generator, int root, 
     *ret_is_initrd = fd >= 0;
     return fd >= 0 || fd == -ENOENT || fd == -ENOTDIR ||
            error_errno(error, -fd, "look for /etc/initrd-release");
-}
-
-static bool read_command_line(int root, struct arena *arena, struct str *ret_line,
-                              struct error *error)
-{
-    cleanup(own_close) int fd = -1;
-    if (!root_open_file(root, "/proc/cmdline", O_RDONLY, &fd, error))
-        return false;
-    if (fd < 0)
-        return error_errno(error, ENOENT, "open /proc/cmdline");
-    return file_read_fd((struct file){ fd, "/proc/cmdline" }, KERNEL_COMMAND_LINE_MAX, arena,
-                        ret_line, error);
-}
-
-static bool read_names(int root, struct arena *arena, struct option_list *ret_names,
-                       struct error *error)
-{
-    cleanup(own_close) int fd = root_open(root, "/", O_RDONLY | O_DIRECTORY, 0);
-    cleanup(own_close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!directory)
-        return error_errno(error, fd < 0 ? -fd : errno, "read the root directory");
-    own_take(&fd);
-    const struct dirent *entry;
-    while ((entry = own_next_entry(directory)))
-        option_list_add(ret_names, arena_copy(arena, str_from(entry->d_name)).data, arena);
-    return errno == 0 || error_errno(error, errno, "read the root directory");
 }
 
 /* Linux 6.2 and newer accept threads=multi if they are configured for it. Only the kernel itself
@@ -130,8 +104,6 @@ static bool write_all(const char *path, const struct initrd_unit_list *units, st
 enum initrd_answer initrd_generator_run(const struct initrd_generator *generator,
                                         struct arena *arena, struct error *error)
 {
-    struct str line;
-    struct option_list names = { 0 };
     struct initrd_request request;
     struct initrd_facts facts;
     struct initrd_unit_list units;
@@ -147,14 +119,13 @@ enum initrd_answer initrd_generator_run(const struct initrd_generator *generator
         return INITRD_FAILED;
     if (!is_initrd)
         return INITRD_DONE;
-    if (!read_command_line(root, arena, &line, error) || !read_names(root, arena, &names, error) ||
-        !initrd_request_parse(line, &names, arena, &request, error) ||
-        !read_facts(arena, &facts, error) ||
+    if (!initrd_ramdisk_read(root, arena, &request, error) || !read_facts(arena, &facts, error) ||
         !initrd_units_format(&request, &facts, arena, &units, error))
         return INITRD_FAILED;
     if (request.count == 0) {
-        error_set(error, "there is no store image to mount: neither /nix-store.squashfs in the "
-                         "ramdisk nor regd.store= on the kernel's command line");
+        error_set(error, "there is no store image to mount: neither /nix-store.squashfs nor "
+                         "/" LAYERS_NAME " in the ramdisk, nor regd.store= on the kernel's "
+                         "command line");
         return INITRD_NOTHING;
     }
     return write_all(generator->directory, &units, *arena, error) ? INITRD_DONE : INITRD_FAILED;

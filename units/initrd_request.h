@@ -1,12 +1,13 @@
 /* initrd_request.h — finds out what an initial ramdisk must mount as the Nix store.
  *
- * Layers   The images in the root of the ramdisk, where regd-build puts them: nix-store.squashfs on
- *          top, below it nix-store.1.squashfs, and so on. Or those of the kernel's command line,
- *          which replace them:
- *            regd.store=SOURCE[,file=PATH][,offset=BYTES]    topmost first
- *          SOURCE is a file of the ramdisk, a block device (/dev/...), or one by its LABEL=, UUID=,
- *          PARTLABEL= or PARTUUID=. With file= the device has a file system, and the image is a file
- *          in it. The image starts at the offset.
+ * Layers   Those of the kernel's command line, or else those of the ramdisk (initrd_layers.h):
+ *            regd.store=SOURCE[,OPTION...]      topmost first; see initrd_source.h
+ * Fetched  regd.from=URL                        a mirror, the directory that has stores/; in order.
+ *                                               A URL without '/' at its end is a file in it. `boot`
+ *                                               is where the firmware loaded the UKI from.
+ *          regd.to=DEVICE[,file=DIRECTORY]      keep the images there, and use what is there
+ *          regd.on-failure=reboot[:SECONDS]|poweroff|shell
+ *                                               if they cannot be fetched; reboot:60 is the default
  * Memory   regd.overlay-size=, regd.overlay-inodes=: limits of the writable layer, as in tmpfs(5):
  *          a number with suffix k, m, g or t; for the size also %.
  * Root     If root= has a value, the root file system is mounted by somebody else; otherwise by us.
@@ -14,26 +15,33 @@
  */
 #pragma once
 
-#include "schema/base/options.h"
+#include "units/initrd_layers.h"
 
-struct initrd_source {
-    const char *what; /* absolute path of a file or of a device node */
-    const char *file; /* absolute path in the device's file system; or null */
-    uint64_t offset;  /* where the image starts in the device or file, bytes */
-    bool is_device;
-};
+enum { INITRD_FAILURE_SECONDS = 60, INITRD_FAILURE_SECONDS_MAX = 24 * 60 * 60 };
+
+/* What regd.from= names instead of a URL. */
+#define INITRD_FROM_BOOT "boot"
+
+enum initrd_failure { INITRD_REBOOT, INITRD_POWEROFF, INITRD_SHELL };
 
 struct initrd_request {
     struct initrd_source *sources; /* topmost first; none: there is nothing to mount */
     size_t count;
+    struct option_list from; /* mirrors: URLs with '/' at the end, or INITRD_FROM_BOOT */
+    struct initrd_source to; /* the cache; what null: none. file null: /regd */
+    enum initrd_failure on_failure;
+    unsigned failure_seconds;   /* before the machine reboots or powers off */
     const char *overlay_size;   /* null: the kernel's default, half of the memory */
     const char *overlay_inodes; /* null: the kernel's default, one for two pages of memory */
     bool has_root;              /* root= has a value */
 };
 
-/* Parses the command line. `names` are the file names in the root of the ramdisk. Refuses an
- * unknown parameter that starts with `regd.`, a malformed value, and a gap in the numbers of the
- * ramdisk's layers. The strings of the request are copies in the arena. */
-must_check bool initrd_request_parse(struct str command_line, const struct option_list *names,
+/* Parses the command line. Refuses an unknown parameter that starts with `regd.`, a malformed value,
+ * what initrd_layers_find refuses, and layers to fetch with neither a mirror nor a cache. The strings
+ * of the request are copies in the arena. */
+must_check bool initrd_request_parse(struct str command_line, const struct initrd_ramdisk *ramdisk,
                                      struct arena *arena, struct initrd_request *ret_request,
                                      struct error *error);
+
+/* Does one of the layers have to be fetched? */
+bool initrd_request_fetches(const struct initrd_request *request);

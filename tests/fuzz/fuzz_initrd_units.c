@@ -1,4 +1,4 @@
-/* An initial ramdisk: a kernel command line, and behind it a file name in the root for every line. Whatever they
+/* An initial ramdisk: a kernel command line, and behind it a line for each file name in the root, or with the list of layers. Whatever they
  * are, no unit has another line than those that were meant, and the generator's memory suffices. */
 #include "tests/fuzz/fuzz.h"
 #include "units/initrd_units.h"
@@ -33,6 +33,13 @@ static void check_text(struct str text)
                   "one thing to mount");
         fuzz_must(count_lines(text, STR("Where=/")) == 1, "one place for it");
         fuzz_must(count_lines(text, STR("Options=")) == 1, "one line of options");
+    } else {
+        fuzz_must(count_lines(text, STR("[Service]")) == 1, "a mount or a service");
+        fuzz_must(count_lines(text, STR("ExecStart=:\"/")) == 1, "one program");
+        fuzz_must(
+            count_lines(text, STR("Exec")) ==
+                1 + count_lines(text, STR("ExecStartPost=+:\"/regd-fetch\" --seal /run/regd/")),
+            "and what seals what it made");
     }
 }
 
@@ -41,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct initrd_facts facts = { .program = "/generator" };
     struct arena arena = fuzz_arena();
     const char *start = arena.next;
-    struct option_list names = { 0 };
+    struct initrd_ramdisk ramdisk = { 0 };
     struct initrd_request request;
     struct initrd_unit_list units;
     struct error error;
@@ -49,9 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct str line = cut.head;
     while (cut.found) {
         cut = str_cut(cut.tail, '\n');
-        option_list_add(&names, arena_copy(&arena, cut.head).data, &arena);
+        if (str_starts(cut.head, STR("{")))
+            ramdisk.layers = cut.head;
+        else
+            option_list_add(&ramdisk.names, arena_copy(&arena, cut.head).data, &arena);
     }
-    if (!initrd_request_parse(line, &names, &arena, &request, &error) ||
+    if (!initrd_request_parse(line, &ramdisk, &arena, &request, &error) ||
         !initrd_units_format(&request, &facts, &arena, &units, &error)) {
         fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
         return 0;

@@ -17,6 +17,11 @@ unset SYSTEMD_IN_INITRD
 find_store
 generator=$(dirname "$REGD")/regd-initrd-generator
 [ -x "$generator" ] || bail "$generator is not there"
+# As it is installed: systemd looks whether the programs of the units are there.
+mkdir -p "$SCRATCH/lib/generators" && cp "$generator" "$SCRATCH/lib/generators/" && cp "$generator" "$SCRATCH/lib/regd-fetch" ||
+    bail "$SCRATCH is not empty"
+generator=$SCRATCH/lib/generators/regd-initrd-generator
+pin=root=$(printf '%064d' 5),size=528384
 fake=$SCRATCH/ramdisk
 units=$SCRATCH/units
 
@@ -36,13 +41,18 @@ generate() {
 # --- systemd's judgement ----------------------------------------------------------------------------------
 
 # cases: each line a command line and the images there.
-cat >"$SCRATCH/cases" <<'END'
+cat >"$SCRATCH/cases" <<END
 quiet init=/nix/store/x/init|nix-store.squashfs
 root=fstab|nix-store.squashfs nix-store.1.squashfs nix-store.2.squashfs
 regd.overlay-size=80% regd.overlay-inodes=1m|nix-store.squashfs
 regd.store=PARTLABEL=store regd.store=UUID=1234-ABCD|
 regd.store=LABEL=NIXOS,file=/a/nix-store.squashfs regd.store=/dev/ram0,offset=4096|
 regd.store="/with blank and % sign" regd.store="LABEL=a b%",file=/100%|
+regd.store=PARTLABEL=store,$pin regd.store=/dev/ram0,offset=4096,$pin|
+regd.store="LABEL=a b\"%,file=/c\d \"100%,$pin"|
+regd.store=http://[::1]:80/a%20b.squashfs,$pin regd.on-failure=poweroff|
+regd.store=https://a/b,$pin regd.store=/dev/ram0 regd.to="LABEL=a \b",file=/100% regd.on-failure=reboot:5|
+regd.store=http://a/b,$pin regd.on-failure=shell|
 END
 
 escaped() {
@@ -121,15 +131,15 @@ refused() {
 ramdisk 'regd.overlay-size=lots' nix-store.squashfs
 claim 'a malformed limit: one sentence, no unit' refused 1 \
     "kernel parameter regd.overlay-size: 'lots' is not a number, with or without k, m, g, t or %" generate
-ramdisk 'regd.store=/a regd.store=LABEL=x,size=1' nix-store.squashfs
+ramdisk 'regd.store=/a regd.store=LABEL=x,sise=1' nix-store.squashfs
 claim 'a malformed source: one sentence, no unit' refused 1 \
-    "kernel parameter regd.store: 'size=1' is neither file= nor offset=" generate
+    "kernel parameter regd.store: 'sise=1' is not file=, offset=, root=, size= or verity-size=" generate
 ramdisk '' nix-store.squashfs nix-store.2.squashfs
 claim 'a missing layer: one sentence, no unit' refused 1 \
     'the ramdisk has /nix-store.2.squashfs, but not /nix-store.1.squashfs: a layer is missing' generate
 ramdisk ''
 claim 'no image at all is told, and no failure' refused 0 \
-    "there is no store image to mount: neither /nix-store.squashfs in the ramdisk nor regd.store= on the kernel's command line" \
+    "there is no store image to mount: neither /nix-store.squashfs nor /nix-store.layers.json in the ramdisk, nor regd.store= on the kernel's command line" \
     generate
 rm "$fake/proc/cmdline"
 claim 'a command line that cannot be read' refused 1 'open /proc/cmdline: No such file or directory' generate
@@ -171,13 +181,13 @@ twice() {
 }
 claim 'the same is made at every reload' twice
 
-# One shared library and the loader: it runs before there is anything.
+# Shared libraries that need no other: it runs before there is anything.
 links_little() {
     ldd "$generator" | grep -v -e linux-vdso -e ld-linux -e 'libc\.so' -e 'libm\.so' -e sanitize -e 'lib.*san' -e libgcc -e \
-        'librt\.' -e 'libpthread' -e 'libdl\.' -e libresolv
+        'librt\.' -e 'libcjson\.' -e 'libpthread' -e 'libdl\.' -e libresolv
     [ $? -eq 1 ]
 }
-text='it needs no library but C'
+text='it needs no library but C and cJSON'
 have ldd "$text" && claim "$text" links_little
 
 explains() {

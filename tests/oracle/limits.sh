@@ -117,7 +117,8 @@ image_reader.h IMAGE_RANGES_MAX|a batch
 image_table.c packed_max|follows from IMAGE_TABLE_MAX
 image_trailer.h IMAGE_TRAILER_MAX|where a trailer is looked for
 image_tree.c HEADER_ENTRIES_MAX|the format
-initrd_request.c PATH_BYTES_MAX|Linux has paths of 4095 bytes
+initrd_request.h INITRD_FAILURE_SECONDS_MAX|a parameter, regd.on-failure=
+initrd_value.c PATH_BYTES_MAX|Linux has paths of 4095 bytes
 inventory.c kept_bytes_max|a cache
 journal.h JOURNAL_FIELDS_MAX|fields of ours
 manifest.c ARENA_FACTOR|room for what manifest.h bounds

@@ -61,9 +61,10 @@ static void without_a_store_that_is_said_and_nothing_is_written(struct arena are
 {
     struct initrd_generator generator = prepare("", &arena);
     CHECK_NUMBER(initrd_generator_run(&generator, &arena, check_error), INITRD_NOTHING);
-    CHECK_STR(check_error->sentence,
-              "there is no store image to mount: neither /nix-store.squashfs in the ramdisk nor "
-              "regd.store= on the kernel's command line");
+    CHECK_STR(
+        check_error->sentence,
+        "there is no store image to mount: neither /nix-store.squashfs nor "
+        "/nix-store.layers.json in the ramdisk, nor regd.store= on the kernel's command line");
     CHECK_STR(check_names("units", &arena), "");
 }
 

@@ -9,118 +9,21 @@
 static bool parse(const char *line, const char *const *names, struct arena *arena,
                   struct initrd_request *ret_request)
 {
-    struct option_list list = { 0 };
+    struct initrd_ramdisk ramdisk = { 0 };
     for (; *names; names++)
-        option_list_add(&list, *names, arena);
-    return initrd_request_parse(str_from(line), &list, arena, ret_request, check_error);
+        option_list_add(&ramdisk.names, *names, arena);
+    return initrd_request_parse(str_from(line), &ramdisk, arena, ret_request, check_error);
 }
 
 static const char *const no_names[] = { NULL };
 
-static void without_layers_there_is_nothing_to_mount(struct arena arena)
-{
-    static const char *const names[] = { "init",
-                                         "nix-store.squashfs.newc",
-                                         "nix-store.01.squashfs",
-                                         "nix-store.0.squashfs",
-                                         "nix-store.x.squashfs",
-                                         "nix-store.1.2.squashfs",
-                                         "nix-store.1.squashfs.old",
-                                         ".nix-store.squashfs",
-                                         "nix-store..squashfs",
-                                         NULL };
-    struct initrd_request request;
-    CHECK_DONE(parse("quiet init=/nix/store/x/init\n", names, &arena, &request));
-    CHECK_NUMBER(request.count, 0);
-    CHECK(!request.has_root && !request.overlay_size && !request.overlay_inodes);
-}
-
-static void layers_of_the_ramdisk_are_stacked_by_number(struct arena arena)
-{
-    static const char *const names[] = {
-        "nix-store.10.squashfs", "nix-store.2.squashfs", "nix-store.squashfs",
-        "nix-store.1.squashfs",  "nix-store.9.squashfs", "nix-store.3.squashfs",
-        "nix-store.4.squashfs",  "nix-store.5.squashfs", "nix-store.6.squashfs",
-        "nix-store.7.squashfs",  "nix-store.8.squashfs", NULL,
-    };
-    struct initrd_request request;
-    if (!CHECK_DONE(parse("", names, &arena, &request)) || !CHECK(request.count == 11))
-        return;
-    CHECK_STR(request.sources[0].what, "/nix-store.squashfs");
-    for (size_t i = 1; i < request.count; i++) {
-        CHECK_STR(request.sources[i].what, arena_format(&arena, "/nix-store.%zu.squashfs", i));
-        CHECK(!request.sources[i].is_device && !request.sources[i].file);
-        CHECK_NUMBER(request.sources[i].offset, 0);
-    }
-}
-
 /* No kernel's own line has one, but a file in its place may. */
 static void a_nul_behind_a_size_is_no_unit(struct arena arena)
 {
-    struct option_list none = { 0 };
+    struct initrd_ramdisk none = { 0 };
     struct initrd_request request;
     CHECK(!initrd_request_parse(STR("regd.overlay-size=8\0 quiet"), &none, &arena, &request,
                                 check_error));
-}
-
-static void a_gap_in_the_layers_is_refused(struct arena arena)
-{
-    static const char *const top[] = { "nix-store.1.squashfs", NULL };
-    static const char *const middle[] = { "nix-store.3.squashfs", "nix-store.squashfs", NULL };
-    static const char *const far[] = { "nix-store.squashfs", "nix-store.4294967295.squashfs",
-                                       NULL };
-    struct initrd_request request;
-    CHECK_REFUSED(parse("", top, &arena, &request),
-                  "the ramdisk has /nix-store.1.squashfs, but not /nix-store.squashfs: a layer is "
-                  "missing");
-    CHECK_REFUSED(
-        parse("", middle, &arena, &request),
-        "the ramdisk has /nix-store.3.squashfs, but not /nix-store.1.squashfs: a layer is "
-        "missing");
-    CHECK_REFUSED(
-        parse("", far, &arena, &request),
-        "the ramdisk has /nix-store.4294967295.squashfs, but not /nix-store.1.squashfs: a "
-        "layer is missing");
-}
-
-static void sources_are_files_devices_and_labels(struct arena arena)
-{
-    static const struct {
-        const char *line, *what, *file;
-        uint64_t offset;
-        bool is_device;
-    } rows[] = {
-        { "regd.store=/a.squashfs", "/a.squashfs", NULL, 0, false },
-        { "regd.store=/a,offset=4096", "/a", NULL, 4096, false },
-        { "regd.store=/dev/ram0,offset=9223372036854775807", "/dev/ram0", NULL, INT64_MAX, true },
-        { "regd.store=/dev/disk/by-label/a\\x20b", "/dev/disk/by-label/a\\x20b", NULL, 0, true },
-        { "regd.store=LABEL=NIXOS,file=/a/b.squashfs", "/dev/disk/by-label/NIXOS", "/a/b.squashfs",
-          0, true },
-        { "regd.store=LABEL=x,file=/a,offset=512", "/dev/disk/by-label/x", "/a", 512, true },
-        { "regd.store=LABEL=x,offset=512,file=/a", "/dev/disk/by-label/x", "/a", 512, true },
-        { "regd.store=UUID=1234-ABCD", "/dev/disk/by-uuid/1234-ABCD", NULL, 0, true },
-        { "regd.store=PARTLABEL=store", "/dev/disk/by-partlabel/store", NULL, 0, true },
-        { "regd.store=PARTUUID=a-b", "/dev/disk/by-partuuid/a-b", NULL, 0, true },
-        { "regd.store=\"LABEL=a b/c%\"", "/dev/disk/by-label/a\\x20b\\x2fc\\x25", NULL, 0, true },
-        { "\"regd.store=LABEL=a\\b\"", "/dev/disk/by-label/a\\x5cb", NULL, 0, true },
-        { "regd.store=LABEL=\xc3\xa4#+-.:=@_", "/dev/disk/by-label/\xc3\xa4#+-.:=@_", NULL, 0,
-          true },
-        { "regd.store=LABEL=a\xffz\xef\xbf\xbe", "/dev/disk/by-label/a\\xffz\\xef\\xbf\\xbe", NULL,
-          0, true },
-        { "regd.store=\"/with blank\"", "/with blank", NULL, 0, false },
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct initrd_request request;
-        check_about("%s", rows[i].line);
-        if (!CHECK_DONE(parse(rows[i].line, no_names, &arena, &request)) ||
-            !CHECK(request.count == 1))
-            continue;
-        CHECK_STR(request.sources->what, rows[i].what);
-        CHECK_STR(request.sources->file, rows[i].file);
-        CHECK((request.sources->file == NULL) == (rows[i].file == NULL));
-        CHECK_NUMBER(request.sources->offset, rows[i].offset);
-        CHECK(request.sources->is_device == rows[i].is_device);
-    }
 }
 
 static void what_is_named_counts_instead_of_what_is_there(struct arena arena)
@@ -136,76 +39,91 @@ static void what_is_named_counts_instead_of_what_is_there(struct arena arena)
     CHECK_STR(request.sources[2].what, "/bottom");
 }
 
-static void malformed_sources_are_refused(struct arena arena)
+static void a_malformed_source_is_refused(struct arena arena)
 {
-#define NO_SOURCE \
-    " is neither a plain absolute path nor LABEL=, UUID=, PARTLABEL= or PARTUUID= with a name"
-    static const struct {
-        const char *line, *sentence;
-    } rows[] = {
-        { "regd.store", "''" NO_SOURCE },
-        { "regd.store=", "''" NO_SOURCE },
-        { "regd.store=,offset=1", "''" NO_SOURCE },
-        { "regd.store=a", "'a'" NO_SOURCE },
-        { "regd.store=/", "'/'" NO_SOURCE },
-        { "regd.store=/a/../b", "'/a/../b'" NO_SOURCE },
-        { "regd.store=/a/./b", "'/a/./b'" NO_SOURCE },
-        { "regd.store=//a", "'//a'" NO_SOURCE },
-        { "regd.store=/a/", "'/a/'" NO_SOURCE },
-        { "regd.store=\"/a \"", "'/a '" NO_SOURCE },
-        { "regd.store=/a\\", "'/a\\'" NO_SOURCE },
-        { "regd.store=\"/a\tb\"", "'/a\tb'" NO_SOURCE },
-        { "regd.store=\"/a\nWhat=/b\"", "'/a\nWhat=/b'" NO_SOURCE },
-        { "regd.store=/\xff", "'/\xff'" NO_SOURCE },
-        { "regd.store=/\xef\xbf\xbe", "'/\xef\xbf\xbe'" NO_SOURCE },
-        { "regd.store=LABEL=a,file=/\xef\xb7\x90",
-          "file '/\xef\xb7\x90' is not a plain absolute path" },
-        { "regd.store=LABEL=", "'LABEL='" NO_SOURCE },
-        { "regd.store=LABEL=..", "'LABEL=..'" NO_SOURCE },
-        { "regd.store=label=a", "'label=a'" NO_SOURCE },
-        { "regd.store=/a,", "'' is neither file= nor offset=" },
-        { "regd.store=/a,b", "'b' is neither file= nor offset=" },
-        { "regd.store=/a,offset", "offset '' is not a number of bytes" },
-        { "regd.store=/a,offset=-1", "offset '-1' is not a number of bytes" },
-        { "regd.store=/a,offset=4k", "offset '4k' is not a number of bytes" },
-        { "regd.store=/a,offset=9223372036854775808",
-          "offset '9223372036854775808' is not a number of bytes" },
-        { "regd.store=LABEL=a,file=b", "file 'b' is not a plain absolute path" },
-        { "regd.store=LABEL=a,file=/../b", "file '/../b' is not a plain absolute path" },
-        { "regd.store=/a,file=/b", "file= is for a device, and '/a' is a file" },
-        { "regd.store=/good regd.store=bad", "'bad'" NO_SOURCE },
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct initrd_request request;
-        check_about("%s", rows[i].line);
-        CHECK_REFUSED(parse(rows[i].line, no_names, &arena, &request),
-                      arena_format(&arena, "kernel parameter regd.store: %s", rows[i].sentence));
-    }
+    struct initrd_request request;
+    CHECK_REFUSED(parse("regd.store=/good regd.store=/bad,x=1", no_names, &arena, &request),
+                  "kernel parameter regd.store: 'x=1' is not file=, offset=, root=, size= or "
+                  "verity-size=");
+    CHECK_REFUSED(parse("regd.store", no_names, &arena, &request),
+                  "kernel parameter regd.store: '' is neither a plain absolute path nor LABEL=, "
+                  "UUID=, PARTLABEL= or PARTUUID= with a name, nor a URL");
+    CHECK_REFUSED(parse("regd.to=/a", no_names, &arena, &request),
+                  "kernel parameter regd.to: '/a' is not a device, with or without file=DIRECTORY");
 }
 
-/* NAME_MAX, and PATH_MAX less the place of a medium. */
-static void paths_longer_than_the_kernel_knows_are_refused(struct arena arena)
+static void mirrors_are_directories_in_order(struct arena arena)
 {
-    enum { NAME = 255, PATH = 4032 };
-    char name[NAME + 2], path[PATH + 2];
     struct initrd_request request;
-    for (size_t more = 0; more < 2; more++) {
-        memset(name, 'n', sizeof name);
-        memset(path, 'n', sizeof path);
-        for (size_t i = 0; i < PATH; i += 2)
-            path[i] = '/';
-        name[NAME + more] = path[PATH + more] = '\0';
-        const char *lines[] = {
-            arena_format(&arena, "regd.store=/%s", name).data,
-            arena_format(&arena, "regd.store=/dev/%s", name).data,
-            arena_format(&arena, "regd.store=LABEL=%s", name).data,
-            arena_format(&arena, "regd.store=LABEL=a,file=/%s", name).data,
-            arena_format(&arena, "regd.store=%s", path).data,
-            arena_format(&arena, "regd.store=LABEL=a,file=%s", path).data,
-        };
-        for (size_t i = 0; i < COUNT(lines); i++)
-            CHECK(parse(lines[i], no_names, &arena, &request) == (more == 0));
+    if (!CHECK_DONE(parse("regd.from=http://a/b/netboot.ipxe regd.from=https://c regd.from=boot",
+                          no_names, &arena, &request)) ||
+        !CHECK(request.from.count == 3))
+        return;
+    CHECK_STR(request.from.items[0], "http://a/b/");
+    CHECK_STR(request.from.items[1], "https://c/");
+    CHECK_STR(request.from.items[2], "boot");
+    CHECK_REFUSED(parse("regd.from=tftp://a/", no_names, &arena, &request),
+                  "kernel parameter regd.from: scheme 'tftp' is not supported; use http or https");
+    CHECK_REFUSED(parse("regd.from=", no_names, &arena, &request),
+                  "kernel parameter regd.from: '' is not a URL");
+}
+
+#define LAYERS                                                                                \
+    "{\"version\":1,\"layers\":[{\"name\":\"nix-store.squashfs\",\"size\":4096,\"rootHash\":" \
+    "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\",\"dataBlocks\":1,"  \
+    "\"veritySize\":4096}]}"
+
+static void what_is_fetched_needs_a_mirror_or_a_cache(struct arena arena)
+{
+    struct initrd_ramdisk ramdisk = { .layers = STR(LAYERS) };
+    struct initrd_request request;
+    CHECK_REFUSED(initrd_request_parse(STR(""), &ramdisk, &arena, &request, check_error),
+                  "the store is to be fetched, but the kernel's command line has no regd.from=URL");
+    CHECK_DONE(
+        initrd_request_parse(STR("regd.from=http://a"), &ramdisk, &arena, &request, check_error));
+    CHECK(initrd_request_fetches(&request));
+    CHECK_DONE(
+        initrd_request_parse(STR("regd.to=/dev/a"), &ramdisk, &arena, &request, check_error));
+    CHECK_STR(request.to.what, "/dev/a");
+    CHECK_DONE(
+        initrd_request_parse(STR("regd.store=/dev/a"), &ramdisk, &arena, &request, check_error));
+    CHECK(!initrd_request_fetches(&request));
+}
+
+static void a_failure_has_one_of_three_ends(struct arena arena)
+{
+    static const struct {
+        const char *line;
+        enum initrd_failure failure;
+        unsigned seconds;
+    } rows[] = {
+        { "", INITRD_REBOOT, 60 },
+        { "regd.on-failure=reboot", INITRD_REBOOT, 60 },
+        { "regd.on-failure=reboot:0", INITRD_REBOOT, 0 },
+        { "regd.on-failure=reboot:86400", INITRD_REBOOT, 86400 },
+        { "regd.on-failure=poweroff", INITRD_POWEROFF, 60 },
+        { "regd.on-failure=reboot:5 regd.on-failure=shell", INITRD_SHELL, 60 },
+    };
+    static const char *const bad[] = { "", "Reboot", "shell:5", "poweroff:5", "halt", ":5" };
+    struct initrd_request request;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        check_about("%s", rows[i].line);
+        CHECK_DONE(parse(rows[i].line, no_names, &arena, &request));
+        CHECK_NUMBER(request.on_failure, rows[i].failure);
+        CHECK_NUMBER(request.failure_seconds, rows[i].seconds);
     }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        CHECK_REFUSED(parse(arena_format(&arena, "regd.on-failure=%s", bad[i]).data, no_names,
+                            &arena, &request),
+                      arena_format(&arena,
+                                   "kernel parameter regd.on-failure: '%s' is not reboot, "
+                                   "reboot:SECONDS, poweroff or shell",
+                                   bad[i]));
+    CHECK_REFUSED(
+        parse("regd.on-failure=reboot:86401", no_names, &arena, &request),
+        "kernel parameter regd.on-failure: '86401' is not a number of seconds up to 86400");
+    CHECK_REFUSED(parse("regd.on-failure=reboot:", no_names, &arena, &request),
+                  "kernel parameter regd.on-failure: '' is not a number of seconds up to 86400");
 }
 
 static void limits_of_the_writable_layer_are_taken_as_they_are(struct arena arena)
@@ -291,11 +209,9 @@ static void words_are_parted_as_the_kernel_parts_them(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(
-        CASE(without_layers_there_is_nothing_to_mount),
-        CASE(layers_of_the_ramdisk_are_stacked_by_number), CASE(a_nul_behind_a_size_is_no_unit),
-        CASE(a_gap_in_the_layers_is_refused), CASE(sources_are_files_devices_and_labels),
-        CASE(what_is_named_counts_instead_of_what_is_there), CASE(malformed_sources_are_refused),
-        CASE(paths_longer_than_the_kernel_knows_are_refused),
+        CASE(a_nul_behind_a_size_is_no_unit), CASE(what_is_named_counts_instead_of_what_is_there),
+        CASE(a_malformed_source_is_refused), CASE(mirrors_are_directories_in_order),
+        CASE(what_is_fetched_needs_a_mirror_or_a_cache), CASE(a_failure_has_one_of_three_ends),
         CASE(limits_of_the_writable_layer_are_taken_as_they_are), CASE(the_last_limit_counts),
         CASE(only_parameters_of_ours_are_looked_at), CASE(root_is_somebody_else_s_if_it_is_given),
         CASE(words_are_parted_as_the_kernel_parts_them));
