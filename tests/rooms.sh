@@ -27,7 +27,8 @@ builder/publish
 builder/inspect
 builder
 regd
-units'
+units
+units/fetch'
 
 pairs=$(mktemp) || exit 1
 trap 'rm -f "$pairs"' EXIT
@@ -50,6 +51,10 @@ awk -v order="$order" '
         sub(/\/[^\/]*$/, "", file)
         return file
     }
+    function program(file) {
+        sub(/\/.*/, "", file)
+        return file
+    }
     BEGIN {
         count = split(order, rooms)
         for (i = 1; i <= count; i++)
@@ -62,7 +67,7 @@ awk -v order="$order" '
             bad = $1 " includes " $2 ": a room is not in the list"
         else if (place[to] > place[from])
             bad = $1 " includes " $2 ": upwards, from " from " to " to
-        else if ((from == "regd" || from == "units") && (to == "regd" || to ~ /^builder/ || to == "units") && to != from)
+        else if (program(from) ~ /^(regd|units)$/ && program(to) ~ /^(regd|units|builder)$/ && program(to) != program(from))
             bad = $1 " includes " $2 ": of another program"
         else
             next

@@ -8,7 +8,7 @@
 # What the build takes, and what the demo and the tests take besides.
 build_packages="gcc libc6-dev meson ninja-build pkg-config scdoc libsqlite3-dev libsystemd-dev
     libsquashfs-dev libzstd-dev libdeflate-dev liblz4-dev liblzma-dev zlib1g-dev
-    libarchive-dev libcjson-dev libssl-dev"
+    libarchive-dev libcjson-dev libssl-dev libcurl4-openssl-dev"
 demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
 test_packages="binutils clang clang-format clang-tidy libclang-rt-dev cppcheck gcovr shellcheck bash dash zsh fish
     sqlite3 strace systemd socat grub-common squashfs-tools-ng kexec-tools libarchive-tools jq procps file git zstd xz-utils

@@ -39,6 +39,11 @@ let
       in function (builtins.intersectAttrs (builtins.functionArgs function) pkgs // arguments);
 
     buildPackages = if cross then import ./pkgs.nix { inherit libraries; } else pkgs;
+    cacert = runCommand "cacert" { } ''
+      mkdir -p "$out/etc/ssl/certs"
+      touch "$out/etc/ssl/certs/ca-bundle.crt"
+    '';
+    curl = library "curl" "libcurl.so.4";
     openssl = library "openssl" "libcrypto.so.3";
     sqlite = library "sqlite" "libsqlite3.so.0";
     systemd = library "systemd" "libsystemd.so.0";

@@ -14,14 +14,14 @@ set -u
 export LC_ALL=C
 wants readelf objdump meson ninja
 
-programs='bin/regd bin/regd-build lib/systemd/system-generators/regd-initrd-generator'
+programs='bin/regd bin/regd-build lib/systemd/regd-fetch lib/systemd/system-generators/regd-initrd-generator'
 compiler=gcc
 ! grep -q __asan_init "$REGD" || compiler=clang
 installed=$SCRATCH/installed
 
 build_release() {
     CC=$compiler meson setup --native-file tests/dev.ini --buildtype=release --prefix=/ "$SCRATCH/release" >"$SCRATCH/log" &&
-        ninja -C "$SCRATCH/release" -j 2 regd regd-build regd-initrd-generator >"$SCRATCH/log" &&
+        ninja -C "$SCRATCH/release" -j 2 regd regd-build regd-fetch regd-initrd-generator >"$SCRATCH/log" &&
         DESTDIR=$installed meson install -C "$SCRATCH/release" --no-rebuild --tags runtime >>"$SCRATCH/log" && return
     tail -n 40 "$SCRATCH/log"
     return 1
@@ -64,7 +64,7 @@ marks_targets() {
 }
 
 claim "a release build by $compiler is without a warning, and is installed" build_release
-claim 'it installs three programs' installs_these
+claim 'it installs four programs' installs_these
 printf 'int main(int argc, char **argv) { volatile char large[8000]; large[argc] = **argv; return large[1]; }\n' >"$SCRATCH/soft.c"
 $compiler -O2 -no-pie -fno-stack-protector -fno-stack-clash-protection -fcf-protection=none -Wl,-z,norelro -Wl,-z,lazy \
     -Wl,-z,execstack -Wl,-rpath,/tmp -x c "$SCRATCH/soft.c" -o "$SCRATCH/soft" 2>/dev/null ||

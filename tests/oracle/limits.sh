@@ -17,6 +17,7 @@ page_of() {
     case $1 in
     regd) echo regd/regd.8.scd ;;
     regd-build) echo builder/regd-build.1.scd ;;
+    regd-fetch) echo units/regd-fetch.8.scd ;;
     regd-initrd-generator) echo units/regd-initrd-generator.8.scd ;;
     esac
 }
@@ -61,10 +62,13 @@ checksums.h CHECKSUMS_BYTES_MAX|b|% each; no name twice|regd-build
 closure.h CLOSURE_ROOTS_BYTES_MAX|b|paths on standard input :  %|regd-build
 derivation.h derivation_bytes_max|b|a derivation :  %|regd
 directory_walk.h DIRECTORY_WALK_DEPTH_MAX|n|% levels of directories|regd-build
+fetch.c CERTIFICATES_BYTES_MAX|b|certificates of authorities :  %|regd-fetch
 file.c SPARSE_FACTOR|n|64 MiB and % times the bytes on the disk|regd regd-build
 file.c SPARSE_FLOOR_BYTES|b|% and 64 times the bytes on the disk|regd regd-build
 findings.h FINDINGS_BYTES_MAX|b|% of all kinds|regd regd-build
 findings.h FINDINGS_KEPT_MAX|n|findings of one kind :  %|regd regd-build
+http.c HEADERS_BYTES_MAX|b|with those of redirects :  %|regd-fetch
+http.h HTTP_REDIRECTS_MAX|n|redirects of one request :  %|regd-fetch
 image_budget.h IMAGE_CONTENTS_FACTOR|n|4 GiB and % times the input, decompressed and hashed|regd-build
 image_budget.h IMAGE_MEMORY_FACTOR|n|memory of 64 MiB and % times the input|regd-build
 image_budget.h IMAGE_MEMORY_FLOOR_BYTES|b|memory of % and 64 times the input|regd-build
@@ -74,7 +78,8 @@ image_budget.h image_contents_floor_bytes|b|% and 64 times the input, decompress
 image_table.h IMAGE_TABLE_MAX|b|a table of %|regd-build
 initrd_units.h INITRD_OPTIONS_MAX|n|mount options of at most % bytes|regd-initrd-generator
 json.c VALUES_FLOOR|n|% values and one for each 16 bytes|regd regd-build
-kernel_command_line.h KERNEL_COMMAND_LINE_MAX|b|%|regd regd-initrd-generator
+kernel_command_line.h KERNEL_COMMAND_LINE_MAX|b|%|regd regd-fetch regd-initrd-generator
+layers.h LAYERS_BYTES_MAX|b|_/nix-store.layers.json_ :  %|regd-fetch
 manifest.h manifest_bytes_max|b|a manifest :  %|regd regd-build
 nar.h NAR_CONTENTS_FACTOR|n|4 GiB and % times the bytes on the disk, hashed|regd regd-build
 nar.h nar_contents_floor_bytes|b|% and 64 times the bytes on the disk, hashed|regd regd-build
@@ -104,11 +109,15 @@ checksums.c COMPONENT_MAX|Linux has names of 255 bytes
 checksums.h CHECKSUMS_NAME_MAX|trees have two levels
 content_address.c DIGEST_BYTES_MAX|SHA-512
 crew.h CREW_JOBS_MAX|an option, --jobs
+fetch.c MEMINFO_BYTES_MAX|the kernel's own
+fetch.c VERIFIERS_MAX|threads
+fetch_request.c BOOT_VARIABLE_BYTES_MAX|a URL of the firmware
+fetch_settings.c SECONDS_MAX|options, --stall and --retry
 fetch_report.h FETCH_REPORT_BYTES_MAX|a text of ours
 loop_device.c ATTEMPTS_MAX|tries, not an input
+response.h RESPONSE_ETAG_MAX|a longer one is not used
 verity_device.c LINE_BYTES_MAX|a text of ours
 fleet.h FLEET_BYTES_MAX|a file of ours
-layers.h LAYERS_BYTES_MAX|a text of ours
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
 image_file.h IMAGE_BLOCK_MAX|the format
 image_inodes.h IMAGE_NAME_MAX|the format

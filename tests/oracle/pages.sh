@@ -14,6 +14,7 @@ export LC_ALL=C
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
 find_store
 generator=${REGD%/*}/regd-initrd-generator
+fetch=${REGD%/*}/regd-fetch
 
 # same PROGRAM PAGE: have the program's text and that of its page the same lines, in any order? If not, prints the others.
 same() {
@@ -80,15 +81,16 @@ same_commands() {
 }
 same_users() { same "$(taken "$1")" "$(documented "$1" "$2")"; }
 
-for page in builder/regd-build.1.scd regd/regd.8.scd units/regd-initrd-generator.8.scd; do
+for page in builder/regd-build.1.scd regd/regd.8.scd units/regd-fetch.8.scd units/regd-initrd-generator.8.scd; do
     name=$(sed -n '1s/(.*//p' "$page")
     case $name in
     regd) program=$REGD ;;
     regd-build) program=$REGD_BUILD ;;
+    regd-fetch) program=$fetch ;;
     *) program=$generator ;;
     esac
     claim "$name and its page have the same options" same_options "$program" "$page"
-    [ "$program" != "$generator" ] || continue
+    case $program in "$generator" | "$fetch") continue ;; esac
     claim "$name and its page have the same commands" same_commands "$program" "$page"
     claim "$name and its page give each option to the same commands" same_users "$program" "$page"
 done
@@ -109,7 +111,7 @@ in_order() {
         at=$found
     done <"$SCRATCH/headings"
 }
-for page in builder/regd-build.1.scd regd/regd.8.scd units/regd-initrd-generator.8.scd schema/nix-path-registration.5.scd; do
+for page in builder/regd-build.1.scd regd/regd.8.scd units/regd-fetch.8.scd units/regd-initrd-generator.8.scd schema/nix-path-registration.5.scd; do
     claim "${page##*/} has its headings in the usual order" in_order "$page"
 done
 

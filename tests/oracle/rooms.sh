@@ -28,7 +28,7 @@ claim 'and a room that nobody knows' finds 'not in the list' schema/nix/hash.c s
 
 # Of what only joins parts, whole programs are the test.
 tested_alone() {
-    find schema builder regd units -name '*.c' | grep -vE '^(builder/command(_[a-z]*)?|[a-z]*/main)\.c$' | LC_ALL=C sort |
+    find schema builder regd units -name '*.c' | grep -vE '^(builder/command(_[a-z]*)?|([a-z]*/)+main)\.c$' | LC_ALL=C sort |
         while read -r file; do
             [ -f "tests/unit/${file%/*}/test_${file##*/}" ] || echo "$file"
         done >"$SCRATCH/alone"

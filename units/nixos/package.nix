@@ -7,6 +7,7 @@
 , pkg-config
 , scdoc
 , cjson
+, curl
 , libarchive
 , libdeflate
 , lz4
@@ -38,13 +39,13 @@ stdenv.mkDerivation {
   src = builtins.path { name = "regd-source"; path = root; filter = isWanted; };
 
   nativeBuildInputs = [ meson ninja pkg-config scdoc ];
-  buildInputs = [ cjson libarchive libdeflate lz4 openssl sqlite squashfs-tools-ng systemd xz zlib zstd ];
+  buildInputs = [ cjson curl libarchive libdeflate lz4 openssl sqlite squashfs-tools-ng systemd xz zlib zstd ];
 
   mesonBuildType = "release";
 
-  # Three libraries are loaded by name when they are first needed (schema/base/library.h): the linker does not see
+  # Four libraries are loaded by name when they are first needed (schema/base/library.h): the linker does not see
   # them, so the programs are told where they are, and keep it.
-  mesonFlags = [ "-Dc_link_args=-Wl,-rpath,${lib.makeLibraryPath [ openssl sqlite systemd ]}" ];
+  mesonFlags = [ "-Dc_link_args=-Wl,-rpath,${lib.makeLibraryPath [ curl openssl sqlite systemd ]}" ];
   dontPatchELF = true;
 
   meta = {
