@@ -185,6 +185,7 @@ let
     splitString = separator: text: filter isString (split separator text);
     escapeShellArgs = arguments: concatStringsSep " "
       (map (argument: "'${replaceStrings [ "'" ] [ "'\\''" ] (toString argument)}'") arguments);
+    getLib = package: package;
     makeLibraryPath = packages: concatStringsSep ":" (map (package: "${package}/lib") packages);
     versionOlder = version: least: builtins.compareVersions version least < 0;
     versionAtLeast = version: least: builtins.compareVersions version least >= 0;

@@ -61,6 +61,11 @@ let
         } // lib.optionalAttrs isNew {
           systemd.enable = mkOption { type = types.bool; default = false; };
           systemd.contents = mkOption { type = types.attrsOf types.raw; default = { }; };
+          systemd.storePaths = list;
+          systemd.network.enable = mkOption { type = types.bool; default = false; };
+          systemd.network.networks = mkOption { type = types.attrsOf (types.attrsOf types.raw); default = { }; };
+          network.enable = mkOption { type = types.bool; default = false; };
+          network.flushBeforeStage2 = mkOption { type = types.bool; default = true; };
         };
         isContainer = mkOption { type = types.bool; default = false; };
         kernelPackages.kernel.version = text "6.6.30";

@@ -325,10 +325,35 @@ claim 'layers are left to the generator in the ramdisk' says new "$layered" \
     '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents) config.boot.kernelParams ]' \
     '[["/"], ["/etc/systemd/system-generators/regd-initrd-generator"],
         ["loglevel=4", "quote=it'"'"'s", "regd.overlay-size=2g"]]'
-for each in 'maxSize = "1G"' 'baseImages = [ ./x ]'; do
+for each in 'maxSize = "1G"' 'baseImages = [ ./x ]' 'byUrl = true'; do
     claim "an initrd without systemd cannot do that: $each" says new "{ netboot.regd.$each; }" \
-        'map (each: each.assertion) config.assertions' '[false]'
-    claim "nor an older one: $each" says old "{ netboot.regd.$each; }" 'map (each: each.assertion) config.assertions' '[false]'
+        'map (each: each.assertion) config.assertions' '[false, true, true]'
+    claim "nor an older one: $each" says old "{ netboot.regd.$each; }" 'map (each: each.assertion) config.assertions' '[false, true, true]'
+done
+
+# By URL: stage 1 has all that fetching takes.
+fetched='{ netboot.regd.byUrl = true; netboot.regd.onFailure = "reboot:5"; boot.initrd.systemd.enable = true; }'
+claim 'with byUrl the generator mounts the layers, and stage 1 has certificates, modules and the policy' says new "$fetched" \
+    '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents)
+        config.boot.initrd.availableKernelModules config.boot.kernelParams ]' \
+    '[["/"], ["/etc/ssl/certs/ca-certificates.crt", "/etc/systemd/system-generators/regd-initrd-generator"],
+        ["squashfs", "overlay", "dm_mod", "dm_verity"], ["loglevel=4", "quote=it'"'"'s", "regd.on-failure=reboot:5"]]'
+claim 'it has regd-fetch and what that loads by name' says new "$fetched" \
+    'map (path: builtins.head (builtins.match ".*/(lib/.*)" path)) config.boot.initrd.systemd.storePaths' \
+    '["lib/systemd/regd-fetch", "lib/libcurl.so.4", "lib/libcrypto.so.3", "lib/libsystemd.so.0"]'
+claim 'and a network, which is cleared before stage 2' says new "$fetched" \
+    '{ inherit (config.boot.initrd.systemd) network; inherit (config.boot.initrd.network) enable flushBeforeStage2; }' \
+    '{"network": {"enable": true, "networks": {"99-regd": {"matchConfig": {"Type": "ether", "Kind": "!*"},
+        "networkConfig": {"DHCP": "yes"}}}}, "enable": true, "flushBeforeStage2": true}'
+claim 'a network of ours takes its place' says new "$fetched { boot.initrd.systemd.network.networks.\"99-regd\".networkConfig = { DHCP = \"ipv6\"; }; }" \
+    'config.boot.initrd.systemd.network.networks."99-regd".networkConfig' '{"DHCP": "ipv6"}'
+tree_by_url() {
+    value new "$fetched" config.system.build.kexecTree.buildCommand >out/value && grep -o -e '--by-url' out/value
+}
+claim 'the tree is made with --by-url' tree_by_url
+for each in 'separateStore = true' 'onFailure = "halt"'; do
+    claim "byUrl refuses $each" says new "{ netboot.regd = { byUrl = true; $each; }; boot.initrd.systemd.enable = true; }" \
+        'builtins.all (each: each.assertion) config.assertions' false
 done
 
 # How mksquashfs is told a compression, and how regd-build.

@@ -7,6 +7,8 @@
 #
 # Layers   Where the store is more than one image (maxSize, baseImages), how many is known only when they are made, so it is
 #          not fileSystems that mounts them, but the initrd's generator: see regd-initrd-generator(8).
+# By URL   With byUrl the ramdisk has no image: regd-fetch(8) fetches it in stage 1, which needs a network, and for https
+#          certificates. The libraries that regd-fetch loads by name have to be named here.
 
 { config, lib, modulesPath, options, pkgs, ... }:
 
@@ -17,6 +19,7 @@ let
   build = config.system.build;
   inherit (pkgs.stdenv.hostPlatform) system;
   hasLayers = cfg.regd.maxSize != null || cfg.regd.baseImages != [ ];
+  hasGenerator = hasLayers || cfg.regd.byUrl;
   hasSystemdInitrd = config.boot.initrd.systemd.enable or false;
 
   # Newer NixOS prefixes the directories of an overlay for stage 1 and makes them; older only those in `options`.
@@ -41,6 +44,7 @@ let
     ++ optionals (cfg.regd.targetRam != null) [ "--target-ram" cfg.regd.targetRam ]
     ++ optionals (cfg.regd.baseUrl != null) [ "--base-url" cfg.regd.baseUrl ]
     ++ optional cfg.regd.separateStore "--separate-store"
+    ++ optional cfg.regd.byUrl "--by-url"
     ++ optional cfg.regd.uki "--uki"
     ++ lib.concatLists (lib.mapAttrsToList (target: source: [ "--file" "${source}:${target}" ]) cfg.regd.extraFiles)
   );
@@ -109,6 +113,26 @@ in
         description = "Keep the store images beside the ramdisk, as separate files.";
       };
 
+      byUrl = mkOption {
+        type = types.bool;
+        default = false;
+        description = ''
+          Leave the store images out of the ramdisk, and fetch them in stage 1 from the server that has kexecTree. The
+          ramdisk pins every byte of them. Stage 1 gets a network by DHCP on all Ethernet devices, unless
+          `boot.initrd.systemd.network` says more. Their drivers have to be in `boot.initrd.availableKernelModules`.
+        '';
+      };
+
+      onFailure = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "reboot:300";
+        description = ''
+          With byUrl, what to do if the images cannot be fetched: `reboot:SECONDS`, `poweroff` or `shell`. Default:
+          `reboot:60`.
+        '';
+      };
+
       uki = mkOption {
         type = types.bool;
         default = false;
@@ -129,7 +153,10 @@ in
         type = types.nullOr types.str;
         default = null;
         example = "http://boot.example.org/tree";
-        description = "Prefix of the file names in netboot.ipxe. Default: files beside netboot.ipxe.";
+        description = ''
+          Prefix of the file names in netboot.ipxe, and with byUrl where the images are fetched from. Default: files beside
+          netboot.ipxe.
+        '';
       };
 
       extraFiles = mkOption {
@@ -155,10 +182,20 @@ in
   };
 
   config = mkMerge [{
-    assertions = [{
-      assertion = !hasLayers || hasSystemdInitrd;
-      message = "netboot.regd.maxSize and netboot.regd.baseImages require boot.initrd.systemd.enable.";
-    }];
+    assertions = [
+      {
+        assertion = !hasGenerator || hasSystemdInitrd;
+        message = "netboot.regd.maxSize, baseImages and byUrl require boot.initrd.systemd.enable.";
+      }
+      {
+        assertion = !cfg.regd.byUrl || !cfg.regd.separateStore;
+        message = "netboot.regd.byUrl and separateStore exclude each other.";
+      }
+      {
+        assertion = cfg.regd.onFailure == null || builtins.match "reboot(:[0-9]+)?|poweroff|shell" cfg.regd.onFailure != null;
+        message = "netboot.regd.onFailure is not reboot, reboot:SECONDS, poweroff or shell.";
+      }
+    ];
 
     # A menu of boot entries is of no use here, and would refer to what is made of it.
     boot.loader.grub.enable = false;
@@ -176,7 +213,7 @@ in
           options = [ "mode=0755" ];
         };
       }
-      (mkIf (!hasLayers) {
+      (mkIf (!hasGenerator) {
         # Relative, because stage 1 puts something before names that it takes for devices.
         "/nix/.ro-store" = mkImageMediaOverride {
           fsType = "squashfs";
@@ -213,15 +250,40 @@ in
     ];
 
     boot.initrd = {
-      availableKernelModules = [ "squashfs" "overlay" ];
+      availableKernelModules = [ "squashfs" "overlay" ] ++ optionals cfg.regd.byUrl [ "dm_mod" "dm_verity" ];
       kernelModules = [ "loop" "overlay" ];
     } // optionalAttrs (options.boot.initrd ? systemd) {
-      systemd.contents = mkIf hasLayers {
-        "/etc/systemd/system-generators/regd-initrd-generator".source =
-          "${cfg.regd.package}/lib/systemd/system-generators/regd-initrd-generator";
+      systemd.contents = mkMerge [
+        (mkIf hasGenerator {
+          "/etc/systemd/system-generators/regd-initrd-generator".source =
+            "${cfg.regd.package}/lib/systemd/system-generators/regd-initrd-generator";
+        })
+        (mkIf cfg.regd.byUrl {
+          "/etc/ssl/certs/ca-certificates.crt".source = mkDefault "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
+        })
+      ];
+      systemd.storePaths = mkIf cfg.regd.byUrl [
+        "${cfg.regd.package}/lib/systemd/regd-fetch"
+        "${lib.getLib pkgs.curl}/lib/libcurl.so.4"
+        "${lib.getLib pkgs.openssl}/lib/libcrypto.so.3"
+        "${lib.getLib pkgs.systemd}/lib/libsystemd.so.0"
+      ];
+      systemd.network = mkIf cfg.regd.byUrl {
+        enable = mkDefault true;
+        networks."99-regd" = {
+          matchConfig = mkDefault { Type = "ether"; Kind = "!*"; };
+          networkConfig = mkDefault { DHCP = "yes"; };
+        };
+      };
+      # The images are in memory by then, and stage 2 starts with a network as it would without us.
+      network = mkIf cfg.regd.byUrl {
+        enable = mkDefault true;
+        flushBeforeStage2 = mkDefault true;
       };
     };
-    boot.kernelParams = mkIf (hasLayers && cfg.regd.overlaySize != null) [ "regd.overlay-size=${cfg.regd.overlaySize}" ];
+    boot.kernelParams =
+      optional (hasGenerator && cfg.regd.overlaySize != null) "regd.overlay-size=${cfg.regd.overlaySize}"
+      ++ optional (cfg.regd.byUrl && cfg.regd.onFailure != null) "regd.on-failure=${cfg.regd.onFailure}";
 
     services.regd = {
       enable = mkDefault true;
