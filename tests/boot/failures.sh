@@ -11,6 +11,8 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/boot/kit/machine.sh disable=SC1091
 . tests/boot/kit/machine.sh
+# shellcheck source=tests/boot/kit/flip.sh disable=SC1091
+. tests/boot/kit/flip.sh
 
 begin_boots 'a machine with a damaged image, without room, with regd killed comes up'
 
@@ -37,19 +39,6 @@ make_tree many many
 case_of killed 'regd is killed'
 
 # --- Bits -----------------------------------------------------------------------------------------------------
-
-# flip FILE OFFSET: one bit of the byte there.
-flip() {
-    byte=$(od -An -tu1 -j "$2" -N 1 "$1")
-    # shellcheck disable=SC2059  # the format is the byte
-    printf "\\$(printf '%03o' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
-# find_bytes FILE HEX: the offset of the first place.
-find_bytes() {
-    pattern=$(printf '%s' "$2" | sed 's/../\\x&/g')
-    LC_ALL=C grep -a -b -o -P -m 1 -e "$pattern" "$1" | head -n 1 | cut -d : -f 1 | tr -d '\0'
-}
 
 closure_of first >"$SCRATCH/closure"
 noise=$(grep -e '-noise$' "$SCRATCH/closure")

@@ -1,0 +1,290 @@
+#!/bin/sh
+# by_url.sh — does a machine boot whose store is fetched from a server, and does a bad network cost time, never
+# correctness?
+#
+# The ramdisk is that of initrd_systemd.sh with systemd-networkd, regd-fetch and nix-store.layers.json. The server is
+# nginx on this host.
+#
+# Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/by_url.sh
+# shellcheck disable=SC2015,SC2016,SC2086  # `A && B || C` is meant so; the machine expands; several words
+set -u
+: "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+# shellcheck source=tests/boot/kit/machine.sh disable=SC1091
+. tests/boot/kit/machine.sh
+# shellcheck source=tests/boot/kit/stage1.sh disable=SC1091
+. tests/boot/kit/stage1.sh
+# shellcheck source=tests/boot/kit/flip.sh disable=SC1091
+. tests/boot/kit/flip.sh
+# shellcheck source=tests/boot/kit/web.sh disable=SC1091
+. tests/boot/kit/web.sh
+
+what='a store is fetched by URL, checked, and booted'
+begin_stage1 "$what"
+for program in mkfs.ext4 /usr/lib/systemd/systemd-networkd; do
+    have "$program" "$what" || finish
+done
+begin_boots "$what"
+begin_web "$what"
+
+# --- the ramdisk ------------------------------------------------------------------------------------------
+
+# regd-fetch loads these by name. The network is configured as on most machines, by DHCP.
+add_fetch() {
+    fetch=$(dirname "$REGD")/regd-fetch
+    cp "$fetch" "$stage1/usr/lib/systemd/" && add "$fetch" || return
+    for library in libcurl.so.4 libcrypto.so.3 libsystemd.so.0; do
+        add "$(ldconfig -p | grep -om 1 "/[^ ]*/$library\$")" || return
+    done
+    add /usr/lib/systemd/systemd-networkd /usr/lib/systemd/systemd-networkd-wait-online &&
+        add_units network.target network-pre.target network-online.target systemd-networkd.service \
+            systemd-networkd-wait-online.service &&
+        want sysinit.target systemd-networkd.service && want network-online.target systemd-networkd-wait-online.service &&
+        echo 'systemd-network:x:998:998::/:/bin/false' >>"$stage1/etc/passwd" &&
+        echo 'systemd-network:x:998:' >>"$stage1/etc/group" && mkdir -p "$stage1/etc/systemd/network" &&
+        printf '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\n' >"$stage1/etc/systemd/network/10-ether.network" &&
+        add_modules dm_verity virtio_net
+}
+make_stage1 stage1 add_fetch
+
+# --- images and servers -----------------------------------------------------------------------------------
+
+# image NAME OPTION... PATH: an image in $SCRATCH/web/stores, by its root hash; its layer in $SCRATCH/NAME.layer.
+image() {
+    name=$1
+    shift
+    "$REGD_BUILD" squashfs --quiet --json --root "$live" --compression zstd:3 --verity file "$@" -o "$SCRATCH/$name.squashfs" \
+        >"$SCRATCH/$name.json" || bail 'no image can be made'
+    size=$(jq -r .imageBytes "$SCRATCH/$name.json")
+    root=$(jq -r '.rootHashes[0]' "$SCRATCH/$name.json")
+    for suffix in verity squashfs.verity; do
+        [ ! -e "$SCRATCH/$name.$suffix" ] || verity=$SCRATCH/$name.$suffix
+    done
+    printf '"size":%s,"rootHash":"%s","dataBlocks":%s,"veritySize":%s' "$size" "$root" $((size / 4096)) \
+        "$(stat -c %s "$verity")" >"$SCRATCH/$name.layer"
+    mkdir -p "$SCRATCH/web/stores" && ln "$SCRATCH/$name.squashfs" "$SCRATCH/web/stores/$root.squashfs" &&
+        ln "$verity" "$SCRATCH/web/stores/$root.verity" || bail 'nothing can be served'
+}
+# ramdisk NAME LAYER...: $SCRATCH/NAME, whose store is these layers, topmost first.
+ramdisk() {
+    file=$SCRATCH/$1
+    shift
+    number=0
+    separator=
+    mkdir -p "$SCRATCH/list"
+    {
+        printf '{"version":1,"layers":['
+        for layer; do
+            name=nix-store.$number.squashfs
+            [ "$number" -gt 0 ] || name=nix-store.squashfs
+            printf '%s{"name":"%s",%s}' "$separator" "$name" "$(cat "$SCRATCH/$layer.layer")"
+            separator=,
+            number=$((number + 1))
+        done
+        echo ']}'
+    } >"$SCRATCH/list/nix-store.layers.json"
+    # The kernel finds an archive only at a multiple of four bytes.
+    { cat "$SCRATCH/stage1.gz" && head -c $((-$(stat -c %s "$SCRATCH/stage1.gz") & 3)) /dev/zero && (cd "$SCRATCH/list" && echo nix-store.layers.json | cpio --quiet -o -H newc -R 0:0); } >"$file" ||
+        bail 'no ramdisk can be made'
+}
+image whole "$(cat "$live/first")"
+whole_size=$size whole_root=$root
+image lower "$(cat "$live/first")/sw"
+image upper --base "$SCRATCH/lower.squashfs" "$(cat "$live/first")"
+ramdisk one whole
+ramdisk two upper lower
+
+# Of the mirrors, one has another byte in the middle of the image.
+mkdir -p "$SCRATCH/web/wrong/stores" && cp "$SCRATCH/web/stores/$whole_root".* "$SCRATCH/web/wrong/stores/" &&
+    flip "$SCRATCH/web/wrong/stores/$whole_root.squashfs" $((whole_size / 2)) || bail 'nothing wrong can be served'
+
+make_tree tree first
+closure_of first >"$SCRATCH/closure"
+pass closure "$SCRATCH/closure"
+
+# --- machines ---------------------------------------------------------------------------------------------
+
+# machine NAME RAMDISK PARAMETERS [ARGUMENT...]
+machine() {
+    machine_name=$1 machine_ramdisk=$2 machine_parameters=$3
+    shift 3
+    [ $# -gt 0 ] || set -- $web_device
+    boot "$machine_name" -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/$machine_ramdisk" \
+        -append "$(told_by commandLine) $machine_parameters" "$@"
+}
+# later COMMAND...: in the background, when the console of the machine says $seen.
+later() {
+    (
+        until [ -e "$SCRATCH/$seen_machine.console" ] && console_has "$seen_machine" "$seen"; do sleep 0.3; done
+        "$@"
+    ) &
+}
+
+cat >"$SCRATCH/asked" <<'END'
+stage1_root=/sysroot
+check_boot ${layers:-1}
+# fetched FIELD: a value of regd's report.
+fetched() {
+    regd status --json >status
+    sed -n 's/^.*"'"$1"'":[[:space:]]*"\{0,1\}\([^",]*\).*/\1/p' status | tail -n 1
+}
+in_memory() {
+    grep /run/regd/layers /proc/mounts
+    stat -f -c '%b %S %f' /run/regd/layers
+    grep -q '^tmpfs /run/regd/layers tmpfs ro,' /proc/mounts && [ "$(stat -f -c %f /run/regd/layers)" -eq 0 ]
+}
+status_says() {
+    regd status | tee status-text
+    grep -q "^fetched  .* received in .* s, .* retr" status-text && grep -q "nix-store.squashfs from $1" status-text
+}
+END
+cat "$SCRATCH/asked" - >"$SCRATCH/asked-memory" <<'END'
+claim "the layers are in memory, exactly as much, and read-only" in_memory
+claim "regd status says where they came from" status_says http://10.0.2.2:
+journal_of_boot() {
+    journal_says 'the store was fetched: ' && journalctl -u regd-fetch --no-pager | tee fetch-journal &&
+        grep -q 'the store is there' fetch-journal
+}
+claim "the journal has it, too" journal_of_boot
+END
+
+# --- ok ---------------------------------------------------------------------------------------------------
+
+cat "$SCRATCH/asked-memory" - >"$SCRATCH/asked-ok" <<'END'
+verifies
+contents() {
+    regd verify
+}
+claim "each path is what was registered, by its hash" contents
+END
+pass_checks "$SCRATCH/asked-ok"
+machine ok one "regd.from=${web}boot.php?x"
+told ok 'fetched'
+
+# --- refused, then ok -------------------------------------------------------------------------------------
+
+# Brief checks: the rest is the same as above.
+cat "$SCRATCH/asked" - >"$SCRATCH/asked-retries" <<'END'
+claim "the layers are in memory, exactly as much, and read-only" in_memory
+retried() {
+    number=$(fetched retries)
+    echo "$number"
+    [ "$number" -gt 0 ]
+}
+claim "the report says that it was tried again" retried
+END
+pass_checks "$SCRATCH/asked-retries"
+stop_web
+seen='regd-fetch: .*[Cc]ould.* connect\|regd-fetch: .*refused' seen_machine=refused
+later start_web
+machine refused one "regd.from=$web"
+told refused 'no server at first'
+web_pid=$(cat "$SCRATCH/web.pid")
+
+# --- the server dies and comes back -----------------------------------------------------------------------
+
+# What was received in all, with the verity data, is at most one span more than there is.
+cat "$SCRATCH/asked-retries" - >"$SCRATCH/asked-dies" <<'END'
+little_more() {
+    read -r most </run/test/most
+    received=$(fetched bytes)
+    echo "$received of $most"
+    [ "$received" -le "$most" ]
+}
+claim "at most 512 KiB were received twice" little_more
+END
+pass_checks "$SCRATCH/asked-dies"
+echo $((whole_size + $(stat -c %s "$SCRATCH/web/stores/$whole_root.verity") + 524288)) >"$SCRATCH/most"
+pass most "$SCRATCH/most"
+dies() {
+    stop_web
+    sleep 5
+    start_web
+}
+seen='([6-9][0-9] %)' seen_machine=dies
+later dies
+machine dies one "regd.from=${web}slow/"
+told dies 'the server dies at 60 % and comes back'
+web_pid=$(cat "$SCRATCH/web.pid" 2>/dev/null)
+
+# --- mirrors ----------------------------------------------------------------------------------------------
+
+cat "$SCRATCH/asked" - >"$SCRATCH/asked-mirrors" <<'END'
+claim "the layers are in memory, exactly as much, and read-only" in_memory
+journal_names() {
+    journalctl -u regd-fetch --no-pager | tee fetch-journal
+    grep -q "/wrong/" fetch-journal
+}
+claim "the journal names the mirror that was wrong" journal_names
+contents() {
+    regd verify
+}
+claim "each path is what was registered, by its hash" contents
+END
+pass_checks "$SCRATCH/asked-mirrors"
+machine mirrors one "regd.from=${web}wrong/ regd.from=$web"
+told mirrors 'the first mirror is wrong'
+
+# fails NAME SENTENCE: the console has the frame, and the machine has ended by itself.
+fails() {
+    console_has "$1" "^\*\*\*\*\*" && console_has "$1" "$2" && [ ! -s "$SCRATCH/$1.results" ] &&
+        console_has "$1" 'reboot: \(Restarting system\|Power down\|machine restart\)' && return
+    tail -n 40 "$SCRATCH/$1.console"
+    return 1
+}
+machine all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=reboot:2"
+claim 'all mirrors wrong: one sentence in a frame, then the machine reboots' fails all_wrong 'The machine reboots in 2 s'
+
+# --- two layers -------------------------------------------------------------------------------------------
+
+{ echo layers=2 && cat "$SCRATCH/asked-memory"; } >"$SCRATCH/asked-two"
+pass_checks "$SCRATCH/asked-two"
+machine two two "regd.from=$web"
+told two 'two layers'
+
+# --- the cache --------------------------------------------------------------------------------------------
+
+mkdir "$SCRATCH/empty" && mkfs.ext4 -q -L cache -d "$SCRATCH/empty" "$SCRATCH/cache.img" 128M >/dev/null 2>&1 ||
+    bail 'no cache can be made'
+cache="-drive file=$SCRATCH/cache.img,format=raw,if=virtio"
+cat "$SCRATCH/asked" - >"$SCRATCH/asked-cache" <<'END'
+on_disk() {
+    grep -e /run/regd -e ro-store /proc/mounts
+    grep -q '^/dev/vd[a-z] /run/regd/cache ext4 ro,' /proc/mounts && [ "$(cat /sys/block/dm-*/dm/name)" = regd-store-0 ] &&
+        [ ! -e /run/regd/layers ]
+}
+claim "the layer is a file of the cache, read through dm-verity" on_disk
+END
+cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-filled" <<'END'
+claim "regd status says that it was fetched" status_says http://10.0.2.2:
+END
+pass_checks "$SCRATCH/asked-filled"
+machine filled one "regd.from=$web regd.to=LABEL=cache" $web_device $cache
+told filled 'to a cache'
+cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-cached" <<'END'
+claim "regd status says that it is from the cache" status_says cache
+END
+pass_checks "$SCRATCH/asked-cached"
+machine cached one "regd.from=$web regd.to=LABEL=cache" -nic none $cache
+told cached 'from the cache, without a network'
+
+# --- memory -----------------------------------------------------------------------------------------------
+
+# The sentence says how many mebibytes are missing. With one less than that it is refused again; with some more, because
+# the kernel takes a part of them, the machine boots.
+machine_memory=216
+machine short one "regd.from=$web regd.on-failure=reboot:1"
+claim 'too little memory: one sentence in a frame, then the machine reboots' fails short 'too little memory'
+missing=$(tr -d '\r*\n' <"$SCRATCH/short.console" | sed -n 's/.*give the machine *\([0-9]*\) *MiB *more.*/\1/p')
+if [ "$missing" ]; then
+    echo "# 216 MiB are $missing MiB short"
+    machine_memory=$((216 + missing - 1))
+    machine shorter one "regd.from=$web regd.on-failure=reboot:1"
+    claim 'a mebibyte too little: the same' fails shorter 'too little memory'
+    pass_checks "$SCRATCH/asked"
+    machine_memory=$((216 + missing + 8))
+    machine enough one "regd.from=$web"
+    told enough "with $machine_memory MiB"
+fi
+finish
