@@ -57,9 +57,7 @@ bool fleet_check(struct str text, struct error *error)
     cleanup(json_free) cJSON *object = NULL;
     if (!json_parse(text, &object, error))
         return false;
-    const cJSON *version = cJSON_GetObjectItemCaseSensitive(object, "version");
-    if (!cJSON_IsNumber(version) || version->valuedouble != FLEET_VERSION)
-        return json_wrong("version", "1", error);
-    return cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(object, "systems")) ||
-           json_wrong("systems", "a list", error);
+    return json_version(object, FLEET_VERSION, error) &&
+           (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(object, "systems")) ||
+            json_wrong("systems", "a list", error));
 }

@@ -2,6 +2,8 @@
 
 #include "schema/base/own.h"
 
+enum { VERSION = 1 };
+
 /* Up to here, each whole number is a number of JSON. */
 static const double number_max = 9007199254740992.0;
 
@@ -23,18 +25,6 @@ static bool read_seconds(const cJSON *object, const char *key, double *ret_numbe
     return true;
 }
 
-static bool read_count(const cJSON *object, const char *key, uint64_t *ret_count,
-                       struct error *error)
-{
-    double number;
-    if (!read_seconds(object, key, &number, error))
-        return false;
-    if (number != (double)(uint64_t)number)
-        return json_wrong(key, "a whole number", error);
-    *ret_count = (uint64_t)number;
-    return true;
-}
-
 /* Null if the member is missing or null. */
 static bool read_text_if_any(const cJSON *object, const char *key, struct arena *arena,
                              const char **ret_text, struct error *error)
@@ -44,14 +34,6 @@ static bool read_text_if_any(const cJSON *object, const char *key, struct arena 
         return false;
     *ret_text = text ? arena_copy(arena, str_from(text)).data : NULL;
     return true;
-}
-
-static bool read_version(const cJSON *root, struct error *error)
-{
-    uint64_t version;
-    return read_count(root, "version", &version, error) &&
-           (version == 1 || error_set(error, "version %llu is unknown; 1 is supported",
-                                      (unsigned long long)version));
 }
 
 static bool read_state(const cJSON *root, struct arena scratch, enum fetch_state *ret_state,
@@ -77,8 +59,8 @@ static bool read_layer(const cJSON *object, struct arena *arena,
         return json_wrong("layers", "a list of objects", error);
     if (!json_text(object, "name", arena, &ret_layer->name, error) ||
         !json_text(object, "rootHash", arena, &root, error) ||
-        !read_count(object, "size", &ret_layer->size_bytes, error) ||
-        !read_count(object, "kept", &ret_layer->kept_bytes, error) ||
+        !json_number(object, "size", &ret_layer->size_bytes, error) ||
+        !json_number(object, "kept", &ret_layer->kept_bytes, error) ||
         !read_text_if_any(object, "from", arena, &ret_layer->from, error))
         return false;
     if (str_from(root).len != HASH_HEX_LENGTH ||
@@ -112,10 +94,10 @@ bool fetch_report_parse(struct str text, struct arena *arena, struct fetch_repor
         return false;
     if (!cJSON_IsObject(root))
         return error_set(error, "an object is expected");
-    if (!read_version(root, error) || !read_state(root, *arena, &report.state, error) ||
+    if (!json_version(root, VERSION, error) || !read_state(root, *arena, &report.state, error) ||
         !read_seconds(root, "seconds", &report.seconds, error) ||
-        !read_count(root, "bytes", &report.received_bytes, error) ||
-        !read_count(root, "retries", &report.retry_count, error) ||
+        !json_number(root, "bytes", &report.received_bytes, error) ||
+        !json_number(root, "retries", &report.retry_count, error) ||
         !read_text_if_any(root, "mirror", arena, &report.mirror, error) ||
         !read_text_if_any(root, "error", arena, &report.error, error) ||
         !read_layers(root, arena, &report, error))
@@ -148,7 +130,7 @@ static cJSON *layer_json(const struct fetch_report_layer *layer)
 cJSON *fetch_report_json(const struct fetch_report *report)
 {
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddNumberToObject(object, "version", 1);
+    cJSON_AddNumberToObject(object, "version", VERSION);
     json_add_text(object, "state", str_from(states[report->state]));
     cJSON_AddNumberToObject(object, "seconds", report->seconds);
     cJSON_AddNumberToObject(object, "bytes", (double)report->received_bytes);

@@ -218,8 +218,8 @@ root_claim() {
     claim "a hostile root is refused, and nothing is changed: $1" hostile "$2" "$3"
 }
 root_claim 'fleet.json is damaged' 'echo "{" >fleet.json' 'replace h/fleet.json (remove it if it is damaged'
-root_claim 'fleet.json is of another version' 'echo "{\"version\":2,\"systems\":[]}" >fleet.json' 'version: 1 expected'
-root_claim 'fleet.json is of another program' 'echo "[]" >fleet.json' 'version: 1 expected'
+root_claim 'fleet.json is of another version' 'echo "{\"version\":2,\"systems\":[]}" >fleet.json' 'version 2 is not supported; this program reads version 1'
+root_claim 'fleet.json is of another program' 'echo "[]" >fleet.json' 'version: a whole number expected'
 root_claim 'fleet.json is a FIFO' 'rm fleet.json && mkfifo fleet.json' 'fleet.json'
 root_claim 'fleet.json is a link' 'mv fleet.json x && ln -s x fleet.json' 'fleet.json'
 root_claim 'netboot.ipxe is of another program' 'echo "#!ipxe" >netboot.ipxe' 'replace h/netboot.ipxe: no earlier run made it'

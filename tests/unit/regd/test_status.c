@@ -115,8 +115,9 @@ static void where_a_fetched_store_came_from_is_told(struct arena arena)
     CHECK_STR(str_from(spelled), REPORT);
     cJSON_free(spelled);
     check_file("run/regd/fetch.json", STR("{\"version\":2}"));
-    CHECK_STR(status(false, &arena),
-              "load /run/regd/fetch.json: version 2 is unknown; 1 is supported");
+    CHECK_STR(
+        status(false, &arena),
+        "load /run/regd/fetch.json: version 2 is not supported; this program reads version 1");
 }
 
 static void a_database_that_cannot_be_read_is_told(struct arena arena)

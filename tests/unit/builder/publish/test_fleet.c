@@ -39,9 +39,9 @@ static void a_fleet_is_formatted_and_known_again(struct arena arena)
 static void another_file_is_refused(void)
 {
     CHECK(!fleet_check(STR(""), check_error));
-    CHECK_REFUSED(fleet_check(STR("{}"), check_error), "version: 1 expected");
+    CHECK_REFUSED(fleet_check(STR("{}"), check_error), "version: a whole number expected");
     CHECK_REFUSED(fleet_check(STR("{\"version\":2,\"systems\":[]}"), check_error),
-                  "version: 1 expected");
+                  "version 2 is not supported; this program reads version 1");
     CHECK_REFUSED(fleet_check(STR("{\"version\":1}"), check_error), "systems: a list expected");
 }
 
