@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "units/fetch/failure.h"
+#include "units/failure.h"
 #include "units/initrd_request.h"
 
 #define REQUEST_BOOT_VARIABLE \

@@ -85,7 +85,8 @@ static struct reporter make_report(const struct fetch *fetch)
 static void fail(struct fetch *fetch, const struct error *error)
 {
     const struct failure *failure = &fetch->request->failure;
-    struct str frame = failure_frame(str_from(error->sentence), failure, fetch->arena);
+    struct str frame = failure_frame(STR("The Nix store of this machine cannot be fetched."),
+                                     str_from(error->sentence), failure, fetch->arena);
     reporter_failed(&fetch->report, error, frame);
     if (failure->action != FAILURE_SHELL)
         sleep(failure->seconds);

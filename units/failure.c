@@ -1,4 +1,4 @@
-#include "units/fetch/failure.h"
+#include "units/failure.h"
 
 #include <string.h>
 
@@ -44,14 +44,15 @@ static struct str next_step(const struct failure *failure, struct arena *arena)
     return STR("The emergency shell follows.");
 }
 
-struct str failure_frame(struct str sentence, const struct failure *failure, struct arena *arena)
+struct str failure_frame(struct str what, struct str sentence, const struct failure *failure,
+                         struct arena *arena)
 {
     char edge[WIDTH + 2];
     memset(edge, '*', WIDTH);
     edge[WIDTH] = '\n';
     edge[WIDTH + 1] = '\0';
     struct str frame = arena_copy(arena, str_from(edge));
-    frame = add_lines(frame, STR("The Nix store of this machine cannot be fetched."), arena);
+    frame = add_lines(frame, what, arena);
     frame = add_lines(frame, arena_show(arena, sentence), arena);
     frame = add_lines(frame, next_step(failure, arena), arena);
     return arena_format(arena, "%.*s%s", STR_ARG(frame), edge);
