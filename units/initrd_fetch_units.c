@@ -93,14 +93,19 @@ static const char *fetch_program(const char *generator, struct arena *arena)
     return arena_format(arena, "%.*s/regd-fetch", STR_ARG(above.found ? above.head : STR(""))).data;
 }
 
-void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_request *request,
-                            const char *generator, struct arena *arena)
+const char *initrd_failure_action(enum initrd_failure failure)
 {
     static const char *const actions[] = {
         [INITRD_REBOOT] = "reboot-immediate",
         [INITRD_POWEROFF] = "poweroff-immediate",
         [INITRD_SHELL] = "none",
     };
+    return actions[failure];
+}
+
+void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_request *request,
+                            const char *generator, struct arena *arena)
+{
     /* A cache may have everything: then a machine without a network must not wait for it. */
     const char *order = request->to.what ? "" : "After=network-online.target\n";
     const char *place = add_place(units, request, arena);
@@ -125,8 +130,8 @@ void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_
                                                    "ExecStart=:%s %s\n"
                                                    "ExecStartPost=+:%s --seal %s\n"
                                                    "%s",
-                                    order, place, actions[request->on_failure], program, directory,
-                                    program, place, sandbox)
+                                    order, place, initrd_failure_action(request->on_failure),
+                                    program, directory, program, place, sandbox)
                            .data;
     initrd_unit_add(units, INITRD_FETCH_SERVICE, text, arena);
 }

@@ -25,6 +25,9 @@ const char *initrd_fetched_image(const struct initrd_request *request, const str
 const char *initrd_fetched_verity(const struct initrd_request *request, const struct layer *pin,
                                   struct arena *arena);
 
+/* Returns the value of FailureAction=. */
+const char *initrd_failure_action(enum initrd_failure failure);
+
 /* `generator` is the path of the program that the units are of. */
 void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_request *request,
                             const char *generator, struct arena *arena);

@@ -6,6 +6,7 @@
 #include "schema/base/root.h"
 #include "units/initrd_ramdisk.h"
 #include "units/initrd_units.h"
+#include "units/overlay_record.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -133,19 +134,10 @@ enum initrd_answer initrd_generator_run(const struct initrd_generator *generator
 
 bool initrd_generator_overlay(const char *path, struct error *error)
 {
-    static const char *const names[] = { "store", "work" };
     cleanup(own_close) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return error_errno(error, errno, "open %s", path);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (mkdirat(directory, names[i], 0755) < 0 && errno != EEXIST)
-            return error_errno(error, errno, "create %s/%s", path, names[i]);
-        cleanup(own_close) int made =
-            openat(directory, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (made < 0)
-            return error_errno(error, errno, "use %s/%s", path, names[i]);
-    }
-    return true;
+    return overlay_directories_make((struct file){ directory, path }, error);
 }
 
 /* --- The command line ------------------------------------------------------------------------- */

@@ -39,17 +39,19 @@ static bool parse_to(struct parsing *parsing, struct str value, struct error *er
     return initrd_source_parse_cache(value, parsing->arena, &parsing->request->to, error);
 }
 
-static bool parse_on_failure(struct parsing *parsing, struct str value, struct error *error)
+static const struct str failure_words[] = {
+    [INITRD_REBOOT] = STR("reboot"),
+    [INITRD_POWEROFF] = STR("poweroff"),
+    [INITRD_SHELL] = STR("shell"),
+};
+
+bool initrd_failure_parse(struct str value, enum initrd_failure *ret_failure, unsigned *ret_seconds,
+                          struct error *error)
 {
-    static const struct str words[] = {
-        [INITRD_REBOOT] = STR("reboot"),
-        [INITRD_POWEROFF] = STR("poweroff"),
-        [INITRD_SHELL] = STR("shell"),
-    };
     struct cut cut = str_cut(value, ':');
     uint64_t seconds = INITRD_FAILURE_SECONDS;
     enum initrd_failure failure = INITRD_REBOOT;
-    while (failure <= INITRD_SHELL && !str_equal(cut.head, words[failure]))
+    while (failure <= INITRD_SHELL && !str_equal(cut.head, failure_words[failure]))
         failure++;
     if (failure > INITRD_SHELL || (cut.found && failure != INITRD_REBOOT))
         return error_set(error, "'%.*s' is not reboot, reboot:SECONDS, poweroff or shell",
@@ -57,9 +59,24 @@ static bool parse_on_failure(struct parsing *parsing, struct str value, struct e
     if (cut.found && !str_to_number(cut.tail, INITRD_FAILURE_SECONDS_MAX, &seconds))
         return error_set(error, "'%.*s' is not a number of seconds up to %d", STR_SHOWN(cut.tail),
                          INITRD_FAILURE_SECONDS_MAX);
-    parsing->request->on_failure = failure;
-    parsing->request->failure_seconds = (unsigned)seconds;
+    *ret_failure = failure;
+    *ret_seconds = (unsigned)seconds;
     return true;
+}
+
+const char *initrd_failure_format(enum initrd_failure failure, unsigned seconds,
+                                  struct arena *arena)
+{
+    assert(failure <= INITRD_SHELL);
+    if (failure != INITRD_REBOOT)
+        return failure_words[failure].data;
+    return arena_format(arena, "reboot:%u", seconds).data;
+}
+
+static bool parse_on_failure(struct parsing *parsing, struct str value, struct error *error)
+{
+    return initrd_failure_parse(value, &parsing->request->on_failure,
+                                &parsing->request->failure_seconds, error);
 }
 
 static bool parse_overlay_size(struct parsing *parsing, struct str value, struct error *error)
@@ -80,6 +97,44 @@ static bool parse_overlay_inodes(struct parsing *parsing, struct str value, stru
     return true;
 }
 
+/* Memory, with or without a size. */
+static bool parse_memory(struct parsing *parsing, struct cut cut, struct error *error)
+{
+    parsing->request->overlay_device = NULL;
+    parsing->request->overlay_size = NULL;
+    if (!cut.found)
+        return true;
+    struct cut option = str_cut(cut.tail, '=');
+    if (!str_equal(option.head, STR("size")) || !option.found)
+        return error_set(error, "'%.*s' is not size=", STR_SHOWN(cut.tail));
+    return parse_overlay_size(parsing, option.tail, error);
+}
+
+static bool parse_overlay(struct parsing *parsing, struct str value, struct error *error)
+{
+    struct cut cut = str_cut(value, ',');
+    if (str_equal(cut.head, STR("tmpfs")))
+        return parse_memory(parsing, cut, error);
+    struct str path = initrd_source_path(cut.head, parsing->arena);
+    if (!initrd_is_plain_path(path) || !str_starts(path, STR("/dev/")))
+        return error_set(error,
+                         "'%.*s' is neither tmpfs nor a device: /dev/..., or LABEL=, UUID=, "
+                         "PARTLABEL= or PARTUUID= with a name",
+                         STR_SHOWN(cut.head));
+    if (cut.found)
+        return error_set(error, "'%.*s' is not for a device, whose file system has its size",
+                         STR_SHOWN(cut.tail));
+    parsing->request->overlay_device = path.data;
+    parsing->request->overlay_size = NULL;
+    return true;
+}
+
+static bool parse_overlay_reset(struct parsing *parsing, struct str value, struct error *error)
+{
+    parsing->request->overlay_resets = true;
+    return value.len == 0 || error_set(error, "'%.*s': it takes no value", STR_SHOWN(value));
+}
+
 /* --- All of them ------------------------------------------------------------------------------ */
 
 static bool parse_parameter(struct parsing *parsing, const struct kernel_parameter *parameter,
@@ -93,6 +148,8 @@ static bool parse_parameter(struct parsing *parsing, const struct kernel_paramet
         { STR("regd.from"), parse_from },
         { STR("regd.to"), parse_to },
         { STR("regd.on-failure"), parse_on_failure },
+        { STR("regd.overlay"), parse_overlay },
+        { STR("regd.overlay-reset"), parse_overlay_reset },
         { STR("regd.overlay-size"), parse_overlay_size },
         { STR("regd.overlay-inodes"), parse_overlay_inodes },
     };
@@ -134,6 +191,9 @@ bool initrd_request_parse(struct str command_line, const struct initrd_ramdisk *
     if (needs_mirror(&request))
         return error_set(error, "the store is to be fetched, but the kernel's command line has no "
                                 "regd.from=URL");
+    if (request.overlay_device && (request.overlay_size || request.overlay_inodes))
+        return error_set(error, "regd.overlay-size= and regd.overlay-inodes= limit memory, but "
+                                "regd.overlay= names a device");
     *ret_request = request;
     return true;
 }

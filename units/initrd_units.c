@@ -52,6 +52,42 @@ static void add_writable(struct initrd_unit_list *units, const struct initrd_req
                           arena);
 }
 
+/* The layers are arguments, because the program compares them with those that the upper layer was
+ * written above. Requiring the device would end the boot without a sentence if it is missing. */
+static void add_device(struct initrd_unit_list *units, const struct initrd_request *request,
+                       const char *program, struct arena *arena)
+{
+    const char *device = initrd_unit_name(arena, request->overlay_device, ".device");
+    const char *failure =
+        initrd_failure_format(request->on_failure, request->failure_seconds, arena);
+    const char *layers = "";
+    for (size_t i = 0; i < request->count; i++)
+        layers = arena_format(arena, "%s %s", layers, initrd_layer_place(arena, i)).data;
+    const char *text =
+        arena_format(arena,
+                     INITRD_HEADING "Description=Writable Layer of the Nix Store\n"
+                                    "DefaultDependencies=no\n"
+                                    "IgnoreOnIsolate=yes\n"
+                                    "Wants=%s\n"
+                                    "After=%s\n"
+                                    "RequiresMountsFor=%s\n"
+                                    "FailureAction=%s\n"
+                                    "\n"
+                                    "[Service]\n"
+                                    "Type=oneshot\n"
+                                    "RemainAfterExit=yes\n"
+                                    "TimeoutStartSec=infinity\n"
+                                    "StandardError=journal\n"
+                                    "StandardOutput=tty\n"
+                                    "ExecStart=:%s --overlay-device " WRITABLE " %s %s %s%s\n",
+                     device, device, layers + 1, initrd_failure_action(request->on_failure),
+                     initrd_unit_word(arena, program),
+                     initrd_unit_word(arena, request->overlay_device), failure,
+                     request->overlay_resets ? "reset" : "keep", layers)
+            .data;
+    initrd_unit_add(units, SERVICE, text, arena);
+}
+
 /* overlayfs does not create its two directories, and systemd creates only mount points. The ramdisk
  * may lack mkdir, but not this program. So this program creates them. */
 static void add_directories(struct initrd_unit_list *units, const char *program,
@@ -118,8 +154,12 @@ bool initrd_units_format(const struct initrd_request *request, const struct init
         initrd_layer_units_add(&units, request, facts, arena);
         if (initrd_request_fetches(request))
             initrd_fetch_units_add(&units, request, facts->program, arena);
-        add_writable(&units, request, arena);
-        add_directories(&units, facts->program, arena);
+        if (request->overlay_device) {
+            add_device(&units, request, facts->program, arena);
+        } else {
+            add_writable(&units, request, arena);
+            add_directories(&units, facts->program, arena);
+        }
         if (!add_store(&units, request->count, arena, error))
             return false;
     }

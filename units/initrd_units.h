@@ -2,7 +2,9 @@
  *
  * Shape    /sysroot/nix/.ro-store, .ro-store.1 ...    one for each layer; regd(8) looks there for
  *                                                     manifests
- *          /sysroot/nix/.rw-store                     tmpfs
+ *          /sysroot/nix/.rw-store                     tmpfs; or with regd.overlay=DEVICE no unit:
+ *                                                     regd-overlay-directories.service mounts it, so
+ *                                                     that each failure is a sentence
  *          /sysroot/nix/store                         overlayfs of all these, required by
  *                                                     initrd-fs.target
  *          /sysroot                                   tmpfs, if the command line has no root=

@@ -8,6 +8,7 @@
 #include "schema/base/arena.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
+#include "units/overlay_device.h"
 #include "units/usage.h"
 #include "units/verity_device.h"
 
@@ -21,6 +22,8 @@
 static const char usage[] =
     "Usage: " NAME " [--root DIR] UNIT-DIR [EARLY-DIR LATE-DIR]\n"
     "       " NAME " --overlay DIR\n"
+    "       " NAME " --overlay-device DIR DEVICE FAILURE\n"
+    "                             keep|reset LAYER...\n"
     "       " NAME " --verity N ROOT SIZE OFFSET IMAGE\n"
     "                             [VERITY]\n"
     "\n"
@@ -30,6 +33,10 @@ static const char usage[] =
     "      --root DIR              read the ramdisk that is unpacked in DIR\n"
     "      --overlay DIR           create the two directories that overlayfs\n"
     "                              requires in DIR, and write no units\n"
+    "      --overlay-device DIR ...\n"
+    "                              mount DEVICE on DIR, and let it be the writable\n"
+    "                              layer above the LAYERs; FAILURE is a value of\n"
+    "                              regd.on-failure=\n"
     "      --verity N ...          make /run/regd/verity.N, a device on which\n"
     "                              dm-verity checks each read of IMAGE\n"
     "  -h, --help                  print help\n"
@@ -53,41 +60,85 @@ static void tell(const struct initrd_generator *generator, int priority,
     fprintf(log, "<%d>" NAME ": %s\n", priority, line);
 }
 
-static bool run(const struct initrd_generator *generator, const struct verity_device *device,
-                struct error *error)
+/* What the program is to do: one of the three. */
+struct work {
+    bool is_verity, is_device;
+    struct initrd_generator generator;
+    struct verity_device verity;
+    struct overlay_device device;
+};
+
+static bool interpret(int argc, char **argv, struct work *work, struct error *error)
 {
-    struct arena arena;
-    if (generator->overlay)
-        return initrd_generator_overlay(generator->overlay, error);
-    if (!arena_reserve(&arena, (size_t)64 << 20, error))
+    const char *const *arguments = (const char *const *)argv + 2;
+    work->is_verity = argc > 1 && strcmp(argv[1], "--verity") == 0;
+    work->is_device = argc > 1 && strcmp(argv[1], "--overlay-device") == 0;
+    if (work->is_verity)
+        return verity_device_interpret(argc - 2, arguments, &work->verity, error);
+    if (work->is_device)
+        return overlay_device_interpret(argc - 2, arguments, &work->device, error);
+    return initrd_generator_interpret(argc, argv, &work->generator, error);
+}
+
+static bool mount_device(const struct work *work, struct arena *arena, struct error *error)
+{
+    const char *moved;
+    struct error note;
+    if (!overlay_device_mount(&work->device, arena, &moved, error))
         return false;
-    if (device)
-        return verity_device_make(device, &arena, error);
-    enum initrd_answer answer = initrd_generator_run(generator, &arena, error);
+    if (moved) {
+        error_set(&note, "the writable layer of other layers is now %s on %s", moved,
+                  work->device.device);
+        tell(&work->generator, LOG_NOTICE, &note);
+    }
+    return true;
+}
+
+/* The frame can be read before the unit's FailureAction= follows. */
+static void show_failure(const struct overlay_device *device, const struct error *error,
+                         struct arena *arena)
+{
+    struct str frame = overlay_device_frame(device, error, arena);
+    printf("%.*s", STR_ARG(frame));
+    fflush(stdout);
+    if (device->failure.action != FAILURE_SHELL)
+        sleep(device->failure.seconds);
+}
+
+static bool run(const struct work *work, struct arena *arena, struct error *error)
+{
+    if (work->generator.overlay)
+        return initrd_generator_overlay(work->generator.overlay, error);
+    if (!arena_reserve(arena, (size_t)64 << 20, error))
+        return false;
+    if (work->is_verity)
+        return verity_device_make(&work->verity, arena, error);
+    if (work->is_device)
+        return mount_device(work, arena, error);
+    enum initrd_answer answer = initrd_generator_run(&work->generator, arena, error);
     if (answer == INITRD_NOTHING)
-        tell(generator, LOG_NOTICE, error);
+        tell(&work->generator, LOG_NOTICE, error);
     return answer != INITRD_FAILED;
 }
 
 int main(int argc, char **argv)
 {
     struct error error;
-    struct initrd_generator generator = { 0 };
-    struct verity_device device;
+    struct work work = { 0 };
+    struct arena arena = { 0 };
     int status;
     own_standard_streams();
     umask(022);
     if (usage_print(&(struct usage){ NAME, usage }, argc, argv, &status))
         return status;
-    bool is_verity = argc > 1 && strcmp(argv[1], "--verity") == 0;
-    if (!(is_verity
-              ? verity_device_interpret(argc - 2, (const char *const *)argv + 2, &device, &error)
-              : initrd_generator_interpret(argc, argv, &generator, &error))) {
+    if (!interpret(argc, argv, &work, &error)) {
         error_print(stderr, NAME, &error);
         return 2;
     }
-    if (run(&generator, is_verity ? &device : NULL, &error))
+    if (run(&work, &arena, &error))
         return EXIT_SUCCESS;
-    tell(&generator, LOG_ERR, &error);
+    tell(&work.generator, LOG_ERR, &error);
+    if (work.is_device && arena.next)
+        show_failure(&work.device, &error, &arena);
     return EXIT_FAILURE;
 }

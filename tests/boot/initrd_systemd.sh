@@ -46,7 +46,7 @@ bytes_of() {
 }
 END
 cat "$SCRATCH/asked" - >"$SCRATCH/asked-ramdisk" <<'END'
-claim "the writable layer has the size of regd.overlay-size=" bytes_of /nix/.rw-store 268435456
+claim "the writable layer has the size of regd.overlay=" bytes_of /nix/.rw-store 268435456
 inodes() {
     [ "$(stat -f -c %c /nix/.rw-store)" -eq 20480 ]
 }
@@ -68,7 +68,7 @@ machine() {
     boot "$name" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$ramdisk" -append "$(told_by commandLine) $more" "$@"
 }
 pass_checks "$SCRATCH/asked-ramdisk"
-machine ramdisk "$tree/initrd" 'regd.overlay-size=256m regd.overlay-inodes=20k'
+machine ramdisk "$tree/initrd" 'regd.overlay=tmpfs,size=256m regd.overlay-inodes=20k'
 told ramdisk 'layers in the ramdisk'
 
 # The upper layer is a file on a stick, the lower one is in the tree's ramdisk, which is a disk as it is.

@@ -45,6 +45,9 @@ cat >"$SCRATCH/cases" <<END
 quiet init=/nix/store/x/init|nix-store.squashfs
 root=fstab|nix-store.squashfs nix-store.1.squashfs nix-store.2.squashfs
 regd.overlay-size=80% regd.overlay-inodes=1m|nix-store.squashfs
+regd.overlay=tmpfs,size=80% regd.overlay-reset|nix-store.squashfs
+regd.overlay="LABEL=a b%" regd.on-failure=poweroff|nix-store.squashfs nix-store.1.squashfs
+regd.overlay=/dev/zram0 regd.overlay-reset regd.store=PARTLABEL=store,$pin|
 regd.store=PARTLABEL=store regd.store=UUID=1234-ABCD|
 regd.store=LABEL=NIXOS,file=/a/nix-store.squashfs regd.store=/dev/ram0,offset=4096|
 regd.store="/with blank and % sign" regd.store="LABEL=a b%",file=/100%|
@@ -131,6 +134,9 @@ refused() {
 ramdisk 'regd.overlay-size=lots' nix-store.squashfs
 claim 'a malformed limit: one sentence, no unit' refused 1 \
     "kernel parameter regd.overlay-size: 'lots' is not a number, with or without k, m, g, t or %" generate
+ramdisk 'regd.overlay=LABEL=x,size=1g' nix-store.squashfs
+claim 'a size for a disk: one sentence, no unit' refused 1 \
+    "kernel parameter regd.overlay: 'size=1g' is not for a device, whose file system has its size" generate
 ramdisk 'regd.store=/a regd.store=LABEL=x,sise=1' nix-store.squashfs
 claim 'a malformed source: one sentence, no unit' refused 1 \
     "kernel parameter regd.store: 'sise=1' is not file=, offset=, root=, size= or verity-size=" generate

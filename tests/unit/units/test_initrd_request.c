@@ -206,9 +206,66 @@ static void words_are_parted_as_the_kernel_parts_them(struct arena arena)
     CHECK(!request.overlay_size);
 }
 
+static void the_writable_layer_is_memory_or_a_device(struct arena arena)
+{
+    static const struct {
+        const char *line, *device, *size;
+        bool resets;
+    } rows[] = {
+        { "", NULL, NULL, false },
+        { "regd.overlay=tmpfs", NULL, NULL, false },
+        { "regd.overlay=tmpfs,size=80%", NULL, "80%", false },
+        { "regd.overlay=LABEL=a regd.overlay-reset", "/dev/disk/by-label/a", NULL, true },
+        { "regd.overlay=PARTLABEL=a", "/dev/disk/by-partlabel/a", NULL, false },
+        { "regd.overlay=UUID=a", "/dev/disk/by-uuid/a", NULL, false },
+        { "regd.overlay=tmpfs,size=1g regd.overlay=/dev/zram0", "/dev/zram0", NULL, false },
+        { "regd.overlay=/dev/sda1 regd.overlay=tmpfs", NULL, NULL, false },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct initrd_request request;
+        check_about("%s", rows[i].line);
+        if (!CHECK_DONE(parse(rows[i].line, no_names, &arena, &request)))
+            continue;
+        CHECK_STR(request.overlay_device ? request.overlay_device : "(memory)",
+                  rows[i].device ? rows[i].device : "(memory)");
+        CHECK_STR(request.overlay_size ? request.overlay_size : "(half)",
+                  rows[i].size ? rows[i].size : "(half)");
+        CHECK(request.overlay_resets == rows[i].resets);
+    }
+}
+
+static void another_writable_layer_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *line, *sentence;
+    } rows[] = {
+        { "regd.overlay=", "kernel parameter regd.overlay: '' is neither tmpfs nor a device: "
+                           "/dev/..., or LABEL=, UUID=, PARTLABEL= or PARTUUID= with a name" },
+        { "regd.overlay=/a", "kernel parameter regd.overlay: '/a' is neither tmpfs nor a device: "
+                             "/dev/..., or LABEL=, UUID=, PARTLABEL= or PARTUUID= with a name" },
+        { "regd.overlay=tmpfs,sise=1", "kernel parameter regd.overlay: 'sise=1' is not size=" },
+        { "regd.overlay=tmpfs,size=1,x=2",
+          "kernel parameter regd.overlay: '1,x=2' is not a number, with or without k, m, g, t or "
+          "%" },
+        { "regd.overlay=LABEL=a,size=1g", "kernel parameter regd.overlay: 'size=1g' is not for a "
+                                          "device, whose file system has its size" },
+        { "regd.overlay=/dev/sda1 regd.overlay-size=1g",
+          "regd.overlay-size= and regd.overlay-inodes= limit memory, but regd.overlay= names a "
+          "device" },
+        { "regd.overlay-reset=no", "kernel parameter regd.overlay-reset: 'no': it takes no value" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct initrd_request request;
+        check_about("%s", rows[i].line);
+        CHECK_REFUSED(parse(rows[i].line, no_names, &arena, &request), rows[i].sentence);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
+        CASE(the_writable_layer_is_memory_or_a_device), CASE(another_writable_layer_is_refused),
+
         CASE(a_nul_behind_a_size_is_no_unit), CASE(what_is_named_counts_instead_of_what_is_there),
         CASE(a_malformed_source_is_refused), CASE(mirrors_are_directories_in_order),
         CASE(what_is_fetched_needs_a_mirror_or_a_cache), CASE(a_failure_has_one_of_three_ends),

@@ -83,6 +83,31 @@ static void limits_and_threads_are_mount_options(struct arena arena)
                           "ExecStart=:\"/a%%b\" --overlay /sysroot/nix/.rw-store"));
 }
 
+static void a_writable_layer_on_a_disk_is_mounted_by_the_service(struct arena arena)
+{
+    static const char service[] = "regd-overlay-directories.service";
+    struct initrd_unit_list units;
+    CHECK_DONE(check_units_format("regd.overlay=LABEL=a regd.on-failure=reboot:5", 2, &plain,
+                                  &arena, &units));
+    CHECK(!check_units_find(&units, "sysroot-nix-.rw\\x2dstore.mount"));
+    CHECK(check_units_has(&units, service, "Wants=dev-disk-by\\x2dlabel-a.device"));
+    CHECK(check_units_has(&units, service, "After=dev-disk-by\\x2dlabel-a.device"));
+    CHECK(check_units_has(&units, service, "FailureAction=reboot-immediate"));
+    CHECK(check_units_has(&units, service,
+                          "RequiresMountsFor=/sysroot/nix/.ro-store /sysroot/nix/.ro-store.1"));
+    CHECK(check_units_has(
+        &units, service,
+        "ExecStart=:\"/usr/lib/generator\" --overlay-device /sysroot/nix/.rw-store "
+        "\"/dev/disk/by-label/a\" reboot:5 keep /sysroot/nix/.ro-store /sysroot/nix/.ro-store.1"));
+    CHECK_DONE(check_units_format("regd.overlay=/dev/vdb regd.overlay-reset regd.on-failure=shell",
+                                  1, &plain, &arena, &units));
+    CHECK(check_units_has(&units, service, "FailureAction=none"));
+    CHECK(check_units_has(&units, service,
+                          "ExecStart=:\"/usr/lib/generator\" --overlay-device "
+                          "/sysroot/nix/.rw-store \"/dev/vdb\" shell reset "
+                          "/sysroot/nix/.ro-store"));
+}
+
 static void more_layers_than_the_kernel_can_be_told_are_refused(struct arena arena)
 {
     struct initrd_unit_list units;
@@ -99,5 +124,6 @@ int main(void)
                      CASE(one_layer_takes_root_layer_memory_directories_and_store),
                      CASE(the_root_is_left_to_who_was_given_it), CASE(layers_are_stacked_in_order),
                      CASE(limits_and_threads_are_mount_options),
+                     CASE(a_writable_layer_on_a_disk_is_mounted_by_the_service),
                      CASE(more_layers_than_the_kernel_can_be_told_are_refused));
 }
