@@ -150,6 +150,9 @@ static struct str uboot_text(const struct word *word, struct arena *arena)
     return is_kept ? text : STR("");
 }
 
+/* CONFIG_SYS_CBSIZE is 1024 for most boards (u-boot 2025.01, cmd/Kconfig), with the zero at the end. */
+#define UBOOT_PARAMETERS_MAX 1023
+
 static size_t uboot_added(const struct tree_description *tree)
 {
     (void)tree;
@@ -223,24 +226,32 @@ const char *menu_name(enum menu menu)
     return names[menu];
 }
 
+/* Returns how many bytes of parameters the loader's file has. */
+static size_t parameters_length(const struct loader *loader, const struct tree_description *tree,
+                                struct arena scratch)
+{
+    size_t length = tree_from(tree, NULL, &scratch).len;
+    struct word word;
+    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
+        struct arena rest = scratch;
+        struct str text = loader->text(&word, &rest);
+        length += text.len > 0 ? loader->length(text) + strlen(" ") : 0;
+    }
+    return length > 0 ? length - strlen(" ") : 0;
+}
+
 bool menu_check(enum menu menu, const struct tree_description *tree, struct arena scratch,
                 struct error *error)
 {
     const struct loader *loader = loader_of(menu, tree);
     size_t length_max = boot_spec_command_line_max(str_from(tree->system));
-    size_t length = loader->added(tree) + tree_from(tree, NULL, &scratch).len;
-    struct word word;
+    size_t length = loader->added(tree) + strlen(" ") + parameters_length(loader, tree, scratch);
     if (tree_is_by_url(tree) && !tree->base_url && tree->piece_count == 0)
         return error_set(error, "a store image is too large for a ramdisk; give --base-url");
     if (loader->takes_one_ramdisk && menu_files(tree) > 1)
         return error_set(error, "%s loads one ramdisk, and this tree has %zu files of it; %s",
                          loader->name, menu_files(tree),
                          tree_is_by_url(tree) ? "give --base-url" : "leave out --separate-store");
-    for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
-        struct arena rest = scratch;
-        struct str text = loader->text(&word, &rest);
-        length += text.len > 0 ? strlen(" ") + loader->length(text) : 0;
-    }
     return length <= length_max ||
            error_set(
                error,
@@ -249,11 +260,22 @@ bool menu_check(enum menu menu, const struct tree_description *tree, struct aren
                length, loader->name, length_max);
 }
 
-struct option_list menu_lacks(enum menu menu, const struct tree_description *tree,
-                              struct arena *arena)
+struct option_list menu_warnings(enum menu menu, const struct tree_description *tree,
+                                 struct arena *arena)
 {
     const struct loader *loader = loader_of(menu, tree);
     struct option_list sentences = { 0 };
+    size_t length = parameters_length(loader, tree, *arena);
+    if (loader == &loaders[UBOOT] && length > UBOOT_PARAMETERS_MAX)
+        option_list_add(
+            &sentences,
+            arena_format(arena,
+                         "%s has %zu bytes of kernel parameters, and U-Boot refuses more "
+                         "than %d unless the CONFIG_SYS_CBSIZE of its board is larger; "
+                         "shorten them with --params",
+                         menu_name(menu), length, UBOOT_PARAMETERS_MAX)
+                .data,
+            arena);
     struct word word;
     for (struct str line = str_from(tree->command_line); next_word(&line, &word);) {
         if (loader->text(&word, arena).len > 0)

@@ -31,9 +31,10 @@ const char *menu_name(enum menu menu);
 must_check bool menu_check(enum menu menu, const struct tree_description *tree,
                            struct arena scratch, struct error *error);
 
-/* Returns a sentence about each parameter that the menu's file lacks. */
-struct option_list menu_lacks(enum menu menu, const struct tree_description *tree,
-                              struct arena *arena);
+/* Returns a sentence about each parameter that the menu's file lacks, and one if the boards of most kinds
+ * refuse its parameters for their length. */
+struct option_list menu_warnings(enum menu menu, const struct tree_description *tree,
+                                 struct arena *arena);
 
 /* Writes the file. The caller checks the stream for errors. */
 void menu_write(enum menu menu, FILE *stream, const struct tree_description *tree,

@@ -334,9 +334,9 @@ static bool write_menu(struct tree_building *building, enum menu menu, struct er
                                            menu_name(menu), refusal.sentence));
         return true;
     }
-    struct option_list lacks = menu_lacks(menu, description, building->arena);
-    for (size_t i = 0; i < lacks.count; i++)
-        add_warning(building, str_from(lacks.items[i]));
+    struct option_list warnings = menu_warnings(menu, description, building->arena);
+    for (size_t i = 0; i < warnings.count; i++)
+        add_warning(building, str_from(warnings.items[i]));
     if (!script_begin(building, menu_name(menu), 0644, &script, error))
         return false;
     menu_write(menu, script.stream, description, *building->arena);

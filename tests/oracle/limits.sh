@@ -132,6 +132,7 @@ inventory.c kept_bytes_max|a cache
 journal.h JOURNAL_FIELDS_MAX|fields of ours
 manifest.c ARENA_FACTOR|room for what manifest.h bounds
 manifest.c JOBS_MAX|threads
+menu.c UBOOT_PARAMETERS_MAX|a board's own: a warning
 menu.c length_max|the kernel's own, see boot_spec.h
 nar.c SHOWN_MAX|longer names are cut
 nar.h NAR_TARGET_MAX|Linux has links of 4095 bytes

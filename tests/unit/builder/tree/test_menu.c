@@ -107,7 +107,7 @@ static void grub_gets_the_words_that_the_kernel_reads(struct arena arena)
             arena_format(&arena, "  linux \"$2/bzImage\"%s%s\n", space, lines[i][1]).data;
         check_about("%s", lines[i][0]);
         CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data, want) != NULL);
-        CHECK_NUMBER(menu_lacks(MENU_GRUB, &tree, &arena).count, lines[i][1][0] == '\0');
+        CHECK_NUMBER(menu_warnings(MENU_GRUB, &tree, &arena).count, lines[i][1][0] == '\0');
     }
 }
 
@@ -120,7 +120,7 @@ static void what_grub_would_change_is_left_out_by_name(struct arena arena)
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct tree_description tree = make_tree(arena_format(&arena, "a %s c", lines[i][0]).data);
-        struct option_list lacks = menu_lacks(MENU_GRUB, &tree, &arena);
+        struct option_list lacks = menu_warnings(MENU_GRUB, &tree, &arena);
         check_about("%s", lines[i][0]);
         CHECK(strstr(write_menu(MENU_GRUB, &tree, &arena).data,
                      "  linux \"$2/bzImage\" 'a' 'c'\n") != NULL);
@@ -161,14 +161,14 @@ static void syslinux_has_a_label_that_is_the_default(struct arena arena)
                                                         "  LINUX ../bzImage\n"
                                                         "  INITRD ../initrd,../image.newc\n"
                                                         "  APPEND init=/init k=\"a  b\" '$x' \\\n");
-    CHECK_NUMBER(menu_lacks(MENU_PXELINUX, &tree, &arena).count, 0);
+    CHECK_NUMBER(menu_warnings(MENU_PXELINUX, &tree, &arena).count, 0);
 }
 
 static void the_ramdisk_of_syslinux_is_not_named_twice(struct arena arena)
 {
     struct tree_description tree = make_tree("a initrd=b c");
     CHECK(strstr(write_menu(MENU_PXELINUX, &tree, &arena).data, "  APPEND a c\n") != NULL);
-    struct option_list lacks = menu_lacks(MENU_PXELINUX, &tree, &arena);
+    struct option_list lacks = menu_warnings(MENU_PXELINUX, &tree, &arena);
     if (CHECK_NUMBER(lacks.count, 1))
         CHECK_STR(lacks.items[0],
                   "pxelinux.cfg/default lacks the kernel parameter 'initrd': Syslinux would change "
@@ -207,7 +207,7 @@ static void uboot_gets_what_it_does_not_change(struct arena arena)
                      arena_format(&arena, "  LINUX ../Image\n  INITRD ../initrd\n  APPEND %s\n",
                                   lines[i][1])
                          .data) != NULL);
-        CHECK_NUMBER(menu_lacks(MENU_EXTLINUX, &tree, &arena).count, i > 0);
+        CHECK_NUMBER(menu_warnings(MENU_EXTLINUX, &tree, &arena).count, i > 0);
     }
 }
 
@@ -221,6 +221,28 @@ static void uboot_takes_one_ramdisk(struct arena arena)
                   "U-Boot loads one ramdisk, and this tree has 2 files of it; leave out "
                   "--separate-store");
     CHECK_DONE(menu_check(MENU_GRUB, &tree, arena, check_error));
+}
+
+static void a_long_line_for_uboot_is_a_warning(struct arena arena)
+{
+    for (size_t length = 1023; length <= 1024; length++) {
+        char *line = arena_new(&arena, char, length + 1);
+        memset(line, 'a', length);
+        line[length / 2] = ' ';
+        struct tree_description tree = make_tree(line);
+        tree.system = "aarch64-linux";
+        struct option_list warnings = menu_warnings(MENU_EXTLINUX, &tree, &arena);
+        CHECK_NUMBER(warnings.count, length > 1023);
+        if (warnings.count > 0)
+            CHECK_STR(
+                str_from(warnings.items[0]),
+                "extlinux/extlinux.conf has 1024 bytes of kernel parameters, and U-Boot refuses "
+                "more than 1023 unless the CONFIG_SYS_CBSIZE of its board is larger; shorten "
+                "them with --params");
+        CHECK_DONE(menu_check(MENU_EXTLINUX, &tree, arena, check_error));
+        tree.system = "x86_64-linux";
+        CHECK_NUMBER(menu_warnings(MENU_EXTLINUX, &tree, &arena).count, 0);
+    }
 }
 
 static void uboot_is_told_of_device_trees(struct arena arena)
@@ -248,12 +270,12 @@ static void uboot_is_told_of_device_trees(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(grub_has_words_in_quotes), CASE(images_are_loaded_unless_a_url_is_known),
-                     CASE(a_label_that_is_no_title_gives_way),
-                     CASE(grub_gets_the_words_that_the_kernel_reads),
-                     CASE(what_grub_would_change_is_left_out_by_name),
-                     CASE(the_quotes_of_grub_count), CASE(syslinux_has_a_label_that_is_the_default),
-                     CASE(the_ramdisk_of_syslinux_is_not_named_twice),
-                     CASE(what_syslinux_adds_counts), CASE(uboot_gets_what_it_does_not_change),
-                     CASE(uboot_takes_one_ramdisk), CASE(uboot_is_told_of_device_trees));
+    return CHECK_ALL(
+        CASE(grub_has_words_in_quotes), CASE(images_are_loaded_unless_a_url_is_known),
+        CASE(a_label_that_is_no_title_gives_way), CASE(grub_gets_the_words_that_the_kernel_reads),
+        CASE(what_grub_would_change_is_left_out_by_name), CASE(the_quotes_of_grub_count),
+        CASE(syslinux_has_a_label_that_is_the_default),
+        CASE(the_ramdisk_of_syslinux_is_not_named_twice), CASE(what_syslinux_adds_counts),
+        CASE(uboot_gets_what_it_does_not_change), CASE(uboot_takes_one_ramdisk),
+        CASE(a_long_line_for_uboot_is_a_warning), CASE(uboot_is_told_of_device_trees));
 }
