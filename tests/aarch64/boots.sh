@@ -11,32 +11,8 @@ set -u
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
 
-export PACKAGES_ROOT=/aarch64 PACKAGES_ARCHITECTURE=arm64 STRIP=aarch64-linux-gnu-strip
-# shellcheck disable=SC2046  # a name a line
-tests/aarch64/unpack "$PACKAGES_ROOT" $(cat tests/boot/system/packages) busybox-static linux-image-arm64 linux-image-arm64-16k ||
-    bail 'the packages cannot be unpacked'
-
-# shellcheck source=tests/boot/kit/machine.sh disable=SC1091
-. tests/boot/kit/machine.sh
-# What is set here is for machine.sh. A kernel that kexec starts hangs with a newer interrupt controller; processors of
-# other models are emulated more slowly.
-# shellcheck disable=SC2034
-machine_qemu=qemu-system-aarch64 machine_kind='-machine virt,gic-version=2 -cpu cortex-a57' machine_serial=ttyAMA0
-firmware=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
-
-# libraries_of PROGRAM [ROOT]: what the loader there finds for it, files below the root.
-libraries_of() {
-    qemu-aarch64 -L "${2:-/}" "${2-}/lib/ld-linux-aarch64.so.1" --list "$1" | sed -n "/ld-linux/d; s|.* => \\(/[^ ]*\\) .*|${2-}\\1|p"
-}
-
-copy_kexec() {
-    cp "$PACKAGES_ROOT/usr/sbin/kexec" "$SCRATCH/rescue/bin/"
-    mkdir -p "$SCRATCH/rescue/lib/aarch64-linux-gnu"
-    cp "$PACKAGES_ROOT/lib/ld-linux-aarch64.so.1" "$SCRATCH/rescue/lib/"
-    libraries_of "$PACKAGES_ROOT/usr/sbin/kexec" "$PACKAGES_ROOT" | while read -r library; do
-        cp "$library" "$SCRATCH/rescue/lib/aarch64-linux-gnu/"
-    done
-}
+# shellcheck source=tests/boot/kit/aarch64.sh disable=SC1091
+. tests/boot/kit/aarch64.sh
 
 # The firmware gets iPXE by TFTP, and iPXE a script that gets the tree's by HTTP.
 boot_net() {
@@ -47,7 +23,6 @@ boot_net() {
         -netdev "user,id=net,restrict=on,tftp=$SCRATCH/tftp,bootfile=ipxe-arm64.efi,guestfwd=tcp:10.0.2.100:80-cmd:busybox httpd -i -h $tree"
 }
 
-REGD=$REGD_AARCH64
 begin_boots 'an aarch64 machine boots, is registered, and Nix works on it'
 make_tree tree first
 closure_of first >"$SCRATCH/closure"
