@@ -142,6 +142,11 @@ chmod go-w "$tree" 2>/dev/null
 cd /
 "$tree/kexec-boot" --load --initrd "$work/initrd" "$@" || exit 1
 
-# In the background, so that the connection is closed before the host is gone.
+# In the background, so that the connection is closed before the host is gone. That its end
+# does not end this, nohup would do; but there are busyboxes without it.
 echo "machine will boot into nixos in 6 s"
-nohup sh -c "sleep 6 && kexec -e $no_sync" </dev/null >/dev/null 2>&1 &
+{
+  trap - EXIT
+  trap '' HUP
+  sleep 6 && kexec -e $no_sync
+} </dev/null >/dev/null 2>&1 &

@@ -245,9 +245,11 @@ disk_of() {
 }
 
 copy_kexec() {
-    cp "$(command -v kexec)" "$SCRATCH/rescue/bin/"
-    ldd "$(command -v kexec)" | grep -o '/[^ ]*' | while read -r library; do
-        mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$library" "$SCRATCH/rescue$library"
+    for program in kexec setsid; do
+        cp "$(command -v "$program")" "$SCRATCH/rescue/bin/"
+        ldd "$(command -v "$program")" | grep -o '/[^ ]*' | while read -r library; do
+            mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$library" "$SCRATCH/rescue$library"
+        done
     done
 }
 
@@ -255,7 +257,8 @@ copy_kexec() {
 make_rescue() {
     mkdir -p "$SCRATCH/rescue/bin" "$SCRATCH/rescue/dev" "$SCRATCH/rescue/proc" "$SCRATCH/rescue/sys" "$SCRATCH/rescue/tmp"
     cp "${PACKAGES_ROOT:-}/bin/busybox" "$SCRATCH/rescue/bin/"
-    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm ls sha256sum; do
+    for name in sh mount insmod mkdir sleep poweroff cat head wc id tail dmesg stat mktemp readlink rm ls sha256sum \
+        cp cpio chmod find grep tar tee; do
         ln -s busybox "$SCRATCH/rescue/bin/$name"
     done
     copy_kexec

@@ -64,6 +64,9 @@ mount_images() {
         overlay "$root/nix/store" || stop 'the store cannot be mounted'
 }
 
+# What kexec/run adds to the ramdisk, for a test to look at.
+[ ! -d /ssh ] || cp -rp /ssh /run/
+
 # With root= the system is installed on that disk.
 if [ "$device" ]; then
     mount -t ext4 "$device" "$root" || stop "$device cannot be mounted"

@@ -95,7 +95,7 @@ let
     mkdir -p "$out" root/bin root/dev root/proc root/sys root/run
     cd root
     cp "$tools/bin/busybox" bin/busybox
-    for name in sh cat insmod ln losetup mkdir modprobe mount sleep switch_root; do
+    for name in sh cat cp insmod ln losetup mkdir modprobe mount sleep switch_root; do
       ln -s busybox "bin/$name"
     done
     cp -r "$linux/modules" .
