@@ -1,5 +1,5 @@
 #!/bin/sh
-# uki.sh — UEFI firmware boots boot.efi: from a FAT disk with Secure Boot, and by HTTP; with Secure Boot nothing else.
+# uki.sh — UEFI firmware boots boot.efi: from a FAT disk with Secure Boot, by HTTP and by TFTP; with Secure Boot nothing else.
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/uki.sh
 #
@@ -57,20 +57,23 @@ boot_secure() {
         -drive "if=pflash,format=raw,unit=0,readonly=on,file=$firmware/OVMF_CODE_4M.snakeoil.fd" \
         -drive "if=pflash,format=raw,unit=1,snapshot=on,file=$firmware/OVMF_VARS_4M.snakeoil.fd" "$@"
 }
-boot_http() {
-    machine=$1
-    boot "$machine" -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n -fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n \
+# boot_network NAME y|n NETDEV: by TFTP or not.
+boot_network() {
+    boot "$1" -fw_cfg "name=opt/org.tianocore/IPv4PXESupport,string=$2" -fw_cfg name=opt/org.tianocore/IPv6PXESupport,string=n \
         -drive "if=pflash,format=raw,unit=0,readonly=on,file=$firmware/OVMF_CODE_4M.fd" \
         -drive "if=pflash,format=raw,unit=1,snapshot=on,file=$firmware/OVMF_VARS_4M.fd" \
-        -device virtio-net-pci,netdev=net,romfile=,bootindex=0 \
-        -netdev "user,id=net,restrict=on,bootfile=http://10.0.2.100/boot.efi,guestfwd=tcp:10.0.2.100:80-cmd:sh tests/boot/kit/http.sh $tree"
+        -device virtio-net-pci,netdev=net,romfile=,bootindex=0 -netdev "user,id=net,restrict=on,$3"
 }
 
-# --- by HTTP, without Secure Boot -----------------------------------------------------------------------------
+# --- by HTTP and by TFTP, without Secure Boot -------------------------------------------------------------------
 
-boot_http http
+boot_network http n "bootfile=http://10.0.2.100/boot.efi,guestfwd=tcp:10.0.2.100:80-cmd:sh tests/boot/kit/http.sh $tree"
 claim 'the firmware fetched boot.efi by HTTP, and its stub started the kernel' console_has http 'EFI stub'
 told http 'by HTTP'
+
+boot_network tftp y "tftp=$tree,bootfile=boot.efi"
+claim 'the firmware fetched boot.efi by TFTP, and its stub started the kernel' console_has tftp 'EFI stub'
+told tftp 'by TFTP'
 
 # --- from a disk, with Secure Boot ----------------------------------------------------------------------------
 
