@@ -15,16 +15,20 @@ machine_qemu=qemu-system-aarch64 machine_kind='-machine virt,gic-version=2 -cpu 
 firmware=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 REGD=$REGD_AARCH64
 
-# libraries_of PROGRAM [ROOT]: what the loader there finds for it, files below the root.
+# Paths below PACKAGES_ROOT, or of this host where they are only there. The loader opens files of its root first.
 libraries_of() {
-    qemu-aarch64 -L "${2:-/}" "${2-}/lib/ld-linux-aarch64.so.1" --list "$1" | sed -n "/ld-linux/d; s|.* => \\(/[^ ]*\\) .*|${2-}\\1|p"
+    echo /lib/ld-linux-aarch64.so.1
+    qemu-aarch64 -L "$PACKAGES_ROOT" "$PACKAGES_ROOT/lib/ld-linux-aarch64.so.1" --list "$1" 2>/dev/null |
+        sed -n '/ld-linux/d; s|.* => \(/[^ ]*\) .*|\1|p'
+}
+
+find_library() {
+    (cd "$PACKAGES_ROOT" && find usr/lib -name "$1" | sed 's|^|/|' | head -n 1)
 }
 
 copy_kexec() {
     cp "$PACKAGES_ROOT/usr/sbin/kexec" "$SCRATCH/rescue/bin/"
-    mkdir -p "$SCRATCH/rescue/lib/aarch64-linux-gnu"
-    cp "$PACKAGES_ROOT/lib/ld-linux-aarch64.so.1" "$SCRATCH/rescue/lib/"
-    libraries_of "$PACKAGES_ROOT/usr/sbin/kexec" "$PACKAGES_ROOT" | while read -r library; do
-        cp "$library" "$SCRATCH/rescue/lib/aarch64-linux-gnu/"
+    libraries_of "$PACKAGES_ROOT/usr/sbin/kexec" | while read -r library; do
+        mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$PACKAGES_ROOT$library" "$SCRATCH/rescue$library"
     done
 }

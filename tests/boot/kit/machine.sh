@@ -244,10 +244,20 @@ disk_of() {
         bail 'no disk can be made'
 }
 
+# libraries_of FILE: paths of those that it is linked with.
+libraries_of() {
+    ldd "$1" 2>/dev/null | grep -o '/[^ ]*'
+}
+
+# find_library NAME: the path of one that a program opens.
+find_library() {
+    ldconfig -p | grep -om 1 "/[^ ]*/$1\$"
+}
+
 copy_kexec() {
     for program in kexec setsid; do
         cp "$(command -v "$program")" "$SCRATCH/rescue/bin/"
-        ldd "$(command -v "$program")" | grep -o '/[^ ]*' | while read -r library; do
+        libraries_of "$(command -v "$program")" | while read -r library; do
             mkdir -p "$SCRATCH/rescue${library%/*}" && cp "$library" "$SCRATCH/rescue$library"
         done
     done

@@ -1,5 +1,5 @@
-# stage1.sh — makes an initial ramdisk with this host's systemd, udev, kmod and mount, and regd-initrd-generator. To be
-# sourced after machine.sh.
+# stage1.sh — makes an initial ramdisk with this host's systemd, udev, kmod and mount, and regd-initrd-generator; with
+# PACKAGES_ROOT, with those from there. To be sourced after machine.sh or aarch64.sh.
 #
 #   begin_stage1                    skips and ends the test on a host that lacks a program for it
 #   make_stage1 NAME [COMMAND...]   $SCRATCH/NAME.gz; the command adds to $stage1 before it is packed, by these functions:
@@ -19,25 +19,27 @@ begin_stage1() {
 }
 
 # The libraries that a file is linked with, and those that it says it opens itself.
-libraries_of() {
-    ldd "$1" 2>/dev/null | grep -o '/[^ ]*'
+needed_by() {
+    libraries_of "$1"
     grep -ao '"soname":\["[^]]*' "$1" | grep -o 'lib[^"]*' | while read -r library; do
-        ldconfig -p | grep -om 1 "/[^ ]*/$library\$"
+        find_library "$library"
     done
 }
-# Files of this system, under their names, and the libraries that they need.
+# Files of this system, under their names, and the libraries that they need. What is not in PACKAGES_ROOT was built here.
 add() {
     for file; do
         [ -e "$stage1$file" ] && continue
-        cp -L --parents "$file" "$stage1" || return
-        for library in $(libraries_of "$file"); do
+        root=${PACKAGES_ROOT:-}
+        [ -e "$root$file" ] || root=
+        (cd "$root/" && cp -L --parents ".$file" "$stage1") || return
+        for library in $(needed_by "$root$file"); do
             add "$library" || return
         done
     done
 }
 add_units() {
     for unit; do
-        cp "$stage1_units/$unit" "$stage1$stage1_units/" || return
+        cp "${PACKAGES_ROOT:-}$stage1_units/$unit" "$stage1$stage1_units/" || return
     done
 }
 # want TARGET UNIT...
@@ -52,12 +54,13 @@ want() {
 # The modules, and what they need, for udev and the kernel to find.
 add_modules() {
     for module; do
-        modprobe --set-version "$version" --show-depends "$module" | while read -r verb file _; do
-            [ "$verb" = builtin ] || cp --parents "$file" "$stage1" || exit 1
+        modprobe -d "${PACKAGES_ROOT:-/}" --set-version "$version" --show-depends "$module" | while read -r verb file _; do
+            [ "$verb" = builtin ] || (cd "${PACKAGES_ROOT:-/}" && cp --parents ".${file#"${PACKAGES_ROOT:-}"}" "$stage1") || exit 1
         done || return
     done
-    cp "/lib/modules/$version/modules.builtin" "/lib/modules/$version/modules.builtin.modinfo" \
-        "/lib/modules/$version/modules.order" "$stage1/lib/modules/$version/"
+    for list in builtin builtin.modinfo order; do
+        cp "${PACKAGES_ROOT:-}/lib/modules/$version/modules.$list" "$stage1/lib/modules/$version/" || return
+    done
 }
 
 pack_stage1() {
@@ -70,7 +73,7 @@ make_stage1() {
     shift
     stage1=$SCRATCH/stage1
     generator=$(dirname "$REGD")/regd-initrd-generator
-    version=$(readlink "$live$(cat "$live/first")/kernel" | sed 's|.*-linux-\(.*\)/bzImage|\1|')
+    version=$(readlink "$live$(cat "$live/first")/kernel" | sed 's|.*-linux-\(.*\)/[^/]*|\1|')
     fill_stage1 && { [ $# -eq 0 ] || "$@"; } && pack_stage1 "$SCRATCH/$stage1_name.gz" ||
         bail 'no ramdisk with systemd can be made'
     rm -rf "$stage1"
@@ -94,13 +97,13 @@ fill_stage1() {
         /usr/bin/umount /usr/bin/kmod /usr/lib/systemd/system-generators/systemd-fstab-generator || return
     # Newer ones start everything through the one, and look at the system's fstab by the other.
     for helper in systemd-executor systemd-sysroot-fstab-check; do
-        [ ! -e "/usr/lib/systemd/$helper" ] || add "/usr/lib/systemd/$helper" || return
+        [ ! -e "${PACKAGES_ROOT:-}/usr/lib/systemd/$helper" ] || add "/usr/lib/systemd/$helper" || return
     done
     ln -s ../../bin/udevadm "$stage1/usr/lib/systemd/systemd-udevd"
     ln -s ../bin/kmod "$stage1/usr/sbin/modprobe"
     cp "$generator" "$stage1/usr/lib/systemd/system-generators/" && add "$generator" || return
     for rules in 50-udev-default 60-persistent-storage 80-drivers 99-systemd; do
-        cp "/usr/lib/udev/rules.d/$rules.rules" "$stage1/usr/lib/udev/rules.d/" || return
+        cp "${PACKAGES_ROOT:-}/usr/lib/udev/rules.d/$rules.rules" "$stage1/usr/lib/udev/rules.d/" || return
     done
     for target in basic emergency final initrd initrd-fs initrd-root-device initrd-root-fs initrd-switch-root initrd-usr-fs \
         local-fs local-fs-pre paths rescue shutdown slices sockets swap sysinit timers umount; do
