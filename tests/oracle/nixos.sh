@@ -287,6 +287,8 @@ tag = null;|--no-tag
 tag = "/var/tag";|--tag=/var/tag
 setProfile = "never";|--no-profile
 setProfile = "always";|--set-profile=always
+vanished = "keep";|--vanished=keep
+vanished = "forget"; manifests = [ "/a" ];|--vanished=forget /a
 deleteManifest = true; tag = null;|--no-tag --delete-manifest
 tag = null; setProfile = "never";|--no-profile --no-tag
 deleteManifest = true; manifests = [ "/a" "/b" ]; tag = null;|--no-tag --delete-manifest /a /b
@@ -325,10 +327,10 @@ claim 'layers are left to the generator in the ramdisk' says new "$layered" \
     '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents) config.boot.kernelParams ]' \
     '[["/"], ["/etc/systemd/system-generators/regd-initrd-generator"],
         ["loglevel=4", "quote=it'"'"'s", "regd.overlay-size=2g"]]'
-for each in 'maxSize = "1G"' 'baseImages = [ ./x ]' 'byUrl = true'; do
+for each in 'maxSize = "1G"' 'baseImages = [ ./x ]' 'byUrl = true' 'overlay = "LABEL=a"'; do
     claim "an initrd without systemd cannot do that: $each" says new "{ netboot.regd.$each; }" \
-        'map (each: each.assertion) config.assertions' '[false, true, true]'
-    claim "nor an older one: $each" says old "{ netboot.regd.$each; }" 'map (each: each.assertion) config.assertions' '[false, true, true]'
+        'map (each: each.assertion) config.assertions' '[false, true, true, true]'
+    claim "nor an older one: $each" says old "{ netboot.regd.$each; }" 'map (each: each.assertion) config.assertions' '[false, true, true, true]'
 done
 
 # By URL: stage 1 has all that fetching takes.
@@ -340,7 +342,7 @@ claim 'with byUrl the generator mounts the layers, and stage 1 has certificates,
         ["squashfs", "overlay", "dm_mod", "dm_verity"], ["loglevel=4", "quote=it'"'"'s", "regd.on-failure=reboot:5"]]'
 claim 'it has regd-fetch and what that loads by name' says new "$fetched" \
     'map (path: builtins.head (builtins.match ".*/(lib/.*)" path)) config.boot.initrd.systemd.storePaths' \
-    '["lib/systemd/regd-fetch", "lib/libcurl.so.4", "lib/libcrypto.so.3", "lib/libsystemd.so.0"]'
+    '["lib/systemd/regd-fetch", "lib/libcurl.so.4", "lib/libsystemd.so.0", "lib/libcrypto.so.3"]'
 claim 'and a network, which is cleared before stage 2' says new "$fetched" \
     '{ inherit (config.boot.initrd.systemd) network; inherit (config.boot.initrd.network) enable flushBeforeStage2; }' \
     '{"network": {"enable": true, "networks": {"99-regd": {"matchConfig": {"Type": "ether", "Kind": "!*"},
@@ -355,6 +357,22 @@ for each in 'separateStore = true' 'onFailure = "halt"'; do
     claim "byUrl refuses $each" says new "{ netboot.regd = { byUrl = true; $each; }; boot.initrd.systemd.enable = true; }" \
         'builtins.all (each: each.assertion) config.assertions' false
 done
+
+# The writable layer on a disk, or named as memory: the generator mounts it.
+disk='{ netboot.regd = { overlay = "LABEL=a b"; overlayReset = true; onFailure = "shell"; }; boot.initrd.systemd.enable = true; }'
+claim 'a writable layer on a disk is left to the generator, which has the library to identify layers' says new "$disk" \
+    '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents) config.boot.kernelParams
+        (map (path: builtins.head (builtins.match ".*/(lib/.*)" path)) config.boot.initrd.systemd.storePaths) ]' \
+    '[["/"], ["/etc/systemd/system-generators/regd-initrd-generator"],
+        ["loglevel=4", "quote=it'"'"'s", "regd.overlay=\"LABEL=a b\"", "regd.overlay-reset", "regd.on-failure=shell"],
+        ["lib/libcrypto.so.3"]]'
+claim 'memory may have a size there' says new \
+    '{ netboot.regd = { overlay = "tmpfs"; overlaySize = "2g"; overlayReset = true; }; boot.initrd.systemd.enable = true; }' \
+    '[ config.boot.kernelParams config.boot.initrd.systemd.storePaths (builtins.all (each: each.assertion) config.assertions) ]' \
+    '[["loglevel=4", "quote=it'"'"'s", "regd.overlay-size=2g", "regd.overlay=\"tmpfs\""], [], true]'
+claim 'a disk has its own size' says new \
+    '{ netboot.regd = { overlay = "/dev/sda1"; overlaySize = "2g"; }; boot.initrd.systemd.enable = true; }' \
+    'map (each: each.assertion) config.assertions' '[true, true, true, false]'
 
 # How mksquashfs is told a compression, and how regd-build.
 while IFS='|' read -r asked meant; do

@@ -19,7 +19,8 @@ let
   build = config.system.build;
   inherit (pkgs.stdenv.hostPlatform) system;
   hasLayers = cfg.regd.maxSize != null || cfg.regd.baseImages != [ ];
-  hasGenerator = hasLayers || cfg.regd.byUrl;
+  hasGenerator = hasLayers || cfg.regd.byUrl || cfg.regd.overlay != null;
+  hasDisk = cfg.regd.overlay != null && builtins.match "tmpfs(,.*)?" cfg.regd.overlay == null;
   hasSystemdInitrd = config.boot.initrd.systemd.enable or false;
 
   # Newer NixOS prefixes the directories of an overlay for stage 1 and makes them; older only those in `options`.
@@ -128,8 +129,8 @@ in
         default = null;
         example = "reboot:300";
         description = ''
-          With byUrl, what to do if the images cannot be fetched: `reboot:SECONDS`, `poweroff` or `shell`. Default:
-          `reboot:60`.
+          What to do if the images of byUrl cannot be fetched, or the device of overlay cannot be used:
+          `reboot:SECONDS`, `poweroff` or `shell`. Default: `reboot:60`.
         '';
       };
 
@@ -170,7 +171,27 @@ in
         type = types.nullOr types.str;
         default = null;
         example = "80%";
-        description = "How much can be written to the store. Default: half of the memory.";
+        description = "How much can be written to the store in memory. Default: half of the memory.";
+      };
+
+      overlay = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "LABEL=nix-upper";
+        description = ''
+          Where to keep what is written to the store: `tmpfs`, or the file system of a device (`LABEL=`, `UUID=`,
+          `PARTLABEL=`, `PARTUUID=` or `/dev/...`), which keeps it across boots of the same image. It is never formatted, and
+          has to be in `boot.initrd.supportedFilesystems`. Keep /nix/var on a disk, too. See regd-initrd-generator(8).
+        '';
+      };
+
+      overlayReset = mkOption {
+        type = types.bool;
+        default = false;
+        description = ''
+          If the file system of overlay has what was written above another image, move it away at boot, and start
+          with nothing. By default, such a boot fails.
+        '';
       };
 
       setProfile = mkOption {
@@ -185,7 +206,7 @@ in
     assertions = [
       {
         assertion = !hasGenerator || hasSystemdInitrd;
-        message = "netboot.regd.maxSize, baseImages and byUrl require boot.initrd.systemd.enable.";
+        message = "netboot.regd.maxSize, baseImages, byUrl and overlay require boot.initrd.systemd.enable.";
       }
       {
         assertion = !cfg.regd.byUrl || !cfg.regd.separateStore;
@@ -194,6 +215,10 @@ in
       {
         assertion = cfg.regd.onFailure == null || builtins.match "reboot(:[0-9]+)?|poweroff|shell" cfg.regd.onFailure != null;
         message = "netboot.regd.onFailure is not reboot, reboot:SECONDS, poweroff or shell.";
+      }
+      {
+        assertion = !hasDisk || cfg.regd.overlaySize == null;
+        message = "netboot.regd.overlaySize limits memory, but netboot.regd.overlay names a device.";
       }
     ];
 
@@ -262,12 +287,11 @@ in
           "/etc/ssl/certs/ca-certificates.crt".source = mkDefault "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
         })
       ];
-      systemd.storePaths = mkIf cfg.regd.byUrl [
+      systemd.storePaths = optionals cfg.regd.byUrl [
         "${cfg.regd.package}/lib/systemd/regd-fetch"
         "${lib.getLib pkgs.curl}/lib/libcurl.so.4"
-        "${lib.getLib pkgs.openssl}/lib/libcrypto.so.3"
         "${lib.getLib pkgs.systemd}/lib/libsystemd.so.0"
-      ];
+      ] ++ optional (cfg.regd.byUrl || hasDisk) "${lib.getLib pkgs.openssl}/lib/libcrypto.so.3";
       systemd.network = mkIf cfg.regd.byUrl {
         enable = mkDefault true;
         networks."99-regd" = {
@@ -283,7 +307,9 @@ in
     };
     boot.kernelParams =
       optional (hasGenerator && cfg.regd.overlaySize != null) "regd.overlay-size=${cfg.regd.overlaySize}"
-      ++ optional (cfg.regd.byUrl && cfg.regd.onFailure != null) "regd.on-failure=${cfg.regd.onFailure}";
+      ++ optional (cfg.regd.overlay != null) "regd.overlay=\"${cfg.regd.overlay}\""
+      ++ optional (hasDisk && cfg.regd.overlayReset) "regd.overlay-reset"
+      ++ optional ((cfg.regd.byUrl || hasDisk) && cfg.regd.onFailure != null) "regd.on-failure=${cfg.regd.onFailure}";
 
     services.regd = {
       enable = mkDefault true;

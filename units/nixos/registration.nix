@@ -29,6 +29,7 @@ let
     ++ optional (cfg.setProfile == "never") "--no-profile"
     ++ optional (cfg.tag == null) "--no-tag"
     ++ optional (cfg.tag != null && cfg.tag != "/etc/NIXOS") "--tag=${cfg.tag}"
+    ++ optional (cfg.vanished != null) "--vanished=${cfg.vanished}"
     ++ optional cfg.deleteManifest "--delete-manifest"
     ++ cfg.manifests;
   command = concatStringsSep " " ([ "${cfg.package}/bin/regd boot" ] ++ arguments);
@@ -84,6 +85,15 @@ in
       type = types.enum [ "missing" "always" "never" ];
       default = "missing";
       description = "Set the system profile only if it is missing or dangling, at every boot, or never.";
+    };
+
+    vanished = mkOption {
+      type = types.nullOr (types.enum [ "forget" "keep" ]);
+      default = null;
+      description = ''
+        What happens to paths that are valid, but no longer in the store, such as those that only a former image had. By
+        default they are forgotten, unless `manifests` is set: then the store may be one that is not whole.
+      '';
     };
 
     before = mkOption {
