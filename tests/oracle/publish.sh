@@ -112,6 +112,23 @@ verity() {
 text='veritysetup accepts each image by the name of its file, and unsquashfs unpacks it'
 ! have veritysetup "$text" || ! have unsquashfs "$text" || claim "$text" verity
 
+# The image that was read last, as a machine has it.
+mounted() {
+    same=0
+    diff -r --no-dereference unpacked mounted && same=1
+    umount mounted && [ "$same" -eq 1 ]
+}
+text='the kernel mounts a published image, and shows what unsquashfs unpacks'
+for image in a/stores/*.squashfs; do :; done
+mkdir mounted
+if [ ! -d unpacked ]; then
+    skip "$text" 'nothing is unpacked to compare with'
+elif mount -o loop,ro -t squashfs "$image" mounted 2>/dev/null; then
+    claim "$text" mounted
+else
+    skip "$text" 'no loop device can be mounted here'
+fi
+
 shares() {
     cp -r keep/tree xfs/tree && head -c 4000000 /dev/urandom >xfs/tree/noise && (cd xfs/tree && sha256sum noise >>SHA256SUMS) &&
         publish xfs/root xfs/tree && filefrag -v xfs/root/current/noise | grep shared
