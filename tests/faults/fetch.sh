@@ -1,7 +1,7 @@
 #!/bin/sh
 # fetch.sh — whatever the network and the servers do: does regd-fetch end with the right bytes, or with a sentence?
 #
-# fault_server.c is the server with the faults, nginx the true one. Each row either leaves exactly the pinned images, or
+# fault_server.c is the server with the faults, nginx and lighttpd the true ones. Each row either leaves exactly the pinned images, or
 # nothing but a sentence that names the cause, with exit status 1. What is right is never fetched twice.
 #
 # Usage    REGD=… SCRATCH=… sh tests/faults/fetch.sh
@@ -399,7 +399,9 @@ END
     [ "$(id -u)" -ne 0 ] || sed -i '1i user root;' nginx.conf
 }
 start_nginx() {
-    write_nginx || return
+    write_nginx && start_again
+}
+start_again() {
     "$nginx" -c "$SCRATCH/nginx.conf" 2>/dev/null &
     servers=$!
     until [ -s nginx.pid ]; do
@@ -411,7 +413,10 @@ true_server() {
     start_nginx && run "$(layer "http://127.0.0.1:$plain/")" && is_right && received 0
 }
 https_with() {
-    start_nginx && mkdir -p ramdisk/etc/ssl/certs && cp "$1" ramdisk/etc/ssl/certs/ca-certificates.crt || return
+    start_nginx && https_to "$1"
+}
+https_to() {
+    mkdir -p ramdisk/etc/ssl/certs && cp "$1" ramdisk/etc/ssl/certs/ca-certificates.crt || return
     run "$(layer "https://127.0.0.1:$tls/")"
     rm -r ramdisk/etc
 }
@@ -422,19 +427,78 @@ https_other() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout other.key -out other.pem -days 2 -subj /CN=other 2>/dev/null
     https_with other.pem && is_refused 'certificate'
 }
+# The server's certificate has ended yesterday; the ramdisk trusts it for who it is.
+https_expired() {
+    start_nginx && end_servers && rm -f nginx.pid && openssl req -new -key key.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null |
+        openssl x509 -req -signkey key.pem -days -1 -copy_extensions copy -out cert.pem 2>/dev/null || return
+    start_again && https_to cert.pem && is_refused 'expired'
+}
 https_without() {
     start_nginx && run "$(layer "https://127.0.0.1:$tls/")" && is_right && grep -q 'servers are not authenticated' stderr
 }
 nginx=$(command -v nginx || command -v /usr/sbin/nginx)
-set -- 'nginx: ok' 'https, with a certificate of the ramdisk' 'https, with certificates of others' 'https, without certificates: said'
+set -- 'nginx: ok' 'https, with a certificate of the ramdisk' 'https, with certificates of others' \
+    'https, with a certificate that has expired' 'https, without certificates: said'
 if [ -n "$nginx" ] && command -v openssl >/dev/null; then
     row "$1" true_server
     row "$2" https
     row "$3" https_other
-    row "$4" https_without
+    row "$4" https_expired
+    row "$5" https_without
 else
     for text; do
         skip "$text" 'nginx or openssl is not installed'
+    done
+fi
+
+# lighttpd has its own Range and ETag. A connection that breaks half-way continues there.
+# start_lighttpd [KIBIBYTES]: so many a second.
+start_lighttpd() {
+    serve three 0 && port=$(cat three.port) && end_servers || return
+    printf 'server.document-root = "%s/www"\nserver.bind = "127.0.0.1"\nserver.port = %d\nconnection.kbytes-per-second = %d\n' \
+        "$SCRATCH" "$port" "${1:-0}" >lighttpd.conf
+    printf 'server.modules = ("mod_accesslog")\naccesslog.filename = "%s/lighttpd.log"\n' "$SCRATCH" >>lighttpd.conf
+    "$lighttpd" -D -f lighttpd.conf >lighttpd.err 2>&1 &
+    lighttpd_pid=$!
+    servers=$lighttpd_pid
+    until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+        kill -0 "$servers" 2>/dev/null || { cat lighttpd.err && return 1; }
+        sleep 0.05
+    done
+}
+second_server() {
+    start_lighttpd && run "$(layer "http://127.0.0.1:$port/")" && is_right && received 0
+}
+continued_by_lighttpd() {
+    list_layers image && start_lighttpd && second=http://127.0.0.1:$port/ && serve one 0 "squashfs,0,flip=$most" || return
+    run "regd.from=$one" "regd.from=$second"
+    end_servers
+    is_right && grep '" 206 ' lighttpd.log
+}
+# It is killed when some of the image is there, and started again.
+lighttpd_killed() {
+    list_layers image && start_lighttpd 1024 || return
+    rm -f killed
+    (
+        until [ "$(du -sk out 2>/dev/null | cut -f 1)" -gt 1500 ] 2>/dev/null; do sleep 0.05; done
+        kill -9 "$lighttpd_pid" && : >killed && sleep 1
+        exec "$lighttpd" -D -f lighttpd.conf >lighttpd.err 2>&1
+    ) &
+    servers="$servers $!"
+    run "regd.from=http://127.0.0.1:$port/"
+    end_servers
+    [ -e killed ] && is_right && received "$span" && [ "$(jq .retries "$report")" -ge 1 ] && grep '" 206 ' lighttpd.log
+}
+lighttpd=$(command -v lighttpd || command -v /usr/sbin/lighttpd)
+set -- 'lighttpd: ok' 'lighttpd continues what another server began' \
+    'lighttpd is killed, and comes back: at most 512 KiB again'
+if [ -n "$lighttpd" ] && command -v curl >/dev/null; then
+    row "$1" second_server
+    row "$2" continued_by_lighttpd
+    row "$3" lighttpd_killed
+else
+    for text; do
+        skip "$text" 'lighttpd or curl is not installed'
     done
 fi
 
