@@ -53,68 +53,98 @@ uint64_t *image_nar_sizes(const struct image *image, struct arena *arena)
 
 /* --- Hashing ---------------------------------------------------------------------------------- */
 
+struct walk {
+    const struct image_nar_request *request;
+    struct nar_stream stream;
+};
+
+static void release(struct walk *walk)
+{
+    nar_stream_release(&walk->stream);
+}
+
 static void add_content(void *context, const void *data, size_t size_bytes)
 {
-    nar_stream_content(context, data, size_bytes);
+    struct walk *walk = context;
+    const struct image_nar_listener *listener = walk->request->listener;
+    nar_stream_content(&walk->stream, data, size_bytes);
+    if (listener)
+        listener->content(listener->context, data, size_bytes);
 }
 
 /* Adds a node to the NAR. A directory stays open for its entries. */
-static bool add_node(const struct image *image, struct image_worker *worker,
-                     const struct image_inode *inode, struct nar_stream *stream,
-                     struct error *error)
+static bool add_node(struct walk *walk, uint32_t node, struct error *error)
 {
+    const struct image_nar_request *request = walk->request;
+    const struct image_nar_listener *listener = request->listener;
+    const struct image_inode *inode = image_inode_of(request->image, node);
+    if (listener && !listener->enter(listener->context, node, error))
+        return false;
     switch (inode->kind) {
     case IMAGE_DIRECTORY:
-        nar_stream_directory(stream);
+        nar_stream_directory(&walk->stream);
         return true;
     case IMAGE_LINK:
-        nar_stream_link(stream, inode->target);
+        nar_stream_link(&walk->stream, inode->target);
         return true;
     case IMAGE_REGULAR:
         break;
     }
-    nar_stream_file(stream, inode->mode & 0100, inode->size_bytes);
-    if (!image_read_file(image, worker, inode, add_content, stream, error))
+    nar_stream_file(&walk->stream, inode->mode & 0100, inode->size_bytes);
+    if (!image_read_file(request->image, request->worker, inode, add_content, walk, error))
         return false;
-    nar_stream_file_end(stream, inode->size_bytes);
+    nar_stream_file_end(&walk->stream, inode->size_bytes);
     return true;
 }
 
-/* Returns the next node in NAR order, or `top` after the last one. Closes the directories that end
- * before that node, and adds its name. */
-static uint32_t next_node(const struct image *image, uint32_t top, uint32_t node,
-                          struct nar_stream *stream)
+static bool leave_node(struct walk *walk, uint32_t node, struct error *error)
 {
-    const struct image_node *nodes = image->tree.nodes;
-    if (nodes[node].child_count > 0) {
-        node = nodes[node].first_child;
-        nar_stream_entry(stream, nodes[node].name);
-        return node;
+    const struct image_nar_listener *listener = walk->request->listener;
+    if (image_inode_of(walk->request->image, node)->kind == IMAGE_DIRECTORY)
+        nar_stream_directory_end(&walk->stream);
+    return !listener || listener->leave(listener->context, node, error);
+}
+
+/* Goes to the next node in NAR order, or to the top after the last one. Leaves the nodes that end
+ * before that node, and adds its name. On failure *node is the one that could not be left. */
+static bool next_node(struct walk *walk, uint32_t *node, struct error *error)
+{
+    const struct image_tree *tree = &walk->request->image->tree;
+    if (tree->nodes[*node].child_count > 0) {
+        *node = tree->nodes[*node].first_child;
+        nar_stream_entry(&walk->stream, tree->nodes[*node].name);
+        return true;
     }
-    if (image_inode_of(image, node)->kind == IMAGE_DIRECTORY)
-        nar_stream_directory_end(stream);
-    while (node != top && image_tree_is_last(&image->tree, node)) {
-        node = nodes[node].parent;
-        nar_stream_directory_end(stream);
+    if (!leave_node(walk, *node, error))
+        return false;
+    while (*node != walk->request->top && image_tree_is_last(tree, *node)) {
+        *node = tree->nodes[*node].parent;
+        if (!leave_node(walk, *node, error))
+            return false;
     }
-    if (node == top)
-        return top;
-    nar_stream_entry(stream, nodes[++node].name);
-    return node;
+    if (*node != walk->request->top)
+        nar_stream_entry(&walk->stream, tree->nodes[++*node].name);
+    return true;
+}
+
+bool image_nar_follow(const struct image_nar_request *request, struct arena scratch,
+                      struct nar *ret_nar, struct error *error)
+{
+    uint32_t node = request->top;
+    assert(node > 0 && node < request->image->tree.node_count);
+    cleanup(release) struct walk walk = { request, nar_stream_start(&scratch) };
+    do {
+        if (!add_node(&walk, node, error) || !next_node(&walk, &node, error))
+            return error_in(error, "%.*s",
+                            STR_SHOWN(image_tree_path(&request->image->tree, node, &scratch)));
+    } while (node != request->top);
+    *ret_nar = nar_stream_finish(&walk.stream);
+    return true;
 }
 
 bool image_nar_hash(const struct image *image, struct image_worker *worker, uint32_t top,
                     struct arena scratch, struct nar *ret_nar, struct error *error)
 {
-    cleanup(nar_stream_release) struct nar_stream stream = nar_stream_start(&scratch);
-    uint32_t node = top;
-    assert(top > 0 && top < image->tree.node_count);
-    do {
-        if (!add_node(image, worker, image_inode_of(image, node), &stream, error))
-            return error_in(error, "%.*s",
-                            STR_SHOWN(image_tree_path(&image->tree, node, &scratch)));
-        node = next_node(image, top, node, &stream);
-    } while (node != top);
-    *ret_nar = nar_stream_finish(&stream);
-    return true;
+    struct image_nar_request request = { image, worker, top, NULL };
+    return image_nar_follow(&request, scratch, ret_nar, error);
 }
