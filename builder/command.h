@@ -27,6 +27,7 @@ must_check bool command_manifest(const struct command *command, struct error *er
 must_check bool command_inspect(const struct command *command, struct error *error);
 must_check bool command_verify(const struct command *command, struct error *error);
 must_check bool command_publish(const struct command *command, struct error *error);
+must_check bool command_unpack(const struct command *command, struct error *error);
 
 /* --- Helpers ------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@ static bool (*const commands[])(const struct command *, struct error *) = {
     [COMMAND_RAMDISK] = command_ramdisk, [COMMAND_IPXE] = command_ipxe,
     [COMMAND_KEXEC] = command_kexec,     [COMMAND_MANIFEST] = command_manifest,
     [COMMAND_INSPECT] = command_inspect, [COMMAND_VERIFY] = command_verify,
-    [COMMAND_PUBLISH] = command_publish,
+    [COMMAND_PUBLISH] = command_publish, [COMMAND_UNPACK] = command_unpack,
 };
 _Static_assert(sizeof commands / sizeof *commands == COMMAND_COUNT, "each command has a function");
 

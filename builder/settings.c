@@ -41,6 +41,9 @@ static const struct verb_spec commands[COMMAND_COUNT] = {
     [COMMAND_PUBLISH] = { "publish", "[TREE] --into ROOT",
                           "put a tree where a server serves it to a fleet,\nor go back with --rollback",
                           0, 1 },
+    [COMMAND_UNPACK] = { "unpack", "IMAGE --root DIR [PATH...]",
+                         "write the paths of an image to the store below DIR,\neach one checked", 1,
+                         SIZE_MAX },
 };
 
 static const struct option_spec options[] = {
@@ -53,7 +56,7 @@ static const struct option_spec options[] = {
       offsetof(struct settings, store_dir), WITH_STORE | READING },
     { "state-dir", 0, OPTION_TEXT, "DIR",
       "use this Nix state (default: NIX_STATE_DIR or\n" STATE_DIR_DEFAULT ")",
-      offsetof(struct settings, state_dir), WITH_STORE },
+      offsetof(struct settings, state_dir), WITH_STORE & ~(1 << COMMAND_UNPACK) },
     { "registration", 0, OPTION_TEXT, "FILE",
       "read the closure from a manifest ('-': standard\ninput), not the store's database; without "
       "PATH,\n"
@@ -106,7 +109,8 @@ static const struct option_spec options[] = {
       offsetof(struct settings, ramdisk.compressor), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
     { "jobs", 'j', OPTION_JOBS, "N", "compress and hash with N threads (default: number\nof CPUs)",
       offsetof(struct settings, jobs),
-      WITH_CLOSURE | 1 << COMMAND_RAMDISK | 1 << COMMAND_VERIFY | 1 << COMMAND_PUBLISH },
+      WITH_CLOSURE | 1 << COMMAND_RAMDISK | 1 << COMMAND_VERIFY | 1 << COMMAND_PUBLISH |
+          1 << COMMAND_UNPACK },
     { "prepend", 0, OPTION_LIST, "FILE",
       "start the ramdisk with this one (default of tree:\nthe system's initrd); may be repeated",
       offsetof(struct settings, ramdisk.prepends), 1 << COMMAND_TREE | 1 << COMMAND_RAMDISK },
@@ -130,7 +134,7 @@ static const struct option_spec options[] = {
       offsetof(struct settings, image.root_hash), 1 << COMMAND_VERIFY },
     { "unpacked-limit", 0, OPTION_SIZE, "SIZE",
       "unpack and hash at most SIZE bytes (default: 4 GiB\nand 64 times the input)",
-      offsetof(struct settings, unpacked_bytes), 1 << COMMAND_VERIFY },
+      offsetof(struct settings, unpacked_bytes), 1 << COMMAND_VERIFY | 1 << COMMAND_UNPACK },
     { "why", 0, OPTION_PAIR, "A B", "print a shortest chain of references from A to B",
       offsetof(struct settings, inspect.why), 1 << COMMAND_INSPECT },
     { "closure", 0, OPTION_TEXT, "PATH", "print the closure of a path, and its size",
@@ -226,6 +230,8 @@ static bool check_needs(const struct settings *settings, struct error *error)
     enum command_name command = settings->command;
     if ((WITH_OUTPUT >> command & 1) && !settings->output)
         return error_set(error, "%s: missing -o PATH", commands[command].name);
+    if (command == COMMAND_UNPACK && !settings->root)
+        return error_set(error, "unpack: missing --root DIR; '/' is this system");
     if (command == COMMAND_RAMDISK &&
         ramdisk->prepends.count + ramdisk->stores.count + ramdisk->files.count == 0)
         return error_set(error, "ramdisk: missing --prepend FILE, --file SRC:DST or --store FILE");

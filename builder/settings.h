@@ -22,6 +22,7 @@ enum command_name {
     COMMAND_INSPECT,
     COMMAND_VERIFY,
     COMMAND_PUBLISH,
+    COMMAND_UNPACK,
     COMMAND_COUNT
 };
 
@@ -82,8 +83,7 @@ struct settings {
     const char *root, *store_dir, *state_dir, *output;
     unsigned jobs; /* threads; 0: not given */
     bool quiet, json;
-    uint64_t
-        unpacked_bytes; /* limit of bytes to be unpacked by verify; 0: in proportion to the image */
+    uint64_t unpacked_bytes; /* limit of bytes to be unpacked; 0: in proportion to the image */
     struct closure_settings closure;
     struct image_settings image;
     struct ramdisk_settings ramdisk;

@@ -25,6 +25,7 @@ builder/tree
 builder/check
 builder/publish
 builder/inspect
+builder/unpack
 builder
 regd
 units

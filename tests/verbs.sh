@@ -80,7 +80,7 @@ make_url_tree() {
 
 jobs='register register-new register-sql register-forget boot profile-set profile-rollback profile-prune profile-list status verify dump dump-paths manifest
 manifest-database squashfs reuse split layer tree tree-parts tree-url tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
-verify-image verify-layer verify-tree verify-url publish publish-next publish-rollback verify-published generator generator-root overlay'
+verify-image verify-layer verify-tree verify-url publish publish-next publish-rollback verify-published generator generator-root overlay unpack'
 
 # What a run can change. The times of directories do not count: a draft that came and went leaves nothing.
 seen() {
@@ -108,7 +108,7 @@ prepare() {
         mkdir -p work/new/proc work/new/etc work/out/it && : >work/new/etc/initrd-release && cp keep/image work/new/nix-store.squashfs
         echo "quiet init=$system/init" >work/new/proc/cmdline
         ;;
-    generator | overlay) mkdir work/out/it ;;
+    generator | overlay | unpack) mkdir work/out/it ;;
     esac
     prepared=$job
     seen >seen.prepared
@@ -163,6 +163,7 @@ run_job() {
     generator) "$generator" work/out/it ;;
     generator-root) "$generator" --root work/new work/out/it ;;
     overlay) "$generator" --overlay work/out/it ;;
+    unpack) "$REGD_BUILD" unpack -q keep/image --root work/out/it --jobs 2 ;;
     esac
 }
 
@@ -219,7 +220,11 @@ is_old_or_new() {
     tarball) [ "$now" = "$(echo "$good" | grep -v 'it\.tar')" ] && return ;;
     # The images are seen through each system. A system that cannot be read is not listed, with a warning.
     publish*) [ -z "$(echo "$now" | grep -v -e '/systems/.*/stores/' -e "$warned" | while read -r line; do printf '%s\n%s\n' "$old" "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
-    generator*) [ -z "$(echo "$now" | while read -r line; do echo "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
+    # A store path is there whole, or not at all.
+    unpack) [ "$(echo "$now" | grep -c -e '-system/')" -eq 0 ] || [ "$(echo "$now" | grep -e '-system/')" = "$(echo "$good" | grep -e '-system/')" ] || return ;;
+    esac
+    case $job in
+    generator* | unpack) [ -z "$(echo "$now" | while read -r line; do echo "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
     esac
     [ "$now" = "$old" ] || [ "$now" = "$good" ]
 }
