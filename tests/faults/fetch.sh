@@ -451,12 +451,13 @@ else
     done
 fi
 
-# lighttpd has its own Range and ETag. A connection that breaks half-way continues there.
+# lighttpd has its own Range, and an ETag for files whose type it knows. A connection that breaks half-way continues there.
 # start_lighttpd [KIBIBYTES]: so many a second.
 start_lighttpd() {
     serve three 0 && port=$(cat three.port) && end_servers || return
     printf 'server.document-root = "%s/www"\nserver.bind = "127.0.0.1"\nserver.port = %d\nconnection.kbytes-per-second = %d\n' \
         "$SCRATCH" "$port" "${1:-0}" >lighttpd.conf
+    echo 'mimetype.assign = ("" => "application/octet-stream")' >>lighttpd.conf
     printf 'server.modules = ("mod_accesslog")\naccesslog.filename = "%s/lighttpd.log"\n' "$SCRATCH" >>lighttpd.conf
     "$lighttpd" -D -f lighttpd.conf >lighttpd.err 2>&1 &
     lighttpd_pid=$!
@@ -475,27 +476,37 @@ continued_by_lighttpd() {
     end_servers
     is_right && grep '" 206 ' lighttpd.log
 }
-# It is killed when some of the image is there, and started again.
-lighttpd_killed() {
+# kill_half_way COMMAND...: it is killed when some of the image is there, and started again behind the command.
+kill_half_way() {
     list_layers image && start_lighttpd 1024 || return
     rm -f killed
     (
         until [ "$(du -sk out 2>/dev/null | cut -f 1)" -gt 1500 ] 2>/dev/null; do sleep 0.05; done
-        kill -9 "$lighttpd_pid" && : >killed && sleep 1
+        kill -9 "$lighttpd_pid" && "$@" && : >killed && sleep 1
         exec "$lighttpd" -D -f lighttpd.conf >lighttpd.err 2>&1
     ) &
     servers="$servers $!"
     run "regd.from=http://127.0.0.1:$port/"
     end_servers
-    [ -e killed ] && is_right && received "$span" && [ "$(jq .retries "$report")" -ge 1 ] && grep '" 206 ' lighttpd.log
+    [ -e killed ] && is_right && [ "$(jq .retries "$report")" -ge 1 ]
+}
+lighttpd_killed() {
+    kill_half_way true && received "$span" && grep '" 206 ' lighttpd.log
+}
+# The ETag is made of the time, so If-Range gives the whole file: what is there already is skipped.
+lighttpd_changed() {
+    kill_half_way touch -d tomorrow "www/stores/$root.squashfs" && received "$size" && ! received "$span" &&
+        ! grep '" 206 ' lighttpd.log && [ "$(grep -c 'squashfs HTTP.*" 200 ' lighttpd.log)" -ge 1 ]
 }
 lighttpd=$(command -v lighttpd || command -v /usr/sbin/lighttpd)
 set -- 'lighttpd: ok' 'lighttpd continues what another server began' \
-    'lighttpd is killed, and comes back: at most 512 KiB again'
+    'lighttpd is killed, and comes back: at most 512 KiB again' \
+    'lighttpd comes back with another ETag: If-Range gives the whole file'
 if [ -n "$lighttpd" ] && command -v curl >/dev/null; then
     row "$1" second_server
     row "$2" continued_by_lighttpd
     row "$3" lighttpd_killed
+    row "$4" lighttpd_changed
 else
     for text; do
         skip "$text" 'lighttpd or curl is not installed'
