@@ -44,7 +44,20 @@ add_fetch() {
         echo 'systemd-network:x:998:998::/:/bin/false' >>"$stage1/etc/passwd" &&
         echo 'systemd-network:x:998:' >>"$stage1/etc/group" && mkdir -p "$stage1/etc/systemd/network" &&
         printf '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\n' >"$stage1/etc/systemd/network/10-ether.network" &&
-        add_modules dm_verity virtio_net
+        add_shell && add_modules dm_verity virtio_net
+}
+# What stands for the emergency shell says which systemd there is, and turns the machine off.
+add_shell() {
+    cat >"$stage1$stage1_units/emergency.service" <<'END'
+[Unit]
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+StandardOutput=tty
+ExecStart=/usr/bin/systemctl --version
+ExecStart=/usr/bin/systemctl --force --force poweroff
+END
 }
 make_stage1 stage1 add_fetch
 
@@ -113,6 +126,23 @@ machine() {
     boot "$machine_name" -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/$machine_ramdisk" \
         -append "$(told_by commandLine) $machine_parameters" "$@"
 }
+# beside NAME...: a machine that ends without checks, while others run; join waits for it.
+beside=
+beside() {
+    (
+        trap 'stop_machine; exit 1' TERM
+        machine "$@" >/dev/null
+    ) &
+    beside=$!
+}
+join() {
+    wait "$beside"
+    beside=
+}
+stop_beside() {
+    [ -z "$beside" ] || kill "$beside" 2>/dev/null
+}
+trap 'stop_beside; stop_web; stop_machine; tap_end' EXIT
 # later COMMAND...: in the background, when the console of the machine says $seen.
 later() {
     (
@@ -141,7 +171,7 @@ status_says() {
 END
 cat "$SCRATCH/asked" - >"$SCRATCH/asked-memory" <<'END'
 claim "the layers are in memory, exactly as much, and read-only" in_memory
-claim "regd status says where they came from" status_says http://10.0.2.2:
+claim "regd status says where they came from" status_says ${server:-http://10.0.2.2:}
 journal_of_boot() {
     journal_says 'the store was fetched: ' && journalctl -u regd-fetch --no-pager | tee fetch-journal &&
         grep -q 'the store is there' fetch-journal
@@ -149,18 +179,25 @@ journal_of_boot() {
 claim "the journal has it, too" journal_of_boot
 END
 
-# --- ok ---------------------------------------------------------------------------------------------------
-
-cat "$SCRATCH/asked-memory" - >"$SCRATCH/asked-ok" <<'END'
-verifies
-contents() {
-    regd verify
+# fails NAME SENTENCE END: the console has the frame, and the machine has ended by itself, in this way.
+fails() {
+    console_has "$1" "^\*\*\*\*\*" && console_has "$1" "$2" && [ ! -s "$SCRATCH/$1.results" ] &&
+        console_has "$1" "reboot: $3" && return
+    tail -n 40 "$SCRATCH/$1.console"
+    return 1
 }
-claim "each path is what was registered, by its hash" contents
+
+# --- the network as an operator has it ------------------------------------------------------------------
+
+# iPXE loads the tree by its own netboot.ipxe, which tells the machine where it comes from.
+{ echo server=http://10.0.2.100/ && cat "$SCRATCH/asked-memory" -; } >"$SCRATCH/asked-ok" <<'END'
+verifies
 END
 pass_checks "$SCRATCH/asked-ok"
-machine ok one "regd.from=${web}boot.php?x"
-told ok 'fetched'
+make_tree net first --by-url --prepend "$SCRATCH/stage1.gz"
+boot_net ok
+told ok 'a tree of --by-url, loaded by iPXE'
+tree_of tree
 
 # --- refused, then ok -------------------------------------------------------------------------------------
 
@@ -223,25 +260,22 @@ contents() {
 claim "each path is what was registered, by its hash" contents
 END
 pass_checks "$SCRATCH/asked-mirrors"
+beside all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=poweroff"
 machine mirrors one "regd.from=${web}wrong/ regd.from=$web"
 told mirrors 'the first mirror is wrong'
-
-# fails NAME SENTENCE: the console has the frame, and the machine has ended by itself.
-fails() {
-    console_has "$1" "^\*\*\*\*\*" && console_has "$1" "$2" && [ ! -s "$SCRATCH/$1.results" ] &&
-        console_has "$1" 'reboot: \(Restarting system\|Power down\|machine restart\)' && return
-    tail -n 40 "$SCRATCH/$1.console"
-    return 1
-}
-machine all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=reboot:2"
-claim 'all mirrors wrong: one sentence in a frame, then the machine reboots' fails all_wrong 'The machine reboots in 2 s'
+join
+claim 'all mirrors wrong: one sentence in a frame, then the machine is off' fails all_wrong 'answers 404' 'Power down'
 
 # --- two layers -------------------------------------------------------------------------------------------
 
 { echo layers=2 && cat "$SCRATCH/asked-memory"; } >"$SCRATCH/asked-two"
 pass_checks "$SCRATCH/asked-two"
-machine two two "regd.from=$web"
+machine_memory=216
+beside short one "regd.from=$web regd.on-failure=shell"
+machine_memory=1024
+machine two two "regd.from=${web}boot.php?x"
 told two 'two layers'
+join
 
 # --- the cache --------------------------------------------------------------------------------------------
 
@@ -273,18 +307,20 @@ told cached 'from the cache, without a network'
 
 # The sentence says how many mebibytes are missing. With one less than that it is refused again; with some more, because
 # the kernel takes a part of them, the machine boots.
-machine_memory=216
-machine short one "regd.from=$web regd.on-failure=reboot:1"
-claim 'too little memory: one sentence in a frame, then the machine reboots' fails short 'too little memory'
+shell_follows() {
+    fails short 'too little memory' 'Power down' && console_has short 'The emergency shell follows' && console_has short '^+PAM'
+}
+claim 'too little memory: one sentence in a frame, then the emergency shell' shell_follows
 missing=$(tr -d '\r*\n' <"$SCRATCH/short.console" | sed -n 's/.*give the machine *\([0-9]*\) *MiB *more.*/\1/p')
 if [ "$missing" ]; then
     echo "# 216 MiB are $missing MiB short"
     machine_memory=$((216 + missing - 1))
-    machine shorter one "regd.from=$web regd.on-failure=reboot:1"
-    claim 'a mebibyte too little: the same' fails shorter 'too little memory'
+    beside shorter one "regd.from=$web regd.on-failure=reboot:1"
     pass_checks "$SCRATCH/asked"
     machine_memory=$((216 + missing + 8))
     machine enough one "regd.from=$web"
+    join
+    claim 'a mebibyte too little: the same, and the machine reboots' fails shorter 'The machine reboots in 1 s' '\(Restarting system\|machine restart\)'
     told enough "with $machine_memory MiB"
 fi
 finish
