@@ -104,7 +104,9 @@ ramdisk() {
 image whole "$(cat "$live/first")"
 whole_size=$size whole_root=$root
 image lower "$(cat "$live/first")/sw"
+two_bytes=$((size + $(stat -c %s "$verity")))
 image upper --base "$SCRATCH/lower.squashfs" "$(cat "$live/first")"
+two_bytes=$((two_bytes + size + $(stat -c %s "$verity")))
 ramdisk one whole
 ramdisk two upper lower
 
@@ -143,13 +145,6 @@ stop_beside() {
     [ -z "$beside" ] || kill "$beside" 2>/dev/null
 }
 trap 'stop_beside; stop_web; stop_machine; tap_end' EXIT
-# later COMMAND...: in the background, when the console of the machine says $seen.
-later() {
-    (
-        until [ -e "$SCRATCH/$seen_machine.console" ] && console_has "$seen_machine" "$seen"; do sleep 0.3; done
-        "$@"
-    ) &
-}
 
 cat >"$SCRATCH/asked" <<'END'
 stage1_root=/sysroot
@@ -187,42 +182,16 @@ fails() {
     return 1
 }
 
-# --- the network as an operator has it ------------------------------------------------------------------
+# --- the server is refused, comes, dies and comes back ----------------------------------------------------
 
-# iPXE loads the tree by its own netboot.ipxe, which tells the machine where it comes from.
-{ echo server=http://10.0.2.100/ && cat "$SCRATCH/asked-memory" -; } >"$SCRATCH/asked-ok" <<'END'
-verifies
-END
-pass_checks "$SCRATCH/asked-ok"
-make_tree net first --by-url --prepend "$SCRATCH/stage1.gz"
-boot_net ok
-told ok 'a tree of --by-url, loaded by iPXE'
-tree_of tree
-
-# --- refused, then ok -------------------------------------------------------------------------------------
-
-# Brief checks: the rest is the same as above.
-cat "$SCRATCH/asked" - >"$SCRATCH/asked-retries" <<'END'
-claim "the layers are in memory, exactly as much, and read-only" in_memory
+# What was received in all, with the verity data, is at most one span more than there is.
+{ echo layers=2 && cat "$SCRATCH/asked-memory" -; } >"$SCRATCH/asked-dies" <<'END'
 retried() {
     number=$(fetched retries)
     echo "$number"
-    [ "$number" -gt 0 ]
+    [ "$number" -gt 1 ]
 }
-claim "the report says that it was tried again" retried
-END
-pass_checks "$SCRATCH/asked-retries"
-stop_web
-seen='regd-fetch: .*[Cc]ould.* connect\|regd-fetch: .*refused' seen_machine=refused
-later start_web
-machine refused one "regd.from=$web"
-told refused 'no server at first'
-web_pid=$(cat "$SCRATCH/web.pid")
-
-# --- the server dies and comes back -----------------------------------------------------------------------
-
-# What was received in all, with the verity data, is at most one span more than there is.
-cat "$SCRATCH/asked-retries" - >"$SCRATCH/asked-dies" <<'END'
+claim "the report says that it was tried again, each time" retried
 little_more() {
     read -r most </run/test/most
     received=$(fetched bytes)
@@ -232,53 +201,58 @@ little_more() {
 claim "at most 512 KiB were received twice" little_more
 END
 pass_checks "$SCRATCH/asked-dies"
-echo $((whole_size + $(stat -c %s "$SCRATCH/web/stores/$whole_root.verity") + 524288)) >"$SCRATCH/most"
+echo $((two_bytes + 524288)) >"$SCRATCH/most"
 pass most "$SCRATCH/most"
-dies() {
-    stop_web
-    sleep 5
-    start_web
+# says PATTERN: waits until the console of the machine says so. False if the test has ended meanwhile.
+says() {
+    until [ -e "$SCRATCH/dies.console" ] && console_has dies "$1"; do
+        kill -0 $$ 2>/dev/null && sleep 0.3 || return
+    done
 }
-seen='([6-9][0-9] %)' seen_machine=dies
-later dies
-machine dies one "regd.from=${web}slow/"
-told dies 'the server dies at 60 % and comes back'
-web_pid=$(cat "$SCRATCH/web.pid" 2>/dev/null)
-
-# --- mirrors ----------------------------------------------------------------------------------------------
-
-cat "$SCRATCH/asked" - >"$SCRATCH/asked-mirrors" <<'END'
-claim "the layers are in memory, exactly as much, and read-only" in_memory
-journal_names() {
-    journalctl -u regd-fetch --no-pager | tee fetch-journal
-    grep -q "/wrong/" fetch-journal
+refused='regd-fetch: .*[Cc]ould.* connect\|regd-fetch: .*refused'
+server_comes_and_goes() {
+    says "$refused" && start_web && says '([6-9][0-9] %)' && stop_web && echo dead >"$SCRATCH/dead" && sleep 2 && start_web
 }
-claim "the journal names the mirror that was wrong" journal_names
-contents() {
-    regd verify
-}
-claim "each path is what was registered, by its hash" contents
-END
-pass_checks "$SCRATCH/asked-mirrors"
-beside all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=poweroff"
-machine mirrors one "regd.from=${web}wrong/ regd.from=$web"
-told mirrors 'the first mirror is wrong'
-join
-claim 'all mirrors wrong: one sentence in a frame, then the machine is off' fails all_wrong 'answers 404' 'Power down'
-
-# --- two layers -------------------------------------------------------------------------------------------
-
-{ echo layers=2 && cat "$SCRATCH/asked-memory"; } >"$SCRATCH/asked-two"
-pass_checks "$SCRATCH/asked-two"
+stop_web
+server_comes_and_goes &
 machine_memory=216
 beside short one "regd.from=$web regd.on-failure=shell"
 machine_memory=1024
-machine two two "regd.from=${web}boot.php?x"
-told two 'two layers'
+machine dies two "regd.from=${web}slow/boot.php?x"
+told dies 'two layers, no server at first, dead at 60 %'
+claim 'the server was not there, and died' test -e "$SCRATCH/dead"
+web_pid=$(cat "$SCRATCH/web.pid" 2>/dev/null)
 join
+shell_follows() {
+    fails short 'too little memory' 'Power down' && console_has short 'The emergency shell follows' && console_has short '^+PAM'
+}
+claim 'too little memory: one sentence in a frame, then the emergency shell' shell_follows
 
-# --- the cache --------------------------------------------------------------------------------------------
+# --- memory, and the network as an operator has it --------------------------------------------------------
 
+# The sentence says how many mebibytes are missing. With one less than that it is refused again; with some more, because
+# the kernel takes a part of them, the machine boots. iPXE loads it with the tree's own netboot.ipxe, which tells it where
+# it comes from.
+missing=$(tr -d '\r*\n' <"$SCRATCH/short.console" | sed -n 's/.*give the machine *\([0-9]*\) *MiB *more.*/\1/p')
+echo "# 216 MiB are ${missing:=0} MiB short"
+machine_memory=$((216 + missing - 1))
+beside shorter one "regd.from=$web regd.on-failure=reboot:1"
+{ echo server=http://10.0.2.100/ && cat "$SCRATCH/asked-memory" -; } >"$SCRATCH/asked-ok" <<'END'
+verifies
+END
+pass_checks "$SCRATCH/asked-ok"
+make_tree net first --by-url --prepend "$SCRATCH/stage1.gz"
+machine_memory=$((216 + missing + 8))
+boot_net ok
+told ok "a tree of --by-url, loaded by iPXE, with $machine_memory MiB"
+tree_of tree
+machine_memory=1024
+join
+claim 'a mebibyte too little: a frame again, and the machine reboots' fails shorter 'The machine reboots in 1 s' '\(Restarting system\|machine restart\)'
+
+# --- mirrors, and the cache -------------------------------------------------------------------------------
+
+beside all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=poweroff"
 mkdir "$SCRATCH/empty" && mkfs.ext4 -q -L cache -d "$SCRATCH/empty" "$SCRATCH/cache.img" 128M >/dev/null 2>&1 ||
     bail 'no cache can be made'
 cache="-drive file=$SCRATCH/cache.img,format=raw,if=virtio"
@@ -292,35 +266,25 @@ claim "the layer is a file of the cache, read through dm-verity" on_disk
 END
 cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-filled" <<'END'
 claim "regd status says that it was fetched" status_says http://10.0.2.2:
+journal_names() {
+    journalctl -u regd-fetch --no-pager | tee fetch-journal
+    grep -q "/wrong/" fetch-journal
+}
+claim "the journal names the mirror that was wrong" journal_names
+contents() {
+    regd verify
+}
+claim "each path is what was registered, by its hash" contents
 END
 pass_checks "$SCRATCH/asked-filled"
-machine filled one "regd.from=$web regd.to=LABEL=cache" $web_device $cache
-told filled 'to a cache'
+machine filled one "regd.from=${web}wrong/ regd.from=$web regd.to=LABEL=cache" $web_device $cache
+told filled 'the first mirror is wrong, to a cache'
+join
+claim 'all mirrors wrong: one sentence in a frame, then the machine is off' fails all_wrong 'answers 404' 'Power down'
 cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-cached" <<'END'
 claim "regd status says that it is from the cache" status_says cache
 END
 pass_checks "$SCRATCH/asked-cached"
 machine cached one "regd.from=$web regd.to=LABEL=cache" -nic none $cache
 told cached 'from the cache, without a network'
-
-# --- memory -----------------------------------------------------------------------------------------------
-
-# The sentence says how many mebibytes are missing. With one less than that it is refused again; with some more, because
-# the kernel takes a part of them, the machine boots.
-shell_follows() {
-    fails short 'too little memory' 'Power down' && console_has short 'The emergency shell follows' && console_has short '^+PAM'
-}
-claim 'too little memory: one sentence in a frame, then the emergency shell' shell_follows
-missing=$(tr -d '\r*\n' <"$SCRATCH/short.console" | sed -n 's/.*give the machine *\([0-9]*\) *MiB *more.*/\1/p')
-if [ "$missing" ]; then
-    echo "# 216 MiB are $missing MiB short"
-    machine_memory=$((216 + missing - 1))
-    beside shorter one "regd.from=$web regd.on-failure=reboot:1"
-    pass_checks "$SCRATCH/asked"
-    machine_memory=$((216 + missing + 8))
-    machine enough one "regd.from=$web"
-    join
-    claim 'a mebibyte too little: the same, and the machine reboots' fails shorter 'The machine reboots in 1 s' '\(Restarting system\|machine restart\)'
-    told enough "with $machine_memory MiB"
-fi
 finish
