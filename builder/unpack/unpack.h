@@ -1,37 +1,40 @@
-/* unpack.h — writes store paths of an image to the store of a root, each checked.
+/* unpack.h — makes a store on disk from images.
  *
- * At any moment a store path that has its own name is whole and on disk: it is written under a
- * temporary name (path_draft.h), and renamed after its NAR hash was found right and the file system
- * was synced. Paths are synced and renamed in rounds of UNPACK_ROUND_BYTES, because a sync of each
- * path would take most of the time. A run that ends early leaves the whole rounds, and the next one
- * goes on from there.
+ * Each path is written under a temporary name, and hashed while it is written, from the same bytes. It
+ * gets its name when its NAR hash is that of the manifest and its data is on disk. So what has its name
+ * is whole and right, whenever the program or the machine stops; what is there already and right is
+ * left, and a run that was stopped is continued by the next one.
  *
- * Left     A path that is there with the right NAR hash.
- * Refused  A path that is there with another hash: nothing is written then. A path that is not in
- *          the image and not in the store. Data that is damaged, or has another hash.
- * Lock     The store directory is locked (flock) against a second run. Nix does not know this lock:
- *          its garbage collector must not run in that store meanwhile.
+ * Work     The threads of the crew unpack one path each, the largest first. Data is synced to disk once
+ *          for each UNPACK_BATCH_BYTES.
+ * Refused  A path that exists with another NAR hash, or that neither the images nor the store have; an
+ *          image whose path is not as listed; too little space. All that can be seen without reading
+ *          the images' files is refused before the first path is written.
  */
 #pragma once
 
+#include "builder/output/progress.h"
 #include "builder/reader/image_reader.h"
+#include "builder/unpack/unpack_choice.h"
 #include "schema/base/crew.h"
 #include "schema/nix/store.h"
 
-enum { UNPACK_ROUND_BYTES = 512 << 20 };
+enum { UNPACK_BATCH_BYTES = 1 << 30 };
 
 struct unpack_request {
-    const struct image *image;
-    const struct store *store; /* the store directory is created if it is missing */
-    const bool *chosen;        /* for each path of the image's manifest */
+    const struct store *store;  /* where to; its directory is created if it is missing */
+    const struct image *images; /* the manifest is that of the first one */
+    size_t image_count;
+    const bool *chosen; /* per path of that manifest: is it wanted? */
     const struct crew *crew;
+    struct progress *progress;
 };
 
 struct unpack_result {
-    size_t written_count, held_count; /* paths */
-    uint64_t written_bytes;           /* of NARs */
+    size_t written_count, kept_count; /* paths; `kept` were there */
+    uint64_t written_bytes;           /* of their NARs */
 };
 
-/* On failure, rounds that were whole remain, and no temporary name does. */
-must_check bool unpack(const struct unpack_request *request, struct arena *arena,
+/* On failure, the paths that have their names are whole; nothing else is left. */
+must_check bool unpack(const struct unpack_request *request, struct arena scratch,
                        struct unpack_result *ret_result, struct error *error);

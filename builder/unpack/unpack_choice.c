@@ -2,66 +2,66 @@
 
 #include "schema/nix/store_path.h"
 
-struct choice {
-    const struct path_list *list;
-    struct str store_dir;
+#include <assert.h>
+
+struct search {
+    const struct path_list *listed;
     bool *chosen;
-    uint32_t *found; /* chosen paths; those from `next` on have not been followed */
-    size_t count, next;
+    uint32_t *waiting; /* chosen, but their references are not yet; each is there once */
+    size_t count;
 };
 
-static void add(struct choice *choice, uint32_t name)
+static void choose(struct search *search, uint32_t path)
 {
-    if (choice->chosen[name])
+    if (search->chosen[path])
         return;
-    choice->chosen[name] = true;
-    choice->found[choice->count++] = name;
+    search->chosen[path] = true;
+    assert(search->count < search->listed->count);
+    search->waiting[search->count++] = path;
 }
 
-static bool add_root(struct choice *choice, const char *path, struct error *error)
+static bool choose_named(struct search *search, const struct unpack_wish *wish, struct error *error)
 {
-    struct str base;
-    if (!store_path_parse(str_from(path), choice->store_dir, &base, error))
-        return false;
-    uint32_t name = path_list_find(choice->list, base);
-    if (name == NAME_NONE)
-        return error_set(error, "%s is not in the image's manifest", path);
-    add(choice, name);
-    return true;
-}
-
-/* The number of a path's name is the path's index. */
-static bool add_references(struct choice *choice, uint32_t index, struct error *error)
-{
-    const struct path_list *list = choice->list;
-    const struct path_info *info = &list->items[index];
-    for (size_t i = 0; i < info->reference_count; i++) {
-        uint32_t name = info->references[i];
-        if (name >= list->count)
-            return error_set(error, "%s/%.*s refers to %.*s, which is not in the image's manifest",
-                             choice->store_dir.data, STR_ARG(info->base),
-                             STR_ARG(list->names.names[name]));
-        add(choice, name);
+    for (size_t i = 0; i < wish->names->count; i++) {
+        struct str name = str_from(wish->names->items[i]), base;
+        struct error unused;
+        if (!store_path_parse(name, wish->store_dir, &base, &unused))
+            base = name;
+        uint32_t path = path_list_find(wish->listed, base);
+        if (path == NAME_NONE)
+            return error_set(error, "'%.*s' is not a path of the image's manifest",
+                             STR_SHOWN(name));
+        choose(search, path);
     }
     return true;
 }
 
-bool unpack_choose(const struct path_list *list, struct str store_dir,
-                   const struct option_list *paths, struct arena *arena, bool **ret_chosen,
+static bool choose_references(struct search *search, uint32_t path, struct error *error)
+{
+    const struct path_info *info = &search->listed->items[path];
+    for (size_t i = 0; i < info->reference_count; i++) {
+        uint32_t name = info->references[i];
+        if (name >= search->listed->count)
+            return error_set(error,
+                             "the manifest is not closed: %.*s refers to %.*s, which it lacks",
+                             STR_ARG(info->base), STR_ARG(search->listed->names.names[name]));
+        choose(search, name);
+    }
+    return true;
+}
+
+bool unpack_choose(const struct unpack_wish *wish, struct arena scratch, bool *ret_chosen,
                    struct error *error)
 {
-    struct choice choice = { .list = list, .store_dir = store_dir };
-    choice.chosen = arena_new(arena, bool, list->count + 1);
-    struct arena scratch = *arena;
-    choice.found = arena_new(&scratch, uint32_t, list->count + 1);
-    for (uint32_t i = 0; paths->count == 0 && i < list->count; i++)
-        add(&choice, i);
-    for (size_t i = 0; i < paths->count; i++)
-        if (!add_root(&choice, paths->items[i], error))
+    size_t count = wish->listed->count;
+    struct search search = { .listed = wish->listed, .chosen = ret_chosen };
+    search.waiting = arena_new(&scratch, uint32_t, count);
+    for (uint32_t i = 0; wish->names->count == 0 && i < count; i++)
+        choose(&search, i);
+    if (!choose_named(&search, wish, error))
+        return false;
+    while (search.count > 0)
+        if (!choose_references(&search, search.waiting[--search.count], error))
             return false;
-    while (choice.next < choice.count)
-        if (!add_references(&choice, choice.found[choice.next++], error))
-            return false;
-    *ret_chosen = choice.chosen;
     return true;
 }

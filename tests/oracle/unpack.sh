@@ -1,144 +1,221 @@
 #!/bin/sh
-# unpack.sh — does `regd-build unpack` make the store that unsquashfs and Nix would make, and nothing else?
+# unpack.sh — is what `regd-build unpack` makes of an image the store that it was made of, for Nix too, however it was stopped?
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/unpack.sh
-# shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
+# shellcheck disable=SC2317  # claims call functions by their names
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
 # shellcheck source=tests/tap.sh disable=SC1091
 . tests/tap.sh
-export LC_ALL=C TZ=UTC
-unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR
-
-wants nix-store unsquashfs mksquashfs strace
+export LC_ALL=C
+unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
+wants nix-store mksquashfs unsquashfs
 find_store
 private_nix
 cd "$SCRATCH" || bail "$SCRATCH is not there"
+source=$store/nix/store
 
-squashfs() {
-    "$REGD_BUILD" squashfs --root "$store" --quiet --compression zstd:3 -o "$@"
-}
-squashfs image "$toplevel" || bail 'no image could be made'
-unsquashfs -no-progress -quiet -d tree image >/dev/null && mv tree/nix-path-registration manifest ||
-    bail 'the image could not be unpacked'
-rm -f tree/nix-path-registration.json
+"$REGD_BUILD" squashfs -q --root "$store" "$toplevel" -o image || bail 'no image could be made'
+leaf=$(nix_store_of "$store" -qR "$toplevel" | head -n 1)
+middle=$(nix_store_of "$store" -qR "$toplevel" | while read -r path; do
+    [ "$(nix_store_of "$store" -qR "$path" | wc -l)" -lt 4 ] || { echo "$path" && break; }
+done)
+"$REGD_BUILD" squashfs -q --root "$store" "$middle" -o base || bail 'no lower image could be made'
+"$REGD_BUILD" squashfs -q --root "$store" "$toplevel" --base base -o top || bail 'no upper image could be made'
 
-# unpack ROOT ARGUMENT...: of the image.
+# unpack DIR WORD...: below a new directory, unless it is there.
 unpack() {
+    mkdir -p "$1" || return
     root=$1
     shift
-    mkdir -p "$root" && timeout "$patience" "$REGD_BUILD" unpack image --root "$root" "$@" 2>stderr || {
-        cat stderr
-        return 1
-    }
-}
-
-# Everything that can be seen of a store's files but their owner. Nix makes .links when it verifies a store.
-listing() {
-    (cd "$1" && find . -mindepth 1 ! -path './.links*' \( -type d -printf '%P d %m %Ts\n' -o -type f -printf '%P f %m %Ts %s\n' -o \
-        -type l -printf '%P l %Ts %l\n' \) | sort)
-}
-
-# Do all paths that are there have their hash? Nix says so, and no temporary name is left.
-is_whole() {
-    [ -z "$(find "$1/nix/store" -mindepth 1 -maxdepth 1 -name '.*')" ] && "$REGD" register -q --root "$1" --missing=skip manifest 2>/dev/null
-    nix_store_of "$SCRATCH/$1" --verify --check-contents >verified 2>&1
+    "$REGD_BUILD" unpack "$@" --root "$root" >out 2>err
     status=$?
-    cat verified
-    [ "$status" -eq 0 ] && ! grep -E 'modified|missing|disappeared|error' verified
+    cat out err
+    return "$status"
 }
 
-same_as_unsquashfs() {
-    unpack whole && listing tree >wanted && listing whole/nix/store | diff wanted - && diff -r --no-dereference tree whole/nix/store
+# All that a store has but for its own metadata and what is not a path: names, kinds, modes, times, sizes, targets.
+seen() {
+    (cd "$1" && find . -mindepth 1 -maxdepth 1 -name '[0-9a-z]*-*' | sort | sed 's|^\./||' | grep -xFf "$SCRATCH/wanted" |
+        while read -r name; do
+            find "$name" -type d -printf '%p %y %m %T@\n' -o -printf '%p %y %m %T@ %s %l\n'
+            find "$name" -type f -exec sha256sum {} +
+        done | sort)
 }
-claim 'files, modes, times and links are those that unsquashfs makes' same_as_unsquashfs
 
-nix_is_content() {
-    "$REGD" register -q --root whole manifest && is_whole whole && [ "$(grep -c '^/nix/store/.*' verified)" -eq 0 ] &&
-        [ "$(nix_store_of "$SCRATCH/whole" -qR "$toplevel" 2>/dev/null | wc -l)" -eq "$(find tree -mindepth 1 -maxdepth 1 | wc -l)" ]
+# same_as_source DIR PATH...: the directory's store has exactly these paths, and each is as in the store that the image is made of.
+same_as_source() {
+    root=$1
+    shift
+    printf '%s\n' "$@" | sed 's|.*/||' | sort >wanted
+    find "$root/nix/store" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | diff - wanted && seen "$root/nix/store" >got && seen "$source" >want && diff got want
 }
-claim 'Nix finds each path as the manifest says, once it is registered' nix_is_content
 
-jobs_and_umask() {
-    (umask 077 && unpack alone --jobs 1) && listing alone/nix/store | diff wanted -
+closure() {
+    nix_store_of "$store" -qR "$@" | sort -u
 }
-claim 'neither the number of threads nor the umask makes a difference' jobs_and_umask
 
-resumes() {
-    cp -a whole again && chmod -R u+w again/nix/store && rm -rf "again/nix/store/${toplevel##*/}" && cp -a whole/nix/store/. again/nix/store &&
-        rm -rf "again$toplevel" && unpack again && grep -q ': 1 paths unpacked' stderr && listing again/nix/store | diff wanted -
+whole() {
+    # shellcheck disable=SC2046  # paths
+    unpack whole image && same_as_source whole $(closure "$toplevel")
 }
-claim 'what is there and right is left, what is missing is unpacked' resumes
+claim 'each path is as in the store, with its modes and times' whole
 
-closure_only() {
-    # The first path that refers to another one, but is not the system.
-    some=$(nix_store_of "$store" -qR "$toplevel" 2>/dev/null | while read -r path; do
-        [ "$path" = "$toplevel" ] || [ "$(nix_store_of "$store" -qR "$path" 2>/dev/null | wc -l)" -lt 2 ] || echo "$path"
-    done | head -n 1)
-    [ -n "$some" ] && unpack part "$some" && nix_store_of "$store" -qR "$some" 2>/dev/null | sed 's|.*/||' | sort >closure &&
-        find part/nix/store -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | diff closure -
+registered() {
+    "$REGD" register --root whole && nix_store_of "$PWD/whole" --verify --check-contents 2>log
+    cat log
+    ! grep -E 'error|warning|modified|disappeared' log || return
+    mkdir -p loaded/nix && cp -a whole/nix/store loaded/nix/ && nix_store_of "$PWD/loaded" --load-db <whole/nix-path-registration || return
+    for root in whole loaded; do
+        nix_store_of "$PWD/$root" --dump-db >"$root.dump" || return
+    done
+    cmp whole.dump loaded.dump && [ "$(grep -c . whole.dump)" -gt 100 ]
 }
-claim 'of a path its closure is unpacked, as Nix has it' closure_only
+claim 'regd registers it, with the rows of nix-store --load-db, and Nix verifies its contents' registered
 
-refused() {
-    cp -a whole wrong && chmod u+w "wrong$toplevel" && echo x >"wrong$toplevel/more" && rm -rf "wrong/nix/store/$(head -n 1 closure)" &&
-        listing wrong/nix/store >before && ! unpack wrong && grep -q "$toplevel is there, with other contents" stderr &&
-        [ "$(wc -l <stderr)" -eq 1 ] && listing wrong/nix/store | diff before -
+again() {
+    (cd whole/nix/store && find . -printf '%p %i %C@\n' | sort) >before
+    unpack whole image && grep -q ' 0 paths unpacked' err &&
+        (cd whole/nix/store && find . -printf '%p %i %C@\n' | sort) | diff before -
 }
-claim 'a path that is there and wrong is refused, and nothing is changed' refused
+claim 'what is there and right is left' again
+
+some() {
+    # shellcheck disable=SC2046  # paths
+    unpack some image "$middle" "${leaf##*/}" && same_as_source some $(closure "$middle" "$leaf") &&
+        nix_store_of "$store" -qR "$middle" | while read -r path; do grep -qxF "$path" some/nix-path-registration || exit; done
+}
+claim 'of some paths, the closure is unpacked' some
 
 layers() {
-    base=/nix/store/$(head -n 1 closure)
-    squashfs base "$base" && squashfs top --base base "$toplevel" && mkdir stack &&
-        ! "$REGD_BUILD" unpack top --root stack 2>stderr && grep -q 'unpack the image that has it, its base, first' stderr &&
-        [ -z "$(find stack/nix/store -mindepth 1)" ] && "$REGD_BUILD" unpack -q base --root stack && "$REGD_BUILD" unpack -q top --root stack &&
-        listing stack/nix/store | diff wanted -
+    ! unpack lacking top || return
+    grep -q 'is neither in an image nor in the store; name the image that has it with --base' err && [ ! -e lacking/nix-path-registration ] &&
+        [ -z "$(ls -A lacking/nix/store)" ] || return
+    # shellcheck disable=SC2046  # paths
+    unpack layers top --base base && same_as_source layers $(closure "$toplevel")
 }
-claim 'a stack of images is unpacked from its base on' layers
+claim 'paths that an upper image lacks come from the lower one' layers
 
-foreign() {
-    cp -a tree changed && chmod -R u+w changed && cp manifest changed/nix-path-registration && find changed -type f -exec chmod u+s,g+w {} + &&
-        mksquashfs changed foreign -force-uid 1234 -noappend -no-progress -quiet >/dev/null && mkdir other &&
-        "$REGD_BUILD" unpack -q foreign --root other && listing other/nix/store | diff wanted -
+present() {
+    # shellcheck disable=SC2046  # paths
+    unpack present base && unpack present top && same_as_source present $(closure "$toplevel")
 }
-claim 'of an image with other modes, owners and times the store is the same' foreign
+claim 'or are there already' present
+
+changed() {
+    mkdir -p changed/nix/store && cp -a "whole$middle" changed/nix/store/ && chmod -R u+w "changed$middle" || return
+    file=$(find "changed$middle" -type f | head -n 1)
+    echo more >>"$file"
+    ! unpack changed image || return
+    [ "$(wc -l <err)" -eq 1 ] && grep -q "the store has another path of this name; remove it: ${middle##*/}: its NAR hash is sha256:" err &&
+        [ "$(ls -A changed/nix/store)" = "${middle##*/}" ]
+}
+claim 'a path that is there and wrong is named, and nothing is unpacked' changed
+
+# In the middle of the files' data.
+damaged() {
+    cp image damaged.image && chmod u+w damaged.image
+    printf '\377\377\377\377\377\377\377\377' | dd of=damaged.image bs=1 seek=$(($(wc -c <image) / 3)) conv=notrunc 2>/dev/null
+    ! unpack damaged damaged.image || return
+    [ "$(wc -l <err)" -eq 1 ] && [ -z "$(ls -A damaged/nix/store)" ] && [ ! -e damaged/nix-path-registration ]
+}
+claim 'of a damaged image, nothing stays' damaged
+
+# Other builders leave modes, owners and times as they find them, and files with several names.
+foreign() {
+    unsquashfs -q -n -d tree image >/dev/null || return
+    chmod -R u+w tree && find tree -type f -exec touch {} + && find tree -type f ! -perm -100 -exec chmod 0606 {} + &&
+        find tree -type f -perm -100 -exec chmod 4755 {} + && mksquashfs tree foreign.image -quiet -no-progress -noappend >/dev/null || return
+    # shellcheck disable=SC2046  # paths
+    unpack foreign foreign.image && same_as_source foreign $(closure "$toplevel")
+}
+claim 'modes, times and set-user-ID bits of another builder do not matter' foreign
+
+outside() {
+    mkdir -p outside trap && ln -s "$PWD/outside" trap/nix || return
+    unpack trap image
+    [ -z "$(ls -A outside)" ]
+}
+claim 'a link in the root leads nowhere outside of it' outside
 
 device() {
-    mkdir -p odd && mksquashfs tree odd.image -p 'odd c 666 0 0 1 3' -noappend -no-progress -quiet >/dev/null && ! "$REGD_BUILD" unpack odd.image --root odd 2>stderr &&
-        [ "$(wc -l <stderr)" -eq 1 ] && [ -z "$(find odd -mindepth 1)" ]
+    mkdir odd && mksquashfs tree odd.image -p 'odd c 666 0 0 1 3' -noappend -no-progress -quiet >/dev/null && ! unpack odd odd.image || return
+    [ "$(wc -l <err)" -eq 1 ] && [ -z "$(ls -A odd)" ]
 }
 claim 'an image with a device is refused, and nothing is written' device
 
-# The store directory leads elsewhere, by an absolute link: below the root, that is where it is.
-link_out() {
-    mkdir -p out/nix out/there "$SCRATCH/outside" && ln -s "$SCRATCH/outside" out/nix/store
-    "$REGD_BUILD" unpack -q image --root out 2>stderr
-    [ -z "$(find "$SCRATCH/outside" -mindepth 1)" ]
-}
-claim 'no link leads out of the root' link_out
-
-# killed CALL NUMBER: is the store whole after a kill at that call, and does another run complete it?
+# Each named path is whole at any moment.
 killed() {
+    kills=0
+    for delay in 0.01 0.02 0.03 0.05 0.08 0.1 0.15 0.2 0.3; do
+        mkdir -p killed
+        "$REGD_BUILD" unpack image --root killed -q --jobs 2 2>/dev/null &
+        sleep "$delay"
+        kill -9 $! 2>/dev/null && kills=$((kills + 1))
+        wait
+        for path in killed/nix/store/[0-9a-z]*-*; do
+            [ -e "$path" ] || [ -L "$path" ] || continue
+            hash=$(nix-store --dump "$path" | sha256sum | cut -c 1-64)
+            grep -A 1 -xF "/nix/store/${path##*/}" whole/nix-path-registration | grep -qxF "$hash" || return
+        done
+    done
+    # shellcheck disable=SC2046  # paths
+    [ "$kills" -gt 2 ] && unpack killed image && same_as_source killed $(closure "$toplevel")
+}
+claim 'killed at any moment, paths with a name are whole, and the next run completes the store' killed
+
+# killed_at CALL NUMBER: by strace, at that call.
+killed_at() {
     chmod -R u+w cut 2>/dev/null
     rm -rf cut && mkdir cut || return
-    strace -f -qq -o trace -e trace="$1" -e inject="$1:signal=KILL:when=$2" "$REGD_BUILD" unpack -q image --root cut --jobs 2 2>stderr
-    status=$?
-    [ "$status" -ne 0 ] || return 0
+    strace -f -qq -o trace -e trace="$1" -e inject="$1:signal=KILL:when=$2" "$REGD_BUILD" unpack -q image --root cut --jobs 2 2>err &&
+        return 0
     find cut/nix/store -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' 2>/dev/null | while read -r name; do
-        diff -r --no-dereference "tree/$name" "cut/nix/store/$name" || echo "$name is not whole"
+        diff -r --no-dereference "$source/$name" "cut/nix/store/$name" || echo "$name is not whole"
     done | grep . && return 1
-    unpack cut -q && listing cut/nix/store | diff wanted -
+    # shellcheck disable=SC2046  # paths
+    unpack cut image && same_as_source cut $(closure "$toplevel")
 }
-text='after a kill at any call, paths are whole, and the next run completes them'
-killed_anywhere() {
+text='the same after a kill at these calls'
+killed_at_calls() {
     for at in 'mkdirat 1' 'openat 90' 'write 40' 'fchmod 7' 'syncfs 1' 'renameat2 2' 'fsync 1'; do
         # shellcheck disable=SC2086  # a call and a number
-        killed $at || {
+        killed_at $at || {
             echo "at $at"
             return 1
         }
     done
 }
-can_trace "$text" && claim "$text" killed_anywhere
+can_trace "$text" && claim "$text" killed_at_calls
+
+threads() {
+    # shellcheck disable=SC2046  # paths
+    for jobs in 1 7; do
+        (umask 077 && unpack "jobs-$jobs" image --jobs "$jobs") && same_as_source "jobs-$jobs" $(closure "$toplevel") || return
+    done
+}
+claim 'neither the number of threads nor the umask makes a difference' threads
+
+full() {
+    mkdir small && mount -t tmpfs -o size=8M none small || return
+    unpack small/root image
+    status=$?
+    left=$(ls -A small/root/nix/store)
+    umount small
+    [ "$status" -eq 1 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q 'too little space: the paths have [0-9]* MiB, and [0-9]* MiB are free' err && [ -z "$left" ]
+}
+if unshare -m true 2>/dev/null; then
+    claim 'too little space is told before anything is written' full
+else
+    skip 'too little space is told before anything is written' 'no file system may be mounted'
+fi
+
+wrong_line() {
+    "$REGD_BUILD" unpack image 2>err
+    [ $? -eq 2 ] && grep -q 'unpack: missing --root DIR' err || return
+    ! unpack whole image /nix/store/none || return
+    grep -q "'/nix/store/none' is not a path of the image's manifest" err
+}
+claim 'a missing root and an unknown path are told' wrong_line
 
 finish

@@ -7,100 +7,124 @@
 
 #define DIGEST CHECK_DIGEST "-"
 
-/* Unpacks all paths of an image. */
-static bool unpack_all(struct check_image *open, const struct store *store, struct arena arena,
-                       struct unpack_result *ret_result)
+/* One image, unpacked to the kit's directory by two threads. */
+struct run {
+    struct check_image open;
+    struct unpack_result result;
+    bool chosen[3];
+};
+
+static bool run(struct run *run, struct arena *arena)
 {
+    struct arena own = *arena;
     struct crew crew;
-    bool *chosen = arena_new(&arena, bool, open->image.listed.count);
-    for (size_t i = 0; i < open->image.listed.count; i++)
-        chosen[i] = true;
-    struct arena own = arena_split(&arena, arena_left(&arena) / 2);
-    crew = (struct crew){ 1, &own };
-    struct unpack_request request = { &open->image, store, chosen, &crew };
-    return unpack(&request, &arena, ret_result, check_error);
+    struct store store = check_store(&own);
+    const struct unpack_request request = {
+        .store = &store,
+        .images = &run->open.image,
+        .image_count = 1,
+        .chosen = run->chosen,
+        .crew = &crew,
+    };
+    bool is_done = CHECK_DONE(crew_make(2, &own, &crew, check_error)) &&
+                   unpack(&request, own, &run->result, check_error);
+    check_store_close(&store);
+    return is_done;
 }
 
-static void what_is_there_and_right_is_left(struct arena arena)
+static bool open_all(struct run *ret_run, struct arena *arena)
 {
-    struct unpack_result result = { 0 };
-    struct stat before = { 0 }, after = { 0 };
-    cleanup(check_store_close) struct store store = check_store(&arena);
-    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
-    if (!check_image_open("zstd", &arena, &open) ||
-        !CHECK_DONE(unpack_all(&open, &store, arena, &result)))
-        return;
-    CHECK_NUMBER(result.written_count, 3);
-    CHECK_NUMBER(result.held_count, 0);
-    CHECK_STR(check_names("nix/store", &arena), " " DIGEST "file " DIGEST "link " DIGEST "package");
-    CHECK(fstatat(store.root, "nix/store/" DIGEST "package", &before, 0) == 0);
-    CHECK(unlinkat(store.root, "nix/store/" DIGEST "file", 0) == 0);
-    CHECK_DONE(unpack_all(&open, &store, arena, &result));
-    CHECK_NUMBER(result.written_count, 1);
-    CHECK_NUMBER(result.held_count, 2);
-    CHECK(fstatat(store.root, "nix/store/" DIGEST "package", &after, 0) == 0);
-    CHECK_NUMBER(after.st_ino, before.st_ino);
+    *ret_run = (struct run){ .open = CHECK_IMAGE_NONE, .chosen = { true, true, true } };
+    return check_image_open("zstd", arena, &ret_run->open);
 }
 
-static void what_is_there_and_wrong_is_refused(struct arena arena)
+static void release(const struct run *run)
 {
-    struct unpack_result result = { .held_count = 77 };
-    cleanup(check_store_close) struct store store = check_store(&arena);
-    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
-    check_file("nix/store/" DIGEST "file", STR("wrong"));
-    if (!check_image_open("gzip", &arena, &open))
-        return;
-    CHECK(!unpack_all(&open, &store, arena, &result));
-    CHECK(str_starts(str_from(check_error->sentence),
-                     STR("/nix/store/" DIGEST "file is there, with other contents than ")));
-    CHECK_STR(check_names("nix/store", &arena), " " DIGEST "file");
-    CHECK_STR(check_content("nix/store/" DIGEST "file", &arena), "wrong");
-    CHECK_NUMBER(result.held_count, 77);
+    check_image_release(&run->open);
 }
 
-/* The blocks of "plain" are gone once it is open. */
-static void what_is_damaged_leaves_no_name(struct arena arena)
+static void a_store_is_made_and_then_left(struct arena arena)
 {
-    struct unpack_result result;
-    cleanup(check_store_close) struct store store = check_store(&arena);
-    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
-    if (!check_image_open("plain", &arena, &open))
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena) || !CHECK_DONE(run(&all, &arena)))
         return;
-    CHECK(ftruncate(open.fd, IMAGE_SUPER_BYTES) == 0);
-    CHECK(!unpack_all(&open, &store, arena, &result));
+    CHECK_NUMBER(all.result.written_count, 3);
+    CHECK_NUMBER(all.result.kept_count, 0);
+    struct str names = check_names("nix/store", &arena);
+    CHECK_DONE(run(&all, &arena));
+    CHECK_NUMBER(all.result.written_count, 0);
+    CHECK_NUMBER(all.result.kept_count, 3);
+    CHECK_STR(check_names("nix/store", &arena), names);
+}
+
+static void only_what_is_chosen_is_unpacked(struct arena arena)
+{
+    cleanup(release) struct run one = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&one, &arena))
+        return;
+    one.chosen[0] = one.chosen[2] = false;
+    CHECK_DONE(run(&one, &arena));
+    CHECK_STR(check_names("nix/store", &arena),
+              arena_format(&arena, " %.*s", STR_ARG(one.open.image.listed.items[1].base)));
+}
+
+static void a_path_that_is_there_and_wrong_is_refused(struct arena arena)
+{
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
+    struct str base = all.open.image.listed.items[0].base;
+    check_file(arena_format(&arena, "nix/store/%.*s", STR_ARG(base)).data, STR("another"));
+    CHECK(!run(&all, &arena));
+    CHECK(strstr(check_error->sentence, "the store has another path of this name; remove it: "));
+    CHECK_STR(check_names("nix/store", &arena), arena_format(&arena, " %.*s", STR_ARG(base)));
+}
+
+static void a_path_with_another_hash_gets_no_name(struct arena arena)
+{
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
+    all.open.image.listed.items[1].nar_hash.bytes[5] ^= 1;
+    CHECK(!run(&all, &arena));
+    CHECK(str_starts(str_from(check_error->sentence), STR("image is damaged, see 'regd-build ")));
     CHECK_STR(check_names("nix/store", &arena), "");
+    all.open.image.listed.items[1].nar_size_bytes = 1;
+    CHECK(!run(&all, &arena));
+    CHECK(strstr(check_error->sentence, "bytes, expected 1; see 'regd-build verify'"));
 }
 
-static void another_hash_leaves_no_name(struct arena arena)
+static void what_a_killed_run_has_left_is_removed(struct arena arena)
 {
-    struct unpack_result result;
-    cleanup(check_store_close) struct store store = check_store(&arena);
-    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
-    if (!check_image_open("xz", &arena, &open))
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
         return;
-    open.image.listed.items[0].nar_hash.bytes[0] ^= 1;
-    CHECK(!unpack_all(&open, &store, arena, &result));
-    CHECK(str_ends(str_from(check_error->sentence),
-                   STR("do not have the hash that its manifest says")));
-    CHECK_STR(check_names("nix/store", &arena), "");
+    struct str base = all.open.image.listed.items[0].base;
+    check_file(arena_format(&arena, "nix/store/.%.*s.draft", STR_ARG(base)).data, STR("half"));
+    check_file("nix/store/." DIGEST "other.draft/deep/file", STR("half"));
+    check_file("nix/store/.links/file", STR("kept"));
+    CHECK_DONE(run(&all, &arena));
+    CHECK(strstr(check_names("nix/store", &arena).data, ".draft") == NULL);
+    CHECK_STR(check_content("nix/store/.links/file", &arena), "kept");
 }
 
-static void two_runs_do_not_share_a_store(struct arena arena)
+static void one_run_at_a_time(struct arena arena)
 {
-    struct unpack_result result;
-    cleanup(check_store_close) struct store store = check_store(&arena);
-    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
     check_make_directory("nix/store");
-    cleanup(own_close) int fd = openat(store.root, "nix/store", O_RDONLY | O_CLOEXEC);
+    int fd = openat(check_directory(), "nix/store", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(flock(fd, LOCK_EX) == 0);
-    if (check_image_open("lz4", &arena, &open))
-        CHECK_REFUSED(unpack_all(&open, &store, arena, &result),
-                      "/nix/store: another process is unpacking to it");
+    CHECK_REFUSED(run(&all, &arena),
+                  "another regd-build unpacks to /nix/store; try again when it has ended");
+    close(fd);
 }
 
 int main(void)
 {
-    return CHECK_ALL(CASE(what_is_there_and_right_is_left),
-                     CASE(what_is_there_and_wrong_is_refused), CASE(what_is_damaged_leaves_no_name),
-                     CASE(another_hash_leaves_no_name), CASE(two_runs_do_not_share_a_store));
+    return CHECK_ALL(CASE(a_store_is_made_and_then_left), CASE(only_what_is_chosen_is_unpacked),
+                     CASE(a_path_that_is_there_and_wrong_is_refused),
+                     CASE(a_path_with_another_hash_gets_no_name),
+                     CASE(what_a_killed_run_has_left_is_removed), CASE(one_run_at_a_time));
 }

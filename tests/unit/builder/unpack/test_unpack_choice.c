@@ -2,69 +2,65 @@
 
 #include "builder/unpack/unpack_choice.h"
 
-#define PATH(name) "/nix/store/" CHECK_DIGEST "-" name
+#define DIGEST CHECK_DIGEST "-"
 
-/* Returns a list of a, b and c, where a refers to b, and b to itself and to a number of a name. */
-static struct path_list list_of(uint32_t other, struct arena *arena)
+/* app refers to library and itself, library to data; other to nothing. */
+static struct path_list make_list(struct arena *arena)
 {
-    static const char *const bases[] = { CHECK_DIGEST "-a", CHECK_DIGEST "-b", CHECK_DIGEST "-c" };
-    struct path_list list = check_list(bases, 3, arena);
-    uint32_t *references = arena_new(arena, uint32_t, 3);
-    references[0] = 1;
-    references[1] = 1;
-    references[2] = other;
-    list.items[0].references = references;
-    list.items[0].reference_count = 1;
-    list.items[1].references = references + 1;
-    list.items[1].reference_count = 2;
+    static const char *const bases[] = { DIGEST "app", DIGEST "data", DIGEST "library",
+                                         DIGEST "other" };
+    static uint32_t of_app[] = { 0, 2 }, of_library[] = { 1 };
+    struct path_list list = check_list(bases, 4, arena);
+    list.items[0].references = of_app;
+    list.items[0].reference_count = 2;
+    list.items[2].references = of_library;
+    list.items[2].reference_count = 1;
     return list;
 }
 
-static struct option_list paths_of(const char *path, struct arena *arena)
+/* Returns the last letters of what is chosen, or the sentence. */
+static struct str choose(const struct path_list *list, const char *name, struct arena *arena)
 {
-    struct option_list paths = { 0 };
-    if (path)
-        option_list_add(&paths, path, arena);
-    return paths;
+    const char *items[] = { name };
+    const struct option_list names = { items, name != NULL, 0 };
+    const struct unpack_wish wish = { list, STR("/nix/store"), &names };
+    bool chosen[4] = { false };
+    struct str text = STR("");
+    if (!unpack_choose(&wish, *arena, chosen, check_error))
+        return str_from(check_error->sentence);
+    for (size_t i = 0; i < list->count; i++)
+        if (chosen[i])
+            text = arena_format(arena, "%.*s %.*s", STR_ARG(text),
+                                STR_ARG(str_skip(list->items[i].base, sizeof DIGEST - 1)));
+    return text;
 }
 
-static void a_path_is_chosen_with_all_that_it_refers_to(struct arena arena)
+static void all_paths_or_the_closure_of_some_are_chosen(struct arena arena)
 {
-    static const struct {
-        const char *path;
-        bool chosen[3];
-    } rows[] = {
-        { NULL, { true, true, true } },
-        { PATH("a"), { true, true, false } },
-        { PATH("b"), { false, true, false } },
-        { PATH("c"), { false, false, true } },
-    };
-    struct path_list list = list_of(1, &arena);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool *chosen = NULL;
-        struct option_list paths = paths_of(rows[i].path, &arena);
-        check_about("%s", rows[i].path ? rows[i].path : "all");
-        if (CHECK_DONE(
-                unpack_choose(&list, STR("/nix/store"), &paths, &arena, &chosen, check_error)))
-            for (size_t j = 0; j < 3; j++)
-                CHECK(chosen[j] == rows[i].chosen[j]);
-    }
+    struct path_list list = make_list(&arena);
+    CHECK_STR(choose(&list, NULL, &arena), " app data library other");
+    CHECK_STR(choose(&list, DIGEST "library", &arena), " data library");
+    CHECK_STR(choose(&list, "/nix/store/" DIGEST "app", &arena), " app data library");
+    CHECK_STR(choose(&list, DIGEST "other", &arena), " other");
 }
 
-static void what_the_manifest_does_not_list_is_refused(struct arena arena)
+static void unknown_names_and_open_closures_are_refused(struct arena arena)
 {
-    bool *chosen = NULL;
-    struct path_list list = list_of(1, &arena);
-    struct option_list paths = paths_of(PATH("d"), &arena);
-    CHECK_REFUSED(unpack_choose(&list, STR("/nix/store"), &paths, &arena, &chosen, check_error),
-                  PATH("d") " is not in the image's manifest");
-    paths = paths_of("/etc/passwd", &arena);
-    CHECK(!unpack_choose(&list, STR("/nix/store"), &paths, &arena, &chosen, check_error));
-    CHECK(chosen == NULL);
+    struct path_list list = make_list(&arena);
+    CHECK_STR(choose(&list, "/nix/store/" DIGEST "app/bin", &arena),
+              "'/nix/store/" DIGEST "app/bin' is not a path of the image's manifest");
+    CHECK_STR(choose(&list, DIGEST "ap", &arena),
+              "'" DIGEST "ap' is not a path of the image's manifest");
+    uint32_t absent = name_table_add(&list.names, STR(DIGEST "absent"), &arena);
+    list.items[3].references = &absent;
+    list.items[3].reference_count = 1;
+    CHECK_STR(choose(&list, DIGEST "library", &arena), " data library");
+    CHECK_STR(choose(&list, NULL, &arena), "the manifest is not closed: " DIGEST
+                                           "other refers to " DIGEST "absent, which it lacks");
 }
 
 int main(void)
 {
-    return CHECK_ALL(CASE(a_path_is_chosen_with_all_that_it_refers_to),
-                     CASE(what_the_manifest_does_not_list_is_refused));
+    return CHECK_ALL(CASE(all_paths_or_the_closure_of_some_are_chosen),
+                     CASE(unknown_names_and_open_closures_are_refused));
 }
