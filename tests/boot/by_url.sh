@@ -243,9 +243,17 @@ machine_memory=$((216 + missing - 1))
 beside shorter one "regd.from=$web regd.on-failure=reboot:1"
 { echo server=http://10.0.2.100/ && cat "$SCRATCH/asked-memory" -; } >"$SCRATCH/asked-ok" <<'END'
 verifies
+# An iPXE that does not know the directory of its script gives the script's own URL.
+scripted() {
+    sed 's|/netboot.ipxe $|/ |' /proc/cmdline >line
+    same /run/test/line line
+}
+claim "the kernel's command line is that of netboot.ipxe, byte by byte" scripted
 END
 pass_checks "$SCRATCH/asked-ok"
 make_tree net first --by-url --prepend "$SCRATCH/stage1.gz"
+printf 'initrd=initrd %s regd.from=http://10.0.2.100/ \n' "$(told_by commandLine)" >"$SCRATCH/line"
+pass line "$SCRATCH/line"
 machine_memory=$((216 + missing + 8))
 boot_net ok
 told ok "a tree of --by-url, loaded by iPXE, with $machine_memory MiB"
