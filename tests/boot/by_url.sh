@@ -268,6 +268,15 @@ beside all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failu
 mkdir "$SCRATCH/empty" && mkfs.ext4 -q -L cache -d "$SCRATCH/empty" "$SCRATCH/cache.img" 128M >/dev/null 2>&1 ||
     bail 'no cache can be made'
 cache="-drive file=$SCRATCH/cache.img,format=raw,if=virtio"
+# The power is cut while the cache is written. The next machine replaces what is there.
+machine_end='([3-9][0-9] %)'
+machine cut one "regd.from=${web}slow/ regd.to=LABEL=cache" $web_device $cache
+machine_end=
+was_cut() {
+    tail -n 5 "$SCRATCH/cut.console"
+    console_has cut '([3-9][0-9] %)' && ! console_has cut 'the store is there'
+}
+claim 'the power is cut while the cache is written' was_cut
 cat "$SCRATCH/asked" - >"$SCRATCH/asked-cache" <<'END'
 on_disk() {
     grep -e /run/regd -e ro-store /proc/mounts
@@ -290,7 +299,7 @@ claim "each path is what was registered, by its hash" contents
 END
 pass_checks "$SCRATCH/asked-filled"
 machine filled one "regd.from=${web}wrong/ regd.from=$web regd.to=LABEL=cache" $web_device $cache
-told filled 'the first mirror is wrong, to a cache'
+told filled 'after a power cut, the first mirror is wrong, to a cache'
 join
 claim 'all mirrors wrong: one sentence in a frame, then the machine is off' fails all_wrong 'answers 404' 'Power down'
 cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-cached" <<'END'
