@@ -4,7 +4,7 @@
 #define CACHE  "/run/regd/cache"
 
 /* What a network client that parses what strangers send needs, and no more. The directory of layers
- * and the report are all that it writes. RestrictSUIDSGID= is not used: it blocks openat2(2), whose
+ * and the report are all that it writes; without a mounted cache, that is not there yet. RestrictSUIDSGID= is not used: it blocks openat2(2), whose
  * flags a filter cannot see. */
 static const char sandbox[] = "CapabilityBoundingSet=\n"
                               "LockPersonality=yes\n"
@@ -12,6 +12,8 @@ static const char sandbox[] = "CapabilityBoundingSet=\n"
                               "NoNewPrivileges=yes\n"
                               "ProtectSystem=strict\n"
                               "ReadWritePaths=/run/regd\n"
+                              "RuntimeDirectory=regd\n"
+                              "RuntimeDirectoryPreserve=yes\n"
                               "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n"
                               "RestrictNamespaces=yes\n"
                               "RestrictRealtime=yes\n"
@@ -109,6 +111,12 @@ void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_
     /* A cache may have everything: then a machine without a network must not wait for it. */
     const char *order = request->to.what ? "" : "After=network-online.target\n";
     const char *place = add_place(units, request, arena);
+    /* Without its cache, regd-fetch fails with a sentence, and the failure action follows. */
+    const char *mount = initrd_unit_name(arena, place, ".mount");
+    const char *needs = arena_format(arena, "%s=%s\nAfter=%s\n",
+                                     request->to.what ? "Wants" : "Requires", mount, mount)
+                            .data;
+    const char *cache = request->to.what ? "--cache " CACHE " " : "";
     const char *program = initrd_unit_word(arena, fetch_program(generator, arena));
     const char *directory = initrd_unit_word(arena, fetch_directory(request, arena));
     const char *text = arena_format(arena,
@@ -117,7 +125,7 @@ void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_
                                                    "IgnoreOnIsolate=yes\n"
                                                    "Wants=network-online.target\n"
                                                    "%s"
-                                                   "RequiresMountsFor=%s\n"
+                                                   "%s"
                                                    "FailureAction=%s\n"
                                                    "\n"
                                                    "[Service]\n"
@@ -127,11 +135,11 @@ void initrd_fetch_units_add(struct initrd_unit_list *units, const struct initrd_
                                                    "TimeoutStartSec=infinity\n"
                                                    "StandardError=journal+console\n"
                                                    "StandardOutput=tty\n"
-                                                   "ExecStart=:%s %s\n"
+                                                   "ExecStart=:%s %s%s\n"
                                                    "ExecStartPost=+:%s --seal %s\n"
                                                    "%s",
-                                    order, place, initrd_failure_action(request->on_failure),
-                                    program, directory, program, place, sandbox)
+                                    order, needs, initrd_failure_action(request->on_failure),
+                                    program, cache, directory, program, place, sandbox)
                            .data;
     initrd_unit_add(units, INITRD_FETCH_SERVICE, text, arena);
 }

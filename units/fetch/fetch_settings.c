@@ -26,6 +26,10 @@ static bool parse_option(const char *option, const char *value, struct fetch_set
         settings->root = value;
         return true;
     }
+    if (strcmp(option, "--cache") == 0) {
+        settings->cache = value;
+        return true;
+    }
     if (strcmp(option, "--stall") != 0 && strcmp(option, "--retry") != 0)
         return error_set(error, "unknown option '%s'", option);
     if (!parse_seconds(option, value, &seconds, error))

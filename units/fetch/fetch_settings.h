@@ -8,6 +8,7 @@
 
 struct fetch_settings {
     const char *root;      /* an unpacked ramdisk; null: the running system */
+    const char *cache;     /* where a file system must be mounted; null: nowhere */
     const char *directory; /* gets the images, or is sealed */
     bool seals;
     struct fetch_limits limits;

@@ -10,6 +10,8 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,7 +20,7 @@
 #define NAME "regd-fetch"
 
 static const char usage[] =
-    "Usage: " NAME " [--root DIR] [--stall SECONDS] [--retry SECONDS] DIRECTORY\n"
+    "Usage: " NAME " [OPTION...] DIRECTORY\n"
     "       " NAME " --seal DIRECTORY\n"
     "\n"
     "Fetches the layers of the Nix store that an initial ramdisk pins to DIRECTORY,\n"
@@ -26,6 +28,7 @@ static const char usage[] =
     "\n"
     "Options:\n"
     "      --root DIR              read the ramdisk that is unpacked in DIR\n"
+    "      --cache DIR             fail unless a file system is mounted on DIR\n"
     "      --stall SECONDS         give up a transfer of less than 1 KiB/s after\n"
     "                              SECONDS; default 30\n"
     "      --retry SECONDS         wait at most SECONDS after a failure; default 30\n"
@@ -55,18 +58,37 @@ static int open_directory(const char *path)
     return top < 0 ? -errno : root_make_directory(top, path);
 }
 
-static bool open_places(const struct fetch_settings *settings, struct fetch *fetch,
-                        struct error *error)
+/* Fetching to the ramdisk instead would take memory that nobody has counted. */
+static bool check_cache(const char *path, struct error *error)
+{
+    struct stat status, above;
+    cleanup(own_close) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && fstat(fd, &status) == 0 && fstatat(fd, "..", &above, 0) == 0 &&
+        status.st_dev != above.st_dev)
+        return true;
+    return error_set(
+        error,
+        "no file system is mounted on %s: the device of regd.to= is missing, or cannot "
+        "be mounted; connect it, or boot without regd.to=",
+        path);
+}
+
+static bool open_root(const struct fetch_settings *settings, struct fetch *fetch,
+                      struct error *error)
 {
     const char *root = settings->root ? settings->root : "/";
     fetch->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fetch->root < 0)
-        return error_errno(error, errno, "open %s", root);
-    int directory = open_directory(settings->directory);
-    if (directory < 0)
-        return error_errno(error, -directory, "open %s", settings->directory);
-    fetch->directory = directory;
-    return true;
+    return fetch->root >= 0 || error_errno(error, errno, "open %s", root);
+}
+
+static bool open_place(const struct fetch_settings *settings, struct fetch *fetch,
+                       struct error *error)
+{
+    if (settings->cache && !check_cache(settings->cache, error))
+        return false;
+    fetch->directory = open_directory(settings->directory);
+    return fetch->directory >= 0 ||
+           error_errno(error, -fetch->directory, "open %s", settings->directory);
 }
 
 static struct reporter make_report(const struct fetch *fetch)
@@ -97,8 +119,9 @@ static bool run(const struct fetch_settings *settings, struct arena *arena, stru
     struct fetch_request request = { .failure = { FAILURE_REBOOT, INITRD_FAILURE_SECONDS } };
     struct fetch fetch = { .request = &request, .limits = &settings->limits, .arena = arena };
     fetch.root = fetch.directory = -1;
-    bool is_done = open_places(settings, &fetch, error) &&
-                   fetch_request_read(fetch.root, arena, &request, error);
+    bool is_done = open_root(settings, &fetch, error) &&
+                   fetch_request_read(fetch.root, arena, &request, error) &&
+                   open_place(settings, &fetch, error);
     fetch.report = make_report(&fetch);
     if (is_done && fetch_run(&fetch, error)) {
         reporter_done(&fetch.report);

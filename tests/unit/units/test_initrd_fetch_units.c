@@ -17,7 +17,8 @@ static void layers_are_fetched_to_memory_of_their_size(struct arena arena)
     CHECK(check_units_has(&units, memory, "What=tmpfs"));
     CHECK(check_units_has(&units, memory, "Where=/run/regd/layers"));
     CHECK(check_units_has(&units, memory, "Options=mode=0755,nodev,noexec,nosuid,size=532480"));
-    CHECK(check_units_has(&units, fetch, "RequiresMountsFor=/run/regd/layers"));
+    CHECK(check_units_has(&units, fetch, "Requires=run-regd-layers.mount"));
+    CHECK(check_units_has(&units, fetch, "After=run-regd-layers.mount"));
     CHECK(check_units_has(&units, fetch, "After=network-online.target"));
     CHECK(check_units_has(&units, fetch,
                           "ExecStart=:\"/usr/lib/systemd/regd-fetch\" \"/run/regd/layers\""));
@@ -35,11 +36,13 @@ static void a_cache_takes_the_place_of_memory(struct arena arena)
                                   &arena, &units));
     CHECK(check_units_has(&units, cache, "What=/dev/disk/by-partlabel/c"));
     CHECK(check_units_has(&units, cache, "Where=/run/regd/cache"));
-    CHECK(check_units_has(&units, fetch, "RequiresMountsFor=/run/regd/cache"));
+    CHECK(check_units_has(&units, fetch, "Wants=run-regd-cache.mount"));
+    CHECK(check_units_has(&units, fetch, "After=run-regd-cache.mount"));
     CHECK(check_units_has(&units, fetch, "Wants=network-online.target"));
     CHECK(!check_units_has(&units, fetch, "After=network-online.target"));
     CHECK(check_units_has(&units, fetch,
-                          "ExecStart=:\"/usr/lib/systemd/regd-fetch\" \"/run/regd/cache/regd\""));
+                          "ExecStart=:\"/usr/lib/systemd/regd-fetch\" --cache /run/regd/cache "
+                          "\"/run/regd/cache/regd\""));
     CHECK(check_units_has(
         &units, fetch, "ExecStartPost=+:\"/usr/lib/systemd/regd-fetch\" --seal /run/regd/cache"));
     CHECK(!check_units_find(&units, "run-regd-layers.mount"));

@@ -26,6 +26,8 @@ static void options_are_read(void)
     CHECK_STR(settings.root, "/r");
     CHECK_NUMBER(settings.limits.stall_seconds, 2);
     CHECK_NUMBER(settings.limits.retry_last_ms, 3000);
+    CHECK_DONE(PARSE(&settings, (char *)"--cache", (char *)"/c", (char *)"/c/d"));
+    CHECK_STR(settings.cache, "/c");
     CHECK_DONE(PARSE(&settings, (char *)"--seal", (char *)"d"));
     CHECK(settings.seals);
 }
@@ -37,6 +39,7 @@ static void a_wrong_command_line_is_refused(void)
                   "expected one directory; try --help");
     CHECK_REFUSED(PARSE(&settings, (char *)"a", (char *)"b"), "expected one directory; try --help");
     CHECK_REFUSED(PARSE(&settings, (char *)"--root"), "--root expects a DIR");
+    CHECK_REFUSED(PARSE(&settings, (char *)"--cache"), "--cache expects a DIR");
     CHECK_REFUSED(PARSE(&settings, (char *)"--stall"),
                   "--stall expects a number of seconds, 1 to 3600");
     CHECK_REFUSED(PARSE(&settings, (char *)"--retry", (char *)"0", (char *)"d"),
