@@ -224,12 +224,12 @@ row 'ETag and file change half-way' refused 'are not those' "squashfs,1,end=$mos
 
 redirected() {
     serve two 0 && serve one 0 "squashfs,0,redirect=${two}stores/$root.squashfs" && run "$(layer "$one")" && is_right &&
-        grep -q '200' two.log
+        grep -q ' 200 ' two.log
 }
 row 'a redirect' redirected
 loop() {
     serve one 0 "squashfs,0,redirect=/stores/$root.squashfs" && run "$(layer "$one")" && is_refused 'redirects' &&
-        [ "$(grep -c 302 one.log)" -eq 6 ]
+        [ "$(grep -c ' 302 ' one.log)" -eq 6 ]
 }
 row 'a circle of redirects: five are followed' loop
 row 'a redirect to another scheme' refused 'rotocol' squashfs,0,redirect=ftp://127.0.0.1/x
