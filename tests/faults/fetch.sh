@@ -618,7 +618,7 @@ killed() {
         rm -rf out/* out/.[!.]*
         serve one 0 && mkdir -p ramdisk/proc || return
         echo "$(layer "$one") regd.on-failure=shell" >ramdisk/proc/cmdline
-        timeout -s KILL "$delay" "$fetch" --root ramdisk out >/dev/null 2>&1
+        timeout --foreground -s KILL "$delay" "$fetch" --root ramdisk out >/dev/null 2>&1
         [ ! -e "out/$root.squashfs" ] || { cmp "out/$root.squashfs" image && [ -e "out/$root.verity" ]; } || return
         run "$(layer "$one")" && is_right || return
         end_servers
