@@ -132,7 +132,8 @@ static void tell_result(const struct command *command, const struct registry_res
  * no such check, and nor does Nix. Then the user answers for the paths. */
 static bool hold_for(struct command *command, struct error *error)
 {
-    return command->registry.missing == REGISTRY_MISSING_ACCEPT || collector_hold(command, error);
+    return command->registry.missing == REGISTRY_MISSING_ACCEPT ||
+           collector_hold(&command->store, &command->collector, error);
 }
 
 /* Registers the paths of the manifests and creates the directories that belong to a database. */
@@ -269,7 +270,7 @@ static bool boot_profile(struct command *command, struct boot *boot, struct erro
         tell_event(command, MESSAGE_PROFILE_KEPT, &fields, "%s not changed", command->profile);
         return true;
     }
-    if (!collector_hold(command, error) ||
+    if (!collector_hold(&command->store, &command->collector, error) ||
         !state_make_directories(&command->store, *command->arena, error) ||
         !find_system(command, &base, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))

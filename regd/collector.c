@@ -1,6 +1,5 @@
 #include "regd/collector.h"
 
-#include "regd/tell.h"
 #include "schema/base/lock_holder.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -14,8 +13,8 @@
 
 enum { STEP_MS = 20, WAIT_FOR_EVER = -1 };
 
-/* While waiting, logs the lock's holder at once and then every second. */
-static bool lock_shared(const struct command *command, int state, int lock, int limit_ms,
+/* While waiting, tells the lock's holder at once and then every second. */
+static bool lock_shared(const struct store *store, int state, int lock, int limit_ms,
                         struct error *error)
 {
     char holder[96];
@@ -27,36 +26,34 @@ static bool lock_shared(const struct command *command, int state, int lock, int 
                              LOCK_NAME ": a garbage collector has kept it locked for %d s; "
                                        "run regd again when the collection is over",
                              limit_ms / 1000);
-        if (waited_ms % 1000 == 0) {
+        if (store->waiting && waited_ms % 1000 == 0) {
             lock_holder_find(state, LOCK_NAME, holder, sizeof holder);
-            tell_waiting(command, "the garbage collector's lock", holder,
-                         (unsigned)waited_ms / 1000 + 1);
+            store->waiting(store->context, "the garbage collector's lock", holder,
+                           (unsigned)waited_ms / 1000 + 1);
         }
         nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
     }
     return true;
 }
 
-bool collector_hold(struct command *command, struct error *error)
+bool collector_hold(const struct store *store, int *ret_lock, struct error *error)
 {
-    const struct store *store = &command->store;
-    if (command->collector >= 0)
+    if (*ret_lock >= 0)
         return true;
     cleanup(own_close) int lock = -1;
     cleanup(own_close) int state = root_make_directory(store->root, store->state_dir.data);
     if (state < 0)
         return error_errno(error, -state, "create the directory %s", store->state_dir.data);
     if (!root_open_file(state, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW, &lock, error) ||
-        !lock_shared(command, state, lock, COLLECTOR_WAIT_MS, error))
+        !lock_shared(store, state, lock, COLLECTOR_WAIT_MS, error))
         return error_in(error, "keep the garbage collector of %s away", store->state_dir.data);
     assert(lock >= 0);
-    command->collector = own_take(&lock);
+    *ret_lock = own_take(&lock);
     return true;
 }
 
-bool collector_hold_to_read(struct command *command, struct error *error)
+bool collector_hold_to_read(const struct store *store, int *ret_lock, struct error *error)
 {
-    const struct store *store = &command->store;
     struct error unopened;
     cleanup(own_close) int lock = -1;
     cleanup(own_close) int state =
@@ -64,8 +61,8 @@ bool collector_hold_to_read(struct command *command, struct error *error)
     if (state < 0 || !root_open_file(state, LOCK_NAME, O_RDONLY | O_NOFOLLOW, &lock, &unopened) ||
         lock < 0)
         return true;
-    if (!lock_shared(command, state, lock, WAIT_FOR_EVER, error))
+    if (!lock_shared(store, state, lock, WAIT_FOR_EVER, error))
         return false;
-    command->collector = own_take(&lock);
+    *ret_lock = own_take(&lock);
     return true;
 }

@@ -9,16 +9,17 @@
  */
 #pragma once
 
-#include "regd/command.h"
+#include "schema/nix/store.h"
 
 enum { COLLECTOR_WAIT_MS = 5 * 60 * 1000 };
 
 /* Takes the lock; creates it and STATE_DIR if they are missing. Waits for a collector at most
- * COLLECTOR_WAIT_MS, and reports that. Does nothing if the command already holds the lock; main
- * releases it. Fails if the lock cannot be opened, because then no database can be written
- * either. */
-must_check bool collector_hold(struct command *command, struct error *error);
+ * COLLECTOR_WAIT_MS, and tells that (store.h). *ret_lock is -1, and becomes the lock, which the caller
+ * closes; if it is another number, the lock is held already and nothing is done. Fails if the lock
+ * cannot be opened, because then no database can be written either. */
+must_check bool collector_hold(const struct store *store, int *ret_lock, struct error *error);
 
 /* The same for a command that only reads. It waits without a limit, and continues without the lock
  * if that does not exist or cannot be opened. */
-must_check bool collector_hold_to_read(struct command *command, struct error *error);
+must_check bool collector_hold_to_read(const struct store *store, int *ret_lock,
+                                       struct error *error);

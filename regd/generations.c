@@ -51,7 +51,7 @@ static bool set(struct command *command, const char *target, struct error *error
     struct str base;
     uint64_t number;
     if (!store_link_enclosing(&command->store, target, command->arena, &base, error) ||
-        !collector_hold(command, error) ||
+        !collector_hold(&command->store, &command->collector, error) ||
         !profile_set(&command->store, command->profile, base, command->arena, &number, error))
         return error_in(error, "set the profile %s", command->profile);
     tell_note(command, "%s is now generation %llu, %.*s", command->profile,

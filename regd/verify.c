@@ -233,7 +233,7 @@ bool command_verify(struct command *command, struct error *error)
     struct verification verification = { .command = command,
                                          .findings = findings_start(command->arena) };
     const struct store *store = &command->store;
-    if (!collector_hold_to_read(command, error) ||
+    if (!collector_hold_to_read(&command->store, &command->collector, error) ||
         !valid_paths_read(command, true, &verification.list, &verification.odd, error))
         return false;
     cleanup(own_close) int fd =

@@ -2,21 +2,28 @@
 
 #include "regd/collector.h"
 #include "schema/base/own.h"
+#include "schema/base/show.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static struct command command_of(struct arena *arena)
+/* A store, and the lock of who works on it. */
+struct user {
+    struct store store;
+    int lock;
+};
+
+static struct user user_of(struct arena *arena)
 {
-    return (struct command){ .store = check_store(arena), .collector = -1, .arena = arena };
+    return (struct user){ check_store(arena), -1 };
 }
 
-static void release(const struct command *command)
+static void release(const struct user *user)
 {
-    own_close(&command->collector);
-    check_store_close(&command->store);
+    own_close(&user->lock);
+    check_store_close(&user->store);
 }
 
 /* Can a collector begin? */
@@ -29,61 +36,61 @@ static bool is_free(void)
 static void the_lock_is_made_and_kept(struct arena arena)
 {
     struct stat status = { 0 };
-    cleanup(release) struct command command = command_of(&arena);
-    CHECK_DONE(collector_hold(&command, check_error));
+    cleanup(release) struct user user = user_of(&arena);
+    CHECK_DONE(collector_hold(&user.store, &user.lock, check_error));
     CHECK(fstatat(check_directory(), "state/gc.lock", &status, AT_SYMLINK_NOFOLLOW) == 0);
     CHECK_NUMBER(status.st_mode, S_IFREG | 0600);
     CHECK(!is_free());
-    int held = command.collector;
-    CHECK_DONE(collector_hold(&command, check_error));
-    CHECK_NUMBER(command.collector, held);
-    own_close(&command.collector);
-    command.collector = -1;
+    int held = user.lock;
+    CHECK_DONE(collector_hold(&user.store, &user.lock, check_error));
+    CHECK_NUMBER(user.lock, held);
+    own_close(&user.lock);
+    user.lock = -1;
     CHECK(is_free());
 }
 
 static void readers_share_it(struct arena arena)
 {
-    cleanup(release) struct command first = command_of(&arena);
-    cleanup(release) struct command second = command_of(&arena);
-    CHECK_DONE(collector_hold(&first, check_error));
-    CHECK_DONE(collector_hold_to_read(&second, check_error));
-    CHECK(second.collector >= 0);
+    cleanup(release) struct user first = user_of(&arena);
+    cleanup(release) struct user second = user_of(&arena);
+    CHECK_DONE(collector_hold(&first.store, &first.lock, check_error));
+    CHECK_DONE(collector_hold_to_read(&second.store, &second.lock, check_error));
+    CHECK(second.lock >= 0);
 }
 
 static void who_only_reads_does_without(struct arena arena)
 {
-    cleanup(release) struct command command = command_of(&arena);
-    CHECK_DONE(collector_hold_to_read(&command, check_error));
-    CHECK_NUMBER(command.collector, -1);
+    cleanup(release) struct user user = user_of(&arena);
+    CHECK_DONE(collector_hold_to_read(&user.store, &user.lock, check_error));
+    CHECK_NUMBER(user.lock, -1);
     check_make_directory("state");
-    CHECK_DONE(collector_hold_to_read(&command, check_error));
-    CHECK_NUMBER(command.collector, -1);
+    CHECK_DONE(collector_hold_to_read(&user.store, &user.lock, check_error));
+    CHECK_NUMBER(user.lock, -1);
     CHECK(faccessat(check_directory(), "state/gc.lock", F_OK, 0) < 0);
     CHECK(symlinkat("elsewhere", check_directory(), "state/gc.lock") == 0);
-    CHECK_DONE(collector_hold_to_read(&command, check_error));
-    CHECK_NUMBER(command.collector, -1);
+    CHECK_DONE(collector_hold_to_read(&user.store, &user.lock, check_error));
+    CHECK_NUMBER(user.lock, -1);
 }
 
 static void what_is_no_file_is_refused(struct arena arena)
 {
-    cleanup(release) struct command command = command_of(&arena);
+    cleanup(release) struct user user = user_of(&arena);
     check_make_directory("state");
     CHECK(symlinkat("elsewhere", check_directory(), "state/gc.lock") == 0);
-    CHECK_REFUSED(collector_hold(&command, check_error),
+    CHECK_REFUSED(collector_hold(&user.store, &user.lock, check_error),
                   "keep the garbage collector of /state away: gc.lock is not a file");
     CHECK(unlinkat(check_directory(), "state/gc.lock", 0) == 0);
     CHECK(mkfifoat(check_directory(), "state/gc.lock", 0600) == 0);
-    CHECK_REFUSED(collector_hold(&command, check_error),
+    CHECK_REFUSED(collector_hold(&user.store, &user.lock, check_error),
                   "keep the garbage collector of /state away: gc.lock is not a file");
-    CHECK_NUMBER(command.collector, -1);
+    CHECK_NUMBER(user.lock, -1);
 }
 
 static void a_state_directory_that_cannot_be_made_is_named(struct arena arena)
 {
-    cleanup(release) struct command command = command_of(&arena);
+    cleanup(release) struct user user = user_of(&arena);
     check_file("state", STR(""));
-    CHECK_REFUSED(collector_hold(&command, check_error),
+    CHECK_REFUSED(collector_hold(&user.store, &user.lock, check_error),
                   "create the directory /state: Not a directory");
 }
 
@@ -97,19 +104,27 @@ static void *collect(void *lock)
     return NULL;
 }
 
+static void tell(const void *context, const char *what, const char *holder, unsigned seconds)
+{
+    (void)context;
+    if (seconds == 1)
+        show_line(stderr, "%s, which %s uses", what, holder);
+}
+
 static void a_collection_is_waited_for_with_a_word(struct arena arena)
 {
     pthread_t collector;
-    cleanup(release) struct command command = command_of(&arena);
+    cleanup(release) struct user user = user_of(&arena);
+    user.store.waiting = tell;
     check_file("state/gc.lock", STR(""));
     int lock = openat(check_directory(), "state/gc.lock", O_RDWR | O_CLOEXEC);
     CHECK(flock(lock, LOCK_EX) == 0);
     struct check_output output = check_keep(STDERR_FILENO);
     CHECK(pthread_create(&collector, NULL, collect, &lock) == 0);
-    CHECK_DONE(collector_hold(&command, check_error));
+    CHECK_DONE(collector_hold(&user.store, &user.lock, check_error));
     pthread_join(collector, NULL);
     struct str told = check_kept(&output, &arena);
-    CHECK_STR(told, "regd: waiting for the garbage collector's lock, which another process uses\n");
+    CHECK_STR(told, "the garbage collector's lock, which another process uses\n");
     CHECK(!is_free());
 }
 
