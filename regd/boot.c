@@ -1,14 +1,14 @@
 /* boot.c — the commands register, and boot, which also tags the system and sets its profile. */
-#include "regd/collector.h"
 #include "regd/fetched.h"
-#include "regd/profile.h"
 #include "regd/source.h"
-#include "regd/state.h"
 #include "regd/tell.h"
 
 #include "schema/base/json.h"
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
+#include "schema/registry/collector.h"
+#include "schema/registry/profile.h"
+#include "schema/registry/state.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
  */
 #pragma once
 
-#include "regd/registry.h"
 #include "schema/base/options.h"
+#include "schema/registry/registry.h"
 
 struct settings {
     const char *root, *store_dir, *state_dir;

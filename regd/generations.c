@@ -1,11 +1,11 @@
 /* generations.c — the command profile: set, list, rollback, prune. */
-#include "regd/collector.h"
-#include "regd/profile.h"
 #include "regd/tell.h"
 
 #include "schema/base/json.h"
 #include "schema/base/show.h"
 #include "schema/nix/store_link.h"
+#include "schema/registry/collector.h"
+#include "schema/registry/profile.h"
 
 #include <time.h>
 

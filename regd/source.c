@@ -1,13 +1,12 @@
 #include "regd/source.h"
 
-#include "regd/mounted_layers.h"
-
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/boot/kernel_command_line.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
+#include "schema/registry/mounted_layers.h"
 
 #include <assert.h>
 #include <errno.h>

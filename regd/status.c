@@ -1,9 +1,6 @@
 /* status.c — the command status: prints what is registered, and the state of tag and profile. */
 #include "regd/command.h"
 #include "regd/fetched.h"
-#include "regd/mounted_layers.h"
-#include "regd/presence.h"
-#include "regd/profile.h"
 #include "regd/source.h"
 #include "regd/tell.h"
 
@@ -12,6 +9,9 @@
 #include "schema/base/root.h"
 #include "schema/base/show.h"
 #include "schema/database/store_read.h"
+#include "schema/registry/mounted_layers.h"
+#include "schema/registry/presence.h"
+#include "schema/registry/profile.h"
 
 #include <assert.h>
 #include <fcntl.h>

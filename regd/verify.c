@@ -3,7 +3,6 @@
  * The database is read first and closed. Then threads hash the paths, the largest first, so that no
  * thread is busy with a large path when the others are done. Results are stored by path, so that
  * the report does not depend on which thread was faster. */
-#include "regd/collector.h"
 #include "regd/tell.h"
 #include "regd/valid_paths.h"
 
@@ -16,6 +15,7 @@
 #include "schema/nix/findings.h"
 #include "schema/nix/nar.h"
 #include "schema/nix/store_path.h"
+#include "schema/registry/collector.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -13,6 +13,7 @@ order='
 schema/base
 schema/nix
 schema/database
+schema/registry
 schema/boot
 builder/codec
 builder/closure

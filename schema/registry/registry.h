@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "regd/vanished.h"
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
+#include "schema/registry/vanished.h"
 
 /* What to do with paths that do not exist in the store directory. */
 enum registry_missing {

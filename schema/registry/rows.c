@@ -1,6 +1,6 @@
-#include "regd/rows.h"
+#include "schema/registry/rows.h"
 
-#include "regd/bulk.h"
+#include "schema/registry/bulk.h"
 
 #include <assert.h>
 

@@ -1,4 +1,4 @@
-#include "regd/presence.h"
+#include "schema/registry/presence.h"
 
 #include "schema/base/own.h"
 #include "schema/base/root.h"

@@ -1,5 +1,5 @@
 /* merge.c — compares a list of paths with an existing database: see merge.h. */
-#include "regd/merge.h"
+#include "schema/registry/merge.h"
 
 #include "schema/base/own.h"
 

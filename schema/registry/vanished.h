@@ -12,8 +12,8 @@
  */
 #pragma once
 
-#include "regd/presence.h"
 #include "schema/database/store_db.h"
+#include "schema/registry/presence.h"
 
 /* A path that is kept, and one that is there and refers to it, or one that is itself kept. */
 struct vanished_needed {

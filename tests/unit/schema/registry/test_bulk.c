@@ -1,7 +1,7 @@
 #include "tests/check_store.h"
 
-#include "regd/bulk.h"
 #include "schema/base/own.h"
+#include "schema/registry/bulk.h"
 
 /* Cell (row, column) is 10 * row + column; one of column 2 is null. */
 static void number_cell(const void *context, size_t row, int column, sqlite3_context *result)

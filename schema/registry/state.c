@@ -1,4 +1,4 @@
-#include "regd/state.h"
+#include "schema/registry/state.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"

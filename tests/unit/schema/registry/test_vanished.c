@@ -1,7 +1,7 @@
 #include "tests/check_store.h"
 
-#include "regd/vanished.h"
 #include "schema/base/own.h"
+#include "schema/registry/vanished.h"
 
 #define D CHECK_DIGEST
 

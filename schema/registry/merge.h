@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "regd/registry.h"
 #include "schema/database/store_db.h"
 #include "schema/database/store_rows.h"
+#include "schema/registry/registry.h"
 
 struct merge {
     const struct store *store;

@@ -1,4 +1,4 @@
-#include "regd/profile.h"
+#include "schema/registry/profile.h"
 
 #include "schema/base/draft.h"
 #include "schema/base/order.h"

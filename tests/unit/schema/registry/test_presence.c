@@ -1,8 +1,8 @@
 #include "tests/check_store.h"
 
-#include "regd/presence.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
+#include "schema/registry/presence.h"
 
 #include <sys/stat.h>
 

@@ -1,7 +1,7 @@
 #include "tests/check_store.h"
 
-#include "regd/rows.h"
 #include "schema/base/own.h"
+#include "schema/registry/rows.h"
 
 #define D CHECK_DIGEST
 

@@ -1,8 +1,8 @@
 #include "tests/check_calls.h"
 #include "tests/check_store.h"
 
-#include "regd/profile.h"
 #include "schema/base/own.h"
+#include "schema/registry/profile.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "regd/bulk.h"
+#include "schema/registry/bulk.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-#include "regd/vanished.h"
+#include "schema/registry/vanished.h"
 
-#include "regd/bulk.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/nix/store_path.h"
+#include "schema/registry/bulk.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "tests/check_store.h"
 
-#include "regd/collector.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
+#include "schema/registry/collector.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -2,16 +2,15 @@
  * written is collected as lists of rows, which rows.c inserts with one statement for each table. If
  * everything is already registered, nothing is written.
  */
-#include "regd/merge.h"
-
-#include "regd/mounted_layers.h"
-#include "regd/rows.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/database/store_file.h"
 #include "schema/nix/derivation_check.h"
 #include "schema/nix/path_order.h"
 #include "schema/nix/store_path.h"
+#include "schema/registry/merge.h"
+#include "schema/registry/mounted_layers.h"
+#include "schema/registry/rows.h"
 
 #include <assert.h>
 #include <errno.h>

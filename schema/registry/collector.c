@@ -1,4 +1,4 @@
-#include "regd/collector.h"
+#include "schema/registry/collector.h"
 
 #include "schema/base/lock_holder.h"
 #include "schema/base/own.h"

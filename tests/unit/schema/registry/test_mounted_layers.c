@@ -1,7 +1,7 @@
 #include "tests/check_store.h"
 
-#include "regd/mounted_layers.h"
 #include "schema/base/own.h"
+#include "schema/registry/mounted_layers.h"
 
 #include <sys/stat.h>
 

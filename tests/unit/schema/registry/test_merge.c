@@ -1,8 +1,8 @@
 #include "tests/check_store.h"
 
-#include "regd/merge.h"
 #include "schema/base/own.h"
 #include "schema/nix/manifest.h"
+#include "schema/registry/merge.h"
 
 #define D          CHECK_DIGEST
 #define P          "/nix/store/" D

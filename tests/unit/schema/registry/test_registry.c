@@ -2,10 +2,10 @@
 #include "tests/check_sqlite.h"
 #include "tests/check_store.h"
 
-#include "regd/registry.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/nix/manifest.h"
+#include "schema/registry/registry.h"
 
 #define D                        CHECK_DIGEST
 #define P                        "/nix/store/" D

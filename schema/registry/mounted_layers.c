@@ -1,9 +1,9 @@
-#include "regd/mounted_layers.h"
+#include "schema/registry/mounted_layers.h"
 
-#include "regd/presence.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
+#include "schema/registry/presence.h"
 
 #include <errno.h>
 #include <fcntl.h>

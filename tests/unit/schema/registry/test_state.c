@@ -1,8 +1,8 @@
 #include "tests/check_calls.h"
 #include "tests/check_store.h"
 
-#include "regd/state.h"
 #include "schema/base/own.h"
+#include "schema/registry/state.h"
 
 #include <sys/stat.h>
 
