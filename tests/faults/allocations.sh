@@ -7,7 +7,8 @@
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [ALLOCATIONS=12] sh tests/faults/allocations.sh
 #
-# ALLOCATIONS is how many of a verb's allocations are tried, evenly spread, besides the first 24; `all` tries each.
+# ALLOCATIONS is how many of a verb's allocations are tried, evenly spread, besides the first 24, among those that are the first
+# with their call stack; `stacks` tries all of these, `all` each allocation.
 # shellcheck disable=SC3045  # every sh of Debian limits the address space
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
@@ -44,22 +45,29 @@ is_of_libarchive() {
     esac
 }
 
+# chosen: the numbers of the allocations that are to fail. The first are our own, the other thousands those of OpenSSL and SQLite.
+chosen() {
+    if [ "${ALLOCATIONS:-12}" = all ]; then
+        seq "$total"
+        return
+    fi
+    sed -n 's/ first$//p' log >firsts
+    step=1
+    [ "${ALLOCATIONS:-12}" = stacks ] || step=$(($(wc -l <firsts) / ${ALLOCATIONS:-12} + 1))
+    awk -v step="$step" 'NR < 24 || (NR - 24) % step == 0' firsts
+}
+
 fail_each() {
     know_job "$1" || return
     rm -f log
     run_failing 0 env "LD_PRELOAD=$SCRATCH/allocations.so" "FAIL_LOG=$SCRATCH/log" || return
-    total=$(grep -v failed log | tail -n 1)
-    step=1
-    [ "${ALLOCATIONS:-12}" = all ] || step=$((total / ${ALLOCATIONS:-12} + 1))
-    number=1 bad=0 crashes=0
-    while [ "$number" -le "$total" ]; do
+    total=$(tail -n 1 log) bad=0 crashes=0
+    for number in $(chosen); do
         run_failing "$number"
         status=$?
         # The database is not to blame, nor to be moved away.
         ! grep -q 'SQLite needs more' stderr || status='1, with a wrong cause'
         is_of_libarchive "$status" || check_result "$status" "allocation $number of $total" || bad=$((bad + 1))
-        # All of the first, which are our own; the other thousands are those of OpenSSL and SQLite.
-        if [ "$number" -lt 24 ]; then number=$((number + 1)); else number=$((number + step)); fi
     done
     [ "$bad" -eq 0 ]
 }
