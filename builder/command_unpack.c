@@ -1,9 +1,9 @@
 /* command_unpack.c — makes a store on disk from images. */
 #include "builder/command.h"
 
-#include "builder/output/input_files.h"
 #include "builder/output/report.h"
 #include "builder/unpack/unpack.h"
+#include "builder/unpack/unpack_stack.h"
 
 #include "schema/base/clock.h"
 #include "schema/base/draft.h"
@@ -12,20 +12,7 @@
 #include "schema/base/text_stream.h"
 #include "schema/nix/manifest.h"
 
-#include <errno.h>
 #include <fcntl.h>
-
-/* All images share the budget, and so does what is read of them to be verified. */
-static bool open_image(const struct command *command, const struct file *file,
-                       struct image_budget *budget, struct image *ret_image, struct error *error)
-{
-    struct stat status;
-    struct image_place place = { .fd = file->fd, .name = file->name, .budget = budget };
-    if (fstat(file->fd, &status) < 0)
-        return error_errno(error, errno, "open %s", file->name);
-    image_budget_pay(budget, budget_real_bytes(&status));
-    return image_open(&place, command->store->store_dir, command->arena, ret_image, error);
-}
 
 /* So that the first boot, or `regd register`, registers what was unpacked. */
 static bool publish_manifest(const struct command *command, const struct path_list *listed,
@@ -50,17 +37,11 @@ static bool publish_manifest(const struct command *command, const struct path_li
            file_publish(root, MANIFEST_NAME, text, 0644, error);
 }
 
-static bool unpack_images(const struct command *command, const struct input_files *files,
+static bool unpack_images(const struct command *command, const struct image *images, size_t count,
                           struct error *error)
 {
     const struct settings *settings = command->settings;
     struct timespec start = clock_start();
-    struct image_budget budget = image_budget_make(settings->unpacked_bytes);
-    budget.contents.remedy = "allow more with --unpacked-limit";
-    struct image *images = arena_new(command->arena, struct image, files->count);
-    for (size_t i = 0; i < files->count; i++)
-        if (!open_image(command, &files->items[i], &budget, &images[i], error))
-            return false;
     const struct option_list names = { settings->arguments.items + 1, settings->arguments.count - 1,
                                        0 };
     const struct unpack_wish wish = { &images[0].listed, command->store->store_dir, &names };
@@ -70,7 +51,7 @@ static bool unpack_images(const struct command *command, const struct input_file
     const struct unpack_request request = {
         .store = command->store,
         .images = images,
-        .image_count = files->count,
+        .image_count = count,
         .chosen = chosen,
         .crew = command->crew,
         .progress = command->progress,
@@ -87,12 +68,16 @@ static bool unpack_images(const struct command *command, const struct input_file
 
 bool command_unpack(const struct command *command, struct error *error)
 {
-    struct option_list names = { 0 };
-    const struct option_list *bases = &command->settings->image.bases;
-    cleanup(input_files_release) struct input_files files = INPUT_FILES_NONE;
-    option_list_add(&names, command->settings->arguments.items[0], command->arena);
+    const struct settings *settings = command->settings;
+    const struct option_list *bases = &settings->image.bases;
+    struct image_budget budget = image_budget_make(settings->unpacked_bytes);
+    budget.contents.remedy = "allow more with --unpacked-limit";
+    cleanup(unpack_stack_release) struct unpack_stack stack =
+        unpack_stack_start(command->store->store_dir, &budget);
+    if (!unpack_stack_add(&stack, settings->arguments.items[0], command->arena, error))
+        return false;
     for (size_t i = 0; i < bases->count; i++)
-        option_list_add(&names, bases->items[i], command->arena);
-    return input_files_open(&names, command->arena, &files, error) &&
-           unpack_images(command, &files, error);
+        if (!unpack_stack_add(&stack, bases->items[i], command->arena, error))
+            return false;
+    return unpack_images(command, stack.items, stack.count, error);
 }

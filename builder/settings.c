@@ -41,9 +41,9 @@ static const struct verb_spec commands[COMMAND_COUNT] = {
     [COMMAND_PUBLISH] = { "publish", "[TREE] --into ROOT",
                           "put a tree where a server serves it to a fleet,\nor go back with --rollback",
                           0, 1 },
-    [COMMAND_UNPACK] = { "unpack", "IMAGE --root DIR [PATH...]",
-                         "write the paths of an image to the store below DIR,\neach one checked", 1,
-                         SIZE_MAX },
+    [COMMAND_UNPACK] = { "unpack", "IMAGE|TREE --root DIR [PATH...]",
+                         "write the paths of an image or a tree to the store\nbelow DIR, each one checked",
+                         1, SIZE_MAX },
 };
 
 static const struct option_spec options[] = {

@@ -9,7 +9,7 @@ set -u
 . tests/tap.sh
 export LC_ALL=C
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
-wants nix-store mksquashfs unsquashfs
+wants nix-store mksquashfs unsquashfs jq
 find_store
 private_nix
 cd "$SCRATCH" || bail "$SCRATCH is not there"
@@ -96,11 +96,30 @@ layers() {
 }
 claim 'paths that an upper image lacks come from the lower one' layers
 
+# All that is built of one system, as it is built.
+stacks() {
+    "$REGD_BUILD" tree -q --root "$store" "$toplevel" --base base -o tree-in-ramdisk &&
+        "$REGD_BUILD" tree -q --root "$store" "$toplevel" --base base --compressor gzip -o tree-packed &&
+        "$REGD_BUILD" tree -q --root "$store" "$toplevel" --base base --separate-store -o tree-separate &&
+        "$REGD_BUILD" tree -q --root "$store" "$toplevel" --base base --by-url -o tree-by-url &&
+        "$REGD_BUILD" publish -q tree-by-url --into served || return
+    mkdir listed && tail -c "+$(jq '.layers.offset + 1' tree-by-url/boot.json)" "tree-by-url/$(jq -r .layers.file tree-by-url/boot.json)" |
+        head -c "$(jq .layers.size tree-by-url/boot.json)" >listed/nix-store.layers.json || return
+    cp -a served/stores listed/ || return
+    for stack in tree-in-ramdisk tree-packed tree-separate tree-by-url served listed/nix-store.layers.json; do
+        # shellcheck disable=SC2046  # paths
+        unpack "of-${stack%%/*}" "$stack" && same_as_source "of-${stack%%/*}" $(closure "$toplevel") || return
+    done
+    rm served/current
+    ! unpack uncurrent served && grep -q 'served: there is no current system' err
+}
+
 present() {
     # shellcheck disable=SC2046  # paths
     unpack present base && unpack present top && same_as_source present $(closure "$toplevel")
 }
 claim 'or are there already' present
+claim 'trees, lists of layers and published roots are stacks of images' stacks
 
 changed() {
     mkdir -p changed/nix/store && cp -a "whole$middle" changed/nix/store/ && chmod -R u+w "changed$middle" || return

@@ -1,0 +1,97 @@
+#include "tests/check_image.h"
+#include "tests/check_published.h"
+
+#include "builder/publish/published.h"
+#include "builder/unpack/unpack_stack.h"
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static const char *below(const char *name, struct arena *arena)
+{
+    return arena_format(arena, "%s/%s", check_directory_path(), name).data;
+}
+
+/* Opens what has the name in the kit's directory. Returns how many images there are, and the paths of the first one's
+ * manifest; or the sentence. */
+static struct str open_named(const char *name, struct arena *arena)
+{
+    struct image_budget budget = image_budget_make(0);
+    cleanup(unpack_stack_release) struct unpack_stack stack =
+        unpack_stack_start(STR("/nix/store"), &budget);
+    if (!unpack_stack_add(&stack, below(name, arena), arena, check_error))
+        return str_from(check_error->sentence);
+    return arena_format(arena, "%zu with %zu", stack.count, stack.items[0].listed.count);
+}
+
+enum { IMAGE_BYTES = 12288 };
+
+/* Padded, as one that is published. */
+static void put_image(const char *path, struct arena *arena)
+{
+    char bytes[IMAGE_BYTES] = { 0 };
+    cleanup(own_close) int fd = check_image_file("zstd", arena);
+    ssize_t size = pread(fd, bytes, sizeof bytes, 0);
+    CHECK(size > 0 && size < IMAGE_BYTES);
+    check_file(path, (struct str){ bytes, sizeof bytes });
+}
+
+static void a_file_is_an_image(struct arena arena)
+{
+    put_image("image", &arena);
+    CHECK_STR(open_named("image", &arena), "1 with 3");
+    check_file("text", STR("text"));
+    CHECK(str_starts(open_named("text", &arena), str_from(below("text", &arena))));
+}
+
+static void what_is_neither_is_refused(struct arena arena)
+{
+    CHECK_STR(open_named("none", &arena),
+              arena_format(&arena, "open %s: No such file or directory", below("none", &arena)));
+    CHECK(mkfifoat(check_directory(), "pipe", 0600) == 0);
+    CHECK_STR(open_named("pipe", &arena),
+              arena_format(&arena, "%s is not a file", below("pipe", &arena)));
+    check_make_directory("empty");
+    CHECK(str_starts(open_named("empty", &arena), str_from(below("empty: ", &arena))));
+}
+
+static void images_of_a_list_are_beside_it(struct arena arena)
+{
+    struct layer_list layers = { 0 };
+    const struct hash roots[] = { { .bytes = { 1 } }, { .bytes = { 2 } } };
+    for (size_t i = 0; i < 2; i++)
+        CHECK_DONE(layers_add(&layers, IMAGE_BYTES, &roots[i], &arena, check_error));
+    check_file("served/" LAYERS_NAME, layers_format(&layers, &arena));
+    CHECK(strstr(open_named("served/" LAYERS_NAME, &arena).data, "No such file"));
+    for (size_t i = 0; i < 2; i++)
+        put_image(
+            arena_format(&arena, "served/%.*s", STR_ARG(layer_image_name(&layers.items[i], &arena)))
+                .data,
+            &arena);
+    CHECK_STR(open_named("served/" LAYERS_NAME, &arena), "2 with 3");
+    check_file("served/other", STR("{}"));
+    CHECK(
+        str_starts(open_named("served/other", &arena), str_from(below("served/other: ", &arena))));
+}
+
+static void a_tree_and_a_published_root_have_theirs(struct arena arena)
+{
+    cleanup(check_published_release) struct check_published published = { 0 };
+    if (!check_published_start(&arena, &published))
+        return;
+    struct str tree = open_named("tree", &arena);
+    CHECK(str_starts(tree, STR("1 with ")));
+    CHECK(strstr(open_named("root", &arena).data, "boot.json"));
+    CHECK_DONE(check_published_put(&published, "one", &arena));
+    CHECK(flock(published.published.root, LOCK_UN) == 0);
+    CHECK_STR(open_named("root", &arena), tree);
+    CHECK(unlinkat(check_directory(), "root/current", 0) == 0);
+    CHECK(strstr(open_named("root", &arena).data, "there is no current system"));
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(a_file_is_an_image), CASE(what_is_neither_is_refused),
+                     CASE(images_of_a_list_are_beside_it),
+                     CASE(a_tree_and_a_published_root_have_theirs));
+}
