@@ -6,8 +6,8 @@
 
 #include "builder/check/image_check.h"
 #include "builder/check/image_check_places.h"
-#include "builder/reader/image_cache.h"
 #include "builder/reader/image_nar.h"
+#include "builder/reader/image_workers.h"
 #include "schema/nix/findings.h"
 
 #include "schema/base/own.h"
@@ -38,8 +38,7 @@ struct verification {
     uint64_t *nar_sizes;    /* one per child of the root, by its node */
     struct arena *scratch;
     struct crew crew; /* its arenas are emptied after this image */
-    struct image_cache *cache;
-    struct image_worker *workers;
+    struct image_workers workers;
     size_t ok_count, held_count;
 };
 
@@ -53,20 +52,12 @@ static uint64_t nar_size(const struct verification *verification, size_t index)
     return node ? verification->nar_sizes[node] : 0;
 }
 
-/* A path is large if it takes more than 1/PARTS of a thread's work. Large paths come first, by
- * size; all others keep their order. */
 static void take_turns(struct verification *verification)
 {
-    enum { PARTS = 16 };
     size_t count = verification->image->listed.count;
-    uint64_t part = 0;
     for (size_t i = 0; i < count; i++)
-        part += nar_size(verification, i) / ((uint64_t)verification->crew.jobs * PARTS);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t size = nar_size(verification, i);
-        verification->turns[i] = (struct turn){ size > part ? size : 0, (uint32_t)i };
-    }
-    turns_sort(verification->turns, count);
+        verification->turns[i] = (struct turn){ nar_size(verification, i), (uint32_t)i };
+    turns_large_first(verification->turns, count, verification->crew.jobs);
 }
 
 static bool hash_path(struct verification *verification, const struct crew_member *member,
@@ -80,8 +71,9 @@ static bool hash_path(struct verification *verification, const struct crew_membe
     result->nar.size_bytes = verification->nar_sizes[node];
     if (info->nar_size_bytes && info->nar_size_bytes != result->nar.size_bytes)
         return true;
-    result->is_hashed = image_nar_hash(verification->image, &verification->workers[member->number],
-                                       node, *member->arena, &result->nar, error);
+    result->is_hashed =
+        image_nar_hash(verification->image, &verification->workers.items[member->number], node,
+                       *member->arena, &result->nar, error);
     /* A path that cannot be read is only a result. An exhausted budget ends the run. */
     if (!result->is_hashed)
         result->reason = arena_copy(member->arena, str_from(error->sentence));
@@ -100,30 +92,6 @@ static bool hash_one(void *context, const struct crew_member *member, size_t ind
            error_in(error, "%s", image->name);
 }
 
-static void release(const struct verification *verification)
-{
-    for (unsigned i = 0; verification->workers && i < verification->crew.jobs; i++)
-        image_worker_release(&verification->workers[i]);
-    if (verification->cache)
-        image_cache_release(verification->cache);
-}
-
-static bool make_workers(struct verification *verification, struct error *error)
-{
-    struct crew *crew = &verification->crew;
-    verification->workers = arena_new(verification->scratch, struct image_worker, crew->jobs);
-    if (!image_share(verification->image, crew->jobs, verification->scratch, &verification->cache,
-                     error))
-        return false;
-    for (unsigned i = 0; i < crew->jobs; i++) {
-        if (!image_worker_make(verification->image, &crew->arenas[i], &verification->workers[i],
-                               error))
-            return false;
-        verification->workers[i].cache = verification->cache;
-    }
-    return true;
-}
-
 static bool hash_paths(struct verification *verification, struct error *error)
 {
     struct arena *scratch = verification->scratch;
@@ -133,7 +101,9 @@ static bool hash_paths(struct verification *verification, struct error *error)
     verification->nar_sizes = image_nar_sizes(verification->image, scratch);
     verification->crew = crew_scratch(verification->verifier->crew, count + 1, scratch);
     take_turns(verification);
-    return make_workers(verification, error) &&
+    return image_workers_make(verification->image, &verification->crew, scratch,
+                              &verification->workers, error) &&
+           image_workers_share(&verification->workers, scratch, error) &&
            parallel_run(&verification->crew, count + 1, hash_one, verification, error);
 }
 
@@ -292,6 +262,11 @@ static bool check_image(const struct verification *verification, struct error *e
     struct checking checking = { verification->image, verification->checksum, verifier->store_dir,
                                  verification->scratch, verifier->findings };
     return image_check(&checking, error) || error_in(error, "%s", verification->image->name);
+}
+
+static void release(const struct verification *verification)
+{
+    image_workers_release(&verification->workers);
 }
 
 bool verify_image(const struct verifier *verifier, struct image *image, const bool *held,

@@ -2,6 +2,7 @@
 
 #include "builder/codec/compressor.h"
 #include "builder/reader/image_trailer.h"
+#include "builder/reader/image_workers.h"
 
 #include "schema/base/file.h"
 #include "schema/base/order.h"
@@ -19,7 +20,7 @@
 struct work {
     struct reuse *reuse;
     struct crew crew;
-    struct image_worker *workers; /* per thread of the crew */
+    struct image_workers workers;
     uint32_t block_bytes;
 };
 
@@ -77,7 +78,7 @@ static bool hash_block(void *context, const struct crew_member *member, size_t i
 {
     const struct work *work = context;
     struct reuse_block *block = &work->reuse->blocks[index];
-    struct image_worker *worker = &work->workers[member->number];
+    struct image_worker *worker = &work->workers.items[member->number];
     struct image_buffer buffer = { worker->block, work->block_bytes, 0 };
     if (image_block_read(&worker->decoder, block->block, &buffer, error)) {
         block->hash = digest_sha256((struct str){ (const char *)buffer.bytes, buffer.size_bytes });
@@ -98,20 +99,9 @@ static void drop_damaged(struct reuse *reuse)
 
 /* --- The whole ----------------------------------------------------------------------------------- */
 
-static void work_release(struct work *work)
+static void work_release(const struct work *work)
 {
-    for (unsigned i = 0; work->workers && i < work->crew.jobs; i++)
-        image_worker_release(&work->workers[i]);
-}
-
-static bool start_workers(struct work *work, struct arena *arena, struct error *error)
-{
-    work->workers = arena_new(arena, struct image_worker, work->crew.jobs);
-    for (unsigned i = 0; i < work->crew.jobs; i++)
-        if (!image_worker_make(&work->reuse->image, &work->crew.arenas[i], &work->workers[i],
-                               error))
-            return false;
-    return true;
+    image_workers_release(&work->workers);
 }
 
 /* If the record were wrong, the new image would get blocks that cannot be unpacked. So the super
@@ -144,7 +134,7 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
     list_blocks(reuse, arena);
     struct arena scratch = *arena;
     work.crew = crew_scratch(request->crew, reuse->count, &scratch);
-    if (!start_workers(&work, &scratch, error) ||
+    if (!image_workers_make(&reuse->image, &work.crew, &scratch, &work.workers, error) ||
         !parallel_run(&work.crew, reuse->count, hash_block, &work, error) ||
         !budget_check(&reuse->image.file.budget->contents, error))
         return false;

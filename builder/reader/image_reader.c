@@ -122,33 +122,6 @@ static bool read_fragments(struct image *image, struct arena *arena, struct erro
     return true;
 }
 
-/* Counts how often each fragment block is read if every name is read once. */
-static uint32_t *count_reads(const struct image *image, struct arena *arena)
-{
-    uint32_t *reads = arena_new(arena, uint32_t, image->fragment_count);
-    for (size_t i = 0; i < image->tree.inode_count; i++) {
-        const struct image_inode *inode = &image->tree.inodes[i];
-        if (image_tree_tail_bytes(&image->file, inode) > 0)
-            reads[inode->fragment] += inode->name_count;
-    }
-    return reads;
-}
-
-bool image_share(const struct image *image, unsigned jobs, struct arena *arena,
-                 struct image_cache **ret_cache, struct error *error)
-{
-    size_t slots = IMAGE_FRAGMENTS_KEPT + jobs;
-    size_t room = arena_left(arena) / 2 / image->file.super.block_bytes;
-    if (slots > room)
-        slots = room > jobs ? room : jobs;
-    if (slots > image->fragment_count)
-        slots = image->fragment_count;
-    return budget_spend(&image->file.budget->memory,
-                        (uint64_t)slots * image->file.super.block_bytes, error) &&
-           image_cache_make(slots, image->file.super.block_bytes, count_reads(image, arena), arena,
-                            ret_cache, error);
-}
-
 /* --- The manifest ----------------------------------------------------------------------------- */
 
 uint32_t image_find_child(const struct image *image, uint32_t parent, struct str name)

@@ -60,10 +60,6 @@ struct image_worker {
 must_check bool image_open(const struct image_place *place, struct str store_dir,
                            struct arena *arena, struct image *ret_image, struct error *error);
 
-/* Makes a cache of fragment blocks for `jobs` workers. */
-must_check bool image_share(const struct image *image, unsigned jobs, struct arena *arena,
-                            struct image_cache **ret_cache, struct error *error);
-
 must_check bool image_worker_make(const struct image *image, struct arena *arena,
                                   struct image_worker *ret_worker, struct error *error);
 void image_worker_release(const struct image_worker *worker);

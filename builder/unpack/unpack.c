@@ -1,7 +1,7 @@
 #include "builder/unpack/unpack.h"
 
-#include "builder/reader/image_cache.h"
 #include "builder/reader/image_nar.h"
+#include "builder/reader/image_workers.h"
 #include "builder/unpack/tree_remover.h"
 #include "builder/unpack/tree_writer.h"
 
@@ -23,9 +23,8 @@
 /* An image, as all threads read it. */
 struct source {
     const struct image *image;
-    struct image_cache *cache;
-    struct image_worker *workers; /* one for each thread */
-    uint64_t *nar_sizes;          /* one for each child of the root, by its node */
+    struct image_workers workers;
+    uint64_t *nar_sizes; /* one for each child of the root, by its node */
 };
 
 /* A wanted path. */
@@ -201,7 +200,7 @@ static bool take_turns(struct unpacking *unpacking, uint64_t *ret_bytes, struct 
         bytes += part_bytes(part);
         unpacking->turns[unpacking->turn_count++] = (struct turn){ part_bytes(part), (uint32_t)i };
     }
-    turns_sort(unpacking->turns, unpacking->turn_count);
+    turns_large_first(unpacking->turns, unpacking->turn_count, unpacking->crew.jobs);
     *ret_bytes = bytes;
     return check_space(unpacking, bytes, error);
 }
@@ -236,8 +235,9 @@ static bool write_part(void *context, const struct crew_member *member, size_t i
     cleanup(tree_writer_release) struct tree_writer writer =
         tree_writer_start(source->image, unpacking->store, name);
     const struct image_nar_listener listener = tree_writer_listener(&writer);
-    const struct image_nar_request request = { source->image, &source->workers[member->number],
-                                               part->node, &listener };
+    const struct image_nar_request request = { source->image,
+                                               &source->workers.items[member->number], part->node,
+                                               &listener };
     if (!image_nar_follow(&request, *member->arena, &nar, error))
         return error_in(error, "%s", source->image->name);
     progress_add(unpacking->request->progress, part_bytes(part));
@@ -305,18 +305,11 @@ static bool write_batches(struct unpacking *unpacking, struct error *error)
 static bool open_source(const struct unpacking *unpacking, struct source *source,
                         const struct image *image, struct error *error)
 {
-    unsigned jobs = unpacking->crew.jobs;
+    struct arena *scratch = unpacking->scratch;
     source->image = image;
-    source->nar_sizes = image_nar_sizes(image, unpacking->scratch);
-    source->workers = arena_new(unpacking->scratch, struct image_worker, jobs);
-    if (!image_share(image, jobs, unpacking->scratch, &source->cache, error))
-        return false;
-    for (unsigned i = 0; i < jobs; i++) {
-        if (!image_worker_make(image, &unpacking->crew.arenas[i], &source->workers[i], error))
-            return false;
-        source->workers[i].cache = source->cache;
-    }
-    return true;
+    source->nar_sizes = image_nar_sizes(image, scratch);
+    return image_workers_make(image, &unpacking->crew, scratch, &source->workers, error) &&
+           image_workers_share(&source->workers, scratch, error);
 }
 
 static bool open_sources(struct unpacking *unpacking, struct error *error)
@@ -331,13 +324,8 @@ static bool open_sources(struct unpacking *unpacking, struct error *error)
 
 static void release(const struct unpacking *unpacking)
 {
-    for (size_t i = 0; unpacking->sources && i < unpacking->request->image_count; i++) {
-        const struct source *source = &unpacking->sources[i];
-        for (unsigned j = 0; source->workers && j < unpacking->crew.jobs; j++)
-            image_worker_release(&source->workers[j]);
-        if (source->cache)
-            image_cache_release(source->cache);
-    }
+    for (size_t i = 0; unpacking->sources && i < unpacking->request->image_count; i++)
+        image_workers_release(&unpacking->sources[i].workers);
     own_close(&unpacking->store);
 }
 

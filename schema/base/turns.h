@@ -14,3 +14,7 @@ struct turn {
 
 /* Sorts turns in place. Tasks of the same size keep the order of their indexes. */
 void turns_sort(struct turn *turns, size_t count);
+
+/* Sorts only the large ones to the front, of which one takes more than a sixteenth of a thread's work. All
+ * others keep the order of their indexes, and their size becomes 0. */
+void turns_large_first(struct turn *turns, size_t count, unsigned jobs);
