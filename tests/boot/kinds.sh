@@ -8,6 +8,7 @@
 # machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile; Nix' files belong to a
 #          user of their own, as with nix.daemonUser
 # iso      as iso-image: the manifest is in the image of the store, and the image is a file of the medium
+# repart   as image/repart: systemd-repart makes the disk, with the manifest where repart.nix has it, which stays there
 #
 # The modules of tests/nixos/kinds stand in for nixpkgs' own; what registration.nix makes of each is a drop-in of the unit
 # here, as on NixOS.
@@ -32,14 +33,15 @@ toplevel=$(cat "$live/first")
 # --- What the module makes of the unit ------------------------------------------------------------------------
 
 mkdir "$SCRATCH/nix" "$SCRATCH/nix/bin" && cp "$(command -v busybox)" "$SCRATCH/nix/bin/" || bail "$SCRATCH is not empty"
-# unit_of KIND CONFIGURATION: passes on the drop-in.
+# unit_of KIND CONFIGURATION MODULE
 unit_of() {
     NIX_REMOTE='' NIX_STORE_DIR=$SCRATCH/eval/store NIX_STATE_DIR=$SCRATCH/eval/var NIX_LOG_DIR=$SCRATCH/eval/log NIX_CONF_DIR=$SCRATCH \
         nix-instantiate --eval --strict --json --readonly-mode -E "
         with import $PWD/tests/nixos/nixos.nix { busybox = $SCRATCH/nix; release = \"26.11\"; netboot = false; configuration = [
-            $PWD/units/nixos/registration.nix $PWD/tests/nixos/kinds/$1.nix
+            $PWD/units/nixos/$3.nix $PWD/tests/nixos/kinds/$1.nix
             { services.regd = { enable = true; package = builtins.path { name = \"given\"; path = $SCRATCH/nix; }; $2 }; } ]; };
-        { inherit (config.systemd.services.regd) before after unitConfig serviceConfig aliases; }" >"$SCRATCH/unit.json" || return
+        { inherit (config.systemd.services.regd) before after unitConfig serviceConfig aliases;
+          manifests = builtins.attrNames (config.image.repart.partitions.\"20-root\".contents or { }); }" >"$SCRATCH/unit.json" || return
     jq -r 'def lines: to_entries[] | .key as $key | [.value] | flatten[] | "\($key)=\(.)";
         "[Unit]", ({ Before: .before, After: .after } | lines), (.unitConfig | del(.DefaultDependencies) | lines),
         "[Service]", (.serviceConfig | lines)' "$SCRATCH/unit.json" |
@@ -47,9 +49,9 @@ unit_of() {
     cat "$SCRATCH/regd.conf"
     jq -e '.aliases == ["register-nix-paths.service"]' "$SCRATCH/unit.json"
 }
-# kind NAME CONFIGURATION
+# kind NAME CONFIGURATION [MODULE]
 kind() {
-    claim "$1: the module gives the unit" unit_of "$1" "$2"
+    claim "$1: the module gives the unit" unit_of "$1" "$2" "${3-registration}"
     pass regd.conf "$SCRATCH/regd.conf"
 }
 
@@ -71,10 +73,10 @@ mkdir -p "$SCRATCH/disk/nix/store" && sed "s|^|$live|" "$SCRATCH/closure" | xarg
     mke2fs -q -t ext4 -d "$SCRATCH/disk" "$SCRATCH/root" 512M >/dev/null || bail 'no disk can be made'
 find "$SCRATCH/disk" -type d -exec chmod u+w {} + && rm -rf "$SCRATCH/disk"
 
-# installed NAME: a machine that boots from the disk.
+# installed NAME FILE DEVICE: a machine that boots from the disk, whose root is that device.
 installed() {
     boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
-        -append "$(told_by commandLine) root=/dev/vda" -drive "file=$SCRATCH/root,if=virtio,format=raw"
+        -append "$(told_by commandLine) root=$3" -drive "file=$2,if=virtio,format=raw"
 }
 cat >"$SCRATCH/first.sh" <<'END'
 on_disk() {
@@ -107,10 +109,10 @@ claim "what was registered is kept" kept
 claim "the system profile has one generation, the booted system" profile_is 1 "$system"
 END
 pass_checks "$SCRATCH/alias" "$SCRATCH/first.sh"
-installed disk
+installed disk "$SCRATCH/root" /dev/vda
 told disk 'installed on a disk'
 pass_checks "$SCRATCH/second.sh"
-installed again
+installed again "$SCRATCH/root" /dev/vda
 told again 'the disk, booted again'
 
 # --- machine --------------------------------------------------------------------------------------------------
@@ -173,4 +175,34 @@ pass_checks "$SCRATCH/alias" "$SCRATCH/iso.sh"
 boot iso -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
     -append "$(told_by commandLine) medium=/dev/vda" -drive "file=$SCRATCH/medium.iso,if=virtio,format=raw,readonly=on"
 told iso 'a live medium'
+
+# --- repart ---------------------------------------------------------------------------------------------------
+
+have systemd-repart 'systemd-repart makes a disk that is registered' || finish
+kind repart 'repart.partition = "20-root";' repart
+# As nixpkgs writes it: a path of the store is copied to its own name, and a file of `contents` to its.
+make_repart() {
+    "$REGD_BUILD" manifest --root "$live" "$toplevel" >"$SCRATCH/manifest" && mkdir "$SCRATCH/repart.d" && {
+        printf '%s\n' '[Partition]' Type=root Label=nixos Format=ext4 SizeMinBytes=512M
+        jq -r --arg file "$SCRATCH/manifest" '.manifests[] | "CopyFiles=\($file):\(.)"' "$SCRATCH/unit.json"
+        sed "s|.*|CopyFiles=$live&:&|" "$SCRATCH/closure"
+    } >"$SCRATCH/repart.d/20-root.conf" &&
+        systemd-repart --empty=create --size=auto --dry-run=no --definitions="$SCRATCH/repart.d" "$SCRATCH/repart.raw"
+}
+claim 'repart: systemd-repart makes the disk' make_repart
+cat >"$SCRATCH/repart.sh" <<'END'
+on_partition() {
+    awk '$2 == "/"' /proc/mounts
+    [ "$(awk '$2 == "/" { print $1, $3 }' /proc/mounts)" = '/dev/vda1 ext4' ] && [ "$(stat -f -c %i /)" = "$(stat -f -c %i /nix/store)" ]
+}
+claim "the root file system is the partition" on_partition
+claim "Nix knows the closure of the system, path by path" closure_is_registered
+claim "nix-store --verify --check-contents finds nothing" verify_finds_nothing --check-contents
+claim "the system is tagged as NixOS" tagged
+claim "the system profile has one generation, the booted system" profile_is 1 "$system"
+claim "the manifest stays" test -s /nix-path-registration
+END
+pass_checks "$SCRATCH/alias" "$SCRATCH/repart.sh"
+installed repart "$SCRATCH/repart.raw" /dev/vda1
+told repart 'a disk of systemd-repart'
 finish
