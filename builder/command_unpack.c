@@ -1,4 +1,4 @@
-/* command_unpack.c — makes a store on disk from images. */
+/* command_unpack.c — makes a store on disk from images, and registers it. */
 #include "builder/command.h"
 
 #include "builder/output/report.h"
@@ -10,60 +10,169 @@
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 #include "schema/base/text_stream.h"
+#include "schema/database/store_db.h"
 #include "schema/nix/manifest.h"
+#include "schema/nix/store_path.h"
+#include "schema/registry/collector.h"
+#include "schema/registry/profile.h"
+#include "schema/registry/registry.h"
+#include "schema/registry/state.h"
 
 #include <fcntl.h>
+#include <time.h>
+
+#define TAG_PATH "/etc/NIXOS"
+
+/* What is unpacked, and what is to be done with it then. */
+struct work {
+    const struct command *command;
+    const struct unpack_stack *stack;
+    bool *chosen;      /* per path of the manifest */
+    struct str system; /* base name; empty: no profile is set */
+    int collector;     /* lock against the garbage collector (collector.h), or -1; owned */
+};
+
+static void release(const struct work *work)
+{
+    own_close(&work->collector);
+}
+
+/* --- Before the paths are written ---------------------------------------------------------------- */
+
+static bool choose(struct work *work, struct error *error)
+{
+    const struct command *command = work->command;
+    const struct option_list *arguments = &command->settings->arguments;
+    const struct option_list names = { arguments->items + 1, arguments->count - 1, 0 };
+    const struct image *top = &work->stack->items[0];
+    const struct unpack_wish wish = { &top->listed, command->store->store_dir, &names };
+    work->chosen = arena_new(command->arena, bool, top->listed.count);
+    return unpack_choose(&wish, *command->arena, work->chosen, error) ||
+           error_in(error, "%s", top->name);
+}
+
+static bool find_system(struct work *work, struct error *error)
+{
+    const struct settings *settings = work->command->settings;
+    const struct path_list *listed = &work->stack->items[0].listed;
+    const char *name =
+        settings->arguments.count > 1 ? settings->arguments.items[1] : work->stack->toplevel;
+    struct error unused;
+    if (!settings->unpack.profile)
+        return true;
+    if (!name)
+        return error_set(error, "--profile: name the system as PATH, or unpack a tree");
+    if (!store_path_parse(str_from(name), work->command->store->store_dir, &work->system, &unused))
+        work->system = str_from(name);
+    uint32_t path = path_list_find(listed, work->system);
+    return (path != NAME_NONE && work->chosen[path]) ||
+           error_set(error, "the system %s is not in the manifest", name);
+}
+
+/* From here on no collector deletes what is not registered yet. What would make the registration fail
+ * is found before hours of writing, as far as it can be. */
+static bool prepare_registry(struct work *work, struct error *error)
+{
+    const struct command *command = work->command;
+    return !command->settings->unpack.registers ||
+           (collector_hold(command->store, &work->collector, error) &&
+            state_check_directories(command->store, *command->arena, error) &&
+            store_db_find(command->store, *command->arena, error) != STORE_DB_FAILED);
+}
+
+/* --- After it ----------------------------------------------------------------------------------- */
+
+static bool register_paths(const struct work *work, struct str manifest, struct error *error)
+{
+    const struct command *command = work->command;
+    const struct store *store = command->store;
+    const struct registry_options options = {
+        .missing = REGISTRY_MISSING_REFUSE,
+        .vanished = REGISTRY_VANISHED_KEEP,
+        .loader = REGISTRY_LOADER_FILE,
+        .time_seconds = time(NULL),
+    };
+    struct path_list list = { 0 };
+    struct registry_result result;
+    if (!manifest_parse(manifest, store->store_dir, command->arena, &list, error))
+        return false;
+    path_list_normalise(&list, *command->arena);
+    if (!registry_merge(store, &list, &options, command->arena, &result, error))
+        return error_in(error, "register the paths");
+    report_note(command->settings->quiet, "%s: %zu paths registered (%zu new, %zu changed)",
+                command->settings->root, result.path_count, result.added, result.updated);
+    return state_make_directories(store, *command->arena, error);
+}
+
+static bool set_profile(const struct work *work, struct error *error)
+{
+    uint64_t number;
+    enum state_tag_answer answer;
+    const struct command *command = work->command;
+    const char *profile = command->settings->unpack.profile;
+    if (!profile)
+        return true;
+    if (!profile_set(command->store, profile, work->system, command->arena, &number, error))
+        return error_in(error, "set the profile %s", profile);
+    report_note(command->settings->quiet, "%s: %s is now generation %ju, %.*s",
+                command->settings->root, profile, (uintmax_t)number, STR_ARG(work->system));
+    return state_tag(command->store, TAG_PATH, *command->arena, &answer, error);
+}
 
 /* So that the first boot, or `regd register`, registers what was unpacked. */
-static bool publish_manifest(const struct command *command, const struct path_list *listed,
-                             const bool *chosen, struct error *error)
+static bool leave_manifest(const struct command *command, struct str manifest, struct error *error)
 {
-    struct arena scratch = *command->arena;
-    struct path_list list = *listed;
-    struct str text;
-    list.count = 0;
-    list.items = arena_new(&scratch, struct path_info, listed->count);
-    for (size_t i = 0; i < listed->count; i++)
-        if (chosen[i])
-            list.items[list.count++] = listed->items[i];
-    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
     cleanup(own_close) int root = root_open(command->store->root, "/", O_RDONLY | O_DIRECTORY, 0);
     if (root < 0)
         return error_errno(error, -root, "open %s", command->settings->root);
-    if (!text_stream_open(&stream, &scratch, error))
-        return false;
-    manifest_write(stream.stream, &list, command->store->store_dir);
-    return text_stream_finish(&stream, &text, error) &&
-           file_publish(root, MANIFEST_NAME, text, 0644, error);
+    return file_publish(root, MANIFEST_NAME, manifest, 0644, error);
 }
 
-static bool unpack_images(const struct command *command, const struct image *images, size_t count,
-                          struct error *error)
+static bool finish(const struct work *work, struct error *error)
 {
+    const struct command *command = work->command;
+    const struct path_list *listed = &work->stack->items[0].listed;
+    struct path_list list = *listed;
+    struct str text;
+    list.count = 0;
+    list.items = arena_new(command->arena, struct path_info, listed->count);
+    for (size_t i = 0; i < listed->count; i++)
+        if (work->chosen[i])
+            list.items[list.count++] = listed->items[i];
+    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
+    if (!text_stream_open(&stream, command->arena, error))
+        return false;
+    manifest_write(stream.stream, &list, command->store->store_dir);
+    if (!text_stream_finish(&stream, &text, error))
+        return false;
+    if (!command->settings->unpack.registers)
+        return leave_manifest(command, text, error);
+    return register_paths(work, text, error) && set_profile(work, error) &&
+           state_sync(command->store, error);
+}
+
+/* --- The whole ---------------------------------------------------------------------------------- */
+
+static bool unpack_all(const struct work *work, struct error *error)
+{
+    const struct command *command = work->command;
     const struct settings *settings = command->settings;
     struct timespec start = clock_start();
-    const struct option_list names = { settings->arguments.items + 1, settings->arguments.count - 1,
-                                       0 };
-    const struct unpack_wish wish = { &images[0].listed, command->store->store_dir, &names };
-    bool *chosen = arena_new(command->arena, bool, images[0].listed.count);
-    if (!unpack_choose(&wish, *command->arena, chosen, error))
-        return error_in(error, "%s", images[0].name);
+    struct unpack_result result;
     const struct unpack_request request = {
         .store = command->store,
-        .images = images,
-        .image_count = count,
-        .chosen = chosen,
+        .images = work->stack->items,
+        .image_count = work->stack->count,
+        .chosen = work->chosen,
         .crew = command->crew,
         .progress = command->progress,
     };
-    struct unpack_result result;
-    if (!unpack(&request, *command->arena, &result, error) ||
-        !publish_manifest(command, &images[0].listed, chosen, error))
-        return error_in(error, "unpack to %s", settings->root);
+    if (!unpack(&request, *command->arena, &result, error))
+        return false;
     report_note(settings->quiet, "%s: %zu paths unpacked (%.1f MiB), %zu were there; %.1f s",
                 settings->root, result.written_count, report_mebibytes(result.written_bytes),
                 result.kept_count, clock_seconds_since(&start));
-    return true;
+    return finish(work, error);
 }
 
 bool command_unpack(const struct command *command, struct error *error)
@@ -79,5 +188,8 @@ bool command_unpack(const struct command *command, struct error *error)
     for (size_t i = 0; i < bases->count; i++)
         if (!unpack_stack_add(&stack, bases->items[i], command->arena, error))
             return false;
-    return unpack_images(command, stack.items, stack.count, error);
+    cleanup(release) struct work work = { .command = command, .stack = &stack, .collector = -1 };
+    return choose(&work, error) && find_system(&work, error) &&
+           ((prepare_registry(&work, error) && unpack_all(&work, error)) ||
+            error_in(error, "unpack to %s", settings->root));
 }

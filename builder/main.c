@@ -25,6 +25,14 @@ static void tell_odd_database(const void *unused, const char *sentence)
     report_warning("%s", sentence);
 }
 
+static void tell_waiting(const void *settings, const char *what, const char *holder,
+                         unsigned seconds)
+{
+    if (seconds == 1)
+        report_note(((const struct settings *)settings)->quiet, "waiting for %s, which %s uses",
+                    what, holder);
+}
+
 static bool run(const struct settings *settings, struct arena *arena, struct error *error)
 {
     struct crew crew;
@@ -42,7 +50,9 @@ static bool run(const struct settings *settings, struct arena *arena, struct err
         !crew_make(settings->jobs, arena, &crew, error) ||
         !store_open(settings->root, settings->store_dir, settings->state_dir, arena, &store, error))
         return false;
+    store.waiting = tell_waiting;
     store.warning = tell_odd_database;
+    store.context = settings;
     assert(commands[settings->command]);
     bool done = commands[settings->command](&command, error);
     own_close(&store.root);

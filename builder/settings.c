@@ -56,7 +56,7 @@ static const struct option_spec options[] = {
       offsetof(struct settings, store_dir), WITH_STORE | READING },
     { "state-dir", 0, OPTION_TEXT, "DIR",
       "use this Nix state (default: NIX_STATE_DIR or\n" STATE_DIR_DEFAULT ")",
-      offsetof(struct settings, state_dir), WITH_STORE & ~(1 << COMMAND_UNPACK) },
+      offsetof(struct settings, state_dir), WITH_STORE },
     { "registration", 0, OPTION_TEXT, "FILE",
       "read the closure from a manifest ('-': standard\ninput), not the store's database; without "
       "PATH,\n"
@@ -156,6 +156,12 @@ static const struct option_spec options[] = {
       offsetof(struct settings, publish.grace_text), 1 << COMMAND_PUBLISH },
     { "rollback", 0, OPTION_FLAG, NULL, "exchange the current and the previous system",
       offsetof(struct settings, publish.rollback), 1 << COMMAND_PUBLISH },
+    { "register", 0, OPTION_FLAG, NULL,
+      "register the paths in the store's database, instead\nof leaving their manifest in DIR",
+      offsetof(struct settings, unpack.registers), 1 << COMMAND_UNPACK },
+    { "profile", 0, OPTION_TEXT, "PROFILE",
+      "with --register: point this profile at the first\nPATH, or the tree's system, and tag DIR",
+      offsetof(struct settings, unpack.profile), 1 << COMMAND_UNPACK },
     { "json", 0, OPTION_FLAG, NULL, "print the result as JSON", offsetof(struct settings, json),
       READING | WITH_IMAGE },
     { "quiet", 'q', OPTION_FLAG, NULL, "print only warnings and errors",
@@ -237,6 +243,12 @@ static bool check_needs(const struct settings *settings, struct error *error)
         ramdisk->prepends.count + ramdisk->stores.count + ramdisk->files.count == 0)
         return error_set(error, "ramdisk: missing --prepend FILE, --file SRC:DST or --store FILE");
     return true;
+}
+
+static bool check_unpack(const struct unpack_settings *unpack, struct error *error)
+{
+    return !unpack->profile || unpack->registers ||
+           error_set(error, "--profile is used only with --register");
 }
 
 static bool check_root_hash(struct image_settings *image, struct error *error)
@@ -335,7 +347,7 @@ enum options_answer settings_read(int argc, char **argv, struct arena *arena,
     settings.shell = result.shell;
     if (result.answer == OPTIONS_RUN &&
         !(check_sources(&settings, error) && check_needs(&settings, error) &&
-          check_inspect(&settings.inspect, error) &&
+          check_inspect(&settings.inspect, error) && check_unpack(&settings.unpack, error) &&
           check_publish(&settings, &settings.publish, error) &&
           read_values(&settings, arena, error)))
         return OPTIONS_WRONG;

@@ -77,6 +77,11 @@ struct publish_settings {
     uint64_t grace_seconds;
 };
 
+struct unpack_settings {
+    const char *profile; /* to be set; null: none */
+    bool registers;
+};
+
 struct settings {
     enum command_name command;
     struct option_list arguments;
@@ -91,6 +96,7 @@ struct settings {
     struct tree_settings tree;
     struct inspect_settings inspect;
     struct publish_settings publish;
+    struct unpack_settings unpack;
     enum completion_shell shell; /* of --completion */
 };
 

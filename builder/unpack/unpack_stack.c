@@ -70,6 +70,8 @@ static bool add_tree(struct unpack_stack *stack, int directory, struct arena *ar
     struct tree_description description;
     if (!tree_place_describe(directory, arena, &text, &description, error))
         return false;
+    if (!stack->toplevel)
+        stack->toplevel = description.toplevel;
     for (size_t i = 0; i < description.image_count; i++)
         if (!add_named(stack, directory, &description.images[i], arena, error))
             return false;

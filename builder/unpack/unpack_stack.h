@@ -15,8 +15,9 @@
 struct unpack_stack {
     struct str store_dir;
     struct image_budget *budget;
-    struct image *items; /* topmost first */
-    int *fds;            /* one for each; owned */
+    const char *toplevel; /* the system of the first tree, a store path; null: none was named */
+    struct image *items;  /* topmost first */
+    int *fds;             /* one for each; owned */
     size_t count, capacity, fd_capacity;
     struct stat *files; /* that were paid for */
     size_t file_count, file_capacity;

@@ -24,7 +24,7 @@ static bool lock_shared(const struct store *store, int state, int lock, int limi
         if (limit_ms != WAIT_FOR_EVER && waited_ms >= limit_ms)
             return error_set(error,
                              LOCK_NAME ": a garbage collector has kept it locked for %d s; "
-                                       "run regd again when the collection is over",
+                                       "try again when the collection is over",
                              limit_ms / 1000);
         if (store->waiting && waited_ms % 1000 == 0) {
             lock_holder_find(state, LOCK_NAME, holder, sizeof holder);

@@ -73,6 +73,54 @@ registered() {
 }
 claim 'regd registers it, with the rows of nix-store --load-db, and Nix verifies its contents' registered
 
+# What nixos-install does with nix copy and nix-env, in one run.
+installed() {
+    unpack installed tree-in-ramdisk --register --profile /nix/var/nix/profiles/system && [ ! -e installed/nix-path-registration ] &&
+        [ -e installed/etc/NIXOS ] && nix_store_of "$PWD/installed" --dump-db | cmp - whole.dump || return
+    [ "$(readlink installed/nix/var/nix/profiles/system)" = system-1-link ] &&
+        [ "$(readlink installed/nix/var/nix/profiles/system-1-link)" = "$toplevel" ] || return
+    nix_store_of "$PWD/installed" --verify --check-contents 2>log
+    nix_store_of "$PWD/installed" --gc 2>>log >/dev/null
+    cat log
+    ! grep -E 'error|warning|modified|disappeared' log && nix_store_of "$PWD/installed" --dump-db | cmp - whole.dump || return
+    unpack installed tree-in-ramdisk --register --profile /nix/var/nix/profiles/system && [ "$(ls -d installed/nix/var/nix/profiles/system-*)" = installed/nix/var/nix/profiles/system-1-link ] &&
+        nix_store_of "$PWD/installed" --dump-db | cmp - whole.dump || return
+    unpack named image "$middle" "$leaf" --register --profile /nix/var/nix/profiles/some &&
+        [ "$(readlink named/nix/var/nix/profiles/some-1-link)" = "$middle" ] || return
+    nix_store_of "$PWD/named" --verify --check-contents 2>log && ! grep -E 'error|warning|modified|disappeared' log
+}
+
+# A collector's lock, which Nix takes, too.
+collected() {
+    mkdir -p waiting/nix/var/nix && : >waiting/nix/var/nix/gc.lock && : >out || return
+    flock -x waiting/nix/var/nix/gc.lock sleep 600 &
+    holder=$!
+    until grep -q "FLOCK.*WRITE.*:$(stat -c %i waiting/nix/var/nix/gc.lock) " /proc/locks; do sleep 0.1; done
+    "$REGD_BUILD" unpack image --register --root waiting >out 2>err &
+    until grep -q "waiting for the garbage collector's lock, which .* uses" err; do sleep 0.1; done
+    [ ! -e waiting/nix/store ] && kill "$(pgrep -P "$holder" sleep)" && wait
+    grep 'paths registered' err
+}
+
+# Each valid row is a whole path.
+rows_are_whole() {
+    [ -e "$1/nix/var/nix/db/schema" ] || return 0
+    nix_store_of "$PWD/$1" --verify --check-contents 2>log
+    cat log
+    ! grep -E 'error|warning|modified|disappeared' log
+}
+killed_registering() {
+    for at in 'flock 2' 'renameat2 9' 'pwrite64 1' 'renameat 1' 'renameat 2' 'renameat 4' 'fsync 5'; do
+        chmod -R u+w cut 2>/dev/null
+        rm -rf cut && mkdir cut || return
+        strace -f -qq -o trace -e trace="${at% *}" -e inject="${at% *}:signal=KILL:when=${at#* }" "$REGD_BUILD" unpack -q image "$toplevel" \
+            --register --profile /nix/var/nix/profiles/system --root cut --jobs 2 2>err
+        rows_are_whole cut || return
+        unpack cut image "$toplevel" --register --profile /nix/var/nix/profiles/system && rows_are_whole cut &&
+            [ "$(readlink cut/nix/var/nix/profiles/system-1-link)" = "$toplevel" ] || return
+    done
+}
+
 again() {
     (cd whole/nix/store && find . -printf '%p %i %C@\n' | sort) >before
     unpack whole image && grep -q ' 0 paths unpacked' err &&
@@ -120,6 +168,10 @@ present() {
 }
 claim 'or are there already' present
 claim 'trees, lists of layers and published roots are stacks of images' stacks
+claim 'with --register and --profile, Nix finds an installed system, and nothing wrong' installed
+claim 'with --register, a collector is waited for before anything is written' collected
+text='killed at any call, valid rows are whole paths, and the next run registers all'
+can_trace "$text" && claim "$text" killed_registering
 
 changed() {
     mkdir -p changed/nix/store && cp -a "whole$middle" changed/nix/store/ && chmod -R u+w "changed$middle" || return
@@ -232,6 +284,10 @@ fi
 wrong_line() {
     "$REGD_BUILD" unpack image 2>err
     [ $? -eq 2 ] && grep -q 'unpack: missing --root DIR' err || return
+    "$REGD_BUILD" unpack image --root whole --profile /nix/var/nix/profiles/system 2>err
+    [ $? -eq 2 ] && grep -q -e '--profile is used only with --register' err || return
+    ! unpack unnamed image --register --profile /nix/var/nix/profiles/system || return
+    grep -q -e '--profile: name the system as PATH, or unpack a tree' err && [ -z "$(ls -A unnamed)" ] || return
     ! unpack whole image /nix/store/none || return
     grep -q "'/nix/store/none' is not a path of the image's manifest" err
 }
