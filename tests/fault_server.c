@@ -17,6 +17,7 @@
  *          end=N         close it there, as if that were all
  *          stall=N       send nothing from there on, until the client leaves
  *          exit=N        the server itself ends there
+ *          slow=N        N bytes a second
  *          garbage       an answer that is not HTTP
  *          header=N      N bytes of headers
  *
@@ -37,6 +38,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { REQUEST_MAX = 1 << 14, CHUNK_BYTES = 1 << 16 };
@@ -195,7 +197,8 @@ static bool send_part(struct answer *answer, long long end)
 {
     static char bytes[CHUNK_BYTES];
     long long at = answer->offset + answer->sent, flip = number(answer->faults, "flip");
-    size_t wanted = end - at < CHUNK_BYTES ? (size_t)(end - at) : CHUNK_BYTES;
+    long long slow = number(answer->faults, "slow"), most = slow > 0 ? slow / 10 : CHUNK_BYTES;
+    size_t wanted = (size_t)(end - at < most ? end - at : most);
     ssize_t got = pread(answer->file, bytes, wanted, at);
     if (got < 0)
         stop("read");
@@ -204,6 +207,8 @@ static bool send_part(struct answer *answer, long long end)
         bytes[flip - at] = (char)~bytes[flip - at];
     if (!send_all(answer->connection, bytes, wanted))
         return false;
+    if (slow > 0)
+        nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
     answer->sent += (long long)wanted;
     return true;
 }

@@ -277,6 +277,21 @@ busy_then_other() {
 }
 row 'the first is busy: the second is asked at once' busy_then_other
 
+# Alone, it would take longer than anybody waits.
+slow_then_other() {
+    list_layers image && serve one 0 squashfs,0,slow=5000 && serve two 0 && run "regd.from=$one" "regd.from=$two" && is_right &&
+        received "$span" && grep -q 'Operation too slow.*65536 bytes/sec' stderr
+}
+row 'the first is slow: the second is asked' slow_then_other
+both_slow() {
+    head -c 131072 image >small && list_layers small && serve one 0 squashfs,0,slow=40000 && serve two 0 squashfs,0,slow=30000 &&
+        run "regd.from=$one" "regd.from=$two" && is_right
+    result=$?
+    rm www/stores/"$root".*
+    return "$result"
+}
+row 'both are slow: the last one is waited for' both_slow
+
 two_layers() {
     head -c 8192 image >small && head -c 4096 image >block
     list_layers small image block && serve one 0 && run "regd.from=$one" && is_right || return
@@ -332,7 +347,7 @@ can_trace "$text" && row "$text" failing_calls
 failing_allocations() {
     cc -O1 -shared -fPIC -o allocations.so "$source/tests/faults/allocations.c" && serve one 0 || return
     run_under env "LD_PRELOAD=$PWD/allocations.so" "FAIL_LOG=$PWD/log" FAIL_ALLOCATION=0 && is_right || return
-    total=$(grep -v failed log | tail -n 1)
+    total=$(grep -x '[0-9]*' log | tail -n 1)
     number=1 failures=0
     while [ "$number" -le "$total" ]; do
         run_under env "LD_PRELOAD=$PWD/allocations.so" "FAIL_ALLOCATION=$number"

@@ -69,6 +69,8 @@ static bool ask(struct fetching *fetching, struct mirror *mirror, struct stream 
 {
     uint64_t kept = stream->kept_bytes;
     fetching->report->mirror = mirror->source.url;
+    mirror->source.least_rate =
+        mirror_least_rate(&fetching->mirrors, mirror, fetching->settings.limits);
     enum http_outcome outcome = http_get(&fetching->settings, &mirror->source, stream, error);
     if (stream->kept_bytes > kept)
         mirror->failures = 0;

@@ -129,14 +129,14 @@ static int tick(void *context, curl_off_t total, curl_off_t now, curl_off_t uplo
 
 /* --- Asking ------------------------------------------------------------------------------------- */
 
-static bool set_limits(CURL *handle, const struct fetch_limits *limits)
+static bool set_limits(CURL *handle, const struct fetch_limits *limits, unsigned least_rate)
 {
     return curl.setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl.setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl.setopt(handle, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_ms) == CURLE_OK &&
-           curl.setopt(handle, CURLOPT_LOW_SPEED_LIMIT, (long)limits->stall_rate) == CURLE_OK &&
+           curl.setopt(handle, CURLOPT_LOW_SPEED_LIMIT, (long)least_rate) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)limits->stall_seconds) == CURLE_OK;
 }
 
@@ -239,8 +239,8 @@ static enum http_outcome conclude(struct transfer *transfer, CURLcode code, uint
 static bool set_all(CURL *handle, struct transfer *transfer, const struct http_source *source,
                     struct curl_slist **headers)
 {
-    return set_limits(handle, transfer->settings->limits) && set_callbacks(handle, transfer) &&
-           set_trust(handle, transfer->settings->certificates) &&
+    return set_limits(handle, transfer->settings->limits, source->least_rate) &&
+           set_callbacks(handle, transfer) && set_trust(handle, transfer->settings->certificates) &&
            set_request(handle, source, transfer->wish.offset, headers);
 }
 

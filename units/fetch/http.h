@@ -40,6 +40,7 @@ enum http_outcome {
 
 struct http_source {
     const char *url;
+    unsigned least_rate;              /* a slower transfer is given up; bytes per second */
     char etag[RESPONSE_ETAG_MAX + 1]; /* of the last response; empty: none */
     unsigned wait_seconds;            /* that the server asked for; 0: it did not */
     uint64_t end;                     /* where in the file its last body ended, if HTTP_SHORT */

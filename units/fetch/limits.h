@@ -6,8 +6,9 @@
 
 struct fetch_limits {
     unsigned connect_ms;          /* until a server is connected: name, TCP, TLS */
-    unsigned stall_seconds;       /* a transfer this long under stall_rate is given up */
-    unsigned stall_rate;          /* bytes per second */
+    unsigned stall_seconds;       /* a transfer this long under one of the rates is given up */
+    unsigned stall_rate;          /* bytes per second: any server */
+    unsigned slow_rate;           /* the same, if another server may be faster */
     unsigned retry_first_ms;      /* the first wait after a failure; it doubles */
     unsigned retry_last_ms;       /* the longest wait */
     unsigned retry_after_seconds; /* the longest wait that a server may ask for: somebody is waiting
@@ -18,7 +19,8 @@ struct fetch_limits {
 #define FETCH_LIMITS                                    \
     ((struct fetch_limits){ .connect_ms = 20000,        \
                             .stall_seconds = 30,        \
-                            .stall_rate = 1024,         \
+                            .stall_rate = 1 << 10,      \
+                            .slow_rate = 64 << 10,      \
                             .retry_first_ms = 1000,     \
                             .retry_last_ms = 30000,     \
                             .retry_after_seconds = 300, \

@@ -29,7 +29,7 @@ static const char usage[] =
     "Options:\n"
     "      --root DIR              read the ramdisk that is unpacked in DIR\n"
     "      --cache DIR             fail unless a file system is mounted on DIR\n"
-    "      --stall SECONDS         give up a transfer of less than 1 KiB/s after\n"
+    "      --stall SECONDS         give up a transfer that is too slow after\n"
     "                              SECONDS; default 30\n"
     "      --retry SECONDS         wait at most SECONDS after a failure; default 30\n"
     "      --seal                  make the file system of DIRECTORY read-only, and\n"

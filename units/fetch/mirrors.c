@@ -38,6 +38,17 @@ struct mirror *mirrors_next(const struct mirror_list *mirrors, uint64_t now_ms,
     return NULL;
 }
 
+unsigned mirror_least_rate(const struct mirror_list *mirrors, const struct mirror *mirror,
+                           const struct fetch_limits *limits)
+{
+    for (size_t i = 0; i < mirrors->count; i++) {
+        const struct mirror *other = &mirrors->items[i];
+        if (other != mirror && !other->out && other->failures == 0)
+            return limits->slow_rate;
+    }
+    return limits->stall_rate;
+}
+
 uint64_t mirror_wait(struct mirror *mirror, const struct fetch_limits *limits, uint64_t now_ms,
                      uint32_t random)
 {

@@ -6,6 +6,8 @@
  *          server asked for. Of each wait a random part of up to a half is left out, so that machines
  *          that lost their power together do not come back together. A part of the file that arrives
  *          ends the series.
+ * Slow     A mirror that sends little, but more than nothing, is left for one that has not failed at
+ *          this file. If there is none, it is waited for: something comes.
  * Final    A mirror without the file (404, 403, another size) is not asked for this file again; one
  *          that sent wrong bytes, not for any file. If all are out, fetching has failed.
  * Time     Milliseconds of a clock that is never set.
@@ -38,6 +40,10 @@ void mirrors_begin(struct mirror_list *mirrors, const char *name, const char *ur
  * *ret_wait_ms; or null and UINT64_MAX, if all are out. */
 struct mirror *mirrors_next(const struct mirror_list *mirrors, uint64_t now_ms,
                             uint64_t *ret_wait_ms);
+
+/* How many bytes a second must come from the mirror? */
+unsigned mirror_least_rate(const struct mirror_list *mirrors, const struct mirror *mirror,
+                           const struct fetch_limits *limits);
 
 /* The mirror failed for now. `random` is any number. Returns how long it waits, in milliseconds. */
 uint64_t mirror_wait(struct mirror *mirror, const struct fetch_limits *limits, uint64_t now_ms,

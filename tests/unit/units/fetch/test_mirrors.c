@@ -6,7 +6,9 @@
 
 static const struct fetch_limits limits = { .retry_first_ms = 1000,
                                             .retry_last_ms = 30000,
-                                            .retry_after_seconds = 300 };
+                                            .retry_after_seconds = 300,
+                                            .stall_rate = 1,
+                                            .slow_rate = 9 };
 
 static struct mirror_list begin(struct mirror items[static 2], struct arena *arena)
 {
@@ -45,6 +47,18 @@ static void the_first_that_need_not_wait_comes_first(struct arena arena)
     CHECK(!mirrors_next(&mirrors, 5200, &wait));
     CHECK_NUMBER(wait, 800);
     CHECK(mirrors_next(&mirrors, 6000, &wait) == &items[0]);
+}
+
+static void a_slow_one_is_left_for_one_that_has_not_failed(struct arena arena)
+{
+    struct mirror items[2];
+    struct mirror_list mirrors = begin(items, &arena);
+    CHECK_NUMBER(mirror_least_rate(&mirrors, &items[0], &limits), 9);
+    mirror_wait(&items[0], &limits, 0, 0);
+    CHECK_NUMBER(mirror_least_rate(&mirrors, &items[0], &limits), 9);
+    CHECK_NUMBER(mirror_least_rate(&mirrors, &items[1], &limits), 1);
+    mirror_leave(&items[1], false, "404", &arena);
+    CHECK_NUMBER(mirror_least_rate(&mirrors, &items[0], &limits), 1);
 }
 
 static void waits_double_up_to_a_limit(void)
@@ -108,6 +122,7 @@ int main(void)
 {
     return CHECK_ALL(CASE(the_file_is_below_each_mirror), CASE(a_layer_has_its_own_url),
                      CASE(the_first_that_need_not_wait_comes_first),
+                     CASE(a_slow_one_is_left_for_one_that_has_not_failed),
                      CASE(waits_double_up_to_a_limit), CASE(up_to_a_half_is_left_out),
                      CASE(a_server_may_ask_for_more), CASE(all_out_is_the_end),
                      CASE(the_next_file_is_asked_for_again_unless_bytes_were_wrong));
