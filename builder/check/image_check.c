@@ -2,6 +2,8 @@
 
 #include "builder/check/image_check_places.h"
 
+#include "schema/base/little_endian.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +44,7 @@ static void check_super(const struct checking *checking)
                     TIME_SECONDS);
     if (super->attribute_table != IMAGE_NO_TABLE)
         image_found(checking, "super block", "there is a table of extended attributes");
-    if (super->id_count != 1 || image_u32(image->tables[IMAGE_IDS].bytes) != 0)
+    if (super->id_count != 1 || little_32(image->tables[IMAGE_IDS].bytes) != 0)
         image_found(checking, "id table", "there are other owners than 0");
     if (image->fragment_count == 0 && super->fragment_table != IMAGE_NO_TABLE &&
         super->fragment_table != image->tables[IMAGE_EXPORTS].range.start)
@@ -68,15 +70,15 @@ static bool are_options_right(const struct image_super *super, const unsigned ch
     };
     switch (super->compression) {
     case GZIP:
-        return length == 8 && is_within(image_u32(options), 1, 9) &&
-               image_u16(options + 4) == WINDOW_BITS && image_u16(options + 6) == 0;
+        return length == 8 && is_within(little_32(options), 1, 9) &&
+               little_16(options + 4) == WINDOW_BITS && little_16(options + 6) == 0;
     case XZ:
-        return length == 8 && is_within(image_u32(options), 1, super->block_bytes) &&
-               (image_u32(options) & (image_u32(options) - 1)) == 0 && image_u32(options + 4) == 0;
+        return length == 8 && is_within(little_32(options), 1, super->block_bytes) &&
+               (little_32(options) & (little_32(options) - 1)) == 0 && little_32(options + 4) == 0;
     case LZ4:
-        return length == 8 && image_u32(options) == LZ4_VERSION && image_u32(options + 4) <= 1;
+        return length == 8 && little_32(options) == LZ4_VERSION && little_32(options + 4) <= 1;
     case ZSTD:
-        return length == 4 && is_within(image_u32(options), 1, LEVEL_MOST);
+        return length == 4 && is_within(little_32(options), 1, LEVEL_MOST);
     default:
         return false;
     }
@@ -97,7 +99,7 @@ static bool check_options(const struct checking *checking, struct error *error)
     }
     if (!image_file_read(&checking->image->file, range->start, bytes, size, error))
         return false;
-    if (!(image_u16(bytes) & stored_bit) ||
+    if (!(little_16(bytes) & stored_bit) ||
         !are_options_right(&checking->image->file.super, bytes + 2, size - 2))
         image_found(checking, range->what, "not what the builder writes");
     return true;
@@ -114,7 +116,7 @@ static void check_exports(const struct checking *checking)
         const struct image_inode *inode = &image->tree.inodes[i];
         if (inode->number == 0 || inode->number > image->tree.inode_count)
             continue;
-        uint64_t reference = image_u64(exports->bytes + 8 * ((size_t)inode->number - 1));
+        uint64_t reference = little_64(exports->bytes + 8 * ((size_t)inode->number - 1));
         if (image_table_find(table, reference >> 16, reference & 0xffff) != inode->position)
             image_found(checking, "export table", "inode %u is not where it says", inode->number);
     }

@@ -1,6 +1,7 @@
 #include "builder/reader/image_file.h"
 
 #include "schema/base/file.h"
+#include "schema/base/little_endian.h"
 
 #include <sqfs/compressor.h>
 #include <sqfs/super.h>
@@ -14,21 +15,6 @@
 _Static_assert((int)SQFS_MAX_BLOCK_SIZE == (int)IMAGE_BLOCK_MAX, "the library's largest block");
 
 enum { BLOCK_LOG_LEAST = 12, BLOCK_LOG_MOST = 20 };
-
-uint16_t image_u16(const unsigned char *bytes)
-{
-    return (uint16_t)(bytes[0] | bytes[1] << 8);
-}
-
-uint32_t image_u32(const unsigned char *bytes)
-{
-    return image_u16(bytes) | (uint32_t)image_u16(bytes + 2) << 16;
-}
-
-uint64_t image_u64(const unsigned char *bytes)
-{
-    return image_u32(bytes) | (uint64_t)image_u32(bytes + 4) << 32;
-}
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
 
@@ -49,30 +35,30 @@ bool image_file_read(const struct image_file *file, uint64_t start, void *bytes,
 static struct image_super take_super(const unsigned char *bytes)
 {
     return (struct image_super){
-        .inode_count = image_u32(bytes + 4),
-        .modified_seconds = image_u32(bytes + 8),
-        .block_bytes = image_u32(bytes + 12),
-        .fragment_count = image_u32(bytes + 16),
-        .compression = image_u16(bytes + 20),
-        .flags = image_u16(bytes + 24),
-        .id_count = image_u16(bytes + 26),
-        .root_inode = image_u64(bytes + 32),
-        .used_bytes = image_u64(bytes + 40),
-        .id_table = image_u64(bytes + 48),
-        .attribute_table = image_u64(bytes + 56),
-        .inode_table = image_u64(bytes + 64),
-        .directory_table = image_u64(bytes + 72),
-        .fragment_table = image_u64(bytes + 80),
-        .export_table = image_u64(bytes + 88),
+        .inode_count = little_32(bytes + 4),
+        .modified_seconds = little_32(bytes + 8),
+        .block_bytes = little_32(bytes + 12),
+        .fragment_count = little_32(bytes + 16),
+        .compression = little_16(bytes + 20),
+        .flags = little_16(bytes + 24),
+        .id_count = little_16(bytes + 26),
+        .root_inode = little_64(bytes + 32),
+        .used_bytes = little_64(bytes + 40),
+        .id_table = little_64(bytes + 48),
+        .attribute_table = little_64(bytes + 56),
+        .inode_table = little_64(bytes + 64),
+        .directory_table = little_64(bytes + 72),
+        .fragment_table = little_64(bytes + 80),
+        .export_table = little_64(bytes + 88),
     };
 }
 
 static bool check_format(const unsigned char *bytes, struct error *error)
 {
-    uint32_t block_bytes = image_u32(bytes + 12);
-    uint16_t block_log = image_u16(bytes + 22);
-    uint16_t major = image_u16(bytes + 28), minor = image_u16(bytes + 30);
-    if (image_u32(bytes) != SQFS_MAGIC)
+    uint32_t block_bytes = little_32(bytes + 12);
+    uint16_t block_log = little_16(bytes + 22);
+    uint16_t major = little_16(bytes + 28), minor = little_16(bytes + 30);
+    if (little_32(bytes) != SQFS_MAGIC)
         return error_set(error, "it is not a squashfs image");
     if (major != SQFS_VERSION_MAJOR || minor != SQFS_VERSION_MINOR)
         return error_set(error, "it has squashfs version %u.%u; only 4.0 is supported", major,

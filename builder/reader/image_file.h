@@ -58,10 +58,6 @@ struct image_file {
     struct image_super super;
 };
 
-uint16_t image_u16(const unsigned char *bytes);
-uint32_t image_u32(const unsigned char *bytes);
-uint64_t image_u64(const unsigned char *bytes);
-
 /* Reads and checks the super block. If the place has no budget, one is made in the arena. Refuses a
  * file that is not squashfs 4.0, is truncated, or has its tables in another order. */
 must_check bool image_file_open(const struct image_place *place, struct arena *arena,

@@ -1,5 +1,7 @@
 #include "builder/reader/image_inodes.h"
 
+#include "schema/base/little_endian.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -48,7 +50,7 @@ static bool check_blocks(const struct reading *reading, struct image_inode *inod
     for (uint32_t i = 0; i < inode->block_count; i++) {
         uint64_t unpacked = left < block_bytes ? left : block_bytes;
         struct image_block block = image_tree_block(inode, i, at);
-        uint32_t word = image_u32(inode->words + 4 * (size_t)i);
+        uint32_t word = little_32(inode->words + 4 * (size_t)i);
         left -= unpacked;
         if (word >> 25 || block.packed_bytes > block_bytes)
             return refuse_inode(reading, inode, "a block of impossible length");
@@ -95,18 +97,18 @@ static bool take_file(const struct reading *reading, struct image_cursor *cursor
     if (!fields)
         return ends_early(reading, inode);
     if (is_extended) {
-        inode->first_block = image_u64(fields);
-        inode->size_bytes = image_u64(fields + 8);
-        inode->sparse_bytes = image_u64(fields + 16);
-        inode->link_count = image_u32(fields + 24);
-        inode->fragment = image_u32(fields + 28);
-        inode->fragment_offset = image_u32(fields + 32);
-        inode->attributes = image_u32(fields + 36);
+        inode->first_block = little_64(fields);
+        inode->size_bytes = little_64(fields + 8);
+        inode->sparse_bytes = little_64(fields + 16);
+        inode->link_count = little_32(fields + 24);
+        inode->fragment = little_32(fields + 28);
+        inode->fragment_offset = little_32(fields + 32);
+        inode->attributes = little_32(fields + 36);
     } else {
-        inode->first_block = image_u32(fields);
-        inode->fragment = image_u32(fields + 4);
-        inode->fragment_offset = image_u32(fields + 8);
-        inode->size_bytes = image_u32(fields + 12);
+        inode->first_block = little_32(fields);
+        inode->fragment = little_32(fields + 4);
+        inode->fragment_offset = little_32(fields + 8);
+        inode->size_bytes = little_32(fields + 12);
         inode->sparse_bytes = IMAGE_SPARSE_UNSAID;
         inode->link_count = 1;
     }
@@ -122,7 +124,7 @@ static bool take_index(const struct reading *reading, struct image_cursor *curso
         const unsigned char *fields = image_take(cursor, IMAGE_INDEX_BYTES);
         if (!fields)
             return ends_early(reading, inode);
-        uint32_t length = image_u32(fields + 8);
+        uint32_t length = little_32(fields + 8);
         if (length >= IMAGE_NAME_MAX || !image_take(cursor, (size_t)length + 1))
             return refuse_inode(reading, inode, "an impossible name in its index");
     }
@@ -136,13 +138,13 @@ static bool take_directory(const struct reading *reading, struct image_cursor *c
     const unsigned char *fields = image_take(cursor, is_extended ? 24 : 16);
     if (!fields)
         return ends_early(reading, inode);
-    uint32_t block = image_u32(fields + (is_extended ? 8 : 0));
-    uint32_t offset = image_u16(fields + (is_extended ? 18 : 10));
-    inode->link_count = image_u32(fields + (is_extended ? 0 : 4));
-    inode->size_bytes = is_extended ? image_u32(fields + 4) : image_u16(fields + 8);
-    inode->parent_number = image_u32(fields + 12);
-    inode->index_count = is_extended ? image_u16(fields + 16) : 0;
-    inode->attributes = is_extended ? image_u32(fields + 20) : (uint32_t)IMAGE_NO_ATTRIBUTES;
+    uint32_t block = little_32(fields + (is_extended ? 8 : 0));
+    uint32_t offset = little_16(fields + (is_extended ? 18 : 10));
+    inode->link_count = little_32(fields + (is_extended ? 0 : 4));
+    inode->size_bytes = is_extended ? little_32(fields + 4) : little_16(fields + 8);
+    inode->parent_number = little_32(fields + 12);
+    inode->index_count = is_extended ? little_16(fields + 16) : 0;
+    inode->attributes = is_extended ? little_32(fields + 20) : (uint32_t)IMAGE_NO_ATTRIBUTES;
     inode->listing = image_table_find(&reading->tree->directory_table, block, offset);
     if (inode->listing == SIZE_MAX || inode->size_bytes < LISTING_EXTRA_BYTES)
         return refuse_inode(reading, inode, "an impossible listing");
@@ -158,8 +160,8 @@ static bool take_link(const struct reading *reading, struct image_cursor *cursor
     const unsigned char *fields = image_take(cursor, 8);
     if (!fields)
         return ends_early(reading, inode);
-    inode->link_count = image_u32(fields);
-    inode->target.len = image_u32(fields + 4);
+    inode->link_count = little_32(fields);
+    inode->target.len = little_32(fields + 4);
     inode->target.data = (const char *)image_take(cursor, inode->target.len);
     if (!inode->target.data)
         return ends_early(reading, inode);
@@ -170,7 +172,7 @@ static bool take_link(const struct reading *reading, struct image_cursor *cursor
     fields = image_take(cursor, 4);
     if (!fields)
         return ends_early(reading, inode);
-    inode->attributes = image_u32(fields);
+    inode->attributes = little_32(fields);
     return true;
 }
 
@@ -181,16 +183,16 @@ static bool take_inode(const struct reading *reading, struct image_cursor *curso
     const unsigned char *fields = image_take(cursor, BASE_BYTES);
     if (!fields)
         return error_set(reading->error, "damaged inode table: it ends inside an inode");
-    uint16_t type = image_u16(fields);
-    size_t owner = image_u16(fields + 4), group = image_u16(fields + 6);
-    inode->mode = image_u16(fields + 2);
-    inode->modified_seconds = image_u32(fields + 8);
-    inode->number = image_u32(fields + 12);
+    uint16_t type = little_16(fields);
+    size_t owner = little_16(fields + 4), group = little_16(fields + 6);
+    inode->mode = little_16(fields + 2);
+    inode->modified_seconds = little_32(fields + 8);
+    inode->number = little_32(fields + 12);
     inode->attributes = (uint32_t)IMAGE_NO_ATTRIBUTES;
     if (owner >= ids->size_bytes / 4 || group >= ids->size_bytes / 4)
         return refuse_inode(reading, inode, "its owner is not in the table of owners");
-    inode->owner = image_u32(ids->bytes + 4 * owner);
-    inode->group = image_u32(ids->bytes + 4 * group);
+    inode->owner = little_32(ids->bytes + 4 * owner);
+    inode->group = little_32(ids->bytes + 4 * group);
     bool is_extended = type > NUMBER_MOST;
     switch (is_extended ? type - EXTENDED : type) {
     case IMAGE_DIRECTORY:
@@ -249,7 +251,7 @@ size_t image_inodes_find(const struct image_tree *tree, uint64_t block, uint32_t
 struct image_block image_tree_block(const struct image_inode *inode, uint32_t index, uint64_t start)
 {
     assert(index < inode->block_count);
-    uint32_t word = image_u32(inode->words + 4 * (size_t)index);
+    uint32_t word = little_32(inode->words + 4 * (size_t)index);
     return (struct image_block){
         .start = start,
         .packed_bytes = word & (STORED_BIT - 1),

@@ -2,6 +2,7 @@
 
 #include "builder/reader/image_cache.h"
 
+#include "schema/base/little_endian.h"
 #include "schema/base/own.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
@@ -30,7 +31,7 @@ static bool find_options(struct image *image, struct error *error)
         return true;
     if (!image_file_read(&image->file, range.start, word, sizeof word, error))
         return false;
-    range.end += sizeof word + (image_u16(word) & 0x7fff);
+    range.end += sizeof word + (little_16(word) & 0x7fff);
     add_range(image, range);
     return range.end <= image->file.super.inode_table ||
            error_set(error, "damaged compressor options: they go beyond the data");
@@ -104,12 +105,12 @@ static bool read_fragments(struct image *image, struct arena *arena, struct erro
     for (uint32_t i = 0; i < super->fragment_count; i++) {
         const unsigned char *fields =
             image->tables[IMAGE_FRAGMENTS].bytes + (size_t)i * FRAGMENT_BYTES;
-        uint32_t word = image_u32(fields + 8);
+        uint32_t word = little_32(fields + 8);
         struct image_fragment *fragment = &image->fragments[i];
-        fragment->block.start = image_u64(fields);
+        fragment->block.start = little_64(fields);
         fragment->block.packed_bytes = word & (STORED_BIT - 1);
         fragment->block.is_stored = word & STORED_BIT;
-        fragment->unused = image_u32(fields + 12);
+        fragment->unused = little_32(fields + 12);
         if (word >> 25 || fragment->block.packed_bytes == 0 ||
             fragment->block.packed_bytes > super->block_bytes ||
             fragment->block.start < IMAGE_SUPER_BYTES ||

@@ -1,5 +1,7 @@
 #include "builder/reader/image_table.h"
 
+#include "schema/base/little_endian.h"
+
 #include <assert.h>
 
 enum { STORED_BIT = 0x8000 };
@@ -23,7 +25,7 @@ static bool count_blocks(const unsigned char *packed, const struct image_range *
     for (size_t at = 0; at < size; count++) {
         if (size - at < 2)
             return damaged_table(range, "it ends inside a block's length", error);
-        size_t length = image_u16(packed + at) & (STORED_BIT - 1);
+        size_t length = little_16(packed + at) & (STORED_BIT - 1);
         if (length == 0 || length > IMAGE_TABLE_BLOCK_BYTES)
             return damaged_table(range, "a block of impossible length", error);
         if (length > size - at - 2)
@@ -44,7 +46,7 @@ static bool unpack_blocks(struct image_decoder *decoder, const unsigned char *pa
     uint64_t at = 0;
     for (size_t i = 0; i < table->block_count; i++) {
         assert(at + 2 <= table->range.end - table->range.start); /* count_blocks has seen it */
-        uint16_t word = image_u16(packed + at);
+        uint16_t word = little_16(packed + at);
         struct image_block block = {
             .start = table->range.start + at,
             .packed_bytes = word & (STORED_BIT - 1),
@@ -96,7 +98,7 @@ static bool check_index(const unsigned char *index, const struct image_table *ta
                         struct error *error)
 {
     for (size_t i = 0; i < table->block_count; i++)
-        if (image_u64(index + 8 * i) != table->range.start + table->block_positions[i])
+        if (little_64(index + 8 * i) != table->range.start + table->block_positions[i])
             return damaged_table(&table->range, "its index does not fit its blocks", error);
     return true;
 }
@@ -115,7 +117,7 @@ bool image_table_read_indexed(struct image_decoder *decoder, struct image_range 
     unsigned char *bytes = arena_room(arena, (size_t)count * 8);
     if (!image_file_read(file, index->start, bytes, (size_t)count * 8, error))
         return false;
-    struct image_range range = { image_u64(bytes), index->start, index->what };
+    struct image_range range = { little_64(bytes), index->start, index->what };
     struct image_table table;
     if (range.start < IMAGE_SUPER_BYTES || !image_table_read(decoder, range, arena, &table, error))
         return range.start < IMAGE_SUPER_BYTES

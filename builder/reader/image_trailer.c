@@ -1,5 +1,7 @@
 #include "builder/reader/image_trailer.h"
 
+#include "schema/base/little_endian.h"
+
 #include <libdeflate.h>
 
 #include <assert.h>
@@ -96,7 +98,7 @@ struct image_trailer image_trailer_parse(struct str text)
     text.len -= IMAGE_TRAILER_CHECKSUM_BYTES;
     if (!str_starts(end, STR(IMAGE_TRAILER_MAGIC)) || !take_record(text, &trailer))
         return (struct image_trailer){ .kind = IMAGE_TRAILER_UNKNOWN };
-    trailer.checksum = image_u32((const unsigned char *)end.data + IMAGE_TRAILER_MAGIC_BYTES);
+    trailer.checksum = little_32((const unsigned char *)end.data + IMAGE_TRAILER_MAGIC_BYTES);
     return trailer;
 }
 

@@ -2,6 +2,8 @@
 
 #include "builder/reader/image_inodes.h"
 
+#include "schema/base/little_endian.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -76,19 +78,19 @@ static bool take_entry(struct walk *walk, struct listing *listing, const struct 
     const unsigned char *fields = image_take(&listing->cursor, ENTRY_BYTES);
     if (!fields)
         return refuse_listing(walk, listing, "it ends inside an entry");
-    uint32_t number = header->number + (uint32_t)(int16_t)image_u16(fields + 2);
-    struct str name = { .len = (size_t)image_u16(fields + 6) + 1 };
+    uint32_t number = header->number + (uint32_t)(int16_t)little_16(fields + 2);
+    struct str name = { .len = (size_t)little_16(fields + 6) + 1 };
     name.data = (const char *)image_take(&listing->cursor, name.len);
     if (!name.data || name.len > IMAGE_NAME_MAX || !is_name(name))
         return refuse_listing(walk, listing, "an impossible name");
     if (listing->before.data && str_compare(listing->before, name) >= 0)
         return refuse_listing(walk, listing, "its names are out of order");
     listing->before = name;
-    size_t inode = image_inodes_find(walk->tree, header->block, image_u16(fields));
+    size_t inode = image_inodes_find(walk->tree, header->block, little_16(fields));
     if (inode == SIZE_MAX)
         return refuse_listing(walk, listing, "an entry that leads to no inode");
     const struct image_inode *at = &walk->tree->inodes[inode];
-    if (at->number != number || at->kind != image_u16(fields + 4))
+    if (at->number != number || at->kind != little_16(fields + 4))
         return refuse_listing(walk, listing, "an entry that does not fit its inode");
     return add_node(walk, listing, name, inode);
 }
@@ -98,16 +100,16 @@ static bool take_entry(struct walk *walk, struct listing *listing, const struct 
 static bool check_index(const struct walk *walk, struct listing *listing, size_t at)
 {
     const struct image_table *table = &walk->tree->directory_table;
-    if (listing->index.left == 0 || image_u32(listing->index.at) != at)
+    if (listing->index.left == 0 || little_32(listing->index.at) != at)
         return true;
     const unsigned char *fields = image_take(&listing->index, IMAGE_INDEX_BYTES);
-    size_t length = (size_t)image_u32(fields + 8) + 1;
+    size_t length = (size_t)little_32(fields + 8) + 1;
     const unsigned char *name = image_take(&listing->index, length);
     size_t block = (listing->inode->listing + at) / IMAGE_TABLE_BLOCK_BYTES;
     const unsigned char *first = listing->cursor.at;
     if (listing->cursor.left < ENTRY_BYTES + length ||
-        table->block_positions[block] != image_u32(fields + 4) ||
-        (size_t)image_u16(first + 6) + 1 != length ||
+        table->block_positions[block] != little_32(fields + 4) ||
+        (size_t)little_16(first + 6) + 1 != length ||
         memcmp(first + ENTRY_BYTES, name, length) != 0)
         return refuse_listing(walk, listing, "its index does not fit");
     return true;
@@ -120,9 +122,9 @@ static bool take_entries(struct walk *walk, struct listing *listing)
     if (!fields)
         return refuse_listing(walk, listing, "it ends inside a header");
     struct header header = {
-        .count = image_u32(fields),
-        .block = image_u32(fields + 4),
-        .number = image_u32(fields + 8),
+        .count = little_32(fields),
+        .block = little_32(fields + 4),
+        .number = little_32(fields + 8),
     };
     if (header.count >= HEADER_ENTRIES_MAX)
         return refuse_listing(walk, listing, "a header of too many entries");

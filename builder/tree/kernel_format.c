@@ -2,6 +2,7 @@
 
 #include "builder/ramdisk/unpacker.h"
 #include "schema/base/file.h"
+#include "schema/base/little_endian.h"
 
 #include <string.h>
 
@@ -17,9 +18,7 @@ static bool is_efi(int fd, struct str start)
     char magic[4];
     if (start.len < PE_OFFSET + 4 || !has(start, 0, STR("MZ")))
         return false;
-    const unsigned char *number = (const unsigned char *)start.data + PE_OFFSET;
-    uint64_t offset = number[0] | (uint64_t)number[1] << 8 | (uint64_t)number[2] << 16 |
-                      (uint64_t)number[3] << 24;
+    uint32_t offset = little_32(start.data + PE_OFFSET);
     return file_pread(fd, magic, sizeof magic, offset) == sizeof magic &&
            memcmp(magic, "PE\0\0", sizeof magic) == 0;
 }

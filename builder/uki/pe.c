@@ -1,5 +1,7 @@
 #include "builder/uki/pe.h"
 
+#include "schema/base/little_endian.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -48,29 +50,6 @@ enum {
 
 static const char pe_magic[] = { 'P', 'E', '\0', '\0' };
 
-static uint16_t take_16(const char *bytes)
-{
-    const unsigned char *from = (const unsigned char *)bytes;
-    return (uint16_t)(from[0] | from[1] << 8);
-}
-
-static uint32_t take_32(const char *bytes)
-{
-    return take_16(bytes) | (uint32_t)take_16(bytes + 2) << 16;
-}
-
-static void put_16(char *bytes, uint16_t number)
-{
-    bytes[0] = (char)(number & 0xff);
-    bytes[1] = (char)(number >> 8);
-}
-
-static void put_32(char *bytes, uint32_t number)
-{
-    put_16(bytes, (uint16_t)(number & 0xffff));
-    put_16(bytes + 2, (uint16_t)(number >> 16));
-}
-
 /* --- Parsing ------------------------------------------------------------------------------------ */
 
 /* Are there so many bytes from the offset on? */
@@ -82,12 +61,12 @@ static bool has_bytes(struct str start, uint64_t offset, uint64_t count)
 static bool find_headers(struct str start, struct pe *pe, struct error *error)
 {
     uint64_t offset = has_bytes(start, 0, FILE_PE_OFFSET + 4) && str_starts(start, STR("MZ"))
-                          ? take_32(start.data + FILE_PE_OFFSET)
+                          ? little_32(start.data + FILE_PE_OFFSET)
                           : start.len;
     uint64_t optional = offset + sizeof pe_magic + COFF_BYTES;
     if (!has_bytes(start, offset, sizeof pe_magic + COFF_BYTES + OPTIONAL_DIRECTORIES) ||
         memcmp(start.data + offset, pe_magic, sizeof pe_magic) != 0 ||
-        take_16(start.data + optional + OPTIONAL_MAGIC) != OPTIONAL_PE32_PLUS)
+        little_16(start.data + optional + OPTIONAL_MAGIC) != OPTIONAL_PE32_PLUS)
         return error_set(error, "it is not a PE32+ file");
     pe->start = start;
     pe->coff_offset = (size_t)offset + sizeof pe_magic;
@@ -99,14 +78,14 @@ static bool find_headers(struct str start, struct pe *pe, struct error *error)
 static bool read_directories(struct pe *pe, struct error *error)
 {
     const char *optional = pe->start.data + pe->optional_offset;
-    size_t bytes = take_16(pe->start.data + pe->coff_offset + COFF_OPTIONAL_BYTES);
-    uint32_t count = take_32(optional + OPTIONAL_DIRECTORY_COUNT);
+    size_t bytes = little_16(pe->start.data + pe->coff_offset + COFF_OPTIONAL_BYTES);
+    uint32_t count = little_32(optional + OPTIONAL_DIRECTORY_COUNT);
     if (count > DIRECTORIES_MAX || bytes < OPTIONAL_DIRECTORIES + count * DIRECTORY_BYTES ||
         !has_bytes(pe->start, pe->optional_offset, bytes))
         return error_set(error, "its optional header of %zu bytes has no room for %lu directories",
                          bytes, (unsigned long)count);
     const char *security = optional + OPTIONAL_DIRECTORIES + DIRECTORY_SECURITY * DIRECTORY_BYTES;
-    pe->is_signed = count > DIRECTORY_SECURITY && (take_32(security) || take_32(security + 4));
+    pe->is_signed = count > DIRECTORY_SECURITY && (little_32(security) || little_32(security + 4));
     pe->table_offset = pe->optional_offset + bytes;
     return true;
 }
@@ -114,24 +93,24 @@ static bool read_directories(struct pe *pe, struct error *error)
 static void read_numbers(struct pe *pe)
 {
     const char *optional = pe->start.data + pe->optional_offset;
-    pe->machine = take_16(pe->start.data + pe->coff_offset + COFF_MACHINE);
-    pe->section_alignment = take_32(optional + OPTIONAL_SECTION_ALIGNMENT);
-    pe->file_alignment = take_32(optional + OPTIONAL_FILE_ALIGNMENT);
-    pe->image_bytes = take_32(optional + OPTIONAL_IMAGE_BYTES);
-    pe->headers_bytes = take_32(optional + OPTIONAL_HEADERS_BYTES);
-    pe->is_efi = take_16(optional + OPTIONAL_SUBSYSTEM) == OPTIONAL_EFI_PROGRAM;
-    pe->is_nx = take_16(optional + OPTIONAL_CHARACTERISTICS) & OPTIONAL_NX;
+    pe->machine = little_16(pe->start.data + pe->coff_offset + COFF_MACHINE);
+    pe->section_alignment = little_32(optional + OPTIONAL_SECTION_ALIGNMENT);
+    pe->file_alignment = little_32(optional + OPTIONAL_FILE_ALIGNMENT);
+    pe->image_bytes = little_32(optional + OPTIONAL_IMAGE_BYTES);
+    pe->headers_bytes = little_32(optional + OPTIONAL_HEADERS_BYTES);
+    pe->is_efi = little_16(optional + OPTIONAL_SUBSYSTEM) == OPTIONAL_EFI_PROGRAM;
+    pe->is_nx = little_16(optional + OPTIONAL_CHARACTERISTICS) & OPTIONAL_NX;
 }
 
 static bool read_section(const char *entry, uint64_t file_bytes, struct pe_section *section,
                          struct error *error)
 {
     memcpy(section->name, entry, PE_SECTION_NAME_BYTES);
-    section->virtual_bytes = take_32(entry + SECTION_VIRTUAL_BYTES);
-    section->virtual_address = take_32(entry + SECTION_VIRTUAL_ADDRESS);
-    section->raw_bytes = take_32(entry + SECTION_RAW_BYTES);
-    section->raw_offset = take_32(entry + SECTION_RAW_OFFSET);
-    section->characteristics = take_32(entry + SECTION_CHARACTERISTICS);
+    section->virtual_bytes = little_32(entry + SECTION_VIRTUAL_BYTES);
+    section->virtual_address = little_32(entry + SECTION_VIRTUAL_ADDRESS);
+    section->raw_bytes = little_32(entry + SECTION_RAW_BYTES);
+    section->raw_offset = little_32(entry + SECTION_RAW_OFFSET);
+    section->characteristics = little_32(entry + SECTION_CHARACTERISTICS);
     uint64_t end = (uint64_t)section->raw_offset + section->raw_bytes;
     return section->raw_bytes == 0 || end <= file_bytes ||
            error_set(error, "its section '%s' ends at byte %llu, and the file has %llu",
@@ -141,7 +120,7 @@ static bool read_section(const char *entry, uint64_t file_bytes, struct pe_secti
 static bool read_sections(struct pe *pe, uint64_t file_bytes, struct arena *arena,
                           struct error *error)
 {
-    pe->section_count = take_16(pe->start.data + pe->coff_offset + COFF_SECTION_COUNT);
+    pe->section_count = little_16(pe->start.data + pe->coff_offset + COFF_SECTION_COUNT);
     if (pe->section_count == 0 || pe->section_count > PE_SECTIONS_MAX ||
         !has_bytes(pe->start, pe->table_offset, pe->section_count * SECTION_BYTES))
         return error_set(error, "its table of %zu sections does not fit", pe->section_count);
@@ -223,21 +202,21 @@ uint64_t pe_headers_bytes(const struct pe *pe, size_t section_count)
 static void format_section(char *entry, const struct pe_section *section)
 {
     memcpy(entry, section->name, PE_SECTION_NAME_BYTES);
-    put_32(entry + SECTION_VIRTUAL_BYTES, section->virtual_bytes);
-    put_32(entry + SECTION_VIRTUAL_ADDRESS, section->virtual_address);
-    put_32(entry + SECTION_RAW_BYTES, section->raw_bytes);
-    put_32(entry + SECTION_RAW_OFFSET, section->raw_offset);
-    put_32(entry + SECTION_CHARACTERISTICS, section->characteristics);
+    little_put_32(entry + SECTION_VIRTUAL_BYTES, section->virtual_bytes);
+    little_put_32(entry + SECTION_VIRTUAL_ADDRESS, section->virtual_address);
+    little_put_32(entry + SECTION_RAW_BYTES, section->raw_bytes);
+    little_put_32(entry + SECTION_RAW_OFFSET, section->raw_offset);
+    little_put_32(entry + SECTION_CHARACTERISTICS, section->characteristics);
 }
 
 static void drop_symbols(char *coff)
 {
-    if (take_32(coff + COFF_SYMBOL_OFFSET) == 0)
+    if (little_32(coff + COFF_SYMBOL_OFFSET) == 0)
         return;
-    put_32(coff + COFF_SYMBOL_OFFSET, 0);
-    put_32(coff + COFF_SYMBOL_COUNT, 0);
-    put_16(coff + COFF_CHARACTERISTICS,
-           take_16(coff + COFF_CHARACTERISTICS) | COFF_SYMBOLS_STRIPPED);
+    little_put_32(coff + COFF_SYMBOL_OFFSET, 0);
+    little_put_32(coff + COFF_SYMBOL_COUNT, 0);
+    little_put_16(coff + COFF_CHARACTERISTICS,
+                  little_16(coff + COFF_CHARACTERISTICS) | COFF_SYMBOLS_STRIPPED);
 }
 
 bool pe_format(const struct pe *pe, uint64_t added_bytes, struct arena *arena,
@@ -247,18 +226,18 @@ bool pe_format(const struct pe *pe, uint64_t added_bytes, struct arena *arena,
     char *headers = arena_alloc(arena, pe->headers_bytes, 1);
     char *coff = headers + pe->coff_offset, *optional = headers + pe->optional_offset;
     memcpy(headers, pe->start.data, pe->table_offset);
-    uint64_t data_bytes = take_32(optional + OPTIONAL_DATA_BYTES) + added_bytes;
+    uint64_t data_bytes = little_32(optional + OPTIONAL_DATA_BYTES) + added_bytes;
     if (data_bytes > UINT32_MAX)
         return error_set(error, "its size of initialized data does not fit into 32 bits");
-    uint16_t flags = take_16(optional + OPTIONAL_CHARACTERISTICS);
-    put_16(coff + COFF_SECTION_COUNT, (uint16_t)pe->section_count);
+    uint16_t flags = little_16(optional + OPTIONAL_CHARACTERISTICS);
+    little_put_16(coff + COFF_SECTION_COUNT, (uint16_t)pe->section_count);
     drop_symbols(coff);
-    put_32(optional + OPTIONAL_DATA_BYTES, (uint32_t)data_bytes);
-    put_32(optional + OPTIONAL_IMAGE_BYTES, pe->image_bytes);
-    put_32(optional + OPTIONAL_HEADERS_BYTES, pe->headers_bytes);
-    put_32(optional + OPTIONAL_CHECKSUM, 0);
-    put_16(optional + OPTIONAL_CHARACTERISTICS,
-           (uint16_t)(pe->is_nx ? flags | OPTIONAL_NX : flags & ~OPTIONAL_NX));
+    little_put_32(optional + OPTIONAL_DATA_BYTES, (uint32_t)data_bytes);
+    little_put_32(optional + OPTIONAL_IMAGE_BYTES, pe->image_bytes);
+    little_put_32(optional + OPTIONAL_HEADERS_BYTES, pe->headers_bytes);
+    little_put_32(optional + OPTIONAL_CHECKSUM, 0);
+    little_put_16(optional + OPTIONAL_CHARACTERISTICS,
+                  (uint16_t)(pe->is_nx ? flags | OPTIONAL_NX : flags & ~OPTIONAL_NX));
     for (size_t i = 0; i < pe->section_count; i++)
         format_section(headers + pe->table_offset + i * SECTION_BYTES, &pe->sections[i]);
     *ret_headers = (struct str){ headers, pe->headers_bytes };

@@ -2,6 +2,8 @@
 
 #include "builder/uki/pe.h"
 
+#include "schema/base/little_endian.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -36,8 +38,7 @@ static bool find_x86_release(struct file file, struct str start, struct arena *a
     size_t got;
     if (start.len < SETUP_BYTES || memcmp(start.data + SETUP_MAGIC, "HdrS", 4) != 0)
         return true;
-    const unsigned char *version = (const unsigned char *)start.data + SETUP_VERSION;
-    uint64_t offset = SETUP_BASE + version[0] + ((uint64_t)version[1] << 8);
+    uint64_t offset = SETUP_BASE + little_16(start.data + SETUP_VERSION);
     if (!file_read_at(file, text, sizeof text, offset, &got, error))
         return false;
     *ret_release = release_of((struct str){ text, got }, arena);

@@ -8,6 +8,7 @@
 #include "builder/codec/compressor.h"
 #include "builder/reader/image_table.h"
 #include "builder/reader/image_trailer.h"
+#include "schema/base/little_endian.h"
 #include "schema/base/own.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -104,7 +105,7 @@ static uint64_t end_of_directories(const struct picture *picture)
         if (indexes[i] == IMAGE_NO_TABLE || (i == 0 && super->fragment_count == 0))
             continue;
         if (image_file_read(&picture->file, indexes[i], bytes, sizeof bytes, &error))
-            return image_u64(bytes);
+            return little_64(bytes);
     }
     return super->used_bytes;
 }
@@ -211,9 +212,9 @@ static void change_fragment(struct picture *picture)
     if (count == 0)
         return;
     unsigned char *entry = part->bytes + FRAGMENT_BYTES * (size_t)random_below(picture, count);
-    uint32_t word = image_u32(entry + 8);
+    uint32_t word = little_32(entry + 8);
     struct image_block block = {
-        .start = image_u64(entry),
+        .start = little_64(entry),
         .packed_bytes = word & (STORED_DATA - 1),
         .is_stored = word & STORED_DATA,
     };

@@ -1,3 +1,4 @@
+#include "schema/base/little_endian.h"
 #include "tests/check_image.h"
 
 #include <string.h>
@@ -117,9 +118,9 @@ static void nothing_outside_is_read(void)
 static void numbers_are_little_endian(void)
 {
     static const unsigned char bytes[] = { 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x81 };
-    CHECK_NUMBER(image_u16(bytes), 0xcdef);
-    CHECK(image_u32(bytes) == 0x89abcdef);
-    CHECK(image_u64(bytes) == 0x8123456789abcdef);
+    CHECK_NUMBER(little_16(bytes), 0xcdef);
+    CHECK(little_32(bytes) == 0x89abcdef);
+    CHECK(little_64(bytes) == 0x8123456789abcdef);
 }
 
 int main(void)
