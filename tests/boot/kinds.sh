@@ -7,6 +7,7 @@
 #          twice; the second time the unit's condition does not hold.
 # machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile; Nix' files belong to a
 #          user of their own, as with nix.daemonUser
+# microvm  as microvm.nix: regInfo= names a file in the store, which is an image that others have made
 # iso      as iso-image: the manifest is in the image of the store, and the image is a file of the medium
 # repart   as image/repart: systemd-repart makes the disk, with the manifest where repart.nix has it, which stays there
 #
@@ -150,11 +151,32 @@ boot machine -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/ini
     -append "$(told_by commandLine) regInfo=/nix/.ro-store/nix-path-registration"
 told machine 'a virtual machine with regInfo='
 
+# --- microvm --------------------------------------------------------------------------------------------------
+
+kind microvm 'tag = null; setProfile = "never";'
+info=00000000000000000000000000000000-closure-info
+mkdir "$SCRATCH/$info" && "$REGD_BUILD" manifest --root "$live" "$toplevel" >"$SCRATCH/$info/registration" &&
+    { sed "s|^|$live|" "$SCRATCH/closure" && echo "$SCRATCH/$info"; } |
+    xargs sh -c 'image=$1 && shift && mksquashfs "$@" "$image" -quiet -no-progress -all-root -comp lz4' sh "$SCRATCH/others" >/dev/null &&
+    "$REGD_BUILD" ramdisk --quiet --prepend "$live$(readlink "$live$toplevel/initrd")" --store "$SCRATCH/others" -o "$SCRATCH/ramdisk" ||
+    bail 'no ramdisk can be made'
+cat >"$SCRATCH/microvm.sh" <<'END'
+claim "the image has no manifest of its own" test ! -e /nix/.ro-store/nix-path-registration
+claim "Nix knows the closure of the system, path by path" closure_is_registered
+claim "nix-store --verify finds nothing" verify_finds_nothing
+claim "it has no tag" test ! -e /etc/NIXOS
+claim "it has no profile" test ! -e /nix/var/nix/profiles/system
+END
+pass_checks "$SCRATCH/alias" "$SCRATCH/microvm.sh"
+: >"$SCRATCH/tmpfiles"
+pass tmpfiles "$SCRATCH/tmpfiles"
+boot microvm -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/ramdisk" \
+    -append "$(told_by commandLine) regInfo=/nix/store/$info/registration"
+told microvm 'a microvm'
+
 # --- iso ------------------------------------------------------------------------------------------------------
 
 kind iso ''
-: >"$SCRATCH/tmpfiles"
-pass tmpfiles "$SCRATCH/tmpfiles"
 mkdir "$SCRATCH/medium" &&
     "$REGD_BUILD" squashfs --quiet --root "$live" --compression zstd:3 "$toplevel" -o "$SCRATCH/medium/nix-store.squashfs" &&
     xorriso -outdev "$SCRATCH/medium.iso" -volid LIVE -map "$SCRATCH/medium" / >"$SCRATCH/xorriso" 2>&1 ||

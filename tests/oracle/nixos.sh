@@ -258,6 +258,12 @@ for kind in iso disk machine; do
             '["/bin/regd boot", true, ["sysinit.target"]]'
     done
 done
+microvm="$registration $here/tests/nixos/kinds/microvm.nix { services.regd.enable = true; }"
+ways='[ config.microvm.kernelParams config.boot.postBootCommands config.systemd.services.regd.wantedBy ]'
+claim "microvm: its own registration goes on, unless it is switched off" says microvm-26.11 "$microvm" "$ways" \
+    '[["regInfo=/nix/store/00000000000000000000000000000000-closure-info/registration"], "load-database < \"$regInfo\"\n", ["sysinit.target"]]'
+claim "microvm: then regd alone registers what the command line names" says microvm-26.11 \
+    "$microvm { microvm = { registerClosure = false; kernelParams = [ \"regInfo=/a\" ]; }; }" "$ways" '[["regInfo=/a"], "", ["sysinit.target"]]'
 claim 'netboot: so it does in 24.05' says 24.05 '{ boot.postBootCommands = "install-channel\n"; }' \
     "$regd config.boot.postBootCommands" '"/bin/regd boot\n\ninstall-channel\n"'
 claim 'nixos-init takes no such commands' says new '{ system.nixos-init.enable = true; }' config.boot.postBootCommands '""'

@@ -1,4 +1,4 @@
-# A virtual machine that the kernel's parameter regInfo= tells its manifest (qemu-vm, microvm.nix).
+# A virtual machine that the kernel's parameter regInfo= tells its manifest (qemu-vm).
 
 { lib, ... }:
 
