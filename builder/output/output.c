@@ -4,6 +4,7 @@
 #include "builder/output/directory_walk.h"
 
 #include "schema/base/draft.h"
+#include "schema/base/mount_point.h"
 #include "schema/base/own.h"
 
 #include <assert.h>
@@ -11,19 +12,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/sysmacros.h>
 
 void output_release(const struct output *output)
 {
     own_close(&output->directory);
-}
-
-/* Kernels before 5.8 do not report mount points. For them, another device number shows one. */
-static bool is_mount_point(const struct statx *status, const struct stat *parent)
-{
-    if (status->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
-        return status->stx_attributes & STATX_ATTR_MOUNT_ROOT;
-    return makedev(status->stx_dev_major, status->stx_dev_minor) != parent->st_dev;
 }
 
 /* In a sticky directory such as /tmp, a file may be replaced only by its owner or by the owner of
@@ -44,7 +36,7 @@ static bool check_former(const char *path, enum output_kind kind, const struct s
     if (S_ISLNK(mode))
         return error_set(error, "create %s: it is a symbolic link; give the path that it leads to",
                          path);
-    if (is_mount_point(status, parent))
+    if (mount_point_is(status, parent))
         return error_set(error, "create %s: it is a mount point; name something below it", path);
     if (kind == OUTPUT_FILE && S_ISDIR(mode))
         return error_set(error, "create %s: it is a directory; name a file in it", path);

@@ -7,6 +7,7 @@
 #include "units/fetch/fetch_settings.h"
 #include "units/usage.h"
 
+#include "schema/base/mount_point.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
 
@@ -61,10 +62,11 @@ static int open_directory(const char *path)
 /* Fetching to the ramdisk instead would take memory that nobody has counted. */
 static bool check_cache(const char *path, struct error *error)
 {
-    struct stat status, above;
+    struct statx status;
+    struct stat above;
     cleanup(own_close) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &status) == 0 && fstatat(fd, "..", &above, 0) == 0 &&
-        status.st_dev != above.st_dev)
+    if (fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) == 0 &&
+        fstatat(fd, "..", &above, 0) == 0 && mount_point_is(&status, &above))
         return true;
     return error_set(
         error,
