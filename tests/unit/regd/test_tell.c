@@ -2,62 +2,23 @@
 
 #include "regd/tell.h"
 #include "schema/base/library.h"
+#include "tests/check_systemd.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* What systemd was told last. This stands in for schema/base/library.c. */
-static char notified[512], entry[1024];
-static bool is_installed = true;
-static int sent_answer;
-
-static int fake_notify(int unset, const char *state)
-{
-    CHECK_NUMBER(unset, 0);
-    snprintf(notified, sizeof notified, "%s", state);
-    return 1;
-}
-
-static int fake_sendv(const struct iovec *fields, int count)
-{
-    entry[0] = '\0';
-    for (int i = 0; i < count; i++)
-        snprintf(entry + strlen(entry), sizeof entry - strlen(entry), "%.*s\n",
-                 (int)fields[i].iov_len, (const char *)fields[i].iov_base);
-    return sent_answer;
-}
 
 void *library_find(const char *soname, const char *symbol)
 {
-    if (!is_installed || strcmp(soname, "libsystemd.so.0") != 0)
-        return NULL;
-    return strcmp(symbol, "sd_notify") == 0 ? (void *)fake_notify : (void *)fake_sendv;
+    return check_systemd_find(soname, symbol);
 }
 
-/* Begins a case: nothing told yet, with or without a manager and a journal that listen. */
+/* Begins a case, with or without a manager that listens. */
 static struct command begin(bool is_service, struct arena *arena)
 {
-    notified[0] = entry[0] = '\0';
-    is_installed = true;
-    sent_answer = 0;
-    unsetenv("JOURNAL_STREAM");
-    unsetenv("NOTIFY_SOCKET");
+    check_systemd_begin();
     if (is_service)
-        setenv("NOTIFY_SOCKET", "/nowhere", 1);
+        check_systemd_manage();
     return (struct command){ .arena = arena };
-}
-
-/* Says that standard error is the journal; it has to be kept already. */
-static void be_journal(void)
-{
-    struct stat status;
-    char text[64];
-    CHECK(fstat(STDERR_FILENO, &status) == 0);
-    snprintf(text, sizeof text, "%llu:%llu", (unsigned long long)status.st_dev,
-             (unsigned long long)status.st_ino);
-    setenv("JOURNAL_STREAM", text, 1);
 }
 
 static void a_step_is_a_status_and_more_time(struct arena arena)
@@ -66,7 +27,7 @@ static void a_step_is_a_status_and_more_time(struct arena arena)
     struct check_output output = check_keep(STDERR_FILENO);
     tell_step(&command, "read %s", "a\nb");
     CHECK_STR(check_kept(&output, &arena), "");
-    CHECK_STR((const char *)notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=read a\\x0ab");
+    CHECK_STR(check_systemd.notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=read a\\x0ab");
 }
 
 static void without_a_manager_nothing_is_sent(struct arena arena)
@@ -77,26 +38,26 @@ static void without_a_manager_nothing_is_sent(struct arena arena)
     tell_step(&command, "read %s", "x");
     tell_ready();
     CHECK_STR(check_kept(&output, &arena), "regd: read x\n");
-    CHECK_STR((const char *)notified, "");
+    CHECK_STR(check_systemd.notified, "");
 }
 
 static void ready_is_told(struct arena arena)
 {
     begin(true, &arena);
     tell_ready();
-    CHECK_STR((const char *)notified, "READY=1");
+    CHECK_STR(check_systemd.notified, "READY=1");
 }
 
 static void a_library_that_is_missing_is_done_without(struct arena arena)
 {
     struct command command = begin(true, &arena);
-    is_installed = false;
+    check_systemd.is_missing = true;
     struct check_output output = check_keep(STDERR_FILENO);
-    be_journal();
+    check_systemd_journal();
     tell_ready();
     tell_event(&command, MESSAGE_TAGGED, NULL, "tagged");
     CHECK_STR(check_kept(&output, &arena), "regd: tagged\n");
-    CHECK_STR((const char *)notified, "");
+    CHECK_STR(check_systemd.notified, "");
 }
 
 static void an_event_is_printed_or_an_entry(struct arena arena)
@@ -106,10 +67,10 @@ static void an_event_is_printed_or_an_entry(struct arena arena)
     journal_add(&fields, "REGD_PATHS", "%d", 3);
     struct check_output output = check_keep(STDERR_FILENO);
     tell_event(&command, MESSAGE_REGISTERED, &fields, "3 paths");
-    be_journal();
+    check_systemd_journal();
     tell_event(&command, MESSAGE_REGISTERED, &fields, "3 paths");
     CHECK_STR(check_kept(&output, &arena), "regd: 3 paths\n");
-    CHECK_STR((const char *)entry,
+    CHECK_STR(check_systemd.entry,
               "REGD_PATHS=3\nMESSAGE=3 paths\nMESSAGE_ID=63106a13eb5a4c81898a7eb2b6b98021\n"
               "PRIORITY=6\n");
     CHECK_NUMBER(fields.count, 1);
@@ -119,8 +80,8 @@ static void an_entry_that_is_not_taken_is_printed(struct arena arena)
 {
     struct command command = begin(false, &arena);
     struct check_output output = check_keep(STDERR_FILENO);
-    be_journal();
-    sent_answer = -1;
+    check_systemd_journal();
+    check_systemd.answer = -1;
     tell_event(&command, MESSAGE_TAGGED, NULL, "tagged");
     CHECK_STR(check_kept(&output, &arena), "regd: tagged\n");
 }
@@ -135,7 +96,7 @@ static void another_file_than_the_journals_is_not_it(struct arena arena)
         tell_event(&command, MESSAGE_TAGGED, NULL, "tagged");
         CHECK_STR(check_kept(&output, &arena), "regd: tagged\n");
     }
-    CHECK_STR((const char *)entry, "");
+    CHECK_STR(check_systemd.entry, "");
 }
 
 /* A warning says so where no priority does, and stays with --quiet. */
@@ -166,11 +127,11 @@ static void a_failure_is_a_status_and_an_error(struct arena arena)
     struct error error = { .sentence = "it failed" };
     struct command command = begin(true, &arena);
     struct check_output output = check_keep(STDERR_FILENO);
-    be_journal();
+    check_systemd_journal();
     tell_failure(&command, &error);
     CHECK_STR(check_kept(&output, &arena), "");
-    CHECK_STR((const char *)notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=it failed");
-    CHECK_STR((const char *)entry,
+    CHECK_STR(check_systemd.notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=it failed");
+    CHECK_STR(check_systemd.entry,
               "MESSAGE=it failed\nMESSAGE_ID=1505cd431c6a46b0aeb1e8d77cf0b773\nPRIORITY=3\n");
 }
 
@@ -182,7 +143,7 @@ static void a_wait_is_told_once(struct arena arena)
     for (unsigned second = 1; second <= 3; second++)
         tell_waiting(&command, "the lock", "nix (7)", second);
     CHECK_STR(check_kept(&output, &arena), "regd: waiting for the lock, which nix (7) uses\n");
-    CHECK_STR((const char *)notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting for the lock, "
+    CHECK_STR(check_systemd.notified, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=waiting for the lock, "
                                       "which nix (7) uses (3 s)");
 }
 
