@@ -5,11 +5,11 @@
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/ramdisk/ramdisk_survey.h"
 #include "builder/tree/boot_memory.h"
-#include "builder/tree/menu.h"
 #include "builder/tree/script.h"
 #include "builder/tree/tree_dtbs.h"
 #include "builder/tree/tree_images.h"
 #include "builder/tree/tree_layers.h"
+#include "builder/tree/tree_texts.h"
 #include "builder/tree/tree_uki.h"
 #include "schema/base/own.h"
 #include "schema/boot/layers.h"
@@ -56,23 +56,17 @@ static bool write_kernel(struct tree_building *building, struct error *error)
 
 /* --- The ramdisk -------------------------------------------------------------------------------- */
 
-static void add_warning(struct tree_building *building, struct str sentence)
-{
-    option_list_add(&building->result.warnings, sentence.data, building->arena);
-}
-
 /* Adds what a prepended ramdisk unpacks to, and warns if the kernel may not unpack all of it. */
 static void count_prepend(struct tree_building *building, struct file prepend,
                           const struct ramdisk_survey *survey)
 {
     building->result.description.unpacked_bytes += survey->unpacked_bytes;
     if (survey->fault.sentence[0] != '\0')
-        add_warning(
-            building,
-            arena_format(building->arena,
-                         "the kernel may not unpack all of the ramdisk %s: at byte %llu: %s",
-                         prepend.name, (unsigned long long)survey->fault_offset,
-                         survey->fault.sentence));
+        tree_warn(building,
+                  arena_format(building->arena,
+                               "the kernel may not unpack all of the ramdisk %s: at byte %llu: %s",
+                               prepend.name, (unsigned long long)survey->fault_offset,
+                               survey->fault.sentence));
 }
 
 static bool write_prepends(struct tree_building *building, struct ramdisk *ramdisk,
@@ -91,8 +85,8 @@ static bool write_prepends(struct tree_building *building, struct ramdisk *ramdi
         names_store_image = names_store_image || survey.names_store_image;
     }
     if (!names_store_image)
-        add_warning(building, STR("the initial ramdisk does not name " LAYER_STORE_NAME
-                                  ": this system may not mount its store from an image"));
+        tree_warn(building, STR("the initial ramdisk does not name " LAYER_STORE_NAME
+                                ": this system may not mount its store from an image"));
     return true;
 }
 
@@ -261,139 +255,6 @@ static bool link_old_names(struct tree_building *building, struct error *error)
             link_again(building, &description->kernel, KERNEL_OLD_NAME, error));
 }
 
-/* --- Texts -------------------------------------------------------------------------------------- */
-
-/* A file that is being written as a stream. */
-struct script {
-    const char *name;
-    int fd;
-    FILE *stream;
-};
-
-#define SCRIPT_NONE ((struct script){ .fd = -1 })
-
-static void script_release(struct script *script)
-{
-    own_close_file(&script->stream);
-    own_close(&script->fd);
-}
-
-static bool script_begin(const struct tree_building *building, const char *name, mode_t mode,
-                         struct script *script, struct error *error)
-{
-    script->name = name;
-    if (!tree_create(building, name, mode, &script->fd, error))
-        return false;
-    script->stream = fdopen(dup(script->fd), "w");
-    return script->stream || error_errno(error, errno, "write %s", name);
-}
-
-static bool script_end(struct tree_building *building, const struct script *script,
-                       struct error *error)
-{
-    if (fflush(script->stream) != 0 || ferror(script->stream))
-        return error_errno(error, errno, "write %s", script->name);
-    return tree_seal(building, script->name, script->fd, NULL, error);
-}
-
-static bool write_ipxe(struct tree_building *building, struct error *error)
-{
-    cleanup(script_release) struct script script = SCRIPT_NONE;
-    return script_begin(building, TREE_IPXE_NAME, 0644, &script, error) &&
-           script_write_ipxe(script.stream, &building->result.description, *building->arena,
-                             error) &&
-           script_end(building, &script, error);
-}
-
-static bool write_kexec(struct tree_building *building, struct error *error)
-{
-    cleanup(script_release) struct script script = SCRIPT_NONE;
-    if (!script_begin(building, TREE_KEXEC_NAME, 0755, &script, error))
-        return false;
-    script_write_kexec(script.stream, &building->result.description, *building->arena);
-    return script_end(building, &script, error);
-}
-
-static bool write_kexec_run(struct tree_building *building, struct error *error)
-{
-    cleanup(script_release) struct script script = SCRIPT_NONE;
-    if (!script_begin(building, TREE_KEXEC_RUN_NAME, 0755, &script, error))
-        return false;
-    script_write_kexec_run(script.stream);
-    return script_end(building, &script, error);
-}
-
-/* Writes the menu of a boot loader, or warns that it cannot be. */
-static bool write_menu(struct tree_building *building, enum menu menu, struct error *error)
-{
-    const struct tree_description *description = &building->result.description;
-    struct error refusal;
-    cleanup(script_release) struct script script = SCRIPT_NONE;
-    if (!menu_check(menu, description, *building->arena, &refusal)) {
-        add_warning(building, arena_format(building->arena, "%s is not written: %s",
-                                           menu_name(menu), refusal.sentence));
-        return true;
-    }
-    struct option_list warnings = menu_warnings(menu, description, building->arena);
-    for (size_t i = 0; i < warnings.count; i++)
-        add_warning(building, str_from(warnings.items[i]));
-    if (!script_begin(building, menu_name(menu), 0644, &script, error))
-        return false;
-    menu_write(menu, script.stream, description, *building->arena);
-    return script_end(building, &script, error);
-}
-
-static bool write_menus(struct tree_building *building, struct error *error)
-{
-    for (enum menu menu = 0; menu < MENU_COUNT; menu++)
-        if (!write_menu(building, menu, error))
-            return false;
-    return true;
-}
-
-static bool write_text(const struct tree_building *building, const char *name, struct str text,
-                       int *ret_fd, struct error *error)
-{
-    cleanup(own_close) int fd = -1;
-    if (!tree_create(building, name, 0644, &fd, error) ||
-        !file_write((struct file){ fd, name }, text.data, text.len, error))
-        return false;
-    *ret_fd = own_take(&fd);
-    return true;
-}
-
-static bool write_boot_json(struct tree_building *building, struct error *error)
-{
-    cleanup(own_close) int fd = -1;
-    struct str text;
-    if (!tree_description_format(&building->result.description, building->arena, &text, error))
-        return error_in(error, "write " TREE_BOOT_JSON_NAME);
-    return write_text(building, TREE_BOOT_JSON_NAME, text, &fd, error) &&
-           tree_seal(building, TREE_BOOT_JSON_NAME, fd, NULL, error);
-}
-
-static bool write_sums(struct tree_building *building, struct error *error)
-{
-    cleanup(own_close) int fd = -1;
-    size_t count = building->file_count;
-    struct checksum *sums = arena_new(building->arena, struct checksum, count);
-    for (size_t i = 0; i < count; i++) {
-        const struct tree_file *file = &building->files[i];
-        sums[i] = (struct checksum){ .name = file->name, .hash = file->hash };
-        option_list_add(&building->result.names, file->name, building->arena);
-    }
-    struct str text = checksums_format(sums, count, building->arena);
-    if (text.len > CHECKSUMS_BYTES_MAX)
-        return error_set(error,
-                         "the tree has %zu files, and " CHECKSUMS_NAME
-                         " may have 1 MiB; give one device tree with --dtb",
-                         count);
-    option_list_add(&building->result.names, CHECKSUMS_NAME, building->arena);
-    if (!write_text(building, CHECKSUMS_NAME, text, &fd, error))
-        return false;
-    return fsync(fd) == 0 || error_errno(error, errno, "write " CHECKSUMS_NAME " to disk");
-}
-
 bool tree_write(const struct tree_request *request, const struct output_tree *tree,
                 struct arena *arena, struct tree_result *ret_result, struct error *error)
 {
@@ -408,10 +269,9 @@ bool tree_write(const struct tree_request *request, const struct output_tree *tr
     if (!script_check_ipxe(&building.result.description, *arena, error) ||
         !tree_uki_check(&building, error) || !write_kernel(&building, error) ||
         !write_ramdisk(&building, error) || !tree_uki_write(&building, error) ||
-        !link_old_names(&building, error) || !write_ipxe(&building, error) ||
-        !write_kexec(&building, error) || !write_kexec_run(&building, error) ||
-        !tree_dtbs_write(&building, error) || !write_menus(&building, error) ||
-        !write_boot_json(&building, error) || !write_sums(&building, error))
+        !link_old_names(&building, error) || !tree_write_scripts(&building, error) ||
+        !tree_dtbs_write(&building, error) || !tree_write_menus(&building, error) ||
+        !tree_write_description(&building, error) || !tree_write_sums(&building, error))
         return false;
     *ret_result = building.result;
     return true;

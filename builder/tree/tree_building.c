@@ -38,6 +38,11 @@ bool tree_create(const struct tree_building *building, const char *name, mode_t 
     return true;
 }
 
+void tree_warn(struct tree_building *building, struct str sentence)
+{
+    option_list_add(&building->result.warnings, sentence.data, building->arena);
+}
+
 void tree_list(struct tree_building *building, const struct tree_file *file)
 {
     building->files = arena_grow(building->arena, building->files, building->file_count,

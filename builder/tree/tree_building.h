@@ -25,6 +25,9 @@ struct tree_building {
 must_check bool tree_create(const struct tree_building *building, const char *name, mode_t mode,
                             int *ret_fd, struct error *error);
 
+/* Adds a warning to the result. */
+void tree_warn(struct tree_building *building, struct str sentence);
+
 /* Adds a file to the list for SHA256SUMS. */
 void tree_list(struct tree_building *building, const struct tree_file *file);
 

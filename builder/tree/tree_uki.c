@@ -68,15 +68,13 @@ static bool write_file(struct tree_building *building, int fd, struct error *err
 static void warn_of_size(struct tree_building *building, uint64_t size_bytes)
 {
     if (size_bytes > UKI_BYTES_WARNED)
-        option_list_add(&building->result.warnings,
-                        arena_format(building->arena,
-                                     TREE_UKI_NAME " has %llu MiB; some firmware loads at most %d "
-                                                   "MiB, and the machine needs about %llu MiB of "
-                                                   "memory to load it",
-                                     (unsigned long long)(size_bytes >> 20), UKI_BYTES_WARNED >> 20,
-                                     (unsigned long long)(uki_memory_bytes(size_bytes) >> 20))
-                            .data,
-                        building->arena);
+        tree_warn(building,
+                  arena_format(building->arena,
+                               TREE_UKI_NAME " has %llu MiB; some firmware loads at most %d "
+                                             "MiB, and the machine needs about %llu MiB of "
+                                             "memory to load it",
+                               (unsigned long long)(size_bytes >> 20), UKI_BYTES_WARNED >> 20,
+                               (unsigned long long)(uki_memory_bytes(size_bytes) >> 20)));
 }
 
 bool tree_uki_write(struct tree_building *building, struct error *error)

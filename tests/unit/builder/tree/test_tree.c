@@ -70,21 +70,6 @@ static void a_kernel_whose_name_is_taken_is_refused(struct arena arena)
     CHECK_STR(check_names("tree", &arena), "");
 }
 
-static void what_grub_cannot_pass_on_is_left_out_by_name(struct arena arena)
-{
-    struct tree_result result;
-    cleanup(check_tree_release) struct check_tree tree;
-    if (!check_tree_start(&arena, &tree))
-        return;
-    tree.spec.params = STR("x=\"a b\" y='z'");
-    tree.spec.command_line = boot_spec_command_line(tree.spec.init, tree.spec.params, &arena);
-    CHECK_DONE(check_tree_write(&tree, &arena, &result));
-    CHECK(has(check_content("tree/grub.cfg", &arena), " 'x=a b'\n"));
-    CHECK_STR(result.warnings.items[result.warnings.count - 1],
-              "grub.cfg lacks the kernel parameter 'y': GRUB would change it");
-    CHECK_STR(check_tree_verify(&tree, &arena), "");
-}
-
 static void a_machine_with_too_little_memory_is_refused(struct arena arena)
 {
     struct tree_result result;
@@ -156,8 +141,6 @@ int main(void)
     return CHECK_ALL(
         CASE(a_tree_has_all_that_boots_and_its_checksums), CASE(a_kernel_of_another_name_has_two),
         CASE(a_kernel_whose_name_is_taken_is_refused),
-        CASE(what_grub_cannot_pass_on_is_left_out_by_name),
-
         CASE(a_machine_with_too_little_memory_is_refused), CASE(each_call_that_fails_is_a_sentence),
         CASE(signals_change_nothing_of_a_tree));
 }
