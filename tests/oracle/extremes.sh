@@ -11,7 +11,7 @@ set -u
 . tests/tap.sh
 case $REGD_BUILD in /*) ;; *) REGD_BUILD=$PWD/$REGD_BUILD ;; esac
 measure=$(dirname "$REGD_BUILD")/tests/measure
-cd "$SCRATCH" || bail "$SCRATCH is not there"
+cd "$SCRATCH" && cd "$(pwd -P)" || bail "$SCRATCH is not there"
 wants nix-store unsquashfs perl
 
 digest=0123456789abcdfghijklmnpqrsvwxyz
@@ -96,19 +96,21 @@ rm -rf "$(path names)" out image
 # --- what changes ---------------------------------------------------------------------------------------------
 
 # changing COMMAND: the large file is changed by the command, again and again, from the first time that the program
-# opens it until it ends, which each of its reads makes later. It has to say so, and to make no image.
+# reads of it until it ends, which each of these reads makes later. It has to say so, and to make no image.
 changing() {
     mkdir -p "$(path moving)" && head -c 3000000 /dev/urandom >"$(path moving)/file" && only moving || return
     rm -f image trace
-    strace -f -qq -o trace -e trace=openat2,read,pread64 -e inject=read,pread64:delay_enter=300000 \
+    strace -f -qq -o trace -P "$PWD/$(path moving)/file" -e trace=read,pread64 -e inject=read,pread64:delay_enter=300000 \
         "$REGD_BUILD" squashfs --root root --registration manifest -q --compression zstd:1 "$check" --jobs 1 -o image \
         "/nix/store/$digest-moving" 2>said &
     builder=$!
-    until grep -q '/file"' trace 2>/dev/null; do
+    until [ -s trace ]; do
         kill -0 "$builder" 2>/dev/null || break
+        sleep 0.02
     done
     while kill -0 "$builder" 2>/dev/null; do
         sh -c "$1" sh "$(path moving)/file"
+        sleep 0.02
     done
     wait "$builder" && { echo 'an image was made' && return 1; }
     cat said
