@@ -1,7 +1,7 @@
 /* command_tree.c — creates a tree: the directory of all files from which a machine boots. */
 #include "builder/command_image.h"
 
-#include "builder/output/output.h"
+#include "builder/output/output_tree.h"
 #include "builder/output/report.h"
 #include "builder/output/tarball.h"
 #include "builder/ramdisk/ramdisk_inputs.h"

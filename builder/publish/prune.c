@@ -1,7 +1,7 @@
 #include "builder/publish/prune.h"
 
 #include "builder/output/directory_walk.h"
-#include "builder/output/output.h"
+#include "builder/output/output_tree.h"
 #include "schema/base/draft.h"
 #include "schema/base/file.h"
 #include "schema/base/order.h"

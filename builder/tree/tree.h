@@ -27,7 +27,7 @@
 
 #include "builder/image/squashfs.h"
 #include "builder/output/input_files.h"
-#include "builder/output/output.h"
+#include "builder/output/output_tree.h"
 #include "builder/ramdisk/ramdisk_compressor.h"
 #include "builder/ramdisk/ramdisk_files.h"
 #include "builder/tree/tree_description.h"

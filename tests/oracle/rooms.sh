@@ -34,12 +34,13 @@ tested_alone() {
         done >"$SCRATCH/alone"
     find tests/unit -name 'test_*.c' | LC_ALL=C sort | while read -r file; do
         tested=${file#tests/unit/}
-        [ -f "${tested%/*}/${tested##*/test_}" ] || echo "$file"
+        tested=${tested%/*}/${tested##*/test_}
+        [ -f "$tested" ] || [ -f "${tested%.c}.h" ] || echo "$file"
     done >>"$SCRATCH/alone"
     cat "$SCRATCH/alone"
     [ ! -s "$SCRATCH/alone" ]
 }
-claim 'every source but commands and main.c has a unit test of its name, and every unit test a source' tested_alone
+claim 'every source but commands and main.c has a unit test of its name, and every unit test a source or a header' tested_alone
 
 # --- Calls --------------------------------------------------------------------------------------------------
 
