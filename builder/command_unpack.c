@@ -164,6 +164,7 @@ static bool unpack_all(const struct work *work, struct error *error)
         .images = work->stack->items,
         .image_count = work->stack->count,
         .chosen = work->chosen,
+        .optimises = settings->unpack.optimises,
         .crew = command->crew,
         .progress = command->progress,
     };
@@ -172,6 +173,9 @@ static bool unpack_all(const struct work *work, struct error *error)
     report_note(settings->quiet, "%s: %zu paths unpacked (%.1f MiB), %zu were there; %.1f s",
                 settings->root, result.written_count, report_mebibytes(result.written_bytes),
                 result.kept_count, clock_seconds_since(&start));
+    if (settings->unpack.optimises)
+        report_note(settings->quiet, "%s: %zu files are links to equal ones now", settings->root,
+                    result.linked_count);
     return finish(work, error);
 }
 

@@ -79,7 +79,7 @@ struct publish_settings {
 
 struct unpack_settings {
     const char *profile; /* to be set; null: none */
-    bool registers;
+    bool registers, optimises;
 };
 
 struct settings {

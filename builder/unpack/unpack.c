@@ -2,6 +2,7 @@
 
 #include "builder/reader/image_nar.h"
 #include "builder/reader/image_workers.h"
+#include "builder/unpack/tree_linker.h"
 #include "builder/unpack/tree_remover.h"
 #include "builder/unpack/tree_writer.h"
 
@@ -47,6 +48,8 @@ struct unpacking {
     size_t turn_count;
     size_t batch;           /* the turn with which the current batch begins */
     struct budget contents; /* of what is there */
+    int links;              /* the directory of shared files; owned */
+    size_t *linked_counts;  /* of each thread */
 };
 
 static bool wrong_hash(struct str base, const struct hash *found, const struct hash *wanted,
@@ -92,8 +95,8 @@ static bool remove_left(const struct unpacking *unpacking, const char *name,
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0)
         return (fd < 0 && errno == ENOENT) || error_errno(error, errno, "open %s", temporary_name);
-    bool is_link = S_ISLNK(status.st_mode) && status.st_uid == geteuid();
-    return (is_link || draft_check_left(fd, unpacking->store, name, temporary_name, error)) &&
+    bool is_name = !S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+    return (is_name || draft_check_left(fd, unpacking->store, name, temporary_name, error)) &&
            tree_remove(unpacking->store, temporary_name, error);
 }
 
@@ -300,6 +303,48 @@ static bool write_batches(struct unpacking *unpacking, struct error *error)
     return true;
 }
 
+/* --- Equal files -------------------------------------------------------------------------------- */
+
+static bool link_part(void *context, const struct crew_member *member, size_t index,
+                      struct error *error)
+{
+    struct unpacking *unpacking = context;
+    const struct part *part = &unpacking->parts[index];
+    char temporary[DRAFT_NAME_BYTES];
+    if (!part->source)
+        return true;
+    temporary_name(part, temporary);
+    const struct tree_linker linker = { part->source->image, unpacking->store, unpacking->links,
+                                        temporary, &unpacking->contents };
+    return tree_link(&linker, part->node, *member->arena, &unpacking->linked_counts[member->number],
+                     error);
+}
+
+/* All paths have their names, and their data is on disk. */
+static bool link_all(struct unpacking *unpacking, struct error *error)
+{
+    if (!unpacking->request->optimises)
+        return true;
+    unpacking->linked_counts = arena_new(unpacking->scratch, size_t, unpacking->crew.jobs);
+    if (mkdirat(unpacking->store, TREE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
+        return error_errno(error, errno, "create " TREE_LINKS_NAME);
+    unpacking->links =
+        openat(unpacking->store, TREE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (unpacking->links < 0)
+        return error_errno(error, errno, "open " TREE_LINKS_NAME);
+    return (parallel_run(&unpacking->crew, unpacking->count, link_part, unpacking, error) ||
+            error_in(error, "link equal files")) &&
+           (syncfs(unpacking->store) == 0 || error_errno(error, errno, "write the links to disk"));
+}
+
+static size_t linked_count(const struct unpacking *unpacking)
+{
+    size_t count = 0;
+    for (unsigned i = 0; unpacking->linked_counts && i < unpacking->crew.jobs; i++)
+        count += unpacking->linked_counts[i];
+    return count;
+}
+
 /* --- The whole ---------------------------------------------------------------------------------- */
 
 static bool open_source(const struct unpacking *unpacking, struct source *source,
@@ -326,6 +371,7 @@ static void release(const struct unpacking *unpacking)
 {
     for (size_t i = 0; unpacking->sources && i < unpacking->request->image_count; i++)
         image_workers_release(&unpacking->sources[i].workers);
+    own_close(&unpacking->links);
     own_close(&unpacking->store);
 }
 
@@ -337,6 +383,7 @@ bool unpack(const struct unpack_request *request, struct arena scratch,
         .request = request,
         .scratch = &scratch,
         .store = -1,
+        .links = -1,
         .contents = nar_contents_budget(),
     };
     unpacking.crew = crew_scratch(request->crew, request->images[0].listed.count, &scratch);
@@ -348,9 +395,10 @@ bool unpack(const struct unpack_request *request, struct arena scratch,
         !take_turns(&unpacking, &bytes, error))
         return false;
     progress_start(request->progress, "unpacking", bytes);
-    bool is_done = write_batches(&unpacking, error);
+    bool is_done = write_batches(&unpacking, error) && link_all(&unpacking, error);
     progress_end(request->progress);
-    *ret_result = (struct unpack_result){ unpacking.turn_count,
-                                          unpacking.count - unpacking.turn_count, bytes };
+    *ret_result =
+        (struct unpack_result){ unpacking.turn_count, unpacking.count - unpacking.turn_count, bytes,
+                                linked_count(&unpacking) };
     return is_done;
 }

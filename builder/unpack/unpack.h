@@ -7,6 +7,7 @@
  *
  * Work     The threads of the crew unpack one path each, the largest first. Data is synced to disk once
  *          for each UNPACK_BATCH_BYTES.
+ * Links    are made in the end, also in the paths that were there, if an image has them.
  * Refused  A path that exists with another NAR hash, or that neither the images nor the store have; an
  *          image whose path is not as listed; too little space. All that can be seen without reading
  *          the images' files is refused before the first path is written.
@@ -26,6 +27,7 @@ struct unpack_request {
     const struct image *images; /* the manifest is that of the first one */
     size_t image_count;
     const bool *chosen; /* per path of that manifest: is it wanted? */
+    bool optimises;     /* equal files become one; see tree_linker.h */
     const struct crew *crew;
     struct progress *progress;
 };
@@ -33,6 +35,7 @@ struct unpack_request {
 struct unpack_result {
     size_t written_count, kept_count; /* paths; `kept` were there */
     uint64_t written_bytes;           /* of their NARs */
+    size_t linked_count;              /* files that became another's */
 };
 
 /* On failure, the paths that have their names are whole; nothing else is left. */

@@ -90,6 +90,38 @@ installed() {
     nix_store_of "$PWD/named" --verify --check-contents 2>log && ! grep -E 'error|warning|modified|disappeared' log
 }
 
+names() {
+    find "$1" -mindepth 1 -printf '%f\n' | sort
+}
+
+# Of several names, one is the file in .links.
+optimised() {
+    unpack optimised image --optimise --register && mv optimised/nix/store/.links links && mv links optimised/nix/store/.links || return
+    # shellcheck disable=SC2046  # paths
+    printf '%s\n' $(closure "$toplevel") | sed 's|.*/||' | sort >wanted
+    seen optimised/nix/store >got && seen "$source" >want && diff got want || return
+    nix_store_of "$PWD/optimised" --verify --check-contents 2>log
+    cat log
+    ! grep -E 'error|warning|modified|disappeared' log && grep -q 'checking link hashes' log || return
+    names optimised/nix/store/.links >links.before
+    nix_store_of "$PWD/optimised" --optimise -v 2>log
+    cat log
+    grep -qE '^(0.00 MiB|0 bytes|0.00 B) freed by hard-linking 0 files' log && names optimised/nix/store/.links | diff links.before - || return
+    cp -a whole linked && nix_store_of "$PWD/linked" --optimise 2>/dev/null && names linked/nix/store/.links | diff links.before - || return
+    [ "$(cd linked/nix/store && find . -links +2 ! -type d | wc -l)" = "$(cd optimised/nix/store && find . -links +2 ! -type d | wc -l)" ]
+}
+# What is there is linked, too, and what is damaged in .links is not used.
+optimised_later() {
+    cp -a whole later && mkdir later/nix/store/.links && for name in $(head -n 30 links.before); do echo damaged >"later/nix/store/.links/$name" || return; done
+    unpack later image --optimise && names later/nix/store/.links | diff links.before - && seen later/nix/store | diff - want || return
+    for at in 'linkat 40' 'renameat 3' 'fchmod 900'; do
+        chmod -R u+w cut 2>/dev/null
+        rm -rf cut && mkdir cut || return
+        strace -f -qq -o trace -e trace="${at% *}" -e inject="${at% *}:signal=KILL:when=${at#* }" "$REGD_BUILD" unpack -q image --root cut --optimise
+        unpack cut image --optimise && names cut/nix/store/.links | diff links.before - && [ -z "$(find cut/nix/store -name '.*.draft')" ] || return
+    done
+}
+
 # A collector's lock, which Nix takes, too.
 collected() {
     mkdir -p waiting/nix/var/nix && : >waiting/nix/var/nix/gc.lock && : >out || return
@@ -169,6 +201,9 @@ present() {
 claim 'or are there already' present
 claim 'trees, lists of layers and published roots are stacks of images' stacks
 claim 'with --register and --profile, Nix finds an installed system, and nothing wrong' installed
+claim 'with --optimise, nix-store --optimise finds nothing more, and nix-store --verify nothing wrong' optimised
+text='paths that are there become links, too; nothing damaged is linked, and a run that was killed is continued'
+can_trace "$text" && claim "$text" optimised_later
 claim 'with --register, a collector is waited for before anything is written' collected
 text='killed at any call, valid rows are whole paths, and the next run registers all'
 can_trace "$text" && claim "$text" killed_registering

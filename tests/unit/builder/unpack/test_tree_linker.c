@@ -1,0 +1,129 @@
+#include "tests/check_image.h"
+
+#include "builder/reader/image_nar.h"
+#include "builder/unpack/tree_linker.h"
+#include "builder/unpack/tree_writer.h"
+#include "schema/nix/nar.h"
+
+#include <sys/stat.h>
+
+#define PACKAGE CHECK_DIGEST "-package"
+
+/* What it has: files and links, of which some are equal to another. */
+enum { FILES = 16, EQUAL_FILES = 1 };
+
+/* A path of an image, which is written to the kit's directory, and then linked. */
+struct run {
+    struct check_image open;
+    uint32_t top;
+    int links; /* owned */
+    size_t linked_count;
+};
+
+static void release(const struct run *run)
+{
+    check_image_release(&run->open);
+    own_close(&run->links);
+}
+
+static bool start(struct run *run, struct arena arena)
+{
+    struct nar nar;
+    cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
+    run->top = image_find(&run->open.image, STR(PACKAGE));
+    cleanup(tree_writer_release) struct tree_writer writer =
+        tree_writer_start(&run->open.image, check_directory(), PACKAGE);
+    const struct image_nar_listener listener = tree_writer_listener(&writer);
+    const struct image_nar_request request = { &run->open.image, &worker, run->top, &listener };
+    check_make_directory(TREE_LINKS_NAME);
+    run->links = openat(check_directory(), TREE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return CHECK_DONE(image_worker_make(&run->open.image, &arena, &worker, check_error)) &&
+           CHECK_DONE(image_nar_follow(&request, arena, &nar, check_error));
+}
+
+static bool link_all(struct run *run, struct arena arena)
+{
+    struct budget contents = nar_contents_budget();
+    const struct tree_linker linker = { &run->open.image, check_directory(), run->links, ".draft",
+                                        &contents };
+    return tree_link(&linker, run->top, arena, &run->linked_count, check_error);
+}
+
+static size_t count_words(struct str text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += text.data[i] == ' ';
+    return count;
+}
+
+static void each_file_has_a_name_in_links(struct arena arena)
+{
+    struct stat status;
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK_DONE(link_all(&run, arena));
+    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    CHECK_NUMBER(run.linked_count, EQUAL_FILES);
+    CHECK_NUMBER(count_words(names), FILES - EQUAL_FILES);
+    CHECK_DONE(link_all(&run, arena));
+    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+    CHECK_NUMBER(run.linked_count, EQUAL_FILES);
+    CHECK(fstatat(check_directory(), PACKAGE, &status, 0) == 0);
+    CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
+}
+
+/* The same path again, as another one would be. */
+static void equal_files_become_one(struct arena arena)
+{
+    struct stat status;
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK_DONE(link_all(&run, arena));
+    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "first") == 0);
+    own_close(&run.links);
+    if (!start(&run, arena))
+        return;
+    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    CHECK_DONE(link_all(&run, arena));
+    CHECK_NUMBER(run.linked_count, EQUAL_FILES + FILES);
+    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+    CHECK(fstatat(check_directory(), PACKAGE, &status, 0) == 0);
+    CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
+    CHECK_NUMBER(status.st_mtim.tv_sec, 1);
+    CHECK_STR(check_names(PACKAGE, &arena), check_names("first", &arena));
+}
+
+static void a_damaged_link_is_not_used(struct arena arena)
+{
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK_DONE(link_all(&run, arena));
+    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    struct str name = str_cut(str_skip(names, 1), ' ').head;
+    const char *path = arena_format(&arena, TREE_LINKS_NAME "/%.*s", STR_ARG(name)).data;
+    CHECK(unlinkat(check_directory(), path, 0) == 0);
+    check_file(path, STR("damaged"));
+    CHECK_DONE(link_all(&run, arena));
+    CHECK_NUMBER(run.linked_count, EQUAL_FILES);
+    CHECK(!str_equal(check_content(path, &arena), STR("damaged")));
+    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+}
+
+static void what_is_gone_is_named(struct arena arena)
+{
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "elsewhere") == 0);
+    CHECK_REFUSED(link_all(&run, arena), PACKAGE ": open the directory: No such file or directory");
+}
+
+int main(void)
+{
+    return CHECK_ALL(CASE(each_file_has_a_name_in_links), CASE(equal_files_become_one),
+                     CASE(a_damaged_link_is_not_used), CASE(what_is_gone_is_named));
+}
