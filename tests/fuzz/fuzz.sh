@@ -1,7 +1,7 @@
 #!/bin/sh
 # fuzz.sh — do the parsers return a value or a sentence, whatever they read?
 #
-# Usage    REGD=… SCRATCH=… [FUZZ_SECONDS=4] sh tests/fuzz/fuzz.sh     as a test of the suite
+# Usage    REGD=… SCRATCH=… [FUZZ_SECONDS=2] sh tests/fuzz/fuzz.sh     as a test of the suite
 #          tests/fuzz/fuzz.sh HOURS [TARGET...]                          the long run
 #
 # As a test: each target is run on its corpus, tests/fuzz/corpus/NAME, on all that other tests have for it, and where clang
@@ -58,7 +58,7 @@ test_all() {
     # shellcheck source=tests/tap.sh disable=SC1091
     . tests/tap.sh
     programs=$(dirname "$REGD")/tests
-    seconds=${FUZZ_SECONDS:-4}
+    seconds=${FUZZ_SECONDS:-2}
     export TMPDIR="$SCRATCH"
     found=
     for program in "$programs"/replay_*; do
