@@ -1,0 +1,93 @@
+#!/bin/sh
+# pull.sh — do the tools of systemd that download images take those of a tree, and check them?
+#
+# systemd-pull(8) runs behind importctl, rd.systemd.pull= and systemd-sysupdate. It looks for the checksum beside the image:
+# in IMAGE.sha256, then in SHA256SUMS. So that is where an image of --separate-store has it. One of --by-url is in stores/, and
+# its checksum has to be given.
+#
+# Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/pull.sh
+# shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
+set -u
+: "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
+# shellcheck source=tests/tap.sh disable=SC1091
+. tests/tap.sh
+# shellcheck source=tests/boot/kit/flip.sh disable=SC1091
+. tests/boot/kit/flip.sh
+unset http_proxy all_proxy HTTP_PROXY ALL_PROXY
+find_store
+wants jq curl busybox
+mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
+
+set -- 'systemd-pull takes an image that SHA256SUMS is beside' 'it refuses one with another byte' \
+    'it takes an image of --by-url with its checksum' 'it refuses one with another byte, too'
+for way in separate-store by-url; do
+    "$REGD_BUILD" tree -q --root "$store" --compression zstd:3 "--$way" -o "$way" "$toplevel" || bail 'no tree can be made'
+done
+
+server=
+trap '[ -z "$server" ] || kill "$server"; tap_end' EXIT
+# The server of this directory; sets url.
+serve() {
+    port=$((20000 + $$ % 20000))
+    while [ "$port" -lt 41000 ]; do
+        busybox httpd -f -p "127.0.0.1:$port" -h . 2>/dev/null &
+        server=$!
+        url=http://127.0.0.1:$port
+        until curl -s -o /dev/null "$url/port"; do
+            kill -0 "$server" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -0 "$server" 2>/dev/null && return
+        port=$((port + 1))
+    done
+    bail 'no port for the server'
+}
+
+# pull NAME VERIFY PATH
+pull() {
+    rm -rf images && mkdir images &&
+        /usr/lib/systemd/systemd-pull raw --image-root=images --settings=no --verify="$2" "$url/$3" "$1"
+}
+image=separate-store/nix-store.squashfs
+listed() {
+    pull listed checksum "$image" && cmp images/listed.raw "$image"
+}
+# refused VERIFY PATH
+refused() {
+    cp "$2" right && flip "$2" 5000 || return
+    ! pull refused "$1" "$2" && [ ! -e images/refused.raw ]
+    result=$?
+    mv -f right "$2"
+    return "$result"
+}
+pinned=by-url/stores/$(jq -r '.storeImages[0].rootHash' by-url/boot.json).squashfs
+sum=$(sed -n "s| .*${pinned#by-url/}\$||p" by-url/SHA256SUMS)
+given() {
+    pull given "$sum" "$pinned" && cmp images/given.raw "$pinned"
+}
+if have /usr/lib/systemd/systemd-pull "$@" && [ "$(id -u)" -eq 0 ]; then
+    serve
+    claim "$1" listed
+    claim "$2" refused checksum "$image"
+    claim "$3" given
+    claim "$4" refused "$sum" "$pinned"
+fi
+
+# In an initial ramdisk, systemd of version 258 or newer puts it below /run and makes a block device of it.
+generator=/usr/lib/systemd/system-generators/systemd-import-generator
+text='rd.systemd.pull= asks systemd-importd for it'
+asked() {
+    mkdir units && SYSTEMD_IN_INITRD=1 \
+        SYSTEMD_PROC_CMDLINE="rd.systemd.pull=raw,machine,ro,blockdev,verify=checksum:nix-store:http://server/nix-store.squashfs" \
+        "$generator" units units units && cat units/*.service &&
+        grep -F '"remote":"http://server/nix-store.squashfs","local":"nix-store"' units/*.service |
+        grep -F '"verify":"checksum","imageRoot":"/run/machines"'
+}
+if [ ! -x "$generator" ]; then
+    skip "$text" 'systemd is older than 257'
+elif [ "$(/usr/lib/systemd/systemd --version | sed -n 's/^systemd \([0-9]*\).*/\1/p')" -lt 258 ]; then
+    skip "$text" 'systemd is older than 258, which makes no block device of it'
+else
+    claim "$text" asked
+fi
+finish
