@@ -572,6 +572,28 @@ else
     done
 fi
 
+# Of holes on this side; the machine's side is memory.
+huge() {
+    truncate -s $(((4 << 30) + span)) huge && publish huge && mkdir -p out && mount -t tmpfs -o size="$size" tmpfs out &&
+        serve one 0 "squashfs,1,end=$(((4 << 30) + 4096))" && run "$(layer "$one")" && is_right && received "$span" &&
+        grep ' 4294967296 206 ' one.log
+    result=$?
+    umount out
+    rm -f huge www/stores/"$root".*
+    return "$result"
+}
+text='an image above 4 GiB, continued at byte 4294967296'
+if [ "$TEST_MOUNTS" != private ]; then
+    skip "$text" 'no mount namespace'
+elif [ "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)" -lt $((8 << 20)) ]; then
+    skip "$text" 'less than 8 GiB of memory are available'
+elif [ "${TEST_STEP:-1}" -ne 1 ]; then
+    skip "$text" 'without the sanitizers only'
+else
+    row "$text" huge
+    publish image
+fi
+
 # A small disk; out is a directory on it.
 on_disk() {
     rm -f disk.img
