@@ -5,7 +5,9 @@
 # current system, the one of netboot.ipxe and all others must be whole trees; the same run again must give what an
 # undisturbed one gives, and leave no draft.
 #
-# Usage    REGD=… REGD_BUILD=… SCRATCH=… [KILLS=30] sh tests/faults/publish.sh
+# Usage    REGD=… REGD_BUILD=… SCRATCH=… [KILLS=30] [TEST_STEP=…] sh tests/faults/publish.sh
+#
+# With the sanitizers, TEST_STEP other than 1, nothing is killed, for they do not see it.
 # shellcheck disable=SC2031,SC2317  # programs are wrapped in a subshell; claims call functions by their names
 set -u
 : "${REGD:?the program}" "${REGD_BUILD:?the program}" "${SCRATCH:?an empty directory}"
@@ -62,7 +64,7 @@ at_each_call() {
     tried=0
     for call in renameat renameat2 symlinkat mkdirat linkat unlinkat fsync pwrite64 fchmod utimensat; do
         number=0
-        while number=$((number + 1 + ${TEST_STEP:-1} / 4)); do
+        while number=$((number + 1)); do
             before
             publishing=$1
             case $publishing in publishes) set -- publish keep/last --keep 2 --grace 0 ;; *) set -- publish --rollback ;; esac
@@ -79,6 +81,7 @@ at_each_call() {
     [ "$tried" -gt 0 ]
 }
 for run in publishes rolls_back; do
+    [ "${TEST_STEP:-1}" -eq 1 ] || continue
     text="$run: killed at any call that writes, the root is whole and the next run completes"
     ! can_trace "$text" || claim "$text" at_each_call "$run"
 done
@@ -89,7 +92,7 @@ at_moments() {
     begin=$(now_us)
     publishes
     takes=$(($(now_us) - begin))
-    kills=$((${KILLS:-30} / ${TEST_STEP:-1} + 1)) number=0
+    kills=${KILLS:-30} number=0
     while [ "$number" -lt "$kills" ]; do
         number=$((number + 1))
         before
@@ -101,7 +104,7 @@ at_moments() {
         completes_publishes || { echo "killed after $moment of $takes us" && return 1; }
     done
 }
-claim 'killed at any moment, the root is whole and the next run completes' at_moments
+[ "${TEST_STEP:-1}" -ne 1 ] || claim 'killed at any moment, the root is whole and the next run completes' at_moments
 
 # --- a full disk ------------------------------------------------------------------------------------------------
 
