@@ -6,6 +6,7 @@
 #include "builder/publish/prune.h"
 #include "builder/publish/publish.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/own.h"
 
 #include <time.h>
@@ -74,8 +75,9 @@ static bool prune(const struct command *command, struct published *published, st
     for (size_t i = 0; i < prune.warnings.count; i++)
         report_warning("%s: %s", published->path, prune.warnings.items[i]);
     report_note(command->settings->quiet,
-                "%s: %zu systems and %zu images removed, %zu systems wait for the grace time",
-                published->path, prune.names.count, prune.store_count, prune.waiting_count);
+                "%s: %s and %s removed, %s to be removed after the grace time", published->path,
+                counted(prune.names.count, "system").text, counted(prune.store_count, "image").text,
+                counted(prune.waiting_count, "system").text);
     return true;
 }
 
@@ -103,9 +105,9 @@ static bool publish(const struct command *command, struct published *published, 
         !publish_switch(published, request.name, error) || !prune(command, published, error))
         return false;
     warn_of_strays(published);
-    report_note(settings->quiet, "%s: %s is current%s; %zu images copied, %zu were there",
+    report_note(settings->quiet, "%s: %s is current%s; %s copied, %zu already there",
                 published->path, request.name, result.is_new ? "" : " (it was there)",
-                result.copied_count, result.held_count);
+                counted(result.copied_count, "image").text, result.held_count);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "builder/output/report.h"
 
 #include "schema/base/clock.h"
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 
@@ -25,11 +26,11 @@ static void note(const struct command *command, const struct image_summary *summ
     bool is_quiet = command->settings->quiet;
     const struct image_source *source = summary->source;
     uint64_t size = summary->image->size_bytes;
-    report_note(is_quiet, "%s: %.1f MiB, %.0f %% of %.1f MiB in %zu paths, %.1f s",
+    report_note(is_quiet, "%s: %.1f MiB, %.0f %% of %.1f MiB in %s, %.1f s",
                 command->settings->output, report_mebibytes(size),
                 report_percent(size, source->inventory.file_bytes),
-                report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
-                summary->seconds);
+                report_mebibytes(source->inventory.file_bytes),
+                counted(source->closure.paths.count, "path").text, summary->seconds);
     if (names->count > 1)
         report_note(is_quiet, "%zu images, lowest %s, topmost %s", names->count,
                     names->items[names->count - 1], names->items[0]);

@@ -9,6 +9,7 @@
 #include "builder/uki/uki_inputs.h"
 
 #include "schema/base/clock.h"
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
@@ -68,11 +69,12 @@ static void note_by_url(const struct command *command, const struct image_summar
     const struct tree_description *description = &result->description;
     bool is_quiet = command->settings->quiet;
     report_note(is_quiet,
-                "%s: ramdisk of %.1f MiB, and %.1f MiB to be fetched by URL (%zu paths), %.1f s; "
+                "%s: ramdisk of %.1f MiB, and %.1f MiB to be fetched by URL (%s), %.1f s; "
                 "needs about %.0f MiB of memory to boot",
                 command->settings->output, report_mebibytes(result->ramdisk_bytes),
-                report_mebibytes(description->layer_bytes), summary->source->closure.paths.count,
-                summary->seconds, report_mebibytes(description->memory_bytes));
+                report_mebibytes(description->layer_bytes),
+                counted(summary->source->closure.paths.count, "path").text, summary->seconds,
+                report_mebibytes(description->memory_bytes));
     for (size_t i = 0; i < description->image_count; i++)
         report_note(is_quiet, "root hash of %s: %s", description->images[i].name,
                     hash_to_hex(&description->images[i].root).text);
@@ -82,15 +84,15 @@ static void note_tree(const struct command *command, const struct image_summary 
                       const struct tree_result *result)
 {
     const struct image_source *source = summary->source;
-    report_note(
-        command->settings->quiet,
-        "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %zu paths), "
-        "%.1f s; needs about %.0f MiB of memory to boot",
-        command->settings->output, report_mebibytes(result->ramdisk_bytes),
-        report_mebibytes(result->image.size_bytes),
-        report_percent(result->image.size_bytes, source->inventory.file_bytes),
-        report_mebibytes(source->inventory.file_bytes), source->closure.paths.count,
-        summary->seconds, report_mebibytes(result->description.memory_bytes));
+    report_note(command->settings->quiet,
+                "%s: ramdisk of %.1f MiB, %.1f MiB of it store image (%.0f %% of %.1f MiB in %s), "
+                "%.1f s; needs about %.0f MiB of memory to boot",
+                command->settings->output, report_mebibytes(result->ramdisk_bytes),
+                report_mebibytes(result->image.size_bytes),
+                report_percent(result->image.size_bytes, source->inventory.file_bytes),
+                report_mebibytes(source->inventory.file_bytes),
+                counted(source->closure.paths.count, "path").text, summary->seconds,
+                report_mebibytes(result->description.memory_bytes));
 }
 
 static void note(const struct command *command, const struct image_summary *summary,

@@ -6,6 +6,7 @@
 #include "builder/unpack/unpack_stack.h"
 
 #include "schema/base/clock.h"
+#include "schema/base/counted.h"
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -99,8 +100,9 @@ static bool register_paths(const struct work *work, struct str manifest, struct 
     path_list_normalise(&list, *command->arena);
     if (!registry_merge(store, &list, &options, command->arena, &result, error))
         return error_in(error, "register the paths");
-    report_note(command->settings->quiet, "%s: %zu paths registered (%zu new, %zu changed)",
-                command->settings->root, result.path_count, result.added, result.updated);
+    report_note(command->settings->quiet, "%s: %s registered (%zu new, %zu changed)",
+                command->settings->root, counted(result.path_count, "path").text, result.added,
+                result.updated);
     return state_make_directories(store, *command->arena, error);
 }
 
@@ -170,12 +172,13 @@ static bool unpack_all(const struct work *work, struct error *error)
     };
     if (!unpack(&request, *command->arena, &result, error))
         return false;
-    report_note(settings->quiet, "%s: %zu paths unpacked (%.1f MiB), %zu were there; %.1f s",
-                settings->root, result.written_count, report_mebibytes(result.written_bytes),
-                result.kept_count, clock_seconds_since(&start));
+    report_note(settings->quiet, "%s: %s unpacked (%.1f MiB), %zu were there; %.1f s",
+                settings->root, counted(result.written_count, "path").text,
+                report_mebibytes(result.written_bytes), result.kept_count,
+                clock_seconds_since(&start));
     if (settings->unpack.optimises)
-        report_note(settings->quiet, "%s: %zu files are links to equal ones now", settings->root,
-                    result.linked_count);
+        report_note(settings->quiet, "%s: %s replaced by links to equal ones", settings->root,
+                    counted(result.linked_count, "file").text);
     return finish(work, error);
 }
 

@@ -8,6 +8,7 @@
 #include "builder/publish/verify_published.h"
 #include "builder/reader/base_images.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 
 #include "schema/base/own.h"
@@ -33,8 +34,9 @@ static bool report(const struct command *command, struct findings *findings,
         return error_set(error, "%s: %zu of %zu paths are as listed; found: %.*s", name,
                          result->ok_count, result->path_count,
                          STR_ARG(findings_summary(findings, &scratch)));
-    report_note(command->settings->quiet, "%s: %zu paths verified, all as listed%s", name,
-                result->ok_count, result->held_count ? "; the other paths are in base images" : "");
+    report_note(command->settings->quiet, "%s: %s verified, all as listed%s", name,
+                counted(result->ok_count, "path").text,
+                result->held_count ? "; the other paths are in base images" : "");
     return true;
 }
 

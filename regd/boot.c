@@ -3,6 +3,7 @@
 #include "regd/source.h"
 #include "regd/tell.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 #include "schema/nix/store_link.h"
 #include "schema/nix/store_path.h"
@@ -85,8 +86,8 @@ static void tell_vanished(const struct command *command, const struct vanished *
     for (size_t i = 0; i < vanished->forgotten_count; i++)
         tell_step(command, "forgetting %.*s", STR_ARG(vanished->forgotten[i]));
     journal_add(&fields, "REGD_PATHS_FORGOTTEN", "%zu", vanished->forgotten_count);
-    tell_event(command, MESSAGE_FORGOTTEN, &fields,
-               "%zu paths forgotten: they are no longer in the store", vanished->forgotten_count);
+    tell_event(command, MESSAGE_FORGOTTEN, &fields, "%s forgotten: no longer in the store",
+               counted(vanished->forgotten_count, "path").text);
 }
 
 /* Paths of the image that were collected are one note, as long as nothing in the image needs them. */
@@ -101,9 +102,8 @@ static void tell_left_out(const struct command *command, const struct registry_r
     size_t first = is_needed ? 0 : result->collected_count;
     if (first > 0)
         tell_event(command, MESSAGE_COLLECTED, NULL,
-                   "%zu of the image's paths were collected on this machine; 'regd status' lists "
-                   "them",
-                   first);
+                   "%s of the image collected on this machine; 'regd status' lists them",
+                   counted(first, "path").text);
     for (size_t i = first; i < result->left_out_count; i++)
         tell_path(command, MESSAGE_LEFT_OUT, result->left_out[i], why[reason_of(result, i)]);
 }
@@ -122,9 +122,9 @@ static void tell_result(const struct command *command, const struct registry_res
     journal_add(&fields, "REGD_PATHS_LEFT_OUT", "%zu", result->left_out_count);
     journal_add(&fields, "REGD_REFERENCES_ADDED", "%zu", result->references_added);
     tell_event(command, MESSAGE_REGISTERED, &fields,
-               "%zu of %zu paths registered (%zu new, %zu changed), %zu references added",
+               "%zu of %zu paths registered (%zu new, %zu changed), %s added",
                result->path_count - result->left_out_count, result->path_count, result->added,
-               result->updated, result->references_added);
+               result->updated, counted(result->references_added, "reference").text);
     tell_vanished(command, &result->vanished);
 }
 
@@ -150,7 +150,7 @@ static bool load(struct command *command, const struct source_list *manifests,
         tell_event(command, MESSAGE_DETAILS_UNUSED, NULL, "%s", content.warnings.items[i]);
     if (!hold_for(command, error))
         return false;
-    tell_step(command, "registering %zu paths", content.paths.count);
+    tell_step(command, "registering %s", counted(content.paths.count, "path").text);
     if (!state_check_directories(&command->store, *command->arena, error))
         return false;
     command->registry.is_whole = manifests->is_whole || !manifests->found;

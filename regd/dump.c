@@ -4,6 +4,7 @@
 #include "regd/tell.h"
 #include "regd/valid_paths.h"
 
+#include "schema/base/counted.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json_write.h"
 
@@ -13,9 +14,8 @@ static void tell_of_rows(const struct command *command, const struct odd_rows *o
     struct error sentence;
     if (odd->count <= odd->unnamed)
         return;
-    error_set(&sentence,
-              "%zu rows of the database cannot be used and are omitted; 'regd verify' lists them",
-              odd->count);
+    error_set(&sentence, "%s of the database omitted as unusable; 'regd verify' lists them",
+              counted(odd->count, "row").text);
     tell_odd_database(command, sentence.sentence);
 }
 

@@ -1,5 +1,6 @@
 #include "regd/fetched.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -30,11 +31,10 @@ struct str fetched_summary(const struct fetch_report *report, struct arena *aren
 {
     if (report->state != FETCH_DONE)
         return arena_format(arena, "%s", report->error ? report->error : "not finished");
-    return arena_format(arena, "%zu layer%s, %.1f MiB received in %.1f s, %llu retr%s",
-                        report->layer_count, report->layer_count == 1 ? "" : "s",
+    return arena_format(arena, "%s, %.1f MiB received in %.1f s, %s",
+                        counted(report->layer_count, "layer").text,
                         (double)report->received_bytes / (1 << 20), report->seconds,
-                        (unsigned long long)report->retry_count,
-                        report->retry_count == 1 ? "y" : "ies");
+                        counted(report->retry_count, "retry").text);
 }
 
 struct str fetched_layer(const struct fetch_report_layer *layer, struct arena *arena)

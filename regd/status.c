@@ -4,6 +4,7 @@
 #include "regd/source.h"
 #include "regd/tell.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -165,7 +166,8 @@ static void print_text(const struct command *command, const struct status *statu
     if (status->fetched)
         print_fetched(status->fetched, *command->arena);
     if (status->has_database)
-        show_line(stdout, "database   %lld valid paths", (long long)status->valid_count);
+        show_line(stdout, "database   %s",
+                  counted((uint64_t)status->valid_count, "valid path").text);
     else
         show_line(stdout, "database   none");
     for (size_t i = 0; i < status->manifests.names.count; i++)

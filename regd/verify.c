@@ -6,6 +6,7 @@
 #include "regd/tell.h"
 #include "regd/valid_paths.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
@@ -108,7 +109,8 @@ static bool hash_paths(struct verification *verification, int store, struct erro
                          .results = verification->results,
                          .contents = nar_contents_budget() };
     work.turns = take_turns(list, command->arena);
-    tell_step(command, "verify %zu paths with %u threads", list->count, crew.jobs);
+    tell_step(command, "verify %s with %s", counted(list->count, "path").text,
+              counted(crew.jobs, "thread").text);
     return parallel_run(&crew, list->count, examine_one, &work, error);
 }
 
@@ -203,7 +205,7 @@ static void judge_rows(struct verification *verification)
             odd->items[i].reason);
     if (odd->count > kept)
         findings_add(&verification->findings, FINDING_ODD_ROW, STR("more"),
-                     arena_format(arena, "%zu rows that are not listed", odd->count - kept));
+                     arena_format(arena, "%s not listed", counted(odd->count - kept, "row").text));
 }
 
 /* Prints a note if all paths are as registered; otherwise fails with the totals. */
@@ -218,13 +220,13 @@ static bool summarise(const struct verification *verification, struct error *err
         return error_set(error, "%zu of %zu paths are not as registered: %.*s", count - ok, count,
                          STR_ARG(text));
     if (findings->counts[FINDING_ODD_ROW])
-        return error_set(error, "%zu paths verified, all as registered; in the database: %.*s",
-                         count, STR_ARG(text));
+        return error_set(error, "%s verified, all as registered; in the database: %.*s",
+                         counted(count, "path").text, STR_ARG(text));
     if (findings->count)
-        text = arena_format(&scratch, "; not valid paths: %zu strays",
-                            findings->counts[FINDING_STRAY]);
-    tell_note(verification->command, "%zu paths verified, all as registered%.*s", count,
-              STR_ARG(text));
+        text = arena_format(&scratch, "; not valid paths: %s",
+                            counted(findings->counts[FINDING_STRAY], "stray").text);
+    tell_note(verification->command, "%s verified, all as registered%.*s",
+              counted(count, "path").text, STR_ARG(text));
     return true;
 }
 

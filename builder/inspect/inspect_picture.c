@@ -5,6 +5,7 @@
 #include "builder/output/output.h"
 #include "builder/output/report.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
@@ -58,10 +59,10 @@ static bool write_picture(const struct inspection *inspection, int fd, const cha
     cleanup(own_close_file) FILE *stream = fdopen(dup(fd), "w");
     if (!stream)
         return error_errno(error, errno, "write %s", path);
-    struct str title =
-        arena_format(&scratch, "%s: %.1f MiB, %zu paths of %.1f MiB", inspection->image.name,
-                     report_mebibytes(sizes->image_bytes), inspection->image.listed.count,
-                     report_mebibytes(sizes->total.size_bytes));
+    struct str title = arena_format(&scratch, "%s: %.1f MiB, %s of %.1f MiB",
+                                    inspection->image.name, report_mebibytes(sizes->image_bytes),
+                                    counted(inspection->image.listed.count, "path").text,
+                                    report_mebibytes(sizes->total.size_bytes));
     const struct treemap_item *items = list_items(inspection, &scratch);
     treemap_write(stream, title, items, sizes->count + 1, scratch);
     return (fflush(stream) == 0 && !ferror(stream)) || error_errno(error, errno, "write %s", path);

@@ -2,6 +2,7 @@
 
 #include "builder/output/report.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/json.h"
 
 #include "schema/base/order.h"
@@ -130,9 +131,9 @@ static void print_closure(const struct inspection *inspection, const uint32_t *i
 {
     for (size_t i = 0; i < count; i++)
         print_path(inspection, items[i]);
-    report_note(inspection->is_quiet,
-                "%zu paths, %.1f MiB, which take %.1f MiB of the image (%.0f %%)", count,
-                report_mebibytes(total->size_bytes), report_mebibytes(total->packed_bytes),
+    report_note(inspection->is_quiet, "%s, %.1f MiB, which take %.1f MiB of the image (%.0f %%)",
+                counted(count, "path").text, report_mebibytes(total->size_bytes),
+                report_mebibytes(total->packed_bytes),
                 report_percent(total->packed_bytes, total->size_bytes));
 }
 

@@ -226,7 +226,7 @@ honest() {
     rm -rf store image && mkdir -p store/nix/store && truncate -s 1G "store/nix/store/$base" || return
     hash=$(nar_of_zeros | sha256sum | cut -c -64)
     printf '/nix/store/%s\n%s\n%s\n\n0\n' "$base" "$hash" $((112 + (1 << 30))) >zeros
-    limited "$REGD_BUILD" squashfs --root store --registration zeros -o image && said verify 0 '1 paths verified' &&
+    limited "$REGD_BUILD" squashfs --root store --registration zeros -o image && said verify 0 '1 path verified' &&
         said inspect 0 '1024.00 MiB' && memory_paid
 }
 claim '1 GiB of zeros in an honest image is built, verified and inspected' honest

@@ -634,7 +634,7 @@ cache_full() {
     cached && head -c 6000000 /dev/zero >out/somebody && head -c $((8 << 20)) /dev/urandom >other && publish other && serve one 0 || return
     run "$(layer "$one")"
     cat stderr
-    [ -e out/somebody ] && rm out/somebody && is_right && grep -q '2 files of other images were removed' stderr
+    [ -e out/somebody ] && rm out/somebody && is_right && grep -q '2 files of other images removed' stderr
 }
 cache_too_small() {
     mkdir -p out && head -c 12000000 /dev/zero >out/somebody && serve one 0 && run "$(layer "$one")"

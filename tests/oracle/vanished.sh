@@ -259,7 +259,7 @@ booted() {
     [ "$(db "$ours" "select group_concat(substr(path, -1), '') from (select path from ValidPaths order by path)")" = "$wanted" ] ||
         { cat "$SCRATCH/err" && return 1; }
 }
-forgets() { machine && booted b && grep -qx 'regd: 1 paths forgotten: they are no longer in the store' "$SCRATCH/err"; }
+forgets() { machine && booted b && grep -qx 'regd: 1 path forgotten: no longer in the store' "$SCRATCH/err"; }
 claim 'what has vanished is forgotten, and that is said' forgets
 keeps() { machine && booted ab --vanished=keep && ! grep -q forgotten "$SCRATCH/err"; }
 claim '--vanished=keep keeps it' keeps
@@ -285,7 +285,7 @@ claim 'a reference to what no manifest lists: nothing is forgotten' outside
 
 noted() {
     machine && booted b &&
-        grep -qx "regd: 1 of the image's paths were collected on this machine; 'regd status' lists them" "$SCRATCH/err" &&
+        grep -qx "regd: 1 path of the image collected on this machine; 'regd status' lists them" "$SCRATCH/err" &&
         ! grep -q warning "$SCRATCH/err"
 }
 claim 'a path of the image that was collected here is no warning' noted

@@ -263,7 +263,7 @@ named() {
     chmod u+x "$root$a/bin/egrep" "$root$b" && : >"$root$a/more" && ln -s "$a/bin" "$root/link" && : >"$dir/stray"
     verify 1 "$b" "$a/bin/egrep" /link && [ "$(found_by_regd)" = "$(printf '%s\n' "$a" "$b" | sort)" ] &&
         [ "$(wc -l <"$out")" -eq 2 ] && grep -q '^regd: 2 of 2 paths ' "$err" &&
-        verify 0 "$(path_of sizes)" && grep -q '^regd: 1 paths ' "$err"
+        verify 0 "$(path_of sizes)" && grep -q '^regd: 1 path ' "$err"
 }
 claim 'named paths may be links and files in a path, and count once' named
 

@@ -1,5 +1,6 @@
 #include "units/fetch/fetch.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/cpu.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -91,7 +92,8 @@ static bool check_place(struct fetch *fetch, struct place *ret_place, struct err
         count == 0)
         return false;
     reporter_tell(&fetch->report, REPORTER_CACHE_PRUNED, NULL,
-                  "%u files of other images were removed from the cache to make room", count);
+                  "%s of other images removed from the cache to make room",
+                  counted(count, "file").text);
     return place_look(fetch->directory, meminfo, ret_place, error) &&
            place_check(ret_place, need, error);
 }

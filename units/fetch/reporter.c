@@ -1,5 +1,6 @@
 #include "units/fetch/reporter.h"
 
+#include "schema/base/counted.h"
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "schema/base/root.h"
@@ -181,9 +182,10 @@ void reporter_done(struct reporter *report)
     journal_add(&fields, "REGD_BYTES", "%llu", (unsigned long long)report->received_bytes);
     journal_add(&fields, "REGD_RETRIES", "%u", report->retries);
     reporter_tell(report, REPORTER_FETCHED, &fields,
-                  "the store is there: %zu layer%s, %llu MiB received in %.1f s, %u retries",
-                  report->layer_count, report->layer_count == 1 ? "" : "s",
-                  (unsigned long long)(report->received_bytes >> 20), seconds, report->retries);
+                  "the store is there: %s, %llu MiB received in %.1f s, %s",
+                  counted(report->layer_count, "layer").text,
+                  (unsigned long long)(report->received_bytes >> 20), seconds,
+                  counted(report->retries, "retry").text);
     publish(report, FETCH_DONE, NULL);
 }
 

@@ -60,7 +60,7 @@ static void odd_rows_are_left_out_with_a_word(struct arena arena)
     check_sql(FILLING "; update ValidPaths set hash = 'x' where id = 2; delete from Refs", arena);
     CHECK_STR(dump(false, NULL, &told, &arena), P "-b\n" CHECK_HASH_HEX "\n100\n\n0\n");
     CHECK_STR(told,
-              "regd: warning: 1 rows of the database cannot be used and are omitted; 'regd verify' "
+              "regd: warning: 1 row of the database omitted as unusable; 'regd verify' "
               "lists them\n");
 }
 

@@ -83,7 +83,7 @@ static void each_kind_of_damage_is_found(struct arena arena)
 static void a_named_path_is_verified_alone(struct arena arena)
 {
     break_store(arena);
-    CHECK_STR(verify(false, P "-e", 1, &arena), "regd: 1 paths verified, all as registered\n");
+    CHECK_STR(verify(false, P "-e", 1, &arena), "regd: 1 path verified, all as registered\n");
     CHECK_STR(verify(false, P "-c", 1, &arena),
               "missing: " P "-c\n1 of 1 paths are not as registered: 1 missing");
 }
@@ -95,7 +95,7 @@ static void strays_alone_are_no_failure(struct arena arena)
     check_file("nix/store/stray", STR(""));
     CHECK_STR(verify(false, NULL, 1, &arena),
               "stray: /nix/store/stray\n"
-              "regd: 1 paths verified, all as registered; not valid paths: 1 strays\n");
+              "regd: 1 path verified, all as registered; not valid paths: 1 stray\n");
 }
 
 static void odd_rows_are_findings(struct arena arena)
@@ -108,7 +108,7 @@ static void odd_rows_are_findings(struct arena arena)
     check_file("nix/store/" D "-b", STR("hello"));
     struct str text = verify(false, NULL, 1, &arena);
     CHECK(str_starts(text, STR("odd row: ValidPaths (2")));
-    CHECK(str_ends(text, STR("1 paths verified, all as registered; in the database: 1 odd row")));
+    CHECK(str_ends(text, STR("1 path verified, all as registered; in the database: 1 odd row")));
 }
 
 static void without_a_store_or_database_it_is_refused(struct arena arena)
