@@ -3,7 +3,7 @@
 # To be sourced after tap.sh. Needs REGD, REGD_BUILD and SCRATCH. A new verb needs a job here.
 #
 #   make_machine               a root with two paths of which one is registered, and what is built of them; in $SCRATCH, where
-#                              the shell is then
+#                              the shell is then; nothing of the environment that the programs know is left
 #   know_job JOB               a good run, to see what it does: sets job, old, good
 #   prepare                    the state before a run of $job, in work/
 #   run_job JOB                one verb with one family of options; its results go to work/out, work/root or work/new
@@ -27,7 +27,11 @@ is_sanitized() {
     grep -q __asan_init "$REGD"
 }
 
+# LeakSanitizer does not work under strace.
 make_machine() {
+    wants sqlite3 nix-store
+    export LC_ALL=C ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+    unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM SYSTEMD_IN_INITRD
     for program in REGD REGD_BUILD; do
         eval "case \$$program in /*) ;; *) $program=\$PWD/\$$program ;; esac"
     done
@@ -237,7 +241,7 @@ check_result() {
         case $job in publish*) grep -q ' warning: ' stderr && is_old_or_new && return ;; esac
         ;;
     # Besides warnings, and the count of what could not be printed.
-    1) [ "$(grep -vc -e ' warning: ' -e ' paths verified' -e ' paths, ' stderr)" -eq 1 ] && grep -q '^regd[a-z-]*: .' stderr && is_old_or_new && return ;;
+    1) [ "$(grep -vc -e ' warning: ' -e ' paths\{0,1\} verified' -e ' paths\{0,1\}, ' stderr)" -eq 1 ] && grep -q '^regd[a-z-]*: .' stderr && is_old_or_new && return ;;
     esac
     echo "$job, $2: status $status"
     head -n 3 stderr

@@ -16,9 +16,7 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
-wants cc sqlite3 nix-store
+wants cc
 cc -O1 -shared -fPIC -o "$SCRATCH/allocations.so" tests/faults/allocations.c || bail 'the library does not compile'
 make_machine
 

@@ -14,9 +14,6 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
-wants sqlite3 nix-store
 text='files may only be so large'
 have prlimit "$text" || finish
 make_machine

@@ -14,9 +14,6 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET SYSTEMD_IN_INITRD
-wants sqlite3 nix-store
 make_machine
 
 # The kinds: absent, empty, FIFO, socket, directory, link to what was there, link to nowhere, link to itself, character

@@ -17,11 +17,6 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
-# LeakSanitizer does not work under strace.
-export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-wants sqlite3 nix-store
 make_machine
 
 # What is killed: a new system, and the one before the previous is removed.

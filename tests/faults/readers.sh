@@ -13,9 +13,6 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
-wants sqlite3 nix-store
 make_machine
 
 # A pipe without a reader.

@@ -11,9 +11,7 @@ set -u
 . tests/tap.sh
 # shellcheck source=tests/verbs.sh disable=SC1091
 . tests/verbs.sh
-export LC_ALL=C
-unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
-wants jq nix-store
+wants jq
 make_machine
 
 # publish ROOT ARGUMENT...
