@@ -250,10 +250,16 @@ place_run() {
     esac
 }
 
+is_locked() {
+    ! flock -n "$1" true
+}
+
 # Where another keeps the big lock shared, no database can be written as a file.
 place_root() {
     mkdir -p "$2/nix/store" "$2/nix/var/nix/db"
-    [ "$1" != in-place ] || { flock -s "$2/nix/var/nix/db/big-lock" sleep 3 & }
+    [ "$1" = in-place ] || return 0
+    flock -s "$2/nix/var/nix/db/big-lock" sleep 3 &
+    until_true is_locked "$2/nix/var/nix/db/big-lock"
 }
 
 # All places of a job, in lines of: call, which one of its kind. Those of the program's start are not told.
@@ -261,7 +267,6 @@ places() {
     rm -rf "$SCRATCH/places.root"
     place_root "$1" "$SCRATCH/places.root"
     [ "$1" != reader ] || regd register "$SCRATCH/places.root" --missing=accept "$SCRATCH/race.2"
-    [ "$1" != in-place ] || sleep 0.2
     place_run "$1" "$SCRATCH/places.root" strace -qq -o "$SCRATCH/trace" -e "trace=$touching" >/dev/null || return
     awk -F '(' '{ count[$1]++ } !/AT_FDCWD/ { print $1, count[$1] }' "$SCRATCH/trace"
 }
