@@ -59,9 +59,8 @@ static void odd_rows_are_left_out_with_a_word(struct arena arena)
     struct str told;
     check_sql(FILLING "; update ValidPaths set hash = 'x' where id = 2; delete from Refs", arena);
     CHECK_STR(dump(false, NULL, &told, &arena), P "-b\n" CHECK_HASH_HEX "\n100\n\n0\n");
-    CHECK_STR(told,
-              "regd: warning: 1 row of the database omitted as unusable; 'regd verify' "
-              "lists them\n");
+    CHECK_STR(told, "regd: warning: 1 row of the database omitted as unusable; 'regd verify' "
+                    "lists them\n");
 }
 
 int main(void)
