@@ -95,6 +95,8 @@ uint64_t boot_memory_bytes(uint64_t ramdisk_bytes, uint64_t unpacked_bytes, stru
 
 uint64_t boot_memory_fetch_bytes(uint64_t unpacked_bytes, uint64_t layer_bytes)
 {
-    return add_part(unpacked_bytes + layer_bytes + BOOT_MEMORY_FREE_BYTES + BOOT_MEMORY_FETCH_BYTES,
-                    BOOT_MEMORY_FREE_PART);
+    uint64_t bytes =
+        unpacked_bytes + layer_bytes + BOOT_MEMORY_FREE_BYTES + BOOT_MEMORY_FETCH_BYTES;
+    uint64_t huge = add_part(bytes + BOOT_MEMORY_HUGE_BYTES, BOOT_MEMORY_FREE_PART);
+    return huge < BOOT_MEMORY_HUGE_FROM_BYTES ? add_part(bytes, BOOT_MEMORY_FREE_PART) : huge;
 }

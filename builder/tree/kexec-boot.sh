@@ -42,6 +42,10 @@ kernel_free_part=@FREE_PART@
 # What runs in stage 1 while it fetches.
 fetch_kib=@FETCH_KIB@
 
+# With so much memory the kernel uses huge pages, and keeps so much free for them.
+huge_from_kib=@HUGE_FROM_KIB@
+huge_kib=@HUGE_KIB@
+
 # What the new kernel, unpacked, takes besides the ramdisk while it waits.
 working_kib=65536
 
@@ -319,8 +323,9 @@ find_limit() {
 check_memory_to_fetch() {
   fetched_kib=$((unpacked_kib + store_kib + kernel_free_kib + fetch_kib))
   fetched_kib=$((fetched_kib + fetched_kib / (kernel_free_part - 1)))
+  [ $((fetched_kib + huge_kib)) -lt "$huge_from_kib" ] || fetched_kib=$((fetched_kib + huge_kib))
   [ "$total_kib" -ge "$fetched_kib" ] ||
-    refuse "fetching the store takes $((fetched_kib / 1024)) MiB of memory (store images $((store_kib / 1024)) MiB, the unpacked ramdisk $((unpacked_kib / 1024)) MiB, kernel and stage 1 $(((kernel_free_kib + fetch_kib) / 1024)) MiB), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
+    refuse "fetching the store takes $((fetched_kib / 1024)) MiB of memory (store images $((store_kib / 1024)) MiB, the unpacked ramdisk $((unpacked_kib / 1024)) MiB, kernel and stage 1 $(((fetched_kib - store_kib - unpacked_kib) / 1024)) MiB), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
 }
 
 # Takes one more URL of --from, $1.

@@ -240,6 +240,8 @@ void script_write_kexec(FILE *stream, const struct tree_description *tree, struc
         { STR("@STORE_DIGESTS@"), store_digests, false },
         { STR("@STORE_KIB@"), number_text(tree->layer_bytes / 1024, &scratch), true },
         { STR("@FETCH_KIB@"), number_text(BOOT_MEMORY_FETCH_BYTES / 1024, &scratch), true },
+        { STR("@HUGE_FROM_KIB@"), number_text(BOOT_MEMORY_HUGE_FROM_BYTES / 1024, &scratch), true },
+        { STR("@HUGE_KIB@"), number_text(BOOT_MEMORY_HUGE_BYTES / 1024, &scratch), true },
         { STR("@COMMAND_LINE@"), str_from(tree->command_line), false },
         { STR("@COMMAND_LINE_MAX@"),
           number_text(boot_spec_command_line_max(str_from(tree->system)), &scratch), true },

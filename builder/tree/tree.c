@@ -121,10 +121,12 @@ static bool refuse_fetch(const struct tree_building *building, uint64_t unpacked
     return error_set(
         error,
         "fetching the store needs at least %llu MiB of memory (store images of %llu MiB, the "
-        "unpacked ramdisk of %llu MiB, and %d MiB for stage 1), and --target-ram is %llu MiB",
+        "unpacked ramdisk of %llu MiB, and %llu MiB for stage 1), and --target-ram is %llu MiB",
         (unsigned long long)(building->result.description.memory_bytes >> 20),
         (unsigned long long)(layer_bytes >> 20), (unsigned long long)(unpacked_bytes >> 20),
-        (BOOT_MEMORY_FREE_BYTES + BOOT_MEMORY_FETCH_BYTES) >> 20,
+        (unsigned long long)((building->result.description.memory_bytes - layer_bytes -
+                              unpacked_bytes) >>
+                             20),
         (unsigned long long)(building->request->target_bytes >> 20));
 }
 
