@@ -19,46 +19,17 @@ set -u
 . tests/boot/kit/flip.sh
 # shellcheck source=tests/boot/kit/web.sh disable=SC1091
 . tests/boot/kit/web.sh
+# shellcheck source=tests/boot/kit/fetch.sh disable=SC1091
+. tests/boot/kit/fetch.sh
 
 what='a store is fetched by URL, checked, and booted'
-begin_stage1 "$what"
-for program in mkfs.ext4 /usr/lib/systemd/systemd-networkd; do
-    have "$program" "$what" || finish
-done
+begin_fetch "$what"
+have mkfs.ext4 "$what" || finish
 begin_boots "$what"
 begin_web "$what"
 
 # --- the ramdisk ------------------------------------------------------------------------------------------
 
-# regd-fetch loads these by name. The network is configured as on most machines, by DHCP.
-add_fetch() {
-    fetch=$(dirname "$REGD")/regd-fetch
-    cp "$fetch" "$stage1/usr/lib/systemd/" && add "$fetch" || return
-    for library in libcurl.so.4 libcrypto.so.3 libsystemd.so.0; do
-        add "$(ldconfig -p | grep -om 1 "/[^ ]*/$library\$")" || return
-    done
-    add /usr/lib/systemd/systemd-networkd /usr/lib/systemd/systemd-networkd-wait-online &&
-        add_units network.target network-pre.target network-online.target systemd-networkd.service \
-            systemd-networkd-wait-online.service &&
-        want sysinit.target systemd-networkd.service && want network-online.target systemd-networkd-wait-online.service &&
-        echo 'systemd-network:x:998:998::/:/bin/false' >>"$stage1/etc/passwd" &&
-        echo 'systemd-network:x:998:' >>"$stage1/etc/group" && mkdir -p "$stage1/etc/systemd/network" &&
-        printf '[Match]\nType=ether\n\n[Network]\nDHCP=ipv4\n' >"$stage1/etc/systemd/network/10-ether.network" &&
-        add_shell && add_modules dm_verity virtio_net
-}
-# What stands for the emergency shell says which systemd there is, and turns the machine off.
-add_shell() {
-    cat >"$stage1$stage1_units/emergency.service" <<'END'
-[Unit]
-DefaultDependencies=no
-
-[Service]
-Type=oneshot
-StandardOutput=tty
-ExecStart=/usr/bin/systemctl --version
-ExecStart=/usr/bin/systemctl --force --force poweroff
-END
-}
 make_stage1 stage1 add_fetch
 
 # --- images and servers -----------------------------------------------------------------------------------
@@ -105,6 +76,7 @@ image whole "$(cat "$live/first")"
 whole_size=$size whole_root=$root
 image lower "$(cat "$live/first")/sw"
 two_bytes=$((size + $(stat -c %s "$verity")))
+lower_root=$root
 image upper --base "$SCRATCH/lower.squashfs" "$(cat "$live/first")"
 two_bytes=$((two_bytes + size + $(stat -c %s "$verity")))
 ramdisk one whole
@@ -225,6 +197,14 @@ machine_memory=1024
 machine dies two "regd.from=${web}slow/boot.php?x"
 told dies 'two layers, no server at first, dead at 60 %'
 claim 'the server was not there, and died' test -e "$SCRATCH/dead"
+# The server that came back has logged what it sent of the image that was cut off: the rest, from a whole span on.
+rest_sent() {
+    line=$(grep '"GET /slow/stores/.*squashfs[^"]*" 206 ' "$SCRATCH/web.log") && echo "$line" || return
+    file=$(echo "$line" | sed 's|.*/stores/\([^ ?]*\).*|\1|')
+    kept=$(($(stat -c %s "$SCRATCH/web/stores/$file") - $(echo "$line" | awk '{ print $10 }')))
+    [ "$kept" -gt 0 ] && [ $((kept % 524288)) -eq 0 ]
+}
+claim 'the server that came back sent the rest, from a whole span on' rest_sent
 web_pid=$(cat "$SCRATCH/web.pid" 2>/dev/null)
 join
 shell_follows() {
@@ -265,8 +245,10 @@ claim 'a mebibyte too little: a frame again, and the machine reboots' fails shor
 # --- mirrors, and the cache -------------------------------------------------------------------------------
 
 beside all_wrong one "regd.from=${web}wrong/ regd.from=${web}none/ regd.on-failure=poweroff"
-mkdir "$SCRATCH/empty" && mkfs.ext4 -q -L cache -d "$SCRATCH/empty" "$SCRATCH/cache.img" 128M >/dev/null 2>&1 ||
-    bail 'no cache can be made'
+# The cache has the image with a wrong byte, and one that no layer is.
+mkdir -p "$SCRATCH/cache/regd" && cp "$SCRATCH/web/wrong/stores/$whole_root".* "$SCRATCH/web/stores/$lower_root".* "$SCRATCH/cache/regd" &&
+    mkfs.ext4 -q -L cache -d "$SCRATCH/cache" "$SCRATCH/cache.img" 256M >/dev/null 2>&1 || bail 'no cache can be made'
+rm -r "$SCRATCH/cache"
 cache="-drive file=$SCRATCH/cache.img,format=raw,if=virtio"
 # The power is cut while the cache is written. The next machine replaces what is there.
 machine_end='([3-9][0-9] %)'
@@ -277,6 +259,10 @@ was_cut() {
     console_has cut '([3-9][0-9] %)' && ! console_has cut 'the store is there'
 }
 claim 'the power is cut while the cache is written' was_cut
+was_wrong() {
+    console_has cut 'regd-fetch: .*nix-store.squashfs is in the cache, but wrong, and is fetched again: .* does not have the hash'
+}
+claim 'the cache was torn: said, and fetched again' was_wrong
 cat "$SCRATCH/asked" - >"$SCRATCH/asked-cache" <<'END'
 on_disk() {
     grep -e /run/regd -e ro-store /proc/mounts
@@ -296,6 +282,11 @@ contents() {
     regd verify
 }
 claim "each path is what was registered, by its hash" contents
+stale() {
+    ls /run/regd/cache/regd
+    [ "$(ls /run/regd/cache/regd/*.squashfs | wc -l)" -eq 2 ] && [ "$(ls /run/regd/cache/regd/*.verity | wc -l)" -eq 2 ]
+}
+claim "the image that is no layer stays, as there is room" stale
 END
 pass_checks "$SCRATCH/asked-filled"
 machine filled one "regd.from=${web}wrong/ regd.from=$web regd.to=LABEL=cache" $web_device $cache
@@ -306,8 +297,8 @@ cat "$SCRATCH/asked-cache" - >"$SCRATCH/asked-cached" <<'END'
 claim "regd status says that it is from the cache" status_says cache
 END
 pass_checks "$SCRATCH/asked-cached"
-machine cached one "regd.from=$web regd.to=LABEL=cache" -nic none $cache
-told cached 'from the cache, without a network'
+machine cached one "regd.from=$web regd.to=LABEL=cache" -nic none $cache,readonly=on
+told cached 'from the cache, without a network, which cannot be written'
 
 # systemd gives up a device that does not come, after 90 s.
 beside=$no_cache no_cache=
