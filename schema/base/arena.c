@@ -24,12 +24,18 @@ enum { ARENA_GAP = 0 };
 #define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
 #endif
 
-enum { ARENA_ALIGN = 16, ARENA_STEP_BYTES = 2 << 20 };
+enum {
+    ARENA_ALIGN = 16,
+    ARENA_STEP_BYTES = 2 << 20,
+    /* What is poisoned before it is used: each byte takes time when a program starts, and few programs use
+     * more. Behind each block there is a gap in any case. */
+    ARENA_POISONED_BYTES = 16 << 20,
+};
 static const size_t arena_sanitized_bytes = (size_t)256 << 20;
 
 bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *error)
 {
-    /* Poisoning takes time for every byte, so the sanitizers get a smaller range. */
+    /* To end poisoning takes time for every byte, so the sanitizers get a smaller range. */
     if (ARENA_GAP > 0 && size_bytes > arena_sanitized_bytes)
         size_bytes = arena_sanitized_bytes;
     size_t size = (size_bytes + ARENA_STEP_BYTES - 1) & ~(size_t)(ARENA_STEP_BYTES - 1);
@@ -42,7 +48,7 @@ bool arena_reserve(struct arena *ret_arena, size_t size_bytes, struct error *err
         munmap(start + size, size);
         /* Fewer and larger page faults: a third of the time of a large list. Only a wish. */
         madvise(start, size, MADV_HUGEPAGE);
-        ASAN_POISON_MEMORY_REGION(start, size);
+        ASAN_POISON_MEMORY_REGION(start, size < ARENA_POISONED_BYTES ? size : ARENA_POISONED_BYTES);
         *ret_arena = (struct arena){ .next = start, .end = start + size };
         return true;
     }
