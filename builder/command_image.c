@@ -14,6 +14,7 @@ struct image_options command_image_options(const struct command *command,
                      .crew = command->crew,
                      .progress = command->progress },
         .with_signatures = settings->signatures,
+        .is_lower = settings->is_lower,
         .bases = *bases,
     };
 }

@@ -37,7 +37,7 @@ struct image_settings {
     const char *compression, *reuse, *verity, *root_hash;
     struct option_list bases;
     uint64_t max_size_bytes; /* 0: no limit */
-    bool signatures, no_check;
+    bool signatures, no_check, is_lower;
 
     struct compression method;
     enum verity_place verity_place;

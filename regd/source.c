@@ -38,6 +38,24 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
     return true;
 }
 
+/* Adds the manifest in a directory of store paths, which has one of two names. */
+static bool find_in_store(const struct store *store, const char *directory, struct arena *arena,
+                          struct source_list *list, struct error *error)
+{
+    const char *const names[] = {
+        arena_format(arena, "%s/" MANIFEST_NAME, directory).data,
+        arena_format(arena, "%s/" MANIFEST_PATH_NAME, directory).data,
+    };
+    bool is_there = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !is_there; i++) {
+        if (!root_find(store->root, names[i], &is_there, error))
+            return false;
+        if (is_there)
+            option_list_add(&list->names, names[i], arena);
+    }
+    return true;
+}
+
 /* The directory of a layer that is not mounted has no manifest. */
 static bool find_in_layers(const struct store *store, struct arena *arena, struct source_list *list,
                            struct error *error)
@@ -47,13 +65,10 @@ static bool find_in_layers(const struct store *store, struct arena *arena, struc
         return false;
     list->is_whole = !layers.has_gap;
     for (size_t i = 0; i < layers.count; i++) {
-        bool is_there;
-        const char *name = arena_format(arena, "%s/" MANIFEST_NAME, layers.paths[i]).data;
-        if (!root_find(store->root, name, &is_there, error))
+        size_t before = list->names.count;
+        if (!find_in_store(store, layers.paths[i], arena, list, error))
             return false;
-        list->is_whole &= is_there;
-        if (is_there)
-            option_list_add(&list->names, name, arena);
+        list->is_whole &= list->names.count > before;
     }
     return true;
 }
@@ -70,17 +85,13 @@ bool source_find(const struct store *store, struct arena *arena, struct source_l
         option_list_add(&list.names, given, arena);
     else if (!find_in_layers(store, arena, &list, error))
         return false;
-    const char *const others[] = {
-        "/" MANIFEST_NAME,
-        arena_format(arena, "%s/" MANIFEST_NAME, store->store_dir.data).data,
-    };
-    for (size_t i = 0; i < sizeof others / sizeof *others && list.names.count == 0; i++) {
-        bool is_there;
-        if (!root_find(store->root, others[i], &is_there, error))
-            return false;
-        if (is_there)
-            option_list_add(&list.names, others[i], arena);
-    }
+    bool is_there = false;
+    if (list.names.count == 0 && !root_find(store->root, "/" MANIFEST_NAME, &is_there, error))
+        return false;
+    if (is_there)
+        option_list_add(&list.names, "/" MANIFEST_NAME, arena);
+    if (list.names.count == 0 && !find_in_store(store, store->store_dir.data, arena, &list, error))
+        return false;
     *ret_list = list;
     return true;
 }

@@ -8,7 +8,8 @@
  *      is deleted
  *   4. nix-path-registration in the store, seen through the writable layer. It is the last, because
  *      the first garbage collection deletes it: it is not a valid path
- * All are relative to the root.
+ * In a layer and in the store, an image that is a lower store of Nix has it under another name
+ * (MANIFEST_PATH_NAME). All are relative to the root.
  */
 #pragma once
 

@@ -15,6 +15,7 @@
 #include "schema/base/turns.h"
 #include "schema/nix/manifest.h"
 #include "schema/nix/path_info_json.h"
+#include "schema/nix/store.h"
 #include "schema/nix/store_path.h"
 
 #include <errno.h>
@@ -150,7 +151,11 @@ static void find_strays(struct verification *verification)
         uint32_t node = root->first_child + i;
         struct str name = image->tree.nodes[node].name;
         struct arena scratch = *verification->scratch;
-        if (node != image->manifest && node != image->description &&
+        /* Those of a store that Nix uses as it is; nothing lies in it. */
+        bool is_links = str_equal(name, STR(STORE_LINKS_NAME)) &&
+                        image_inode_of(image, node)->kind == IMAGE_DIRECTORY &&
+                        image->tree.nodes[node].child_count == 0;
+        if (node != image->manifest && node != image->description && !is_links &&
             path_list_find(&image->listed, name) == NAME_NONE)
             findings_add(verification->verifier->findings, FINDING_STRAY,
                          full_path(verification, name, &scratch), STR("it is not in the manifest"));

@@ -156,6 +156,7 @@ static bool read_extra(struct work *work, struct arena scratch, struct error *er
     for (uint32_t i = 0; i < root->child_count; i++) {
         uint32_t node = root->first_child + i;
         if (work->inventory->nodes[node].is_extra &&
+            work->inventory->nodes[node].kind == NODE_FILE &&
             !read_file(work, node, (struct sink){ 0 }, scratch, error))
             return false;
     }

@@ -25,19 +25,39 @@ static bool format(const struct path_list *paths, struct str store_dir, bool as_
     return text_stream_finish(&text, ret_text, error);
 }
 
+enum { EXTRA_MAX = 3 };
+
+/* A store on a read-only file system must have .links, which Nix otherwise creates, and see MANIFEST_PATH_NAME. */
+static size_t list_extra(const struct image_options *options, struct extra_file *ret_files)
+{
+    size_t count = 0;
+    if (options->is_lower)
+        ret_files[count++] =
+            (struct extra_file){ .name = STR(STORE_LINKS_NAME), .is_directory = true };
+    ret_files[count++] = (struct extra_file){ .name = options->is_lower ? STR(MANIFEST_PATH_NAME)
+                                                                        : STR(MANIFEST_NAME) };
+    if (options->with_signatures)
+        ret_files[count++] =
+            (struct extra_file){ .name = options->is_lower
+                                             ? STR(MANIFEST_PATH_NAME PATH_INFO_JSON_SUFFIX)
+                                             : STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) };
+    return count;
+}
+
 bool image_source_take(const struct closure_request *request, const struct image_options *options,
                        struct arena *arena, struct image_source *ret_source, struct error *error)
 {
     struct image_source source = IMAGE_SOURCE_NONE;
     const struct path_list *paths = &source.closure.paths;
     struct str store_dir = request->store->store_dir;
-    struct extra_file files[] = { { .name = STR(MANIFEST_NAME) },
-                                  { .name = STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) } };
-    struct extra_files extra = { files, options->with_signatures ? 2 : 1 };
+    struct extra_file files[EXTRA_MAX];
+    struct extra_files extra = { files, list_extra(options, files) };
     if (!closure_find(request, arena, &source.closure, error))
         return false;
     for (size_t i = 0; i < extra.count; i++)
-        if (!format(paths, store_dir, i == 1, arena, &files[i].content, error))
+        if (!files[i].is_directory &&
+            !format(paths, store_dir, str_ends(files[i].name, STR(PATH_INFO_JSON_SUFFIX)), arena,
+                    &files[i].content, error))
             return false;
     bool *held = arena_new(arena, bool, paths->count);
     if (!base_images_find(&options->bases, store_dir, paths, *arena, held, error))

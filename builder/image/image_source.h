@@ -19,6 +19,8 @@ struct image_options {
     struct content_options content;
     /* Add nix-path-registration.json, for what has no place in the manifest (path_info_json.h). */
     bool with_signatures;
+    /* Add what Nix wants of a lower store: see image_source.c. */
+    bool is_lower;
     struct input_files bases; /* base images: their paths are only listed; borrowed */
 };
 

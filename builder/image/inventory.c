@@ -25,9 +25,11 @@ static void add_extra(struct inventory *inventory, const struct extra_file *extr
                       struct arena *arena)
 {
     uint32_t node = inventory_add(inventory, arena, extra->name, 0);
-    inventory->nodes[node].kind = NODE_FILE;
-    inventory->nodes[node].content = extra->content;
     inventory->nodes[node].is_extra = true;
+    inventory->nodes[node].kind = extra->is_directory ? NODE_DIRECTORY : NODE_FILE;
+    if (extra->is_directory)
+        return;
+    inventory->nodes[node].content = extra->content;
     inventory->nodes[node].size_bytes = extra->content.len;
     inventory->file_count++;
     inventory->file_bytes += extra->content.len;
@@ -93,7 +95,7 @@ static bool walk_part(void *context, const struct crew_member *member, size_t in
     inventory_add(&part, &walker->nodes, (struct str){ 0 }, 0);
     inventory_add(&part, &walker->nodes, top->name, 0);
     part.nodes[PART_TOP].kind = top->kind;
-    if (!inventory_walk(&part, PART_TOP, walker, error))
+    if (!top->is_extra && !inventory_walk(&part, PART_TOP, walker, error))
         return false;
     walk->parts[number] = part;
     return true;

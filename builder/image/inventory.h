@@ -20,10 +20,11 @@
 #include "schema/nix/path_info.h"
 #include "schema/nix/store.h"
 
-/* A file in the image's root that is not in the store. */
+/* A file, or an empty directory, in the image's root that is not in the store. */
 struct extra_file {
     struct str name;
     struct str content;
+    bool is_directory;
 };
 
 struct extra_files {

@@ -21,7 +21,7 @@ struct node {
     struct str target;        /* of a link */
     uint64_t size_bytes;      /* of a file */
     struct str content;       /* of a file that is in memory; otherwise data is null */
-    bool is_extra;            /* a file that is not on disk */
+    bool is_extra;            /* a file or a directory that is not on disk */
     uint64_t device, inode;   /* of a file on disk; the same for all its hard links */
     int64_t modified_seconds; /* to notice changes */
     int64_t modified_nanoseconds;

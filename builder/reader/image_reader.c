@@ -157,6 +157,10 @@ static bool read_manifest(struct image *image, struct str store_dir, struct aren
     struct str text;
     image->manifest = image_find(image, STR(MANIFEST_NAME));
     image->description = image_find(image, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX));
+    if (image->manifest == 0) {
+        image->manifest = image_find(image, STR(MANIFEST_PATH_NAME));
+        image->description = image_find(image, STR(MANIFEST_PATH_NAME PATH_INFO_JSON_SUFFIX));
+    }
     if (image->manifest == 0 || image_inode_of(image, image->manifest)->kind != IMAGE_REGULAR)
         return error_set(error, "there is no " MANIFEST_NAME " in it");
     if (!image_read_text(image, image_inode_of(image, image->manifest), manifest_bytes_max, arena,

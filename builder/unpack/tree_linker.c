@@ -109,7 +109,7 @@ static bool share(const struct walk *walk, const char *name, const char *shared,
         if (is_right(walk, shared))
             return replace(walk, name, shared, error);
         if (unlinkat(links, shared, 0) < 0 && errno != ENOENT)
-            return error_errno(error, errno, "remove what is damaged in " TREE_LINKS_NAME);
+            return error_errno(error, errno, "remove what is damaged in " STORE_LINKS_NAME);
     }
     return true;
 }

@@ -12,8 +12,7 @@
 
 #include "builder/reader/image_reader.h"
 #include "schema/base/budget.h"
-
-#define TREE_LINKS_NAME ".links"
+#include "schema/nix/store.h"
 
 struct tree_linker {
     const struct image *image;

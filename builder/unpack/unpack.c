@@ -326,12 +326,12 @@ static bool link_all(struct unpacking *unpacking, struct error *error)
     if (!unpacking->request->optimises)
         return true;
     unpacking->linked_counts = arena_new(unpacking->scratch, size_t, unpacking->crew.jobs);
-    if (mkdirat(unpacking->store, TREE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
-        return error_errno(error, errno, "create " TREE_LINKS_NAME);
+    if (mkdirat(unpacking->store, STORE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
+        return error_errno(error, errno, "create " STORE_LINKS_NAME);
     unpacking->links =
-        openat(unpacking->store, TREE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        openat(unpacking->store, STORE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (unpacking->links < 0)
-        return error_errno(error, errno, "open " TREE_LINKS_NAME);
+        return error_errno(error, errno, "open " STORE_LINKS_NAME);
     return (parallel_run(&unpacking->crew, unpacking->count, link_part, unpacking, error) ||
             error_in(error, "link equal files")) &&
            (syncfs(unpacking->store) == 0 || error_errno(error, errno, "write the links to disk"));

@@ -24,6 +24,10 @@
 /* The name under which an image carries its manifest, beside its store paths. */
 #define MANIFEST_NAME "nix-path-registration"
 
+/* The same in an image that is a lower store of Nix: the collector of a local-overlay store stops at a
+ * name there that no store path could have. (Nix, LocalOverlayStore::deleteStorePath.) */
+#define MANIFEST_PATH_NAME "00000000000000000000000000000000-" MANIFEST_NAME
+
 /* Larger manifests are refused. A million paths take about 0.8 GiB. */
 static const size_t manifest_bytes_max = (size_t)4 << 30;
 

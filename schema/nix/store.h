@@ -10,6 +10,9 @@
 #define STORE_DIR_DEFAULT "/nix/store"
 #define STATE_DIR_DEFAULT "/nix/var/nix"
 
+/* In the store: Nix's hard links to equal files, by their hash. */
+#define STORE_LINKS_NAME ".links"
+
 struct store {
     int root;             /* see base/root.h; owned */
     struct str store_dir; /* absolute, without "." and "..", terminated */

@@ -3,6 +3,7 @@
 
 #include "regd/source.h"
 #include "schema/base/own.h"
+#include "schema/nix/manifest.h"
 
 #define D            CHECK_DIGEST
 #define P            "/nix/store/" D
@@ -45,6 +46,17 @@ static void layers_are_found_in_their_order_and_the_copy_last(struct arena arena
     CHECK_STR(find(&store, &arena), " /nix/.ro-store/nix-path-registration"
                                     " /nix/.ro-store.2/nix-path-registration"
                                     " /nix/.ro-store.10/nix-path-registration");
+}
+
+static void a_lower_store_of_nix_has_it_under_another_name(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    check_file("nix/store/" MANIFEST_PATH_NAME, STR(""));
+    CHECK_STR(find(&store, &arena), " /nix/store/" MANIFEST_PATH_NAME);
+    check_file(LAYER ".2/" MANIFEST_PATH_NAME, STR(""));
+    check_file(LAYER "/nix-path-registration", STR(""));
+    CHECK_STR(find(&store, &arena),
+              " /" LAYER "/nix-path-registration /" LAYER ".2/" MANIFEST_PATH_NAME);
 }
 
 static void the_kernels_command_line_comes_first(struct arena arena)
@@ -219,6 +231,7 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(nothing_is_found_in_nothing), CASE(layers_are_found_in_their_order_and_the_copy_last),
+        CASE(a_lower_store_of_nix_has_it_under_another_name),
         CASE(the_kernels_command_line_comes_first), CASE(a_parameter_without_value_is_none),
         CASE(a_command_line_with_a_nul_is_refused),
         CASE(a_place_for_layers_that_is_a_file_is_refused),

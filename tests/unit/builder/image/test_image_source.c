@@ -29,6 +29,32 @@ static void an_image_holds_its_paths_and_what_is_known_of_them(struct arena aren
     CHECK(manifest->is_extra && str_starts(manifest->content, STR("/nix/store/" D "-a\n")));
 }
 
+static void a_lower_store_of_nix_has_other_names(struct arena arena)
+{
+    static const struct option_list none;
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    cleanup(image_source_release) struct image_source lower = IMAGE_SOURCE_NONE;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    const struct closure_request closure = {
+        .store = &source.store,
+        .source = { PATH_SOURCE_GRAPH,
+                    arena_format(&arena, "%s/graph", check_directory_path()).data },
+        .roots = &none,
+        .added = &none,
+        .crew = &source.crew,
+    };
+    const struct image_options options = { .content = { .check = true, .crew = &source.crew },
+                                           .with_signatures = true,
+                                           .is_lower = true };
+    CHECK_DONE(image_source_take(&closure, &options, &arena, &lower, check_error));
+    CHECK_STR(tops_of(&lower.inventory, &arena),
+              " .links 00000000000000000000000000000000-nix-path-registration "
+              "00000000000000000000000000000000-nix-path-registration.json " D "-a " D "-b " D
+              "-system");
+}
+
 static void what_an_image_below_holds_is_listed_alone(struct arena arena)
 {
     check_file("nix/store/" D "-b", STR("text"));
@@ -72,6 +98,7 @@ static void an_empty_store_has_no_image(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_holds_its_paths_and_what_is_known_of_them),
+                     CASE(a_lower_store_of_nix_has_other_names),
                      CASE(what_an_image_below_holds_is_listed_alone),
                      CASE(a_base_that_is_no_image_is_refused), CASE(an_empty_store_has_no_image));
 }

@@ -38,8 +38,9 @@ static struct path_list list_of_bases(struct arena *arena)
 static bool take(unsigned jobs, const bool *left_out, struct arena *arena,
                  struct inventory *ret_inventory)
 {
-    static const struct extra_file extras[] = { { STR("!first"), STR("1") },
-                                                { STR("nix-path-registration"), STR("22") } };
+    static const struct extra_file extras[] = {
+        { STR("!first"), STR("1"), false }, { STR("nix-path-registration"), STR("22"), false }
+    };
     cleanup(check_store_close) struct store store = check_store(arena);
     struct path_list list = list_of_bases(arena);
     struct crew crew;

@@ -35,8 +35,8 @@ static bool start(struct run *run, struct arena arena)
         tree_writer_start(&run->open.image, check_directory(), PACKAGE);
     const struct image_nar_listener listener = tree_writer_listener(&writer);
     const struct image_nar_request request = { &run->open.image, &worker, run->top, &listener };
-    check_make_directory(TREE_LINKS_NAME);
-    run->links = openat(check_directory(), TREE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check_make_directory(STORE_LINKS_NAME);
+    run->links = openat(check_directory(), STORE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return CHECK_DONE(image_worker_make(&run->open.image, &arena, &worker, check_error)) &&
            CHECK_DONE(image_nar_follow(&request, arena, &nar, check_error));
 }
@@ -64,11 +64,11 @@ static void each_file_has_a_name_in_links(struct arena arena)
     if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
         return;
     CHECK_DONE(link_all(&run, arena));
-    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    struct str names = check_names(STORE_LINKS_NAME, &arena);
     CHECK_NUMBER(run.linked_count, EQUAL_FILES);
     CHECK_NUMBER(count_words(names), FILES - EQUAL_FILES);
     CHECK_DONE(link_all(&run, arena));
-    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+    CHECK_STR(check_names(STORE_LINKS_NAME, &arena), names);
     CHECK_NUMBER(run.linked_count, EQUAL_FILES);
     CHECK(fstatat(check_directory(), PACKAGE, &status, 0) == 0);
     CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
@@ -86,10 +86,10 @@ static void equal_files_become_one(struct arena arena)
     own_close(&run.links);
     if (!start(&run, arena))
         return;
-    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    struct str names = check_names(STORE_LINKS_NAME, &arena);
     CHECK_DONE(link_all(&run, arena));
     CHECK_NUMBER(run.linked_count, EQUAL_FILES + FILES);
-    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+    CHECK_STR(check_names(STORE_LINKS_NAME, &arena), names);
     CHECK(fstatat(check_directory(), PACKAGE, &status, 0) == 0);
     CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
     CHECK_NUMBER(status.st_mtim.tv_sec, 1);
@@ -102,15 +102,15 @@ static void a_damaged_link_is_not_used(struct arena arena)
     if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
         return;
     CHECK_DONE(link_all(&run, arena));
-    struct str names = check_names(TREE_LINKS_NAME, &arena);
+    struct str names = check_names(STORE_LINKS_NAME, &arena);
     struct str name = str_cut(str_skip(names, 1), ' ').head;
-    const char *path = arena_format(&arena, TREE_LINKS_NAME "/%.*s", STR_ARG(name)).data;
+    const char *path = arena_format(&arena, STORE_LINKS_NAME "/%.*s", STR_ARG(name)).data;
     CHECK(unlinkat(check_directory(), path, 0) == 0);
     check_file(path, STR("damaged"));
     CHECK_DONE(link_all(&run, arena));
     CHECK_NUMBER(run.linked_count, EQUAL_FILES);
     CHECK(!str_equal(check_content(path, &arena), STR("damaged")));
-    CHECK_STR(check_names(TREE_LINKS_NAME, &arena), names);
+    CHECK_STR(check_names(STORE_LINKS_NAME, &arena), names);
 }
 
 static void what_is_gone_is_named(struct arena arena)
