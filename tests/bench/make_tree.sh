@@ -5,7 +5,7 @@
 #
 # Makes    DIR/nix/store    one path for each package, in the order of their names, with modes and times as Nix
 #                           has them, until there are so many MiB of files
-#          DIR/registration the manifest, with the NAR hashes as nix-store --dump says and no references
+#          DIR/registration the manifest, with the NAR hashes and sizes as nix-store --dump says and no references
 set -eu
 export LC_ALL=C
 dir=$1 limit=$(($2 << 20)) total=0
@@ -30,5 +30,6 @@ find "$store" -mindepth 1 -type f -perm -u+x -exec chmod 555 {} +
 find "$store" -mindepth 1 -type f ! -perm -u+x -exec chmod 444 {} +
 find "$store" -depth -mindepth 1 -exec touch -h -d @1 {} +
 for path in "$store"/*; do
-    printf '/nix/store/%s\n%s\n0\n\n0\n' "${path##*/}" "$(nix-store --dump "$path" | sha256sum | cut -c 1-64)"
+    printf '/nix/store/%s\n%s\n%d\n\n0\n' "${path##*/}" "$(nix-store --dump "$path" | sha256sum | cut -c 1-64)" \
+        "$(nix-store --dump "$path" | wc -c)"
 done >"$dir/registration"

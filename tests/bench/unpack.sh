@@ -1,0 +1,83 @@
+#!/bin/sh
+# unpack.sh — the benchmark: from an image to an installed store, by `nix copy`, by `unsquashfs`, and by `regd-build unpack`.
+#
+# Usage    [REGD_BUILD=…] [RUNS=5] sh tests/bench/unpack.sh [DIR [MEBIBYTES [COMPRESSION...]]]
+#
+#            DIR, MEBIBYTES, REGD_BUILD, RUNS as image.sh has them; the tree is the same. What is measured is written to DIR
+#            COMPRESSION  of the images: zstd:19 lz4 by default
+#
+# Prints   for each COMPRESSION: median wall and CPU time, the least CPU time, in milliseconds; peak memory; how many times as
+#          long nix copy and unsquashfs take. Each row ends when the data is on disk. CPU time of the kernel's own threads is
+#          nobody's. Rows:
+#            nix copy            from the mounted image into a new store, which copies and registers; then sync. Only root can
+#            unsquashfs          then nix-store --load-db, then sync. Nothing is compared with a hash
+#            regd-build unpack   --register. Each path is compared with its NAR hash
+#            regd-build unpack --optimise
+set -eu
+export LC_ALL=C
+unset NIX_STORE_DIR NIX_STATE_DIR NIX_REMOTE
+# shellcheck source=tests/bench/common.sh disable=SC1091
+. tests/bench/common.sh
+begin ${1:+"$1"}
+given=${1-}
+mebibytes=${2:-100}
+if [ $# -gt 2 ]; then
+    shift 2
+else
+    set -- zstd:19 lz4
+fi
+
+[ -s "$dir/tree/registration" ] || sh tests/bench/make_tree.sh "$dir/tree" "$mebibytes"
+mkdir -p "$dir/conf" "$dir/home"
+printf 'build-users-group =\nexperimental-features = nix-command\n' >"$dir/conf/nix.conf"
+export HOME="$dir/home" NIX_CONF_DIR="$dir/conf" NIX_USER_CONF_FILES=/dev/null
+sed -n 's|^/nix/store/|&|p' "$dir/tree/registration" | sort -u >"$dir/paths"
+
+live=$dir/live
+out=$dir/out
+unmount() {
+    if [ -d "$live" ]; then
+        umount -q "$live/nix/store" "$live/image" || :
+    fi
+}
+clear="chmod -R u+w $out 2>/dev/null; rm -rf $out; mkdir -p $out; sync -f $out"
+trap 'unmount; chmod -R u+w "$out" 2>/dev/null; rm -rf "$out"; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
+trap 'exit 1' HUP INT TERM
+
+# What a live system mounts, with its database.
+mount_image() {
+    unmount
+    rm -rf "$live"
+    mkdir -p "$live/image" "$live/upper" "$live/work" "$live/nix/store"
+    mount -t squashfs -o loop,ro "$1" "$live/image" &&
+        mount -t overlay -o "lowerdir=$live/image,upperdir=$live/upper,workdir=$live/work" regd "$live/nix/store" &&
+        nix-store --store "$live" --load-db <"$dir/tree/registration"
+}
+
+cat >"$dir/copy.sh" <<END
+xargs nix copy --from '$live' --to '$out' --no-check-sigs <'$dir/paths' 2>'$dir/copy.log' && sync -f '$out'
+END
+cat >"$dir/unsquash.sh" <<END
+mkdir -p '$out/nix' && unsquashfs -q -n -d '$out/nix/store' "\$1" >/dev/null && rm '$out/nix/store/nix-path-registration' &&
+    nix-store --store '$out' --load-db <'$dir/tree/registration' && sync -f '$out'
+END
+
+printf '%d MiB in %d files, %d paths; %d threads, %d runs each\n' "$(($(du -sb "$dir/tree/nix/store" | cut -f 1) >> 20))" \
+    "$(find "$dir/tree/nix/store" -type f ! -path '*/.links/*' | wc -l)" "$(wc -l <"$dir/paths")" "$(nproc)" "$runs"
+for compression; do
+    image=$dir/$compression.squashfs
+    "$REGD_BUILD" squashfs -q --root "$dir/tree" --registration "$dir/tree/registration" --compression "$compression" -o "$image"
+    set -- 'unsquashfs' "$clear" "sh $dir/unsquash.sh $image"
+    if [ "$(id -u)" -eq 0 ] && mount_image "$image"; then
+        set -- 'nix copy' "$clear" "sh $dir/copy.sh" "$@"
+    else
+        echo 'the image cannot be mounted here: that row is skipped'
+    fi
+    printf '\n%-40s %10s %10s %10s %8s %9s %9s\n' "$compression" 'wall ms' 'CPU ms' 'least CPU' 'MiB' 'nix copy' unsquash
+    "$measure" "$runs" "$@" 'regd-build unpack' "$clear" "$REGD_BUILD unpack -q $image --root $out --register" \
+        'regd-build unpack --optimise' "$clear" "$REGD_BUILD unpack -q $image --root $out --register --optimise" |
+        awk -F '\t' '/^nix copy\t/ { copy = $2 } /^unsquashfs\t/ { plain = $2 }
+            { printf "%-40s %10.0f %10.0f %10.0f %8.0f %9.2f %9.2f\n", $1, $2, $4, $5, $6 / 1024, copy / $2, plain / $2 }'
+    unmount
+    rm -rf "$image" "$live"
+done
