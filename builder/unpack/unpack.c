@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
@@ -49,7 +50,7 @@ struct unpacking {
     size_t batch;           /* the turn with which the current batch begins */
     struct budget contents; /* of what is there */
     int links;              /* the directory of shared files; owned */
-    size_t *linked_counts;  /* of each thread */
+    atomic_size_t linked_count;
 };
 
 static bool wrong_hash(struct str base, const struct hash *found, const struct hash *wanted,
@@ -311,13 +312,15 @@ static bool link_part(void *context, const struct crew_member *member, size_t in
     struct unpacking *unpacking = context;
     const struct part *part = &unpacking->parts[index];
     char temporary[DRAFT_NAME_BYTES];
+    size_t linked_count = 0;
     if (!part->source)
         return true;
     temporary_name(part, temporary);
     const struct tree_linker linker = { part->source->image, unpacking->store, unpacking->links,
                                         temporary, &unpacking->contents };
-    return tree_link(&linker, part->node, *member->arena, &unpacking->linked_counts[member->number],
-                     error);
+    bool is_done = tree_link(&linker, part->node, *member->arena, &linked_count, error);
+    atomic_fetch_add(&unpacking->linked_count, linked_count);
+    return is_done;
 }
 
 /* All paths have their names, and their data is on disk. */
@@ -325,7 +328,6 @@ static bool link_all(struct unpacking *unpacking, struct error *error)
 {
     if (!unpacking->request->optimises)
         return true;
-    unpacking->linked_counts = arena_new(unpacking->scratch, size_t, unpacking->crew.jobs);
     if (mkdirat(unpacking->store, STORE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
         return error_errno(error, errno, "create " STORE_LINKS_NAME);
     unpacking->links =
@@ -335,14 +337,6 @@ static bool link_all(struct unpacking *unpacking, struct error *error)
     return (parallel_run(&unpacking->crew, unpacking->count, link_part, unpacking, error) ||
             error_in(error, "link equal files")) &&
            (syncfs(unpacking->store) == 0 || error_errno(error, errno, "write the links to disk"));
-}
-
-static size_t linked_count(const struct unpacking *unpacking)
-{
-    size_t count = 0;
-    for (unsigned i = 0; unpacking->linked_counts && i < unpacking->crew.jobs; i++)
-        count += unpacking->linked_counts[i];
-    return count;
 }
 
 /* --- The whole ---------------------------------------------------------------------------------- */
@@ -399,6 +393,6 @@ bool unpack(const struct unpack_request *request, struct arena scratch,
     progress_end(request->progress);
     *ret_result =
         (struct unpack_result){ unpacking.turn_count, unpacking.count - unpacking.turn_count, bytes,
-                                linked_count(&unpacking) };
+                                unpacking.linked_count };
     return is_done;
 }
