@@ -234,6 +234,9 @@ echo "[$(information)]" | tee state/path-info >state/manifest.json
 (cd state && "$REGD_BUILD" tree --root whole --registration manifest -q --compression zstd:1 --compressor zstd:1 "$system" -o keep/packed) ||
     bail 'nothing can be built'
 
+wants python3
+python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+
 # make_kind KIND PLACE: puts it there; false where it cannot be, or is what is there already.
 make_kind() {
     place=${2%/}
@@ -257,8 +260,7 @@ make_kind() {
     empty) : >"$place" ;;
     fifo) mkfifo "$place" ;;
     pipe) mkfifo "$place" && { (exec cat ../state/"$place" >"$place") & writer=$!; } ;;
-    socket) python3 -c 'import os, socket, sys; os.chdir(os.path.dirname(sys.argv[1]) or ".")
-socket.socket(socket.AF_UNIX).bind(os.path.basename(sys.argv[1]))' "$place" ;;
+    socket) cp -a ../socket "$place" ;;
     directory) case $2 in */) return 1 ;; *) mkdir "$place" ;; esac ;;
     link)
         case $place in
@@ -291,7 +293,7 @@ fi
 listing() {
     # A directory's size hangs on the file system and says nothing.
     find . -mindepth 1 \( -type d -printf '%P %y %m %l\n' -o -printf '%P %y %m %s %l\n' \) | sort
-    find . -type f -size -4096k -print0 | sort -z | xargs -0 sha256sum 2>/dev/null | sed 's|^.\{0,1\}\([0-9a-f]\{64\}\)  \./\(.*\)|\2 \1|'
+    find . -type f -size -4096k -exec sha256sum {} + 2>/dev/null | sed 's|^.\{0,1\}\([0-9a-f]\{64\}\)  \./\(.*\)|\2 \1|' | sort
 }
 
 # --- a run ------------------------------------------------------------------------------------------------
@@ -314,7 +316,7 @@ judge() {
     *) echo "status $status:" ;;
     esac
     grep -v -e ' warning: ' -e '^regd[a-z-]*: .' stderr && echo 'is no sentence'
-    diff before after | sed -n 's/^[<>] \([^ ]*\) .*/\1/p' | sort -u |
+    cmp -s before after || diff before after | sed -n 's/^[<>] \([^ ]*\) .*/\1/p' | sort -u |
         sed "s|^\([^/]*/\)*aside/it|${2%/}|" | grep -vE "$may" | sed 's/^/changed: /'
 }
 
