@@ -1,8 +1,9 @@
 #!/bin/sh
 # fetch.sh — the benchmark of regd-fetch: against `curl -o`, and against the floor, side by side.
 #
-# Usage    [REGD_BUILD=…] [RUNS=5] sh tests/bench/fetch.sh [DIR [MEBIBYTES]]
+# Usage    [REGD_BUILD=…] [RUNS=5] [RATE=…] sh tests/bench/fetch.sh [DIR [MEBIBYTES]]
 #
+#            RATE         at most so much a second, in nginx's spelling: 300m is a network of 2.5 Gbit/s
 #            REGD_BUILD   a program of a build directory, in which regd-fetch is, too
 #            DIR          on a tmpfs; by default a new directory in /dev/shm
 #            MEBIBYTES    of the image; 460 by default
@@ -61,7 +62,7 @@ http {
     access_log off;
     sendfile on;
     client_body_temp_path $dir/n1; proxy_temp_path $dir/n2; fastcgi_temp_path $dir/n3; uwsgi_temp_path $dir/n4; scgi_temp_path $dir/n5;
-    server { listen 127.0.0.1:$port; root $dir/www; }
+    server { listen 127.0.0.1:$port; root $dir/www; limit_rate ${RATE:-0}; }
 }
 END
 "$nginx" -c "$dir/nginx.conf" 2>/dev/null
@@ -75,7 +76,7 @@ printf 'exec openssl dgst -sha256 -out /dev/null "%s"\n' "$dir/www/stores/$root.
     regd-fetch "rm -rf $dir/out/*" "sh $dir/fetch.sh" \
     floor "true" "sh $dir/floor.sh" >"$dir/times"
 cmp "$dir/out/$root.squashfs" "$dir/www/stores/$root.squashfs"
-printf '%d MiB by HTTP on loopback to tmpfs; %d threads, %d runs each, load %s\n' "$mebibytes" "$(nproc)" "$runs" "$(cut -d ' ' -f 1 /proc/loadavg)"
+printf '%d MiB by HTTP on loopback to tmpfs, %s; %d threads, %d runs each, load %s\n' "$mebibytes" "${RATE:-unlimited}" "$(nproc)" "$runs" "$(cut -d ' ' -f 1 /proc/loadavg)"
 printf '%-12s %10s %10s %10s %10s %8s %7s %7s\n' '' 'wall ms' least 'CPU ms' least MiB time least
 awk -F '\t' 'NR == 1 { wall = $2; least = $3 }
     { printf "%-12s %10.0f %10.0f %10.0f %10.0f %8.1f %7.3f %7.3f\n", $1, $2, $3, $4, $5, $6 / 1024, $2 / wall, $3 / least }' "$dir/times"
