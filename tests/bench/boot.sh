@@ -28,6 +28,7 @@ set -u
 
 begin_fetch 'a benchmark'
 begin_boots 'a benchmark'
+trap stop_machine EXIT
 echo 'claim "multi-user.target is reached" is_up' >"$SCRATCH/up"
 pass_checks "$SCRATCH/up"
 make_stage1 stage1 add_fetch
