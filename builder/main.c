@@ -3,6 +3,7 @@
 #include "builder/output/report.h"
 
 #include "schema/base/completion.h"
+#include "schema/base/options_help.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
 

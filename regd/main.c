@@ -3,6 +3,7 @@
 #include "regd/tell.h"
 
 #include "schema/base/completion.h"
+#include "schema/base/options_help.h"
 #include "schema/base/own.h"
 #include "schema/base/show.h"
 #include "schema/nix/store_link.h"

@@ -1,6 +1,6 @@
 #include "units/usage.h"
 
-#include "schema/base/options.h"
+#include "schema/base/options_help.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,10 @@
-/* options.h — parses the command line by a table, and prints the help from the same table.
+/* options.h — parses the command line by a table.
  *
  * A program has a list of verbs and a list of options. Each option says which verbs accept it, and
  * at which offset of the caller's struct its value is stored. Options and positional arguments may
  * be mixed; "--" ends the options. The value of a long option is the next argument or follows '='.
- * Long options may not be abbreviated. Shell completions come from the same table: completion.h.
+ * Long options may not be abbreviated. Help and shell completions come from the same table:
+ * options_help.h, completion.h.
  */
 #pragma once
 
@@ -80,10 +81,3 @@ struct options_result {
 /* Parses the command line. `values` is the caller's struct, filled with the defaults. */
 struct options_result options_parse(const struct program_spec *program, int argc, char **argv,
                                     void *values, struct arena *arena, struct error *error);
-
-/* Flushes standard output. Fails if not all output could be written. If that is a pipe that nobody reads
- * any more, the program ends by SIGPIPE instead, unless its caller ignores that. */
-must_check bool options_flush_output(struct error *error);
-
-/* Prints the help of the program, or of one verb, at most 80 columns wide. */
-void options_print_help(FILE *stream, const struct program_spec *program, size_t verb);

@@ -1,6 +1,6 @@
 /* A command line, an argument a line: it is understood or refused with a sentence, no argument is lost, and each value is
  * one that was given. */
-#include "schema/base/options.h"
+#include "schema/base/options_help.h"
 #include "schema/base/parallel.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -12,7 +12,7 @@ schema/base/show.c              the function for a terminal
 schema/base/error.c             the last sentence, shown, without what needs memory
 schema/base/json.c              the function for JSON
 schema/base/completion.c        a script for a shell, made of the options' table
-schema/base/options.c           the help, made of the options' table
+schema/base/options_help.c      the help, made of the options' table
 schema/base/service.c           sends what journal.c has made
 schema/nix/digest.c             a sentence of ours, before the end
 schema/nix/manifest.c           data: the manifest, whose fields are checked
