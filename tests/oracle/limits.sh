@@ -121,6 +121,7 @@ fleet.h FLEET_BYTES_MAX|a file of ours
 error.h ERROR_SENTENCE_MAX|longer sentences are cut
 image_file.h IMAGE_BLOCK_MAX|the format
 image_inodes.h IMAGE_NAME_MAX|the format
+image_source.c EXTRA_MAX|files of ours
 image_reader.h IMAGE_FRAGMENTS_KEPT|a cache
 image_reader.h IMAGE_RANGES_MAX|a batch
 image_table.c packed_max|follows from IMAGE_TABLE_MAX
