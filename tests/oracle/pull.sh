@@ -15,7 +15,7 @@ set -u
 . tests/boot/kit/flip.sh
 unset http_proxy all_proxy HTTP_PROXY ALL_PROXY
 find_store
-wants jq curl busybox
+wants jq curl busybox timeout
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 set -- 'systemd-pull takes an image that SHA256SUMS is beside' 'it refuses one with another byte' \
@@ -43,10 +43,10 @@ serve() {
     bail 'no port for the server'
 }
 
-# pull NAME VERIFY PATH
+# pull NAME VERIFY PATH: of the files beside the image only those are asked for that a tree has.
 pull() {
-    rm -rf images && mkdir images &&
-        /usr/lib/systemd/systemd-pull raw --image-root=images --settings=no --verify="$2" "$url/$3" "$1"
+    rm -rf images && mkdir images && timeout "$patience" \
+        /usr/lib/systemd/systemd-pull raw --image-root=images --settings=no --roothash=no --verity=no --verify="$2" "$url/$3" "$1"
 }
 image=separate-store/nix-store.squashfs
 listed() {
@@ -65,7 +65,13 @@ sum=$(sed -n "s| .*${pinned#by-url/}\$||p" by-url/SHA256SUMS)
 given() {
     pull given "$sum" "$pinned" && cmp images/given.raw "$pinned"
 }
-if have /usr/lib/systemd/systemd-pull "$@" && [ "$(id -u)" -eq 0 ]; then
+version=$(/usr/lib/systemd/systemd --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p')
+if [ "${version:-0}" -lt 257 ]; then
+    # One run in ten of systemd 252 waits for ever, with all files received.
+    for text; do
+        skip "$text" 'systemd is older than 257: its systemd-pull may wait for ever'
+    done
+elif have /usr/lib/systemd/systemd-pull "$@"; then
     serve
     claim "$1" listed
     claim "$2" refused checksum "$image"
@@ -83,9 +89,7 @@ asked() {
         grep -F '"remote":"http://server/nix-store.squashfs","local":"nix-store"' units/*.service |
         grep -F '"verify":"checksum","imageRoot":"/run/machines"'
 }
-if [ ! -x "$generator" ]; then
-    skip "$text" 'systemd is older than 257'
-elif [ "$(/usr/lib/systemd/systemd --version | sed -n 's/^systemd \([0-9]*\).*/\1/p')" -lt 258 ]; then
+if [ "${version:-0}" -lt 258 ]; then
     skip "$text" 'systemd is older than 258, which makes no block device of it'
 else
     claim "$text" asked
