@@ -319,13 +319,18 @@ find_limit() {
   esac
 }
 
+# Sets counted_kib to $1 and what the kernel takes besides of so much memory.
+add_part() {
+  counted_kib=$(($1 + $1 / (kernel_free_part - 1)))
+}
+
 # The fetched images fill a tmpfs; the ramdisk itself is free again by then.
 check_memory_to_fetch() {
   fetched_kib=$((unpacked_kib + store_kib + kernel_free_kib + fetch_kib))
-  fetched_kib=$((fetched_kib + fetched_kib / (kernel_free_part - 1)))
-  [ $((fetched_kib + huge_kib)) -lt "$huge_from_kib" ] || fetched_kib=$((fetched_kib + huge_kib))
-  [ "$total_kib" -ge "$fetched_kib" ] ||
-    refuse "fetching the store takes $((fetched_kib / 1024)) MiB of memory (store images $((store_kib / 1024)) MiB, the unpacked ramdisk $((unpacked_kib / 1024)) MiB, kernel and stage 1 $(((fetched_kib - store_kib - unpacked_kib) / 1024)) MiB), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
+  add_part $((fetched_kib + huge_kib))
+  [ "$counted_kib" -ge "$huge_from_kib" ] || add_part "$fetched_kib"
+  [ "$total_kib" -ge "$counted_kib" ] ||
+    refuse "fetching the store takes $((counted_kib / 1024)) MiB of memory (store images $((store_kib / 1024)) MiB, the unpacked ramdisk $((unpacked_kib / 1024)) MiB, kernel and stage 1 $(((counted_kib - store_kib - unpacked_kib) / 1024)) MiB), this machine has $((total_kib / 1024)) MiB; --no-memory-check tries it all the same"
 }
 
 # Takes one more URL of --from, $1.
@@ -361,8 +366,8 @@ check_memory_at_boot() {
   unpacked_mib=$((unpacked_kib / 1024))
   [ "${limit_kib:-$unpacked_kib}" -ge "$unpacked_kib" ] ||
     refuse "the ramdisk unpacks to $unpacked_mib MiB, and initramfs_options= on the kernel's command line allows $((limit_kib / 1024)) MiB; --no-memory-check tries it all the same"
-  needed_kib=$((initrd_kib + unpacked_kib + kernel_free_kib))
-  needed_kib=$((needed_kib + needed_kib / (kernel_free_part - 1)))
+  add_part $((initrd_kib + unpacked_kib + kernel_free_kib))
+  needed_kib=$counted_kib
   reason="its unpacked copy $unpacked_mib MiB, the kernel $((kernel_free_kib / 1024)) MiB"
   if [ -n "$limit_percent" ]; then
     limited_kib=$((initrd_kib + unpacked_kib * 100 / limit_percent + kernel_limited_kib))

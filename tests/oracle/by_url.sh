@@ -188,6 +188,29 @@ checked() {
     flipped && refused 'has another SHA-256' 1 bad && dry sh bad --from http://192.0.2.1/ >out
 }
 claim 'the images beside it are checked; those that are fetched need not be there' checked
+# total NUMBER: what a machine needs to fetch images of so many KiB, by the script's own constants: from 512 MiB on more is kept free.
+total() {
+    sed -n 's/^\([a-z_]*kib\|kernel_free_part\)=\([0-9]*\)$/\1 \2/p' tree/kexec-boot | awk -v stores="$1" '
+        { value[$1] = $2 }
+        function part(kib) { return kib + int(kib / (value["kernel_free_part"] - 1)) }
+        END {
+            kib = value["unpacked_kib"] + stores + value["kernel_free_kib"] + value["fetch_kib"]
+            huge = part(kib + value["huge_kib"])
+            print (huge >= value["huge_from_kib"] ? huge : part(kib))
+        }'
+}
+memory() {
+    rm -rf bad && cp -a tree bad || return
+    for stores in 61440 471040; do
+        sed "s|/proc/meminfo|$PWD/meminfo|g; s/^store_kib=.*/store_kib=$stores/" tree/kexec-boot >bad/kexec-boot || return
+        for short in 1 0; do
+            echo "MemTotal: $(($(total "$stores") - short)) kB" >meminfo
+            PATH=$PWD/bin:$PATH sh bad/kexec-boot --dry-run --from http://192.0.2.1/ >out 2>&1
+            [ $? -eq "$short" ] && [ "$(grep -c 'fetching the store takes' out)" -eq "$short" ] || { cat meminfo out && return 1; }
+        done
+    done
+}
+claim 'with --from the machine needs memory for what it fetches: a KiB less is refused' memory
 run_from() {
     sh tree/kexec/run --help | grep -q -e --from
 }
