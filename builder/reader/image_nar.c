@@ -105,39 +105,26 @@ static bool leave_node(struct walk *walk, uint32_t node, struct error *error)
     return !listener || listener->leave(listener->context, node, error);
 }
 
-/* Goes to the next node in NAR order, or to the top after the last one. Leaves the nodes that end
- * before that node, and adds its name. On failure *node is the one that could not be left. */
-static bool next_node(struct walk *walk, uint32_t *node, struct error *error)
+static bool take_step(struct walk *walk, const struct image_step *step, struct error *error)
 {
-    const struct image_tree *tree = &walk->request->image->tree;
-    if (tree->nodes[*node].child_count > 0) {
-        *node = tree->nodes[*node].first_child;
-        nar_stream_entry(&walk->stream, tree->nodes[*node].name);
-        return true;
-    }
-    if (!leave_node(walk, *node, error))
-        return false;
-    while (*node != walk->request->top && image_tree_is_last(tree, *node)) {
-        *node = tree->nodes[*node].parent;
-        if (!leave_node(walk, *node, error))
-            return false;
-    }
-    if (*node != walk->request->top)
-        nar_stream_entry(&walk->stream, tree->nodes[++*node].name);
-    return true;
+    if (step->is_end)
+        return leave_node(walk, step->node, error);
+    if (step->node != walk->request->top)
+        nar_stream_entry(&walk->stream, walk->request->image->tree.nodes[step->node].name);
+    return add_node(walk, step->node, error);
 }
 
 bool image_nar_follow(const struct image_nar_request *request, struct arena scratch,
                       struct nar *ret_nar, struct error *error)
 {
-    uint32_t node = request->top;
-    assert(node > 0 && node < request->image->tree.node_count);
+    const struct image_tree *tree = &request->image->tree;
+    struct image_step step = { .node = request->top };
+    assert(request->top > 0 && request->top < tree->node_count);
     cleanup(release) struct walk walk = { request, nar_stream_start(&scratch) };
-    do {
-        if (!add_node(&walk, node, error) || !next_node(&walk, &node, error))
-            return error_in(error, "%.*s",
-                            STR_SHOWN(image_tree_path(&request->image->tree, node, &scratch)));
-    } while (node != request->top);
+    do
+        if (!take_step(&walk, &step, error))
+            return error_in(error, "%.*s", STR_SHOWN(image_tree_path(tree, step.node, &scratch)));
+    while (image_tree_step(tree, request->top, &step));
     *ret_nar = nar_stream_finish(&walk.stream);
     return true;
 }

@@ -192,6 +192,23 @@ bool image_tree_is_last(const struct image_tree *tree, uint32_t node)
     return node + 1 == parent->first_child + parent->child_count;
 }
 
+bool image_tree_step(const struct image_tree *tree, uint32_t top, struct image_step *step)
+{
+    assert(top <= step->node && step->node < tree->node_count);
+    const struct image_node *at = &tree->nodes[step->node];
+    if (!step->is_end && at->child_count > 0)
+        step->node = at->first_child;
+    else if (!step->is_end)
+        step->is_end = true;
+    else if (step->node == top)
+        return false;
+    else if (image_tree_is_last(tree, step->node))
+        step->node = at->parent;
+    else
+        *step = (struct image_step){ .node = step->node + 1 };
+    return true;
+}
+
 struct str image_tree_path(const struct image_tree *tree, uint32_t node, struct arena *arena)
 {
     size_t length = 0;

@@ -83,5 +83,15 @@ uint32_t image_tree_tail_bytes(const struct image_file *file, const struct image
 /* Is the node the last of its directory's children? */
 bool image_tree_is_last(const struct image_tree *tree, uint32_t node);
 
+/* A step of a walk through a node and all that is below it, in the order of a NAR: each node is begun and
+ * ended, and a directory's entries come in between. A walk starts with `{ .node = top }`. */
+struct image_step {
+    uint32_t node;
+    bool is_end;
+};
+
+/* Takes the next step. Returns false if the last one ended the top. */
+bool image_tree_step(const struct image_tree *tree, uint32_t top, struct image_step *step);
+
 /* Returns the node's path below the root, terminated. */
 struct str image_tree_path(const struct image_tree *tree, uint32_t node, struct arena *arena);

@@ -93,6 +93,25 @@ static void nodes_ascend_and_have_their_paths(struct arena arena)
     CHECK(image_tree_is_last(tree, 9) && !image_tree_is_last(tree, 8));
 }
 
+/* "-a/lib" has one entry, "-a/link" is no directory: a name when it is begun, ")" when it is ended. */
+static void a_walk_goes_in_the_order_of_a_nar(struct arena arena)
+{
+    cleanup(close_store) struct opened opened = { .fd = -1 };
+    if (!open_store(&arena, &opened))
+        return;
+    const struct image_tree *tree = &opened.image.tree;
+    struct image_step step = { .node = 1 };
+    struct str seen = STR("");
+    do
+        seen = step.is_end ? arena_format(&arena, "%.*s)", STR_ARG(seen))
+                           : arena_format(&arena, "%.*s %u", STR_ARG(seen), (unsigned)step.node);
+    while (image_tree_step(tree, 1, &step));
+    CHECK_STR(seen, " 1 6 11)) 7) 8) 9))");
+    step = (struct image_step){ .node = 2 };
+    CHECK(image_tree_step(tree, 2, &step) && step.node == 2 && step.is_end);
+    CHECK(!image_tree_step(tree, 2, &step));
+}
+
 static void blocks_and_tails_add_up(struct arena arena)
 {
     cleanup(close_store) struct opened opened = { .fd = -1 };
@@ -181,7 +200,8 @@ static void the_root_is_a_directory(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(nodes_ascend_and_have_their_paths), CASE(blocks_and_tails_add_up),
+    return CHECK_ALL(CASE(nodes_ascend_and_have_their_paths),
+                     CASE(a_walk_goes_in_the_order_of_a_nar), CASE(blocks_and_tails_add_up),
                      CASE(a_damaged_listing_is_refused_by_name), CASE(a_name_of_dots_is_refused),
                      CASE(a_directory_in_two_others_is_refused), CASE(the_root_is_a_directory));
 }
