@@ -1,6 +1,8 @@
 #include "builder/unpack/tree_linker.h"
 
 #include "builder/reader/image_inodes.h"
+#include "builder/unpack/canonical.h"
+#include "builder/unpack/tree_descent.h"
 
 #include "schema/base/own.h"
 #include "schema/nix/nar.h"
@@ -12,29 +14,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nix's, as in tree_writer.c. */
-static const struct timespec times[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
-
 enum { NAME_BYTES = NIX32_LENGTH(HASH_BYTES) + 1 };
 
 struct walk {
     const struct tree_linker *linker;
-    int directory; /* the current one; owned, unless it is the store */
-    size_t depth;
+    struct tree_descent descent;
     size_t *linked_count;
     const struct arena *scratch;
 };
 
-static void change_to(struct walk *walk, int directory)
-{
-    if (walk->directory != walk->linker->store)
-        own_close(&walk->directory);
-    walk->directory = directory;
-}
-
 static void release(struct walk *walk)
 {
-    change_to(walk, walk->linker->store);
+    tree_descent_release(&walk->descent);
 }
 
 /* Names a file by its NAR. */
@@ -59,12 +50,13 @@ static bool is_full(int code)
 static bool rename_into(const struct walk *walk, const char *name, struct error *error)
 {
     const struct tree_linker *linker = walk->linker;
-    bool is_inside = walk->depth > 0;
-    if (is_inside && fchmod(walk->directory, 0755) < 0)
+    bool is_inside = walk->descent.depth > 0;
+    if (is_inside && fchmod(walk->descent.directory, 0755) < 0)
         return error_errno(error, errno, "make its directory writable");
-    bool is_done = renameat(linker->store, linker->temporary, walk->directory, name) == 0 ||
+    bool is_done = renameat(linker->store, linker->temporary, walk->descent.directory, name) == 0 ||
                    error_errno(error, errno, "replace it by a link");
-    if (is_inside && (fchmod(walk->directory, 0555) < 0 || futimens(walk->directory, times) < 0))
+    if (is_inside && (fchmod(walk->descent.directory, CANONICAL_EXECUTABLE) < 0 ||
+                      futimens(walk->descent.directory, canonical_times) < 0))
         return error_errno(error, errno, "set the mode and the time of its directory");
     return is_done;
 }
@@ -98,10 +90,10 @@ static bool share(const struct walk *walk, const char *name, const char *shared,
 {
     struct stat own, other;
     int links = walk->linker->links;
-    while (linkat(walk->directory, name, links, shared, 0) < 0) {
+    while (linkat(walk->descent.directory, name, links, shared, 0) < 0) {
         if (errno != EEXIST)
             return is_full(errno) || error_errno(error, errno, "link it");
-        if (fstatat(walk->directory, name, &own, AT_SYMLINK_NOFOLLOW) < 0 ||
+        if (fstatat(walk->descent.directory, name, &own, AT_SYMLINK_NOFOLLOW) < 0 ||
             fstatat(links, shared, &other, AT_SYMLINK_NOFOLLOW) < 0)
             return error_errno(error, errno, "look at it");
         if (own.st_dev == other.st_dev && own.st_ino == other.st_ino)
@@ -118,78 +110,41 @@ static bool link_file(const struct walk *walk, const char *name, struct error *e
 {
     char shared[NAME_BYTES] = "";
     struct stat status;
-    if (fstatat(walk->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(walk->descent.directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return error_errno(error, errno, "look at it");
     if (S_ISREG(status.st_mode) && status.st_mode & S_IWUSR)
         return true;
-    enum nar_answer answer = name_of(walk, walk->directory, name, shared, error);
+    enum nar_answer answer = name_of(walk, walk->descent.directory, name, shared, error);
     if (answer == NAR_ABSENT)
         return error_set(error, "it is gone");
     return answer == NAR_DONE && share(walk, name, shared, error);
 }
 
-static bool enter(struct walk *walk, const char *name, struct error *error)
-{
-    int fd = openat(walk->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(error, errno, "open the directory");
-    change_to(walk, fd);
-    walk->depth++;
-    return true;
-}
-
-static bool leave(struct walk *walk, struct error *error)
-{
-    assert(walk->depth > 0);
-    int above = walk->linker->store;
-    if (walk->depth > 1)
-        above = openat(walk->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (above < 0)
-        return error_errno(error, errno, "open the directory above");
-    change_to(walk, above);
-    walk->depth--;
-    return true;
-}
-
-static bool visit(struct walk *walk, uint32_t node, struct error *error)
+static bool take_step(struct walk *walk, const struct image_step *step, struct error *error)
 {
     const struct image *image = walk->linker->image;
+    bool is_directory = image_inode_of(image, step->node)->kind == IMAGE_DIRECTORY;
     char name[IMAGE_NAME_MAX + 1];
-    snprintf(name, sizeof name, "%.*s", STR_ARG(image->tree.nodes[node].name));
-    return image_inode_of(image, node)->kind == IMAGE_DIRECTORY ? enter(walk, name, error)
-                                                                : link_file(walk, name, error);
-}
-
-/* Goes to the next node, and up from directories that end before it; to the top after the last one. */
-static bool next(struct walk *walk, uint32_t top, uint32_t *node, struct error *error)
-{
-    const struct image_tree *tree = &walk->linker->image->tree;
-    if (tree->nodes[*node].child_count > 0) {
-        *node = tree->nodes[*node].first_child;
-        return true;
-    }
-    if (image_inode_of(walk->linker->image, *node)->kind == IMAGE_DIRECTORY && !leave(walk, error))
-        return false;
-    while (*node != top && image_tree_is_last(tree, *node)) {
-        *node = tree->nodes[*node].parent;
-        if (!leave(walk, error))
-            return false;
-    }
-    if (*node != top)
-        ++*node;
-    return true;
+    if (step->is_end)
+        return !is_directory || tree_descent_leave(&walk->descent, error);
+    snprintf(name, sizeof name, "%.*s", STR_ARG(image->tree.nodes[step->node].name));
+    if (!is_directory)
+        return link_file(walk, name, error);
+    return tree_descent_enter(&walk->descent, name) ||
+           error_errno(error, errno, "open the directory");
 }
 
 bool tree_link(const struct tree_linker *linker, uint32_t top, struct arena scratch,
                size_t *linked_count, struct error *error)
 {
-    uint32_t node = top;
-    cleanup(release) struct walk walk = { linker, linker->store, 0, linked_count, &scratch };
-    assert(top > 0 && top < linker->image->tree.node_count);
-    do {
-        if (!visit(&walk, node, error) || !next(&walk, top, &node, error))
-            return error_in(error, "%.*s",
-                            STR_SHOWN(image_tree_path(&linker->image->tree, node, &scratch)));
-    } while (node != top);
+    const struct image_tree *tree = &linker->image->tree;
+    struct image_step step = { .node = top };
+    cleanup(release) struct walk walk = { linker, tree_descent_start(linker->store), linked_count,
+                                          &scratch };
+    assert(top > 0 && top < tree->node_count);
+    do
+        if (!take_step(&walk, &step, error))
+            return error_in(error, "%.*s", STR_SHOWN(image_tree_path(tree, step.node, &scratch)));
+    while (image_tree_step(tree, top, &step));
     return true;
 }

@@ -1,6 +1,7 @@
 #include "builder/unpack/tree_writer.h"
 
 #include "builder/reader/image_inodes.h"
+#include "builder/unpack/canonical.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
@@ -12,51 +13,33 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nix's canonicalisePathMetaData() in src/libstore/local-store.cc: mtimeStore and the modes. */
-enum { MTIME_SECONDS = 1, MODE_DATA = 0444, MODE_EXECUTABLE = 0555 };
-
-static const struct timespec times[] = { { .tv_sec = MTIME_SECONDS }, { .tv_sec = MTIME_SECONDS } };
-
 struct tree_writer tree_writer_start(const struct image *image, int store, const char *name)
 {
     return (struct tree_writer){
-        .image = image, .store = store, .name = name, .directory = store, .file = -1
+        .image = image, .name = name, .descent = tree_descent_start(store), .file = -1
     };
 }
 
 void tree_writer_release(struct tree_writer *writer)
 {
     own_close(&writer->file);
-    if (writer->directory != writer->store)
-        own_close(&writer->directory);
     writer->file = -1;
-    writer->directory = writer->store;
-}
-
-static void change_to(struct tree_writer *writer, int directory)
-{
-    if (writer->directory != writer->store)
-        own_close(&writer->directory);
-    writer->directory = directory;
+    tree_descent_release(&writer->descent);
 }
 
 static bool make_directory(struct tree_writer *writer, const char *name, struct error *error)
 {
-    if (mkdirat(writer->directory, name, 0700) < 0)
+    if (mkdirat(writer->descent.directory, name, 0700) < 0)
         return error_errno(error, errno, "create a directory");
-    int fd = openat(writer->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(error, errno, "open the new directory");
-    change_to(writer, fd);
-    writer->depth++;
-    return true;
+    return tree_descent_enter(&writer->descent, name) ||
+           error_errno(error, errno, "open the new directory");
 }
 
 static bool make_file(struct tree_writer *writer, const char *name, struct error *error)
 {
     assert(writer->file < 0);
-    writer->file =
-        openat(writer->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    writer->file = openat(writer->descent.directory, name,
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return writer->file >= 0 || error_errno(error, errno, "create a file");
 }
 
@@ -68,9 +51,9 @@ static bool make_link(struct tree_writer *writer, const char *name, struct str t
         return error_errno(error, ENAMETOOLONG, "create a link");
     memcpy(text, target.data, target.len);
     text[target.len] = '\0';
-    if (symlinkat(text, writer->directory, name) < 0)
+    if (symlinkat(text, writer->descent.directory, name) < 0)
         return error_errno(error, errno, "create a link");
-    return utimensat(writer->directory, name, times, AT_SYMLINK_NOFOLLOW) == 0 ||
+    return utimensat(writer->descent.directory, name, canonical_times, AT_SYMLINK_NOFOLLOW) == 0 ||
            error_errno(error, errno, "set the time of a link");
 }
 
@@ -80,7 +63,7 @@ static bool enter_node(void *context, uint32_t node, struct error *error)
     const struct image_inode *inode = image_inode_of(writer->image, node);
     char name[IMAGE_NAME_MAX + 1];
     const char *own = writer->name;
-    if (writer->depth > 0) {
+    if (writer->descent.depth > 0) {
         snprintf(name, sizeof name, "%.*s", STR_ARG(writer->image->tree.nodes[node].name));
         own = name;
     }
@@ -107,7 +90,7 @@ static bool seal(int fd, mode_t mode, struct error *error)
 {
     if (fchmod(fd, mode) < 0)
         return error_errno(error, errno, "set the mode");
-    return futimens(fd, times) == 0 || error_errno(error, errno, "set the time");
+    return futimens(fd, canonical_times) == 0 || error_errno(error, errno, "set the time");
 }
 
 /* Some file systems say only when a file is closed that it could not be written. */
@@ -124,17 +107,8 @@ static bool end_file(struct tree_writer *writer, mode_t mode, struct error *erro
 
 static bool end_directory(struct tree_writer *writer, struct error *error)
 {
-    assert(writer->depth > 0);
-    if (!seal(writer->directory, MODE_EXECUTABLE, error))
-        return false;
-    int above = writer->store;
-    if (writer->depth > 1)
-        above = openat(writer->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (above < 0)
-        return error_errno(error, errno, "open the directory above");
-    change_to(writer, above);
-    writer->depth--;
-    return true;
+    return seal(writer->descent.directory, CANONICAL_EXECUTABLE, error) &&
+           tree_descent_leave(&writer->descent, error);
 }
 
 static bool leave_node(void *context, uint32_t node, struct error *error)
@@ -149,7 +123,7 @@ static bool leave_node(void *context, uint32_t node, struct error *error)
     case IMAGE_REGULAR:
         break;
     }
-    return end_file(writer, inode->mode & 0100 ? MODE_EXECUTABLE : MODE_DATA, error);
+    return end_file(writer, inode->mode & 0100 ? CANONICAL_EXECUTABLE : CANONICAL_DATA, error);
 }
 
 struct image_nar_listener tree_writer_listener(struct tree_writer *writer)

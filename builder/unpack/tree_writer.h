@@ -9,15 +9,14 @@
 #pragma once
 
 #include "builder/reader/image_nar.h"
+#include "builder/unpack/tree_descent.h"
 
 struct tree_writer {
     const struct image *image;
-    int store;        /* the directory that gets the path; borrowed */
-    const char *name; /* of the path's top there; nothing has it */
+    const char *name; /* of the path's top in the store; nothing has it */
 
-    int directory; /* the current one; owned, unless it is the store */
-    int file;      /* the current one; owned; -1: none */
-    size_t depth;  /* directories that have begun */
+    struct tree_descent descent; /* from the store, through the directories that have begun */
+    int file;                    /* the current one; owned; -1: none */
     bool has_failed;
     struct error reason; /* why a file's contents could not be written */
 };
