@@ -28,19 +28,19 @@ static bool format(const struct path_list *paths, struct str store_dir, bool as_
 enum { EXTRA_MAX = 3 };
 
 /* A store on a read-only file system must have .links, which Nix otherwise creates, and see MANIFEST_PATH_NAME. */
-static size_t list_extra(const struct image_options *options, struct extra_file *ret_files)
+static size_t list_extra(const struct image_options *options, struct arena *arena,
+                         struct extra_file *ret_files)
 {
+    const char *manifest = options->is_lower ? MANIFEST_PATH_NAME : MANIFEST_NAME;
     size_t count = 0;
     if (options->is_lower)
         ret_files[count++] =
             (struct extra_file){ .name = STR(STORE_LINKS_NAME), .is_directory = true };
-    ret_files[count++] = (struct extra_file){ .name = options->is_lower ? STR(MANIFEST_PATH_NAME)
-                                                                        : STR(MANIFEST_NAME) };
+    ret_files[count++] = (struct extra_file){ .name = str_from(manifest) };
     if (options->with_signatures)
         ret_files[count++] =
-            (struct extra_file){ .name = options->is_lower
-                                             ? STR(MANIFEST_PATH_NAME PATH_INFO_JSON_SUFFIX)
-                                             : STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX) };
+            (struct extra_file){ .name =
+                                     arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX, manifest) };
     return count;
 }
 
@@ -51,7 +51,7 @@ bool image_source_take(const struct closure_request *request, const struct image
     const struct path_list *paths = &source.closure.paths;
     struct str store_dir = request->store->store_dir;
     struct extra_file files[EXTRA_MAX];
-    struct extra_files extra = { files, list_extra(options, files) };
+    struct extra_files extra = { files, list_extra(options, arena, files) };
     if (!closure_find(request, arena, &source.closure, error))
         return false;
     for (size_t i = 0; i < extra.count; i++)
