@@ -1,39 +1,7 @@
 #include "tests/check.h"
+#include "tests/check_options.h"
 
 #include "schema/base/options_help.h"
-
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-
-enum { GET, PUT, SHOW, VERB_COUNT };
-
-static const struct verb_spec verbs[] = {
-    [GET] = { "get", "[NAME...]", "fetch things", 0, SIZE_MAX },
-    [PUT] = { "put", "NAME", "store a thing", 1, 1 },
-    [SHOW] = { "show", "", "print\neverything", 0, 0 },
-};
-
-static const struct option_spec options[] = {
-    { "root", 0, OPTION_TEXT, "DIR", "the directory that is taken for the root of all", 0, 7 },
-    { "output", 'o', OPTION_TEXT, "FILE", "where it goes", 0, 1 << GET | 1 << PUT },
-    { "quiet", 'q', OPTION_FLAG, NULL, "say nothing", 0, 7 },
-    { "layer", 'l', OPTION_LIST, "IMAGE", "one more layer;\ncan be given again", 0, 1 << GET },
-    { "when", 0, OPTION_CHOICE, "never|later|now", "at what time", 0, 1 << PUT },
-    { "jobs", 'j', OPTION_JOBS, "N", "threads", 0, 1 << PUT },
-    { "limit", 0, OPTION_SIZE, "SIZE", "how much", 0, 1 << PUT },
-    { "between", 'b', OPTION_PAIR, "A B", "two ends", 0, 1 << PUT },
-    { "a-name-that-leaves-no-room", 0, OPTION_FLAG, NULL,
-      "fifty bytes of help, which is as much as there may", 0, 7 },
-};
-
-static const struct program_spec program = {
-    .name = "tool",
-    .summary = "Fetches and stores things.",
-    .closing = "See also tool(1).",
-    .verbs = verbs,
-    .verb_count = VERB_COUNT,
-    .options = options,
-    .option_count = COUNT(options),
-};
 
 /* The help as text of the arena. */
 static struct str help(size_t verb, struct arena *arena)
