@@ -22,8 +22,6 @@
 #include <fcntl.h>
 #include <time.h>
 
-#define TAG_PATH "/etc/NIXOS"
-
 /* What is unpacked, and what is to be done with it then. */
 struct work {
     const struct command *command;
@@ -83,7 +81,8 @@ static bool prepare_registry(struct work *work, struct error *error)
 
 /* --- After it ----------------------------------------------------------------------------------- */
 
-static bool register_paths(const struct work *work, struct str manifest, struct error *error)
+static bool register_paths(const struct work *work, const struct path_list *list,
+                           struct error *error)
 {
     const struct command *command = work->command;
     const struct store *store = command->store;
@@ -93,12 +92,8 @@ static bool register_paths(const struct work *work, struct str manifest, struct 
         .loader = REGISTRY_LOADER_FILE,
         .time_seconds = time(NULL),
     };
-    struct path_list list = { 0 };
     struct registry_result result;
-    if (!manifest_parse(manifest, store->store_dir, command->arena, &list, error))
-        return false;
-    path_list_normalise(&list, *command->arena);
-    if (!registry_merge(store, &list, &options, command->arena, &result, error))
+    if (!registry_merge(store, list, &options, command->arena, &result, error))
         return error_in(error, "register the paths");
     report_note(command->settings->quiet, "%s: %s registered (%zu new, %zu changed)",
                 command->settings->root, counted(result.path_count, "path").text, result.added,
@@ -118,39 +113,48 @@ static bool set_profile(const struct work *work, struct error *error)
         return error_in(error, "set the profile %s", profile);
     report_note(command->settings->quiet, "%s: %s is now generation %ju, %.*s",
                 command->settings->root, profile, (uintmax_t)number, STR_ARG(work->system));
-    return state_tag(command->store, TAG_PATH, *command->arena, &answer, error);
+    return state_tag(command->store, STATE_TAG_PATH, *command->arena, &answer, error);
 }
 
 /* So that the first boot, or `regd register`, registers what was unpacked. */
-static bool leave_manifest(const struct command *command, struct str manifest, struct error *error)
+static bool leave_manifest(const struct work *work, const struct path_list *list,
+                           struct error *error)
 {
+    const struct command *command = work->command;
+    struct str text;
+    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
+    if (!text_stream_open(&stream, command->arena, error))
+        return false;
+    manifest_write(stream.stream, list, command->store->store_dir);
+    if (!text_stream_finish(&stream, &text, error))
+        return false;
     cleanup(own_close) int root = root_open(command->store->root, "/", O_RDONLY | O_DIRECTORY, 0);
     if (root < 0)
         return error_errno(error, -root, "open %s", command->settings->root);
-    return file_publish(root, MANIFEST_NAME, manifest, 0644, error);
+    return file_publish(root, MANIFEST_NAME, text, 0644, error);
+}
+
+/* The paths that were chosen. The list of the image must not be used afterwards. */
+static struct path_list list_chosen(const struct work *work)
+{
+    struct arena *arena = work->command->arena;
+    const struct path_list *listed = &work->stack->items[0].listed;
+    struct path_list list = { .items = arena_new(arena, struct path_info, listed->count),
+                              .names = listed->names };
+    for (size_t i = 0; i < listed->count; i++)
+        if (work->chosen[i])
+            list.items[list.count++] = listed->items[i];
+    path_list_normalise(&list, *arena);
+    return list;
 }
 
 static bool finish(const struct work *work, struct error *error)
 {
-    const struct command *command = work->command;
-    const struct path_list *listed = &work->stack->items[0].listed;
-    struct path_list list = *listed;
-    struct str text;
-    list.count = 0;
-    list.items = arena_new(command->arena, struct path_info, listed->count);
-    for (size_t i = 0; i < listed->count; i++)
-        if (work->chosen[i])
-            list.items[list.count++] = listed->items[i];
-    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
-    if (!text_stream_open(&stream, command->arena, error))
-        return false;
-    manifest_write(stream.stream, &list, command->store->store_dir);
-    if (!text_stream_finish(&stream, &text, error))
-        return false;
-    if (!command->settings->unpack.registers)
-        return leave_manifest(command, text, error);
-    return register_paths(work, text, error) && set_profile(work, error) &&
-           state_sync(command->store, error);
+    const struct path_list list = list_chosen(work);
+    if (!work->command->settings->unpack.registers)
+        return leave_manifest(work, &list, error);
+    return register_paths(work, &list, error) && set_profile(work, error) &&
+           state_sync(work->command->store, error);
 }
 
 /* --- The whole ---------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "schema/base/own.h"
 #include "schema/base/show.h"
 #include "schema/nix/store_link.h"
+#include "schema/registry/state.h"
 
 #include <assert.h>
 #include <stddef.h>
@@ -67,7 +68,7 @@ static const struct option_spec options[] = {
     { "profile", 0, OPTION_TEXT, "PATH",
       "use this profile (default: profiles/system in the\nstate directory)",
       offsetof(struct settings, profile), WITH_PROFILE },
-    { "tag", 0, OPTION_TEXT, "PATH", "use this file as the tag (default: /etc/NIXOS)",
+    { "tag", 0, OPTION_TEXT, "PATH", "use this file as the tag (default: " STATE_TAG_PATH ")",
       offsetof(struct settings, tag), 1 << BOOT | 1 << STATUS },
     { "set-profile", 0, OPTION_CHOICE, "missing|always",
       "set the profile if missing (the default), or always", offsetof(struct settings, set_profile),
@@ -190,7 +191,7 @@ int main(int argc, char **argv)
 {
     struct error error;
     struct arena arena;
-    struct command command = { .settings = { .tag = "/etc/NIXOS", .missing = -1, .vanished = -1 },
+    struct command command = { .settings = { .tag = STATE_TAG_PATH, .missing = -1, .vanished = -1 },
                                .collector = -1,
                                .arena = &arena };
     own_standard_streams();

@@ -13,6 +13,9 @@ must_check bool state_check_directories(const struct store *store, struct arena 
 must_check bool state_make_directories(const struct store *store, struct arena scratch,
                                        struct error *error);
 
+/* The usual tag. */
+#define STATE_TAG_PATH "/etc/NIXOS"
+
 enum state_tag_answer {
     STATE_TAG_THERE,
     STATE_TAG_MADE,
