@@ -44,9 +44,7 @@ static void find_migrations(const struct store_db *db, struct store_db_unknown *
     struct error ignored;
     int counted = 0;
     cleanup(store_db_finalize) sqlite3_stmt *rows = NULL;
-    if (sqlite.table_column_metadata(db->sqlite, "main", "SchemaMigrations", "migration", NULL,
-                                     NULL, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite.prepare_v3(db->sqlite, "select migration from main.SchemaMigrations", -1,
+    if (sqlite.prepare_v3(db->sqlite, "select migration from main.SchemaMigrations", -1,
                           SQLITE_PREPARE_NO_VTAB, &rows, NULL) != SQLITE_OK)
         return;
     while (counted++ < MIGRATIONS_MAX && store_db_step(db, rows, &ignored) == STORE_DB_FOUND)

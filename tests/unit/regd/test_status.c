@@ -124,7 +124,7 @@ static void a_database_that_cannot_be_read_is_told(struct arena arena)
 {
     check_sql("drop table Refs", arena);
     CHECK_STR(status(false, &arena),
-              "db.sqlite: no such table column: Refs.referrer: it is not a finished Nix database; "
+              "db.sqlite: no such table: main.Refs: it is not a finished Nix database; "
               "restore it, or move it and schema away and register again");
 }
 

@@ -74,14 +74,14 @@ static void tables_that_are_not_as_nix_makes_them_are_refused(struct arena arena
         { "create index x on Refs (reference) where reference > 1",
           "db.sqlite: table Refs: index 'x' is of some rows only" NEWER },
         { "drop table Refs; create view Refs as select 1 as referrer, 2 as reference",
-          "db.sqlite: no such table column: Refs.referrer" UNFINISHED },
+          "db.sqlite: access to view \"Refs\" prohibited" UNFINISHED },
         { "drop table Refs; create virtual table Refs using fts5 (referrer, reference)",
-          "db.sqlite: no such table column: Refs.referrer" UNFINISHED },
+          "db.sqlite: no such table: main.Refs" UNFINISHED },
         { "alter table ValidPaths rename column ca to ac",
           "db.sqlite: no such table column: ValidPaths.ca" UNFINISHED },
-        { "drop table Refs", "db.sqlite: no such table column: Refs.referrer" UNFINISHED },
+        { "drop table Refs", "db.sqlite: no such table: main.Refs" UNFINISHED },
         { "drop table DerivationOutputs",
-          "db.sqlite: no such table column: DerivationOutputs.drv" UNFINISHED },
+          "db.sqlite: no such table: main.DerivationOutputs" UNFINISHED },
     };
     cleanup(check_store_close) struct store store = check_store(&arena);
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -92,7 +92,7 @@ static void a_file_of_something_else_is_an_error_with_its_remedy(struct arena ar
     check_file("state/db/db.sqlite", STR(""));
     check_database_refused(
         &store,
-        "db.sqlite: no such table column: ValidPaths.id: it is not a finished "
+        "db.sqlite: no such table: main.ValidPaths: it is not a finished "
         "Nix database; restore it, or move it and schema away and register again",
         arena);
 }
