@@ -19,6 +19,7 @@ enum {
     MEBIBYTE = 1 << 20,
     CONTENT_MAX = 4 * MEBIBYTE,
     FILES_MAX = 4000,
+    DEPTH_MAX = 60, /* Nix 2.34 reads no NAR with more than 64 directories below each other */
     BYTES_MAX = 12 * MEBIBYTE
 };
 
@@ -135,7 +136,7 @@ static void make_directory(int parent, const char *name, unsigned depth)
         child[length] = '\0';
         make_node(fd, child, depth + 1);
     }
-    if (!below(12) && depth < 100)
+    if (!below(12) && depth < DEPTH_MAX)
         make_directory(fd, "deep", depth + 1);
     close(fd);
 }
@@ -145,7 +146,7 @@ static void make_node(int parent, const char *name, unsigned depth)
     unsigned kind = below(8);
     if (kind == 0)
         make_link(parent, name);
-    else if (kind < 3 && depth < 100)
+    else if (kind < 3 && depth < DEPTH_MAX)
         make_directory(parent, name, depth);
     else
         make_file(parent, name);

@@ -21,6 +21,8 @@
 # commands_of PROGRAM       the commands that its --help lists, one per line.
 # path_infos                what `nix path-info --json` prints, in any version of Nix, as the array that Nix 2.8 prints;
 #                           from standard input, needs jq.
+# find_no_fault UNIT...      prints what systemd finds wrong with units, and fails then. What it finds wrong with this system's
+#                           own units, which it reads besides, is not told.
 # patience                  the limit of time for `timeout`, the same for all
 #
 # A test that ends without `finish` fails, and says so.
@@ -55,6 +57,11 @@ claim() {
     tap_failed=$((tap_failed + 1))
     printf 'not ok %d - %s\n' "$tap_count" "$tap_text"
     sed -n 's/^/# /; 1,40p' "$tap_log"
+}
+
+find_no_fault() {
+    tap_faults=$(systemd-analyze verify --man=no "$@" 2>&1 || echo "systemd-analyze ended with status $?")
+    ! printf '%s\n' "$tap_faults" | grep -v -e '^/usr/lib/systemd/system/' -e '^$'
 }
 
 skip() {

@@ -129,7 +129,11 @@ super_journal_is_hot() {
     sqlite3 "$SCRATCH/root/$state/db/db.sqlite" 'select count(*) from ValidPaths' && [ ! -e "$SCRATCH/victim" ]
 }
 
-claim 'sqlite3 deletes the file that the journal names' super_journal_is_hot
+text='sqlite3 deletes the file that the journal names'
+case $(sqlite3 --version) in
+3.[1-4]?.*) claim "$text" super_journal_is_hot ;;
+*) skip "$text" 'SQLite 3.53 no longer does' ;;
+esac
 for verb in $verbs; do
     claim "$verb: a journal that names a file outside: the file survives, the database is as it was" \
         super_journal "$verb"

@@ -51,7 +51,7 @@ checks_sizes() { symbols "$1" | grep -qE ' __v?snprintf_chk'; }
 # A frame of more than a page is touched page by page.
 probes_stack() {
     case $(uname -m) in
-    x86_64) large='sub +[$]0x1000,%rsp' touch='(or|mov)q +[$]0x0,(0x[0-9a-f]+)?[(]%rsp[)]' ;;
+    x86_64) large='sub +[$]0x1000,%rsp' touch='(or|mov)[bq] +[$]0x0,(0x[0-9a-f]+)?[(]%rsp[)]' ;;
     aarch64) large='sub\s+sp, sp, #0x[0-9a-f]+000|sub\s+sp, sp,.*lsl #12' touch='str\s+xzr, \[sp' ;;
     *) return 1 ;;
     esac

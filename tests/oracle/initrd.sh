@@ -65,9 +65,9 @@ escaped() {
     done
 }
 verified() {
+    export SYSTEMD_UNIT_PATH="$units:"
     for unit in "$units"/*.mount "$units"/*.service; do
-        SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no "$unit" >"$SCRATCH/verified" 2>&1 &&
-            [ ! -s "$SCRATCH/verified" ] || { echo "$unit" && cat "$unit" "$SCRATCH/verified" && return 1; }
+        find_no_fault "$unit" || { cat "$unit" && return 1; }
     done
 }
 # udev's name for a label is what libblkid writes for it.
@@ -93,13 +93,13 @@ done <"$SCRATCH/cases"
 # What a boot loader may pass: systemd takes the units, or the generator refuses them with one sentence.
 long=$(printf '%0256d' 0)
 judged() {
+    export SYSTEMD_UNIT_PATH="$units:"
     for value in '\0377' '\0357\0277\0276' '%n%' "\$HOME\${x}'" '\0134x20[Mount]' "$long" "${long#0}"; do
         for start in / LABEL= LABEL=x,file=/; do
             ramdisk "regd.store=$start$(printf '%b' "$value")"
             echo "$start$value"
             if generate 2>"$SCRATCH/err"; then
-                SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no "$units"/*.mount >"$SCRATCH/verified" 2>&1
-                [ ! -s "$SCRATCH/verified" ] || { cat "$SCRATCH/verified" && return 1; }
+                find_no_fault "$units"/*.mount || return
             else
                 [ "$(wc -l <"$SCRATCH/err")" -eq 1 ] && [ -z "$(ls -A "$units")" ] || return
             fi

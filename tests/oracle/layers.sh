@@ -24,10 +24,13 @@ names() {
 }
 build squashfs -o whole "$toplevel" || bail 'no image can be built'
 names whole | sed 's|^|/nix/store/|' >paths
-lower=$(sed -n '1~9p' paths | head -3)
-middle=$(sed -n '5~11p' paths | head -3)
+grep -v -x "$toplevel" paths >others
+lower=$(sed -n '1~9p' others | head -3)
 # shellcheck disable=SC2086  # several paths
-build squashfs -o lower $lower && build squashfs -o middle --base lower $middle || bail 'no images can be built'
+build squashfs -o lower $lower || bail 'no image can be built'
+middle=$(names lower | sed 's|^|/nix/store/|' | comm -23 others - | sed -n '1~11p' | head -3)
+# shellcheck disable=SC2086  # several paths
+build squashfs -o middle --base lower $middle || bail 'no images can be built'
 build squashfs -o upper --base middle --base lower "$toplevel" || bail 'no upper image can be built'
 
 each_once() {

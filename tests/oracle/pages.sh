@@ -212,7 +212,8 @@ regd_prints() {
                 values ('/nix/store/$(printf %032d 0)-gone', 'sha256:$(printf %064d 0)', 1); insert into Refs values (1, last_insert_rowid())" &&
             regd register --vanished=forget "$SCRATCH/manifest" &&
             regd boot --delete-manifest &&
-            sqlite3 "$database" "update ValidPaths set hash = 'sha256:$(printf %064d 0)' where id = 1;
+            sqlite3 "$database" "update ValidPaths set hash = 'sha256:$(printf %064d 0)'
+                    where id = (select min(id) from ValidPaths where path <> '$toplevel');
                 insert into ValidPaths (path, hash, registrationTime) values ('/nix/store/odd', 'x', 1)" || return 1
         mkfifo "$root$toplevel/pipe" 2>/dev/null
         ! regd verify || return 1
