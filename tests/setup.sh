@@ -12,7 +12,8 @@ build_packages="gcc libc6-dev meson ninja-build pkg-config scdoc libsqlite3-dev 
 demo_packages="nix-bin busybox-static cpio mawk util-linux squashfs-tools"
 test_packages="binutils clang clang-format clang-tidy libclang-rt-dev cppcheck gcovr shellcheck bash dash zsh fish
     sqlite3 strace systemd socat grub-common squashfs-tools-ng kexec-tools libarchive-tools jq procps file git zstd xz-utils
-    bzip2 lz4 lzop e2fsprogs mount libxml2-utils openssl time cryptsetup-bin curl nginx-light lighttpd xfsprogs"
+    bzip2 lz4 lzop e2fsprogs mount libxml2-utils openssl time cryptsetup-bin curl nginx-light lighttpd xfsprogs
+    btrfs-progs"
 # Debian 12 has not all of these; its systemd has systemd-repart.
 newer_packages="systemd-ukify systemd-repart"
 boot_packages="qemu-system-x86 ipxe-qemu ovmf grub-pc-bin grub-efi-amd64-bin mtools pxelinux syslinux-common
