@@ -44,14 +44,16 @@ static uint64_t hash_of(const struct presence *presence, struct str base)
     return hash ? hash : 1;
 }
 
-static void widen(struct presence *presence, struct arena *arena)
+/* Makes the table when all names are known: the places in it are visited at random, and in a loop of
+ * nothing else the CPU need not wait for each. */
+static void tabulate(struct presence *presence, struct arena *arena)
 {
-    const struct presence old = *presence;
-    presence->seen_capacity = old.seen_capacity ? 2 * old.seen_capacity : SEEN_LEAST;
+    presence->seen_capacity = SEEN_LEAST;
+    while (presence->seen_count * 5 >= presence->seen_capacity * 4)
+        presence->seen_capacity *= 2;
     presence->seen = arena_new(arena, uint64_t, presence->seen_capacity);
-    for (size_t i = 0; i < old.seen_capacity; i++)
-        if (old.seen[i] != 0)
-            *slot_of(presence, old.seen[i]) = old.seen[i];
+    for (size_t i = 0; i < presence->seen_count; i++)
+        *slot_of(presence, presence->hashes[i]) = presence->hashes[i];
 }
 
 static void see(struct presence *presence, struct str base, struct arena *arena)
@@ -61,11 +63,9 @@ static void see(struct presence *presence, struct str base, struct arena *arena)
         presence->is_there[path] = true;
     if (!presence->sees_all)
         return;
-    if (presence->seen_count * 4 >= presence->seen_capacity * 3)
-        widen(presence, arena);
-    uint64_t hash = hash_of(presence, base), *slot = slot_of(presence, hash);
-    presence->seen_count += *slot == 0;
-    *slot = hash;
+    presence->hashes = arena_grow(arena, presence->hashes, presence->seen_count,
+                                  &presence->hashes_capacity, sizeof *presence->hashes);
+    presence->hashes[presence->seen_count++] = hash_of(presence, base);
 }
 
 bool presence_scan(const struct store *store, struct arena *arena, struct presence *presence,
@@ -88,6 +88,8 @@ bool presence_scan(const struct store *store, struct arena *arena, struct presen
         see(presence, str_from(entry->d_name), arena);
     if (errno != 0)
         return error_errno(error, errno, "read the store %s", store->store_dir.data);
+    if (presence->sees_all)
+        tabulate(presence, arena);
     return look_again(dirfd(directory), presence->list, presence->is_there, error);
 }
 

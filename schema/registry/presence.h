@@ -15,10 +15,10 @@ struct presence {
 
     bool *is_there; /* for each path of the list */
 
-    /* Of all names 64 bits of a hash: a table of open addresses, 0 for a free one. The names of a
-     * large store would fill more memory than the CPU caches. */
-    uint64_t *seen;
-    size_t seen_count, seen_capacity;
+    /* Of all names 64 bits of a hash, in the order of the directory and in a table of open addresses, 0
+     * for a free one. The names of a large store would fill more memory than the CPU caches. */
+    uint64_t *hashes, *seen;
+    size_t seen_count, hashes_capacity, seen_capacity;
     uint64_t seed;
 };
 

@@ -14,6 +14,7 @@
 #          milliseconds; for regd how many times as long Nix takes (Nix's median by regd's); peak memory. Rows:
 #            a new database      nix-store, regd (writes the file), regd --loader=sql; an empty manifest
 #            an existing one     nothing to do: all COUNT paths are there
+#            what has vanished   with "existing": regd looks for it, --vanished=forget, and finds that everything is there
 #            the floors          regd --version, reading the manifest, copying the finished database, and SQLite
 #                                executing the finished dump without journal or syncing
 #
@@ -57,7 +58,7 @@ table() {
     awk -F '\t' '
         /^nix-store/ { wall = $2; cpu = $4 }
         { ratios = sprintf("%8s %8s", "", "") }
-        /^regd/ && !/version/ { ratios = sprintf("%8.1f %8.1f", wall / $2, cpu / $4) }
+        /^regd/ && wall && !/version/ { ratios = sprintf("%8.1f %8.1f", wall / $2, cpu / $4) }
         { printf "%-42s %10.2f %10.2f %10.2f %s %9.1f\n", $1, $2, $4, $5, ratios, $6 / 1024 }'
 }
 
@@ -110,6 +111,13 @@ existing_table() {
         'nix-store --load-db, 1500 valid of 101500' "$again" "$nix <$dir/few" \
         'regd register, 1500 valid of 101500' "$again" "$regd $dir/few" | cat "$dir/new" - |
         table 'An existing database'
+    store=$dir/template/nix/store
+    sqlite3 "$dir/template/$db" 'select substr(path, 12) from ValidPaths' | (cd "$store" && xargs touch)
+    regd="$REGD register -q --root $dir/template"
+    "$measure" "$runs" \
+        'regd register, 1500 valid of 101500' : "$regd --vanished=keep $dir/few" \
+        'regd register --vanished=forget' : "$regd --vanished=forget $dir/few" \
+        'floor: ls -f STORE' : "ls -f $store" | table 'All 101500 paths in the store'
 }
 
 empty
