@@ -4,9 +4,11 @@
 # Random histories of a machine whose /nix/var stays: an image is booted, things are built on it, paths are collected,
 # another image is booted … At each boot regd has one such machine, and Nix another: there `nix-store --load-db` reads the
 # image's manifest, and `nix-store --verify` drops what has vanished. The rows have to be the same. Nix builds and collects
-# on both machines.
+# on both machines. At some boots the power is cut while regd works: it is killed at one of its writes, and started again.
 #
 # Usage    REGD=… SCRATCH=… [HISTORIES=12] [FIRST=1] sh tests/oracle/vanished.sh
+#
+#            FIRST   the seed of the first history; that of each further one is one more
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
 set -u
 : "${REGD:?the program}" "${SCRATCH:?an empty directory}"
@@ -14,7 +16,7 @@ set -u
 . tests/tap.sh
 export LC_ALL=C
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET
-wants nix-store sqlite3 jq
+wants nix-store sqlite3 jq strace
 SCRATCH=$(cd "$SCRATCH" && pwd -P) || bail "$SCRATCH is not there"
 private_nix
 
@@ -40,7 +42,8 @@ same() {
 }
 
 # plan SEED: a history. The first lines are `path NAME REFERENCE...`, of 24 paths that images are made of; the rest is what
-# happens: `boot NAME...`, with all paths of the image; `build NUMBER`, `collect NUMBER`: which one is chosen by the number.
+# happens: `boot NAME...`, with all paths of the image; `build NUMBER`, `collect NUMBER`: which one is chosen by the number;
+# `cut NUMBER`: the next boot is cut off at the write of that number.
 plan() {
     awk -v seed="$1" '
         function below(n) { return int(rand() * n) }
@@ -76,6 +79,8 @@ plan() {
                 print line (below(4) ? "" : " " name[i])
             }
             for (boots = 0; boots < 4; boots++) {
+                if (below(2))
+                    print "cut " 1 + below(32)
                 boot()
                 for (n = below(4); n > 0; n--)
                     print (below(3) ? "build " : "collect ") below(1000)
@@ -108,12 +113,34 @@ place() {
     cp "$SCRATCH/manifest" "$root/nix/.ro-store/nix-path-registration"
 }
 
-# boot NAME...: regd is run twice, and the second time changes nothing. It forgets, keeps and skips what Nix does.
+# cut NUMBER
+cut() {
+    cut_at=$1
+}
+
+# cut_off: regd is killed at that write, and a copy of its database is looked at.
+writes=pwrite64,ftruncate,fsync,fdatasync,linkat,renameat2,unlink,unlinkat
+cut_off() {
+    : >"$SCRATCH/rows.before"
+    : >"$SCRATCH/rows.cut"
+    [ ! -e "$theirs/nix/var/nix/db/db.sqlite" ] || rows "$theirs" >"$SCRATCH/rows.before"
+    strace -f -qq -o "$SCRATCH/trace" -e "trace=$writes" -e "inject=$writes:signal=KILL:when=$cut_at" \
+        "$REGD" boot -q --no-profile --no-tag --root "$ours" 2>/dev/null || cuts=$((cuts + 1))
+    cut_at=
+    rm -rf "$SCRATCH/copy"
+    mkdir -p "$SCRATCH/copy/nix" && cp -a "$ours/nix/var" "$SCRATCH/copy/nix/" || return 0
+    [ ! -e "$SCRATCH/copy/nix/var/nix/db/db.sqlite" ] || rows "$SCRATCH/copy" >"$SCRATCH/rows.cut"
+}
+
+# boot NAME...: regd is run twice, and the second time changes nothing. It forgets, keeps and skips what Nix does. Where it was
+# cut off, it left the rows of before or after; what it forgot then, it cannot report again.
 boot() {
     boots=$((boots + 1))
     manifest "$@" >"$SCRATCH/manifest"
     place "$ours" "$@"
     place "$theirs" "$@"
+    was_cut=$cut_at
+    [ -z "$was_cut" ] || cut_off
     "$REGD" boot --json --no-profile --no-tag --root "$ours" >"$SCRATCH/report" 2>"$SCRATCH/err" || { cat "$SCRATCH/err" && return 1; }
     # regd skips what was collected, and what depends on that. Nix would register it, and --verify drop it, or keep it.
     jq -r '.registered | .collected[], .dependOnMissing[]' "$SCRATCH/report" >"$SCRATCH/skipped"
@@ -124,7 +151,12 @@ boot() {
     verify
     same || return 1
     db "$theirs" 'select path from ValidPaths order by 1' | comm -23 "$SCRATCH/before" - | sed 's|.*/||' >"$SCRATCH/gone"
-    jq -r '.registered.forgotten[]' "$SCRATCH/report" | diff "$SCRATCH/gone" - || return 1
+    if [ "$was_cut" ] && ! cmp -s "$SCRATCH/rows.before" "$SCRATCH/rows.cut"; then
+        completed=$((completed + 1))
+        diff "$SCRATCH/rows.cut" "$SCRATCH/rows.ours" || return 1
+    else
+        jq -r '.registered.forgotten[]' "$SCRATCH/report" | diff "$SCRATCH/gone" - || return 1
+    fi
     absent "$theirs" >"$SCRATCH/absent"
     jq -r '.registered.vanished[].path' "$SCRATCH/report" | diff "$SCRATCH/absent" - || return 1
     forgotten=$((forgotten + $(wc -l <"$SCRATCH/gone"))) kept=$((kept + $(wc -l <"$SCRATCH/absent")))
@@ -198,7 +230,7 @@ collect() {
     same
 }
 
-boots=0 gave_up=0 forgotten=0 kept=0 collected=0
+boots=0 cut_at='' cuts=0 completed=0 gave_up=0 forgotten=0 kept=0 collected=0
 
 # history SEED
 history() {
@@ -220,17 +252,18 @@ histories() {
         history "$seed" || return 1
         seed=$((seed + 1))
     done
-    printf '%d histories, %d boots (Nix gave up at %d), %d paths forgotten, %d kept, %d collected\n' \
-        "$count" "$boots" "$gave_up" "$forgotten" "$kept" "$collected" >"$SCRATCH/said"
-    printf '%d %d %d\n' "$forgotten" "$kept" "$collected" >"$SCRATCH/sums"
+    printf '%d histories, %d boots (Nix gave up at %d), %d cut off (%d with all rows written), %d paths forgotten, %d kept, %d collected\n' \
+        "$count" "$boots" "$gave_up" "$cuts" "$completed" "$forgotten" "$kept" "$collected" >"$SCRATCH/said"
+    printf '%d %d %d %d\n' "$forgotten" "$kept" "$collected" "$cuts" >"$SCRATCH/sums"
 }
 
 count=${HISTORIES:-12} first=${FIRST:-1}
 claim "$count histories: at each boot the rows are those that Nix leaves" histories
 has_all() {
-    read -r forgotten kept collected <"$SCRATCH/sums" && [ "$forgotten" -gt 0 ] && [ "$kept" -gt 0 ] && [ "$collected" -gt 0 ]
+    read -r forgotten kept collected cuts <"$SCRATCH/sums" && [ "$forgotten" -gt 0 ] && [ "$kept" -gt 0 ] &&
+        [ "$collected" -gt 0 ] && [ "$cuts" -gt 0 ]
 }
-claim 'paths were forgotten, kept and collected in them' has_all
+claim 'paths were forgotten, kept and collected in them, and regd was cut off' has_all
 sed 's/^/# /' "$SCRATCH/said" 2>/dev/null
 
 # --- when nothing is forgotten ----------------------------------------------------------------------
