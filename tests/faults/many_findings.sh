@@ -70,6 +70,14 @@ strays() {
 }
 claim 'and 12 000 paths that are not registered' strays
 
+# in_order COMMAND...: with both streams in one file, each line is whole, and the sum is behind what it counts.
+in_order() {
+    "$@" >stdout 2>stderr
+    "$@" >log 2>&1
+    [ "$(wc -l <stdout)" -ge "$kept" ] && [ "$(wc -l <stderr)" -eq 1 ] && cat stdout stderr | cmp - log
+}
+claim 'the sum is not written into the middle of a finding' in_order "$REGD" verify --root root
+
 # --- An image: files with other attributes than Nix gives them -----------------------------------------------------
 
 base=00000000000000000000000000000000-many
@@ -84,4 +92,5 @@ image() {
     listed metadata $(($1 + 3)) "$REGD_BUILD" verify image && counted metadata $(($1 + 3)) "$REGD_BUILD" verify image
 }
 claim 'regd-build verify counts 12 003 files of another time, and keeps 10 000' image 12000
+claim 'nor is it there' in_order "$REGD_BUILD" verify image
 finish
