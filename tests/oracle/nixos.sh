@@ -280,6 +280,39 @@ claim "machine: so do its user, who has /nix/var by then, and what needs it" say
         "serviceConfig": {"User": "nix", "Group": "nix"}, "unitConfig": {"ConditionKernelCommandLine": "regInfo"}}'
 claim 'iso: a description is not one of its conditions' says iso-26.11 "$registration $here/tests/nixos/kinds/iso.nix $enabled" \
     config.systemd.services.regd.unitConfig '{}'
+# As nixpkgs writes units: what is not enabled is masked, then the aliases follow. systemd says what it makes of the names.
+channel_unit() {
+    value iso-26.11 "$registration $here/tests/nixos/kinds/iso.nix $enabled" '{ inherit (config.systemd.services.nix-channel-init) after requires;
+        inherit (config.systemd.services.regd) aliases; masked = !config.systemd.services.register-nix-paths.enable; }' >out/channel || return
+    rm -rf units && mkdir units && cp "${REGD%/*}/regd.service" units/ || return
+    jq -r '"[Unit]", "After=\(.after | join(" "))", "Requires=\(.requires | join(" "))", "[Service]", "ExecStart=/bin/true"' out/channel \
+        >units/nix-channel-init.service
+    [ "$(jq .masked out/channel)" != true ] || ln -s /dev/null units/register-nix-paths.service
+    for alias in $(jq -r '.aliases[]' out/channel); do
+        ln -sfn regd.service "units/$alias"
+    done
+}
+# As root, systemd refuses to be tried.
+tries_units() {
+    other=
+    [ "$(id -u)" -ne 0 ] || other='setpriv --reuid 65534 --regid 65534 --clear-groups'
+    # shellcheck disable=SC2086  # words
+    SYSTEMD_LOG_TARGET=console SYSTEMD_UNIT_PATH=$SCRATCH/units:/usr/lib/systemd/system:/lib/systemd/system \
+        timeout "$patience" $other /usr/lib/systemd/systemd --test --system --unit="$1" >out/tried 2>&1
+}
+channel_is_behind() {
+    channel_unit && tries_units nix-channel-init.service || { tail out/tried && return 1; }
+    sed -n '/-> Unit nix-channel-init.service:/,/-> Unit /p' out/tried >out/channel-unit
+    cat out/channel-unit
+    grep -q '^[[:space:]]*After: regd.service ' out/channel-unit && grep -q '^[[:space:]]*Requires: regd.service ' out/channel-unit
+}
+text='iso: nix-channel-init.service, which names the classic unit, needs and follows regd.service'
+mkdir units && chmod 755 units
+if tries_units sysinit.target; then
+    claim "$text" channel_is_behind
+else
+    skip "$text" 'systemd cannot be tried here'
+fi
 claim 'other units can be ordered behind it' says disk-26.11 \
     "$registration { services.regd.enable = true; services.regd.before = [ \"deploy.service\" ]; }" \
     config.systemd.services.regd.before '["deploy.service"]'
