@@ -184,6 +184,11 @@ claim 'there are none since 24.11' says 24.11 '' "$packages" '[]'
 claim 'image/repart.nix of 24.05 is not taken for the names of image files' says 24.05 "$here/tests/nixos/kinds/repart.nix" \
     '[ (config.system.build ? image) config.system.nixos.tags (builtins.match ".*(nixos-kexec-[^ \"]*zst).*"
         (builtins.replaceStrings [ "\n" ] [ " " ] config.system.build.kexecTarball.buildCommand) != null) ]' '[false, [], true]'
+layout='{ lib, ... }: { options.boot.loader.systemd-boot.enable = lib.mkOption { type = lib.types.bool; default = false; }; }'
+claim 'disk.nix mounts the partitions of disk.repart by their labels' says disk-26.11 "$here/units/nixos/disk.nix ($layout)" \
+    '[ (builtins.mapAttrs (name: each: "${each.device} ${each.fsType}") config.fileSystems) config.boot.loader.systemd-boot.enable ]' \
+    "[{\"/\": \"$(sed -n 's|^Label=|/dev/disk/by-partlabel/|p; s/^Format=/ /p' "$here/units/nixos/disk.repart/20-root.conf" | tr -d '\n')\",
+        \"/boot\": \"$(sed -n 's|^Label=|/dev/disk/by-partlabel/|p; s/^Format=/ /p' "$here/units/nixos/disk.repart/10-esp.conf" | tr -d '\n')\"}, true]"
 has_uki='map (each: builtins.match ".* .?--uki.? .*" (builtins.replaceStrings [ "\n" ] [ " " ] each.buildCommand) != null)
     [ config.system.build.kexecTree config.system.build.kexecTarball ]'
 claim 'uki puts boot.efi into the tree and the tarball' says new '{ netboot.regd.uki = true; }' "$has_uki" '[true, true]'
