@@ -65,11 +65,10 @@ static bool prune(const struct command *command, struct published *published, st
 {
     const struct publish_settings *settings = &command->settings->publish;
     struct prune_request request = { settings->keep, settings->grace_seconds, time(NULL) };
-    struct prune prune;
     if (!settings->keep)
         return publish_describe(published, *command->arena, error);
-    if (!prune_choose(published, &request, command->arena, &prune, error) ||
-        !publish_describe(published, *command->arena, error) ||
+    struct prune prune = prune_choose(published, &request, command->arena);
+    if (!publish_describe(published, *command->arena, error) ||
         !prune_remove(published, &request, command->arena, &prune, error))
         return false;
     for (size_t i = 0; i < prune.warnings.count; i++)

@@ -103,11 +103,13 @@ static bool move_away(int directory, struct arena *arena, const char **ret_moved
 {
     const char *name;
     size_t number = 0;
-    do
+    int made;
+    do {
         name = arena_format(arena, "old.%zu", ++number).data;
-    while (mkdirat(directory, name, 0755) < 0 && errno == EEXIST);
+        made = mkdirat(directory, name, 0755);
+    } while (made < 0 && errno == EEXIST);
     cleanup(own_close) int old =
-        openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        made < 0 ? -1 : openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (old < 0)
         return error_errno(error, errno, "create %s", name);
     if (!move_into(directory, OVERLAY_RECORD_NAME, old, error) || !directory_sync(old, error) ||

@@ -90,9 +90,10 @@ static void add_warning(struct prune *prune, struct arena *arena, const char *wh
                     arena);
 }
 
-bool prune_choose(struct published *published, const struct prune_request *request,
-                  struct arena *arena, struct prune *ret_prune, struct error *error)
+struct prune prune_choose(struct published *published, const struct prune_request *request,
+                          struct arena *arena)
 {
+    struct error error;
     struct prune prune = { 0 };
     const struct ranked *ranks = rank(published, arena);
     for (size_t i = request->keep; i < published->count; i++) {
@@ -101,8 +102,8 @@ bool prune_choose(struct published *published, const struct prune_request *reque
             continue;
         if (!is_over(request, system->offered.tv_sec))
             prune.waiting_count++;
-        else if (!check_system(published, system, error))
-            add_warning(&prune, arena, system->name, error->sentence);
+        else if (!check_system(published, system, &error))
+            add_warning(&prune, arena, system->name, error.sentence);
         else
             option_list_add(&prune.names, system->name, arena);
     }
@@ -111,8 +112,7 @@ bool prune_choose(struct published *published, const struct prune_request *reque
         if (!is_chosen(&prune, published->items[i].name))
             published->items[kept++] = published->items[i];
     published->count = kept;
-    *ret_prune = prune;
-    return true;
+    return prune;
 }
 
 static bool remove_system(const struct published *published, const char *name, struct error *error)

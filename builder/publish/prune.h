@@ -29,8 +29,8 @@ struct prune {
 
 /* Takes the systems that are to go out of `published`, so that fleet.json can be written without them
  * first. A system that holds files that no run made stays. */
-must_check bool prune_choose(struct published *published, const struct prune_request *request,
-                             struct arena *arena, struct prune *ret_prune, struct error *error);
+struct prune prune_choose(struct published *published, const struct prune_request *request,
+                          struct arena *arena);
 
 /* Removes these systems, each under the name of a draft first, so that none is ever served in part; then
  * the images that no system has. While systems/ has strays no image is removed: they might need it. */

@@ -13,7 +13,11 @@ static enum cache_answer open_part(int directory, const char *name, uint64_t siz
         return CACHE_MISSING;
     if (fd < 0)
         return CACHE_WRONG;
-    if (fstat(fd, &status) < 0 || (uint64_t)status.st_size != size_bytes) {
+    if (fstat(fd, &status) < 0) {
+        error_errno(error, errno, "look at %s", name);
+        return CACHE_WRONG;
+    }
+    if ((uint64_t)status.st_size != size_bytes) {
         error_set(error, "%s has %lld bytes, expected %llu", name, (long long)status.st_size,
                   (unsigned long long)size_bytes);
         return CACHE_WRONG;

@@ -1,9 +1,11 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "schema/base/own.h"
 #include "units/overlay_record.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define OTHER                                                                                      \
@@ -16,12 +18,14 @@
 #define TWO "27dd8ed44a83ff94d557f9fd0412ed5a8cbca69ea04922d88c01184a07300a5a\n"
 
 static const char *moved;
+static const char *disk = "disk";
+static size_t failing; /* the number of the call that is to fail, or 0 */
 
-/* Prepares disk/ above the layers of those names, topmost first. */
+/* Prepares the disk above the layers of those names, topmost first. */
 static bool prepare(const char *first, const char *second, bool resets, struct arena arena)
 {
-    cleanup(own_close) int fd =
-        openat(check_directory(), "disk", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup(own_close) int fd = openat(check_directory(), disk, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check_calls_fail(failing);
     const char *layers[] = {
         arena_format(&arena, "%s/%s", check_directory_path(), first).data,
         arena_format(&arena, "%s/%s", check_directory_path(), second ? second : "").data,
@@ -137,12 +141,51 @@ static void what_cannot_be_used_is_named(struct arena arena)
     CHECK(!prepare("one", NULL, false, arena));
 }
 
+/* Whichever call fails: what was written is in the layer or moved away, and never below another one's record; the next
+ * start ends what was begun. */
+static void each_call_that_fails_loses_nothing(struct arena arena)
+{
+    bool has_failed = true;
+    size_t number = 0;
+    make_layers();
+    while (has_failed) {
+        struct arena scratch = arena;
+        number++;
+        disk = arena_format(&scratch, "disk.%zu", number).data;
+        const char *record = arena_format(&scratch, "%s/layers", disk).data;
+        const char *file = arena_format(&scratch, "%s/store/file", disk).data;
+        const char *old = arena_format(&scratch, "%s/old.1/store/file", disk).data;
+        check_about("call %zu", number);
+        check_make_directory(disk);
+        CHECK_DONE(prepare("one", NULL, false, scratch));
+        check_file(file, STR("x"));
+        failing = number;
+        bool done = prepare("two", NULL, true, scratch);
+        has_failed = check_calls_end();
+        failing = 0;
+        /* A rename is not believed whose file cannot be looked at. */
+        CHECK(done || (has_failed &&
+                       (str_ends(str_from(check_error->sentence), STR(": Input/output error")) ||
+                        strstr(check_error->sentence, "another process renamed it or its draft"))));
+        if (str_equal(check_content(file, &scratch), STR("x")))
+            CHECK(!str_equal(check_content(record, &scratch), STR(TWO)));
+        else
+            CHECK_STR(check_content(old, &scratch), "x");
+        CHECK_DONE(prepare("two", NULL, true, scratch));
+        CHECK_STR(check_content(record, &scratch), TWO);
+        CHECK_STR(check_content(file, &scratch), "(absent)");
+    }
+    CHECK(number > 30);
+    disk = "disk";
+}
+
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(the_record_names_the_manifests_from_the_top),
-        CASE(what_was_written_stays_above_the_same_manifests),
-        CASE(above_others_it_is_refused_and_nothing_changes),
-        CASE(a_layer_without_a_file_lies_above_any), CASE(a_reset_moves_it_away_with_its_record),
-        CASE(a_layer_without_a_record_is_that_of_others), CASE(what_cannot_be_used_is_named));
+    return CHECK_ALL(CASE(the_record_names_the_manifests_from_the_top),
+                     CASE(what_was_written_stays_above_the_same_manifests),
+                     CASE(above_others_it_is_refused_and_nothing_changes),
+                     CASE(a_layer_without_a_file_lies_above_any),
+                     CASE(a_reset_moves_it_away_with_its_record),
+                     CASE(a_layer_without_a_record_is_that_of_others),
+                     CASE(what_cannot_be_used_is_named), CASE(each_call_that_fails_loses_nothing));
 }

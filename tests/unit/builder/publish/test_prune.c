@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_published.h"
 
 #include "builder/publish/prune.h"
@@ -52,10 +53,9 @@ static void the_latest_systems_stay(struct arena arena)
     if (!put_each(&check, "abcde", &arena))
         return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct prune prune;
         check_about("%zu, %ju s", rows[i].request.keep, (uintmax_t)rows[i].request.grace_seconds);
         CHECK_DONE(published_read(&check.published, &arena, check_error));
-        CHECK_DONE(prune_choose(&check.published, &rows[i].request, &arena, &prune, check_error));
+        struct prune prune = prune_choose(&check.published, &rows[i].request, &arena);
         CHECK_STR(left(&check.published, &arena), rows[i].left);
         CHECK_NUMBER(prune.waiting_count, rows[i].waiting);
     }
@@ -64,18 +64,92 @@ static void the_latest_systems_stay(struct arena arena)
 static void what_is_chosen_is_removed(struct arena arena)
 {
     const struct prune_request request = { 1, 0, NOW };
-    struct prune prune;
     cleanup(check_published_release) struct check_published check;
     if (!put_each(&check, "abc", &arena))
         return;
-    CHECK_DONE(prune_choose(&check.published, &request, &arena, &prune, check_error));
+    struct prune prune = prune_choose(&check.published, &request, &arena);
     CHECK_NUMBER(prune.names.count, 1);
     CHECK_DONE(prune_remove(&check.published, &request, &arena, &prune, check_error));
     CHECK_DONE(published_read(&check.published, &arena, check_error));
     CHECK_STR(left(&check.published, &arena), "bc");
 }
 
+/* Nothing that others have put there is removed, and no image while somebody might need it. */
+static void what_no_run_made_stays(struct arena arena)
+{
+    const struct prune_request request = { 1, 0, NOW };
+    cleanup(check_published_release) struct check_published check;
+    if (!put_each(&check, "abc", &arena))
+        return;
+    const char *name = published_name(&check.read, "a", &arena);
+    check_file(arena_format(&arena, "root/systems/%s/mine", name).data, STR("x"));
+    struct prune prune = prune_choose(&check.published, &request, &arena);
+    CHECK_NUMBER(prune.names.count, 0);
+    if (CHECK_NUMBER(prune.warnings.count, 1))
+        CHECK_STR(prune.warnings.items[0],
+                  arena_format(&arena,
+                               "%s is not removed: it holds 'mine', which no earlier run made",
+                               name));
+    CHECK_STR(left(&check.published, &arena), "abc");
+    check_make_directory("root/systems/other");
+    CHECK_DONE(published_read(&check.published, &arena, check_error));
+    prune = (struct prune){ 0 };
+    CHECK_DONE(prune_remove(&check.published, &request, &arena, &prune, check_error));
+    if (CHECK_NUMBER(prune.warnings.count, 1))
+        CHECK_STR(prune.warnings.items[0],
+                  "an image is not removed: systems holds what is not a system that can be read");
+}
+
+/* An image goes with the last system that has it, when the grace since it came is over. */
+static void images_that_no_system_has_are_removed(struct arena arena)
+{
+    static const char hex[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    struct prune_request request = { 1, 1000, time(NULL) };
+    struct prune prune = { 0 };
+    cleanup(check_published_release) struct check_published check;
+    if (!put_each(&check, "a", &arena))
+        return;
+    check_file(arena_format(&arena, "root/stores/%s.squashfs", hex).data, STR("x"));
+    check_file(arena_format(&arena, "root/stores/%s.verity", hex).data, STR("x"));
+    check_file("root/stores/mine", STR("x"));
+    check_make_directory(arena_format(&arena, "root/stores/1%s.squashfs", hex + 1).data);
+    CHECK_DONE(prune_remove(&check.published, &request, &arena, &prune, check_error));
+    CHECK_NUMBER(prune.store_count, 0);
+    request.now_seconds += 1001;
+    CHECK_DONE(prune_remove(&check.published, &request, &arena, &prune, check_error));
+    CHECK_NUMBER(prune.store_count, 1);
+    CHECK_STR(check_names("root/stores", &arena),
+              arena_format(&arena, " 1%s.squashfs mine", hex + 1));
+}
+
+/* Whichever call fails, a system is there whole or not at all. */
+static void each_call_that_fails_leaves_whole_systems(struct arena arena)
+{
+    const struct prune_request request = { 1, 0, NOW };
+    bool done = false;
+    cleanup(check_published_release) struct check_published check;
+    if (!put_each(&check, "abc", &arena))
+        return;
+    for (size_t number = 1; !done; number++) {
+        struct arena scratch = arena;
+        check_about("call %zu", number);
+        CHECK_DONE(published_read(&check.published, &scratch, check_error));
+        struct prune prune = prune_choose(&check.published, &request, &scratch);
+        check_calls_fail(number);
+        done = prune_remove(&check.published, &request, &scratch, &prune, check_error);
+        if (!check_calls_told(done))
+            return;
+        CHECK_DONE(published_read(&check.published, &scratch, check_error));
+        CHECK_NUMBER(check.published.stray_count, 0);
+        CHECK(published_find(&check.published, check.published.current));
+        CHECK(published_find(&check.published, check.published.previous));
+    }
+    CHECK_STR(left(&check.published, &arena), "bc");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(the_latest_systems_stay), CASE(what_is_chosen_is_removed));
+    return CHECK_ALL(CASE(the_latest_systems_stay), CASE(what_is_chosen_is_removed),
+                     CASE(what_no_run_made_stays), CASE(images_that_no_system_has_are_removed),
+                     CASE(each_call_that_fails_leaves_whole_systems));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_published.h"
 
 #include "builder/publish/system_draft.h"
@@ -47,7 +48,35 @@ static void the_draft_is_the_tree(struct arena arena)
     CHECK(fstatat(draft, "stores", &one, AT_SYMLINK_NOFOLLOW) < 0);
 }
 
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    bool has_failed = true;
+    size_t number = 0, told = 0;
+    cleanup(check_published_release) struct check_published check;
+    if (!check_published_start(&arena, &check))
+        return;
+    const struct publish_request request = { .directory = check.tree.tree.fd,
+                                             .path = "tree",
+                                             .tree = &check.read };
+    while (has_failed) {
+        struct arena scratch = arena;
+        const char *name = arena_format(&scratch, "draft.%zu", ++number).data;
+        check_about("call %zu", number);
+        check_make_directory(name);
+        cleanup(own_close) int draft =
+            openat(check_directory(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        check_calls_fail(number);
+        bool done = system_draft_write(&request, draft, scratch, check_error);
+        has_failed = check_calls_end();
+        /* A kind of file that is looked at twice may be seen once. */
+        if (!done && CHECK(has_failed))
+            told += CHECK(str_ends(str_from(check_error->sentence), STR(": Input/output error")));
+    }
+    CHECK(told > 50);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_copy_has_the_hash_that_is_listed), CASE(the_draft_is_the_tree));
+    return CHECK_ALL(CASE(a_copy_has_the_hash_that_is_listed), CASE(the_draft_is_the_tree),
+                     CASE(each_call_that_fails_is_told));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_pinned.h"
 #include "tests/check_store.h"
 
@@ -83,9 +84,42 @@ static void only_files_of_other_layers_are_pruned(struct arena arena)
     CHECK_STR(check_content(".draft", &arena), "x");
 }
 
+/* What cannot be read is not missing: it is told, and removed before the layer is fetched again. */
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    struct check_pinned pinned = make(8192, &arena);
+    struct fetch_layer none = { .pin = pinned.layer };
+    none.pin.root.bytes[0] ^= 1;
+    bool has_failed = true;
+    for (size_t number = 1; has_failed; number++) {
+        check_about("call %zu of finding", number);
+        check_calls_fail(number);
+        enum cache_answer answer = find(&pinned, arena);
+        has_failed = check_calls_end();
+        /* The kind of a file is looked at twice, and once is enough. */
+        if (answer != CACHE_WHOLE && CHECK(has_failed))
+            CHECK(answer == CACHE_WRONG &&
+                  str_ends(str_from(check_error->sentence), STR(": Input/output error")));
+    }
+    has_failed = true;
+    for (size_t number = 1; has_failed; number++) {
+        unsigned count;
+        check_about("call %zu of pruning and removing", number);
+        make(8192, &arena);
+        check_calls_fail(number);
+        bool done = cache_prune(check_directory(), &none, 1, &count, check_error) &&
+                    cache_remove(check_directory(), &none.pin, arena, check_error);
+        has_failed = !done;
+        if (!check_calls_told(done))
+            return;
+    }
+    CHECK_STR(check_names(".", &arena), "");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_whole_is_found), CASE(what_is_not_there_is_missing),
                      CASE(what_is_not_right_is_wrong), CASE(a_layer_can_be_removed),
-                     CASE(only_files_of_other_layers_are_pruned));
+                     CASE(only_files_of_other_layers_are_pruned),
+                     CASE(each_call_that_fails_is_told));
 }
