@@ -135,7 +135,7 @@ static bool remove_store(const struct published *published, const struct prune_r
 {
     struct hash root;
     struct stat status;
-    if (!store_name_parse(str_from(name), &root) || published_uses(published, &root))
+    if (!store_name_parse(str_from(name), &root) || published_user(published, &root))
         return true;
     if (fstatat(published->stores, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return error_errno(error, errno, "look at " PUBLISHED_STORES_NAME "/%s", name);

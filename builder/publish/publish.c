@@ -139,6 +139,19 @@ static bool check_copies(const struct publish_request *request, const struct has
     return true;
 }
 
+/* One that has the right size was written when the image was. */
+static bool put_sum(const struct published *published, const struct publish_request *request,
+                    const struct hash *root, struct arena scratch, struct error *error)
+{
+    struct stat there;
+    const struct store_names names = store_names_of(root);
+    struct str text = published_tree_sum(request->tree, root, &scratch);
+    if (fstatat(published->stores, names.sum, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(there.st_mode) && (size_t)there.st_size == text.len)
+        return true;
+    return file_publish(published->stores, names.sum, text, 0644, error);
+}
+
 /* The verity data gets its name first, so that no image is ever without it. */
 static bool put_store(const struct published *published, const struct publish_request *request,
                       const struct hash *root, struct arena scratch, struct publish_result *result,
@@ -172,9 +185,12 @@ static bool put_store(const struct published *published, const struct publish_re
 static bool put_stores(const struct published *published, const struct publish_request *request,
                        struct arena scratch, struct publish_result *result, struct error *error)
 {
-    for (size_t i = 0; i < request->tree->root_count; i++)
-        if (!put_store(published, request, &request->tree->roots[i], scratch, result, error))
+    for (size_t i = 0; i < request->tree->root_count; i++) {
+        const struct hash *root = &request->tree->roots[i];
+        if (!put_store(published, request, root, scratch, result, error) ||
+            !put_sum(published, request, root, scratch, error))
             return false;
+    }
     return true;
 }
 

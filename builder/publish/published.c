@@ -274,13 +274,14 @@ const struct published_system *published_find(const struct published *published,
     return NULL;
 }
 
-bool published_uses(const struct published *published, const struct hash *root)
+const struct published_system *published_user(const struct published *published,
+                                              const struct hash *root)
 {
     for (size_t i = 0; i < published->count; i++)
         for (size_t j = 0; j < published->items[i].tree.root_count; j++)
             if (hash_equal(&published->items[i].tree.roots[j], root))
-                return true;
-    return false;
+                return &published->items[i];
+    return NULL;
 }
 
 const char *published_why_stray(const struct published *published, const char *name)

@@ -1,6 +1,8 @@
 /* published.h — a published root: the directory that an HTTP server serves to a fleet.
  *
  * Shape    stores/HEX.squashfs, stores/HEX.verity   images by their root hash, shared by all systems
+ *          stores/HEX.squashfs.sha256               the image's checksum, for systemd-pull; an older root
+ *                                                   may lack it
  *          systems/LABEL-HASH/                      a tree; HASH is the start of the SHA-256 of its SHA256SUMS
  *          systems/LABEL-HASH/stores                a link to ../../stores
  *          current, previous                        links to systems/LABEL-HASH
@@ -80,8 +82,9 @@ must_check bool published_read(struct published *published, struct arena *arena,
 /* Returns the system of that name, or null; null finds none. */
 const struct published_system *published_find(const struct published *published, const char *name);
 
-/* Has a system the image of that root hash? */
-bool published_uses(const struct published *published, const struct hash *root);
+/* Returns a system that has the image of that root hash, or null. */
+const struct published_system *published_user(const struct published *published,
+                                              const struct hash *root);
 
 /* Returns why that name is no system. */
 const char *published_why_stray(const struct published *published, const char *name);

@@ -4,6 +4,7 @@
 #include "builder/tree/tree_place.h"
 #include "schema/nix/digest.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define STORES_PREFIX TREE_STORES_NAME "/"
@@ -19,6 +20,7 @@ struct store_names store_names_of(const struct hash *root)
     struct store_names names;
     snprintf(names.image, sizeof names.image, "%s" STORE_IMAGE_SUFFIX, hex.text);
     snprintf(names.verity, sizeof names.verity, "%s" STORE_VERITY_SUFFIX, hex.text);
+    snprintf(names.sum, sizeof names.sum, "%s" STORE_SUM_SUFFIX, hex.text);
     return names;
 }
 
@@ -30,10 +32,22 @@ bool store_name_parse(struct str name, struct hash *ret_root)
         !hash_parse((struct str){ name.data, HASH_HEX_LENGTH }, &root, &unused))
         return false;
     struct store_names names = store_names_of(&root);
-    if (!str_equal(name, str_from(names.image)) && !str_equal(name, str_from(names.verity)))
+    if (!str_equal(name, str_from(names.image)) && !str_equal(name, str_from(names.verity)) &&
+        !str_equal(name, str_from(names.sum)))
         return false;
     *ret_root = root;
     return true;
+}
+
+struct str published_tree_sum(const struct published_tree *tree, const struct hash *root,
+                              struct arena *arena)
+{
+    const struct store_names names = store_names_of(root);
+    const char *path = arena_format(arena, STORES_PREFIX "%s", names.image).data;
+    const struct checksum *listed = checksums_find(&tree->sums, path);
+    assert(listed);
+    const struct checksum line = { .name = names.image, .hash = listed->hash };
+    return checksums_format(&line, 1, arena);
 }
 
 static bool read_sums(int directory, struct arena *arena, struct published_tree *tree,

@@ -27,16 +27,24 @@ must_check bool published_tree_read(int directory, struct arena *arena,
 /* Is it the name of a file in the tree's stores/? */
 bool published_tree_is_store(const char *name);
 
-/* The names of an image and of its verity data in stores/, and what they end in. */
+/* The names of an image, of its verity data and of its checksum in stores/, and what they end in. The
+ * last is where systemd-pull(8) looks for it. */
 #define STORE_IMAGE_SUFFIX  ".squashfs"
 #define STORE_VERITY_SUFFIX ".verity"
+#define STORE_SUM_SUFFIX    STORE_IMAGE_SUFFIX ".sha256"
 
 struct store_names {
     char image[HASH_HEX_LENGTH + sizeof STORE_IMAGE_SUFFIX];
     char verity[HASH_HEX_LENGTH + sizeof STORE_VERITY_SUFFIX];
+    char sum[HASH_HEX_LENGTH + sizeof STORE_SUM_SUFFIX];
 };
 
 struct store_names store_names_of(const struct hash *root);
 
-/* Parses HEX.squashfs or HEX.verity. Returns false, without a sentence, if it is another name. */
+/* Parses one of these. Returns false, without a sentence, if it is another name. */
 bool store_name_parse(struct str name, struct hash *ret_root);
+
+/* Returns what the checksum's file must hold: the image's line in the tree's SHA256SUMS, without the
+ * directory. The tree must have the image. */
+struct str published_tree_sum(const struct published_tree *tree, const struct hash *root,
+                              struct arena *arena);

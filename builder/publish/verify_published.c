@@ -92,10 +92,26 @@ static bool check_system(const struct verifier *verifier, const struct published
     return true;
 }
 
-static bool is_used(const struct published *published, const char *name)
+/* An image and its verity data are compared with each system that has them. */
+static void check_store(const struct verifier *verifier, const struct published *published,
+                        const char *name)
 {
     struct hash root;
-    return store_name_parse(str_from(name), &root) && published_uses(published, &root);
+    struct error error;
+    struct str text;
+    const char *path = arena_format(verifier->arena, PUBLISHED_STORES_NAME "/%s", name).data;
+    const struct published_system *user =
+        store_name_parse(str_from(name), &root) ? published_user(published, &root) : NULL;
+    if (!user)
+        add(verifier, FINDING_STRAY, path, "no system has it");
+    if (!user || !str_ends(str_from(name), STR(STORE_SUM_SUFFIX)))
+        return;
+    struct arena scratch = *verifier->arena;
+    if (!tree_place_read(published->root, path, CHECKSUMS_BYTES_MAX, &scratch, &text, &error))
+        add(verifier, FINDING_UNREADABLE, path, error.sentence);
+    else if (!str_equal(text, published_tree_sum(&user->tree, &root, &scratch)))
+        add(verifier, FINDING_DISAGREEING, path,
+            "it is not the image's line of " CHECKSUMS_NAME "; remove it, and publish again");
 }
 
 static bool check_stores(const struct verifier *verifier, const struct published *published,
@@ -106,10 +122,7 @@ static bool check_stores(const struct verifier *verifier, const struct published
     if (!directory)
         return error_errno(error, errno, "read " PUBLISHED_STORES_NAME);
     while ((entry = own_next_entry(directory)))
-        if (!is_used(published, entry->d_name))
-            add(verifier, FINDING_STRAY,
-                arena_format(verifier->arena, PUBLISHED_STORES_NAME "/%s", entry->d_name).data,
-                "no system has it");
+        check_store(verifier, published, entry->d_name);
     return errno == 0 || error_errno(error, errno, "read " PUBLISHED_STORES_NAME);
 }
 

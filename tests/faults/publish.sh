@@ -36,7 +36,12 @@ is_whole() {
     for system in it/systems/*; do
         (cd "$system" && sha256sum --check --strict --quiet SHA256SUMS) || { echo "$system" && return 1; }
     done
+    for sum in it/stores/*.sha256; do
+        sed 's|  |  stores/|' "$sum" >line
+        grep -qxFf line keep/*/SHA256SUMS || { cat "$sum" && return 1; }
+    done
     for image in it/stores/*; do
+        case $image in *.sha256) continue ;; esac
         cmp "$image" "keep/first/stores/${image##*/}" 2>/dev/null || cmp "$image" "keep/next/stores/${image##*/}" 2>/dev/null ||
             cmp "$image" "keep/last/stores/${image##*/}" || return
     done

@@ -34,7 +34,7 @@ shape() {
     publish a keep/first || return
     [ "$(current a)" = "$first" ] && [ ! -e a/previous ] && [ "$(systems a)" = "$first" ] &&
         [ "$(readlink "a/systems/$first/stores")" = ../../stores ] &&
-        diff -r keep/first "a/systems/$first" && [ "$(ls a/stores)" = "$(ls keep/first/stores)" ] &&
+        diff -r -x '*.sha256' keep/first "a/systems/$first" && diff -x '*.sha256' a/stores keep/first/stores &&
         verified a && verified "a/systems/$first" && verified a/current
 }
 claim 'a tree is published in an empty place, and is then the current system' shape
@@ -110,6 +110,15 @@ verity() {
 text='veritysetup accepts each image by the name of its file, and unsquashfs unpacks it'
 ! have veritysetup "$text" || ! have unsquashfs "$text" || claim "$text" verity
 
+# What an earlier version of regd-build published has none.
+checksums() {
+    rm -rf c && cp -a a c && rm c/stores/*.sha256 &&
+        for tree in keep/first keep/next keep/last; do publish c "$tree" || return; done
+    diff -r a/stores c/stores && (cd c/stores && sha256sum --check --strict --quiet ./*.sha256) &&
+        for image in c/stores/*.squashfs; do [ "$(wc -l <"$image.sha256")" -eq 1 ] || return; done
+}
+claim 'beside each image is its checksum, as sha256sum writes it, and again if it was not' checksums
+
 # The image that was read last, as a machine has it.
 mounted() {
     same=0
@@ -147,7 +156,7 @@ kept() {
     cp -a a k && publish k keep/last --keep 1 && [ "$(systems k | wc -l)" -eq 3 ] || return
     publish k keep/last --keep 1 --grace 0 || return
     [ "$(systems k)" = "$(printf '%s\n%s\n' "$second" "$third" | sort)" ] && [ "$(find k/stores -name '*.squashfs' | wc -l)" -eq 2 ] &&
-        verified k
+        [ "$(find k/stores -name '*.sha256' | wc -l)" -eq 2 ] && verified k
 }
 claim '--keep removes what is neither current nor previous, and its images, after the grace time' kept
 
@@ -180,7 +189,7 @@ claim 'an image stays while another system has it' shared
 foreign() {
     cp -a a g && echo mine >"g/systems/$first/note" && mkdir g/systems/other && echo x >g/index.html || return
     publish g keep/last --keep 1 --grace 0 2>stderr || return
-    [ -e "g/systems/$first/note" ] && [ -d g/systems/other ] && [ -e g/index.html ] && [ "$(find g/stores -type f | wc -l)" -eq 6 ] &&
+    [ -e "g/systems/$first/note" ] && [ -d g/systems/other ] && [ -e g/index.html ] && [ "$(find g/stores -type f | wc -l)" -eq 9 ] &&
         grep -q "warning: g: $first is not removed: it holds 'note', which no earlier run made" stderr &&
         grep -q 'warning: g: an image is not removed: systems holds what is not a system that can be read' stderr &&
         grep -q 'warning: g/systems/other is not listed: no earlier run made it' stderr
@@ -252,7 +261,7 @@ healed() {
     ! verified h >/dev/null 2>&1 && for tree in keep/first keep/next keep/last; do publish h "$tree" || return; done
     verified h
 }
-claim 'an image that lacks its verity data, or has another size, is copied again' healed
+claim 'an image that lacks its verity data, or has another size, is copied again, and its checksum written' healed
 
 no_way_back() {
     publish single keep/first && ! publish single --rollback 2>stderr && grep -q 'single has no previous system to go back to' stderr &&
@@ -284,6 +293,8 @@ finds 'a foreign directory' 'mkdir systems/x' 'stray: systems/x: no earlier run 
 finds 'a current that leads nowhere' 'ln -sfT systems/x-000000000000 current' 'missing: current: '
 finds 'a damaged kernel' "echo >>systems/$first/bzImage" "mismatched: systems/$first/bzImage: "
 finds 'a damaged image' 'for file in stores/*.squashfs; do printf x | dd of="$file" bs=1 seek=3000 conv=notrunc 2>/dev/null; done' 'mismatched: systems/.*/stores/.*squashfs'
+finds 'a wrong checksum of an image' 'for file in stores/*.sha256; do echo >"$file"; done' "disagreeing: stores/.*\\.squashfs\\.sha256: it is not the image's line"
+finds 'a checksum of no image' 'echo >"stores/$(printf %064d 0).squashfs.sha256"' 'stray: stores/0*\.squashfs\.sha256: no system has it'
 finds 'a link that leads elsewhere' "ln -sfT ../../../a/stores systems/$first/stores" 'unreadable: systems/'
 
 # --- servers ----------------------------------------------------------------------------------------------------
@@ -346,7 +357,7 @@ get_all() {
     done
     get_system /current got.system && get_system /previous got.system || return
     # Each image is below each name, whichever system has it.
-    for file in a/stores/*; do
+    for file in a/stores/*.squashfs a/stores/*.verity; do
         get "/current/stores/$(basename "$file")" | cmp - "$file" && get "/stores/$(basename "$file")" -r 100-4095 >part.got &&
             head -c 4096 "$file" | tail -c 3996 | cmp - part.got || return
     done

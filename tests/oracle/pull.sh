@@ -2,8 +2,8 @@
 # pull.sh — do the tools of systemd that download images take those of a tree, and check them?
 #
 # systemd-pull(8) runs behind importctl, rd.systemd.pull= and systemd-sysupdate. It looks for the checksum beside the image:
-# in IMAGE.sha256, then in SHA256SUMS. So that is where an image of --separate-store has it. One of --by-url is in stores/, and
-# its checksum has to be given.
+# in IMAGE.sha256, where publish writes it, then in SHA256SUMS, where --separate-store has it. For an image of a tree --by-url,
+# which is in stores/, it has to be given.
 #
 # Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/pull.sh
 # shellcheck disable=SC2015,SC2317  # `A && B || C` is meant so; claims call functions by their names
@@ -19,10 +19,12 @@ wants jq curl busybox timeout
 mkdir "$SCRATCH/work" && cd "$SCRATCH/work" || bail "$SCRATCH is not empty"
 
 set -- 'systemd-pull takes an image that SHA256SUMS is beside' 'it refuses one with another byte' \
-    'it takes an image of --by-url with its checksum' 'it refuses one with another byte, too'
+    'it takes an image of --by-url with its checksum' 'it refuses one with another byte, too' \
+    'it takes a published image, and checks it' 'it refuses a published one with another byte'
 for way in separate-store by-url; do
     "$REGD_BUILD" tree -q --root "$store" --compression zstd:3 "--$way" -o "$way" "$toplevel" || bail 'no tree can be made'
 done
+"$REGD_BUILD" publish -q by-url --into published || bail 'nothing can be published'
 
 server=
 trap '[ -z "$server" ] || kill "$server"; tap_end' EXIT
@@ -65,6 +67,9 @@ sum=$(sed -n "s| .*${pinned#by-url/}\$||p" by-url/SHA256SUMS)
 given() {
     pull given "$sum" "$pinned" && cmp images/given.raw "$pinned"
 }
+published() {
+    pull published checksum "published/${pinned#by-url/}" && cmp images/published.raw "$pinned"
+}
 version=$(/usr/lib/systemd/systemd --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p')
 if [ "${version:-0}" -lt 257 ]; then
     # One run in ten of systemd 252 waits for ever, with all files received.
@@ -77,6 +82,8 @@ elif have /usr/lib/systemd/systemd-pull "$@"; then
     claim "$2" refused checksum "$image"
     claim "$3" given
     claim "$4" refused "$sum" "$pinned"
+    claim "$5" published
+    claim "$6" refused checksum "published/${pinned#by-url/}"
 fi
 
 # In an initial ramdisk, systemd of version 258 or newer puts it below /run and makes a block device of it.

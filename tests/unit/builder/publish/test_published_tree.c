@@ -11,8 +11,10 @@ static void the_names_of_an_image_are_its_root_hash(void)
     struct store_names names = store_names_of(&root);
     CHECK_STR(names.image, HEX ".squashfs");
     CHECK_STR(names.verity, HEX ".verity");
+    CHECK_STR(names.sum, HEX ".squashfs.sha256");
     CHECK(store_name_parse(str_from(names.image), &read) && hash_equal(&read, &root));
     CHECK(store_name_parse(str_from(names.verity), &read) && hash_equal(&read, &root));
+    CHECK(store_name_parse(str_from(names.sum), &read) && hash_equal(&read, &root));
 }
 
 static void another_name_is_none(void)
@@ -22,6 +24,7 @@ static void another_name_is_none(void)
                                          "x.squashfs",
                                          HEX ".squash",
                                          HEX ".verity2",
+                                         HEX ".sha256",
                                          HEX "/.verity",
                                          "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7"
                                          "852B855.verity",
