@@ -2,6 +2,7 @@
 #include "builder/command.h"
 
 #include "builder/output/report.h"
+#include "builder/reader/image_description.h"
 #include "builder/unpack/unpack.h"
 #include "builder/unpack/unpack_stack.h"
 
@@ -13,30 +14,53 @@
 #include "schema/base/text_stream.h"
 #include "schema/database/store_db.h"
 #include "schema/nix/manifest.h"
+#include "schema/nix/path_info_json.h"
+#include "schema/nix/path_info_json_write.h"
 #include "schema/nix/store_path.h"
 #include "schema/registry/collector.h"
 #include "schema/registry/profile.h"
 #include "schema/registry/registry.h"
 #include "schema/registry/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What is unpacked, and what is to be done with it then. */
 struct work {
     const struct command *command;
-    const struct unpack_stack *stack;
-    bool *chosen;      /* per path of the manifest */
-    struct str system; /* base name; empty: no profile is set */
-    int collector;     /* lock against the garbage collector (collector.h), or -1; owned */
+    struct unpack_stack *stack;
+    struct arena details; /* what the image's description takes; owned */
+    bool has_details;     /* the list has what only the description knows */
+    bool *chosen;         /* per path of the manifest */
+    struct str system;    /* base name; empty: no profile is set */
+    int collector;        /* lock against the garbage collector (collector.h), or -1; owned */
 };
 
 static void release(const struct work *work)
 {
     own_close(&work->collector);
+    arena_unreserve(&work->details);
 }
 
 /* --- Before the paths are written ---------------------------------------------------------------- */
+
+/* A wrong description is not used, as `regd boot` would not. */
+static void complete_list(struct work *work)
+{
+    struct error error;
+    struct path_list described;
+    struct image *top = &work->stack->items[0];
+    if (!top->description)
+        return;
+    work->has_details = image_description_read(top, work->command->store->store_dir, &work->details,
+                                               &described, &error) &&
+                        path_list_complete(&top->listed, 0, &described, &error);
+    if (!work->has_details)
+        report_warning("%s: " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " is not used: %s", top->name,
+                       error.sentence);
+}
 
 static bool choose(struct work *work, struct error *error)
 {
@@ -116,22 +140,42 @@ static bool set_profile(const struct work *work, struct error *error)
     return state_tag(command->store, STATE_TAG_PATH, *command->arena, &answer, error);
 }
 
-/* So that the first boot, or `regd register`, registers what was unpacked. */
+static void write_list(const struct work *work, const struct path_list *list, bool as_json,
+                       FILE *stream)
+{
+    struct str store_dir = work->command->store->store_dir;
+    if (as_json)
+        path_info_json_write(stream, list, store_dir, *work->command->arena);
+    else
+        manifest_write(stream, list, store_dir);
+}
+
+static bool publish_list(const struct work *work, const struct path_list *list, bool as_json,
+                         struct error *error)
+{
+    struct str text;
+    struct arena *arena = work->command->arena;
+    const char *name = as_json ? MANIFEST_NAME PATH_INFO_JSON_SUFFIX : MANIFEST_NAME;
+    cleanup(own_close) int root =
+        root_open(work->command->store->root, "/", O_RDONLY | O_DIRECTORY, 0);
+    if (root < 0)
+        return error_errno(error, -root, "open %s", work->command->settings->root);
+    if (as_json && !work->has_details)
+        return unlinkat(root, name, 0) == 0 || errno == ENOENT ||
+               error_errno(error, errno, "remove %s", name);
+    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
+    if (!text_stream_open(&stream, arena, error))
+        return false;
+    write_list(work, list, as_json, stream.stream);
+    return text_stream_finish(&stream, &text, error) && file_publish(root, name, text, 0644, error);
+}
+
+/* So that the first boot, or `regd register`, registers what was unpacked. What stands beside a manifest is
+ * used only with it, so the manifest comes last. */
 static bool leave_manifest(const struct work *work, const struct path_list *list,
                            struct error *error)
 {
-    const struct command *command = work->command;
-    struct str text;
-    cleanup(text_stream_close) struct text_stream stream = TEXT_STREAM_CLOSED;
-    if (!text_stream_open(&stream, command->arena, error))
-        return false;
-    manifest_write(stream.stream, list, command->store->store_dir);
-    if (!text_stream_finish(&stream, &text, error))
-        return false;
-    cleanup(own_close) int root = root_open(command->store->root, "/", O_RDONLY | O_DIRECTORY, 0);
-    if (root < 0)
-        return error_errno(error, -root, "open %s", command->settings->root);
-    return file_publish(root, MANIFEST_NAME, text, 0644, error);
+    return publish_list(work, list, true, error) && publish_list(work, list, false, error);
 }
 
 /* The paths that were chosen. The list of the image must not be used afterwards. */
@@ -200,6 +244,7 @@ bool command_unpack(const struct command *command, struct error *error)
         if (!unpack_stack_add(&stack, bases->items[i], command->arena, error))
             return false;
     cleanup(release) struct work work = { .command = command, .stack = &stack, .collector = -1 };
+    complete_list(&work);
     return choose(&work, error) && find_system(&work, error) &&
            ((prepare_registry(&work, error) && unpack_all(&work, error)) ||
             error_in(error, "unpack to %s", settings->root));

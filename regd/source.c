@@ -162,33 +162,6 @@ static enum details_answer read_details(const struct store *store, struct source
     return read ? DETAILS_READ : DETAILS_REFUSED;
 }
 
-/* Adds the details to the paths from `first` on. Refuses details that give a path another NAR hash
- * than the manifest; then no path is changed. */
-static bool add_details(const struct path_list *details, struct path_list *list, size_t first,
-                        struct error *error)
-{
-    assert(first <= list->count);
-    for (size_t i = first; i < list->count; i++) {
-        const struct path_info *info = &list->items[i];
-        uint32_t found = path_list_find(details, info->base);
-        if (found != NAME_NONE && !hash_equal(&details->items[found].nar_hash, &info->nar_hash))
-            return error_set(error, "it gives '%.*s' another NAR hash than the manifest does",
-                             STR_ARG(info->base));
-    }
-    for (size_t i = first; i < list->count; i++) {
-        struct path_info *info = &list->items[i];
-        uint32_t found = path_list_find(details, info->base);
-        if (found == NAME_NONE)
-            continue;
-        info->signatures = details->items[found].signatures;
-        info->content_address = details->items[found].content_address;
-        info->is_ultimate = details->items[found].is_ultimate;
-        if (info->deriver.len == 0)
-            info->deriver = details->items[found].deriver;
-    }
-    return true;
-}
-
 /* Wrong details are ignored with a warning; the manifest is used without them. */
 static void use_details(const struct store *store, struct source source, size_t first,
                         struct arena *arena, struct source_content *content)
@@ -197,7 +170,7 @@ static void use_details(const struct store *store, struct source source, size_t 
     struct path_list details = { 0 };
     enum details_answer answer = read_details(store, source, *arena, &details, &error);
     if (answer == DETAILS_ABSENT ||
-        (answer == DETAILS_READ && add_details(&details, &content->paths, first, &error)))
+        (answer == DETAILS_READ && path_list_complete(&content->paths, first, &details, &error)))
         return;
     option_list_add(&content->warnings,
                     arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX " is not used: %s", source.name,

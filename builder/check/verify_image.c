@@ -6,6 +6,7 @@
 
 #include "builder/check/image_check.h"
 #include "builder/check/image_check_places.h"
+#include "builder/reader/image_description.h"
 #include "builder/reader/image_nar.h"
 #include "builder/reader/image_workers.h"
 #include "schema/nix/findings.h"
@@ -227,23 +228,12 @@ static void compare_lists(struct verification *verification, const struct path_l
     }
 }
 
-/* The description is optional. It has its own arena, so that it cannot exhaust the program's. */
 static bool compare_description(struct verification *verification, struct error *error)
 {
-    struct str text;
-    cleanup(arena_unreserve) struct arena reserved = { 0 };
-    struct path_list described = { 0 };
-    const struct image *image = verification->image;
-    const struct image_inode *inode = image_inode_of(image, image->description);
-    if (inode->kind != IMAGE_REGULAR)
-        return error_set(error, "it is not a file");
-    if (!path_info_json_reserve(inode->size_bytes, &reserved, error) ||
-        !budget_spend(&image->file.budget->memory, path_info_json_room((size_t)inode->size_bytes),
-                      error))
-        return false;
-    struct arena own = reserved;
-    if (!image_read_text(image, inode, path_info_json_bytes_max, &own, &text, error) ||
-        !path_info_json_parse(text, verification->verifier->store_dir, &own, &described, error))
+    cleanup(arena_unreserve) struct arena own = { 0 };
+    struct path_list described;
+    if (!image_description_read(verification->image, verification->verifier->store_dir, &own,
+                                &described, error))
         return false;
     compare_lists(verification, &described);
     return true;

@@ -168,3 +168,28 @@ uint32_t path_list_find(const struct path_list *list, struct str base)
     uint32_t number = name_table_find(&list->names, base);
     return number < list->count ? number : NAME_NONE;
 }
+
+bool path_list_complete(struct path_list *list, size_t first, const struct path_list *described,
+                        struct error *error)
+{
+    assert(first <= list->count);
+    for (size_t i = first; i < list->count; i++) {
+        const struct path_info *info = &list->items[i];
+        uint32_t found = path_list_find(described, info->base);
+        if (found != NAME_NONE && !hash_equal(&described->items[found].nar_hash, &info->nar_hash))
+            return error_set(error, "it gives '%.*s' another NAR hash than the manifest does",
+                             STR_ARG(info->base));
+    }
+    for (size_t i = first; i < list->count; i++) {
+        struct path_info *info = &list->items[i];
+        uint32_t found = path_list_find(described, info->base);
+        if (found == NAME_NONE)
+            continue;
+        info->signatures = described->items[found].signatures;
+        info->content_address = described->items[found].content_address;
+        info->is_ultimate = described->items[found].is_ultimate;
+        if (info->deriver.len == 0)
+            info->deriver = described->items[found].deriver;
+    }
+    return true;
+}

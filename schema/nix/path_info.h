@@ -53,6 +53,12 @@ void path_list_append(struct path_list *list, struct path_list *other, struct ar
  * to names that are only referred to, also by items that were dropped. */
 void path_list_normalise(struct path_list *list, struct arena scratch);
 
+/* Gives the items from `first` on what a manifest does not have: the signatures, the content address
+ * and the ultimate mark that the other list, which is normalised, has for the same path, and its deriver
+ * if the item has none. Strings are shared. Refuses another NAR hash; then no item is changed. */
+must_check bool path_list_complete(struct path_list *list, size_t first,
+                                   const struct path_list *described, struct error *error);
+
 /* Returns the index of a path in a normalised list, or NAME_NONE. */
 uint32_t path_list_find(const struct path_list *list, struct str base);
 

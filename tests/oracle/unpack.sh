@@ -9,7 +9,7 @@ set -u
 . tests/tap.sh
 export LC_ALL=C
 unset NIX_REMOTE NIX_STORE_DIR NIX_STATE_DIR NOTIFY_SOCKET JOURNAL_STREAM
-wants nix-store mksquashfs unsquashfs jq
+wants nix nix-store mksquashfs unsquashfs jq sqlite3
 find_store
 private_nix
 cd "$SCRATCH" || bail "$SCRATCH is not there"
@@ -152,6 +152,36 @@ killed_registering() {
             [ "$(readlink cut/nix/var/nix/profiles/system-1-link)" = "$toplevel" ] || return
     done
 }
+
+# What the rows say of the paths, but for when they were registered.
+rows() {
+    sqlite3 "$1/nix/var/nix/db/db.sqlite" 'select path, hash, deriver, narSize, ultimate, sigs, ca from ValidPaths order by path' \
+        'select a.path, b.path from Refs join ValidPaths a on a.id = referrer join ValidPaths b on b.id = reference order by 1, 2'
+}
+said_of() {
+    # shellcheck disable=SC2046  # paths
+    nix --extra-experimental-features nix-command path-info --sigs --store "local?root=$1" $(closure "$toplevel") | sort
+}
+signed() {
+    "$REGD_BUILD" squashfs -q --signatures --root "$store" "$toplevel" -o signed.image && mkdir -p extracted/nix &&
+        unsquashfs -q -n -d extracted/nix/store signed.image >/dev/null && "$REGD" boot -q --root extracted --system "$toplevel" || return
+    rows extracted >rows.want && grep -q 'demo-1:' rows.want && grep -q 'fixed:' rows.want || return
+    unpack carried signed.image --register && rows carried | diff rows.want - && [ ! -e carried/nix-path-registration.json ] || return
+    unpack left signed.image && "$REGD" register -q --root left && rows left | diff rows.want - || return
+    said_of "$store" >said && grep -q 'demo-1:' said && said_of "$PWD/carried" | diff said - || return
+    unpack left image && [ -e left/nix-path-registration ] && [ ! -e left/nix-path-registration.json ]
+}
+claim 'signatures and content addresses of the image are registered as regd boot does, and Nix reads them' signed
+
+# One that contradicts the manifest.
+misdescribed() {
+    unsquashfs -q -n -d wrong signed.image >/dev/null && chmod -R u+w wrong && jq 'map_values(.narHash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")' \
+        extracted/nix/store/nix-path-registration.json >wrong/nix-path-registration.json &&
+        mksquashfs wrong wrong.image -quiet -no-progress -noappend >/dev/null && unpack wrongly wrong.image --register || return
+    grep -q 'warning: wrong.image: nix-path-registration.json is not used: it gives .* another NAR hash than the manifest does' err &&
+        nix_store_of "$PWD/wrongly" --dump-db | cmp - whole.dump && [ "$(rows wrongly | grep -c demo-1:)" -eq 0 ]
+}
+claim 'a wrong description is told, and not used' misdescribed
 
 again() {
     (cd whole/nix/store && find . -printf '%p %i %C@\n' | sort) >before

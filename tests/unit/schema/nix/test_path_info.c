@@ -156,11 +156,45 @@ static void references_ascend_by_name_wherever_they_lead(struct arena arena)
     CHECK_NUMBER(path_list_find(&list, STR("q")), NAME_NONE);
 }
 
+static void a_list_is_completed_by_its_description(struct arena arena)
+{
+    struct path_list list = { 0 }, described = { 0 };
+    const char *const names[] = { "a", "b", "c" };
+    for (size_t i = 0; i < 3; i++)
+        add_item(&list, str_from(names[i]), &arena)->deriver = i ? STR("") : STR("own");
+    for (size_t i = 0; i < 2; i++) {
+        struct path_info *info = add_item(&described, str_from(names[i]), &arena);
+        info->deriver = STR("other");
+        info->signatures = STR("key:value");
+        info->content_address = STR("address");
+        info->is_ultimate = true;
+    }
+    path_list_normalise(&list, arena);
+    path_list_normalise(&described, arena);
+    described.items[1].nar_hash.bytes[0] = 1;
+    CHECK_REFUSED(path_list_complete(&list, 0, &described, check_error),
+                  "it gives 'b' another NAR hash than the manifest does");
+    CHECK_NUMBER(list.items[0].signatures.len, 0);
+    list.items[1].nar_hash.bytes[0] = 1;
+    CHECK_DONE(path_list_complete(&list, 1, &described, check_error));
+    CHECK_NUMBER(list.items[0].signatures.len, 0);
+    CHECK_DONE(path_list_complete(&list, 0, &described, check_error));
+    CHECK_STR(list.items[0].deriver, "own");
+    CHECK_STR(list.items[1].deriver, "other");
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_STR(list.items[i].signatures, "key:value");
+        CHECK_STR(list.items[i].content_address, "address");
+        CHECK(list.items[i].is_ultimate);
+    }
+    CHECK(list.items[2].signatures.len == 0 && !list.items[2].is_ultimate);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(an_added_item_is_zero_and_the_others_stay),
                      CASE(names_are_sorted_and_each_is_there_once),
                      CASE(a_list_is_sorted_and_the_last_item_of_a_path_counts),
                      CASE(a_long_list_is_sorted_by_bytes),
-                     CASE(references_ascend_by_name_wherever_they_lead));
+                     CASE(references_ascend_by_name_wherever_they_lead),
+                     CASE(a_list_is_completed_by_its_description));
 }
