@@ -86,19 +86,50 @@ elif have /usr/lib/systemd/systemd-pull "$@"; then
     claim "$6" refused checksum "published/${pinned#by-url/}"
 fi
 
-# In an initial ramdisk, systemd of version 258 or newer puts it below /run and makes a block device of it.
+# In an initial ramdisk, systemd of version 258 or newer puts it below /run and makes a block device of it. Here systemd's
+# generator writes the unit, and its command asks a systemd-importd of this test, which writes below images.
 generator=/usr/lib/systemd/system-generators/systemd-import-generator
-text='rd.systemd.pull= asks systemd-importd for it'
-asked() {
-    mkdir units && SYSTEMD_IN_INITRD=1 \
-        SYSTEMD_PROC_CMDLINE="rd.systemd.pull=raw,machine,ro,blockdev,verify=checksum:nix-store:http://server/nix-store.squashfs" \
-        "$generator" units units units && cat units/*.service &&
-        grep -F '"remote":"http://server/nix-store.squashfs","local":"nix-store"' units/*.service |
-        grep -F '"verify":"checksum","imageRoot":"/run/machines"'
+importd=
+start_importd() {
+    rm -f import
+    systemd-socket-activate --listen="$PWD/import" --fdname=varlink /usr/lib/systemd/systemd-importd 2>importd.log &
+    importd=$!
+    until [ -S import ]; do
+        kill -0 "$importd" 2>/dev/null || { cat importd.log && return 1; }
+        sleep 0.1
+    done
 }
+# booted PATH: what a boot with that image's URL does.
+booted() {
+    rm -rf units images && mkdir units images && SYSTEMD_IN_INITRD=1 \
+        SYSTEMD_PROC_CMDLINE="rd.systemd.pull=raw,machine,ro,blockdev,verify=checksum:nix-store:$url/$1" \
+        "$generator" units units units && grep -q '^Before=.*systemd-loop@' units/*.service || return
+    start_importd || return
+    command=$(sed -n "s|^ExecStart=:||; s|/run/systemd/io.systemd.Import|$PWD/import|; s|/run/machines|$PWD/images|p" units/*.service)
+    echo "$command"
+    eval "timeout $patience $command"
+    result=$?
+    kill "$importd"
+    [ "$result" -eq 0 ]
+}
+pulled() {
+    booted "$1" && cmp images/nix-store.raw "$1"
+}
+not_pulled() {
+    cp "$1" right && flip "$1" 5000 && ! booted "$1" && [ -s importd.log ] && [ ! -e images/nix-store.raw ]
+    result=$?
+    mv -f right "$1"
+    return "$result"
+}
+set -- 'rd.systemd.pull= takes an image of --separate-store' 'rd.systemd.pull= takes a published image' \
+    'rd.systemd.pull= refuses a published image with another byte'
 if [ "${version:-0}" -lt 258 ]; then
-    skip "$text" 'systemd is older than 258, which makes no block device of it'
-else
-    claim "$text" asked
+    for text; do
+        skip "$text" 'systemd is older than 258, which makes no block device of it'
+    done
+elif have varlinkctl "$@" && have systemd-socket-activate "$@"; then
+    claim "$1" pulled "$image"
+    claim "$2" pulled "published/${pinned#by-url/}"
+    claim "$3" not_pulled "published/${pinned#by-url/}"
 fi
 finish
