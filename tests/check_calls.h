@@ -11,8 +11,7 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "tests/check_store.h"
 
 /* Makes the call of this number fail; 1 is the next. */
 void check_calls_fail(size_t number);
@@ -32,3 +31,8 @@ bool check_calls_end(void);
  * with EIO's text otherwise. Returns false if one has failed and the work is done, or the other way
  * round: then the case must return. */
 bool check_calls_told(bool done);
+
+/* Runs a command of regd, as check_run does, again and again, while each call of it fails in turn. It does what it does
+ * otherwise, or says why not. Returns how often it did not. */
+size_t check_calls_run(bool (*work)(struct command *command, struct error *error),
+                       const struct command *command, struct arena arena);

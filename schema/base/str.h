@@ -23,7 +23,11 @@ struct str {
 
 /* The same for foreign text in an error sentence: cut at 300 bytes, so that the cause still
  * fits. */
-#define STR_SHOWN(text) (int)((text).len < 300 ? (text).len : 300), (text).data
+#define STR_SHOWN(text) str_shown_length(text), (text).data
+static inline int str_shown_length(struct str text)
+{
+    return text.len < 300 ? (int)text.len : 300;
+}
 
 /* Makes a slice of a NUL-terminated text; of null, the empty slice. */
 struct str str_from(const char *text);

@@ -69,13 +69,15 @@ serve() {
     eval "$name=http://127.0.0.1:\$(cat $name.port)/"
 }
 
-# run PARAMETER...: regd-fetch with this kernel command line; sets status. It may take long, but not for ever.
+# run PARAMETER...: regd-fetch with this kernel command line, to $cache if that is set; sets status. It may take long, but not
+# for ever.
+cache=
 run() {
     mkdir -p ramdisk/proc out
     echo "quiet $* regd.on-failure=shell" >ramdisk/proc/cmdline
     : >stderr
     status=0
-    timeout 300 "$fetch" --root ramdisk --stall 1 --retry 1 out >stdout 2>stderr || status=$?
+    timeout 300 "$fetch" --root ramdisk --stall 1 --retry 1 ${cache:+--cache "$cache"} out >stdout 2>stderr || status=$?
     report=ramdisk/run/regd/fetch.json
 }
 
@@ -563,14 +565,35 @@ space_exact() {
     umount out
     return "$result"
 }
+# A cache of which the device has not come must not fill the memory.
+cache_missing() {
+    cache=out
+    mkdir -p out && serve one 0 && run "$(layer "$one")"
+    is_refused "no file system is mounted on out: the device of regd.to= is missing" && [ ! -s one.log ]
+}
+cache_there() {
+    cache=out
+    mkdir -p out && mount -t tmpfs -o size="$size" tmpfs out && serve one 0 && run "$(layer "$one")" && is_right
+    result=$?
+    umount out
+    return "$result"
+}
+not_sealed() {
+    mkdir -p out && "$fetch" --seal out 2>stderr
+    [ $? -eq 1 ] && [ "$(cat stderr)" = 'regd-fetch: make out read-only: Invalid argument' ] && touch out/x && rm out/x
+}
 set -- 'memory is short by 1 MiB: said before the first byte' 'memory is just enough' 'a tmpfs that is too small' \
-    'a tmpfs exactly as large as the image, sealed then'
+    'a tmpfs exactly as large as the image, sealed then' 'a cache without its file system' 'a cache with it' \
+    'what is no file system is not sealed'
 if [ "$TEST_MOUNTS" = private ]; then
     row "$1" memory_short
     row "$2" memory_enough
     rm -f ramdisk/proc/meminfo
     row "$3" space_short
     row "$4" space_exact
+    row "$5" cache_missing
+    row "$6" cache_there
+    row "$7" not_sealed
 else
     for text; do
         skip "$text" 'no mount namespace'

@@ -1,4 +1,4 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
 
 #include "regd/command.h"
 #include "schema/nix/manifest.h"
@@ -63,8 +63,18 @@ static void odd_rows_are_left_out_with_a_word(struct arena arena)
                     "lists them\n");
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct command all = { 0 }, one = { 0 };
+    check_sql(FILLING, arena);
+    option_list_add(&one.arguments, P "-a", &arena);
+    CHECK(check_calls_run(command_dump, &all, arena) > 10);
+    CHECK(check_calls_run(command_dump, &one, arena) > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(rows_are_a_manifest), CASE(json_says_what_a_manifest_cannot),
-                     CASE(odd_rows_are_left_out_with_a_word));
+                     CASE(odd_rows_are_left_out_with_a_word),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,4 +1,4 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
 
 #include "regd/command.h"
 #include "schema/base/json.h"
@@ -105,9 +105,24 @@ static void what_has_vanished_is_told_and_pruned(struct arena arena)
     CHECK_STR(run(PROFILE_PRUNE, NULL, true, &arena), "[]\n");
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    static const enum profile_verb verbs[] = { PROFILE_LIST, PROFILE_PRUNE, PROFILE_SET };
+    begin(arena);
+    run(PROFILE_SET, P "-a", false, &arena);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        struct command command = { .profile = PROFILE, .profile_verb = verbs[i] };
+        option_list_add(&command.arguments, "verb", &arena);
+        if (verbs[i] == PROFILE_SET)
+            option_list_add(&command.arguments, P "-a", &arena);
+        CHECK(check_calls_run(command_profile, &command, arena) > 5);
+    }
+}
+
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(setting_makes_a_generation_and_says_so), CASE(generations_are_listed_as_nix_env_does),
-        CASE(rolling_back_says_from_where), CASE(what_has_vanished_is_told_and_pruned));
+    return CHECK_ALL(CASE(setting_makes_a_generation_and_says_so),
+                     CASE(generations_are_listed_as_nix_env_does),
+                     CASE(rolling_back_says_from_where), CASE(what_has_vanished_is_told_and_pruned),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_sqlite.h"
 #include "tests/check_store.h"
 
@@ -165,6 +166,14 @@ static void each_function_of_sqlite_that_fails_is_a_sentence(struct arena arena)
     CHECK(failures > 10);
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct command command = { .settings = { .tag = "/etc/NIXOS" }, .profile = PROFILE };
+    fill(arena);
+    check_file("run/regd/fetch.json", STR(REPORT));
+    CHECK(check_calls_run(command_status, &command, arena) > 20);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(nothing_is_told_as_nothing), CASE(everything_is_counted),
@@ -172,5 +181,6 @@ int main(void)
                      CASE(a_database_that_cannot_be_read_is_told),
                      CASE(a_manifest_that_is_wrong_is_told),
                      CASE(a_dangling_profile_has_generations_and_no_system),
-                     CASE(each_function_of_sqlite_that_fails_is_a_sentence));
+                     CASE(each_function_of_sqlite_that_fails_is_a_sentence),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,4 +1,4 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
 
 #include "regd/command.h"
 #include "schema/base/json.h"
@@ -120,9 +120,19 @@ static void without_a_store_or_database_it_is_refused(struct arena arena)
               "open the store /nix/store: No such file or directory");
 }
 
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct command command = { .settings = { .jobs = 1 } };
+    check_sql(ADD("a", HELLO, "120"), arena);
+    check_file("nix/store/" D "-a", STR("hello"));
+    check_file("nix/store/stray", STR(""));
+    CHECK(check_calls_run(command_verify, &command, arena) > 20);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_store_as_registered_is_in_order), CASE(each_kind_of_damage_is_found),
                      CASE(a_named_path_is_verified_alone), CASE(strays_alone_are_no_failure),
-                     CASE(odd_rows_are_findings), CASE(without_a_store_or_database_it_is_refused));
+                     CASE(odd_rows_are_findings), CASE(without_a_store_or_database_it_is_refused),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -83,7 +83,7 @@ static void a_machine_with_too_little_memory_is_refused(struct arena arena)
 }
 
 /* Kinds of trees that are written in different ways. */
-enum { PLAIN, SEPARATE, SPLIT, COMPRESSED, KINDS };
+enum { PLAIN, SEPARATE, SPLIT, COMPRESSED, BY_URL, KINDS };
 
 static void each_call_that_fails_is_a_sentence(struct arena arena)
 {
@@ -94,6 +94,7 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
             return;
         tree.source.crew.jobs = 1;
         tree.request.separate_store = kind == SEPARATE;
+        tree.request.by_url = kind == BY_URL;
         tree.request.max_size_bytes = kind == SPLIT ? 1700000 : 0;
         if (kind == COMPRESSED)
             CHECK_DONE(

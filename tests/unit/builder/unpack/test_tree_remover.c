@@ -1,4 +1,4 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
 
 #include "builder/unpack/tree_remover.h"
 
@@ -51,8 +51,31 @@ static void depth_is_no_limit(struct arena arena)
     CHECK_STR(check_names(".", &arena), "");
 }
 
+/* Whichever call fails, the next run removes the rest. */
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    int top = check_directory();
+    bool has_failed = true;
+    size_t failures = 0;
+    for (size_t number = 1; has_failed; number++) {
+        check_about("call %zu", number);
+        check_file("tree/a/b/file", STR("x"));
+        check_file("tree/1/2/file", STR("x"));
+        check_calls_fail(number);
+        bool done = tree_remove(top, "tree", check_error);
+        has_failed = check_calls_end();
+        failures += !done;
+        if (!done)
+            CHECK(has_failed && str_starts(str_from(check_error->sentence), STR("remove tree: ")));
+        CHECK_DONE(tree_remove(top, "tree", check_error));
+        CHECK_STR(check_names(".", &arena), "");
+    }
+    CHECK(failures > 20);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(files_and_links_go_and_what_links_lead_to_stays),
-                     CASE(directories_go_with_all_that_they_hold), CASE(depth_is_no_limit));
+                     CASE(directories_go_with_all_that_they_hold), CASE(depth_is_no_limit),
+                     CASE(each_call_that_fails_is_told));
 }

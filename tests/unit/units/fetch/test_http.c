@@ -1,11 +1,14 @@
 #include "tests/check.h"
 #include "tests/check_pinned.h"
 
+#include "schema/base/library.h"
 #include "schema/base/own.h"
 #include "units/fetch/http.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +23,39 @@ static void tick(void *context)
 }
 
 static const struct http_settings settings = { .limits = &limits, .tick = tick };
+
+/* --- libcurl, of which a function may be missing, and an option refused --------------------------- */
+
+static const char *missing = "";
+static size_t options, refused;
+static int (*set_option)(void *handle, int option, ...);
+
+/* Each takes one value, a number or a pointer. */
+static int refuse_one(void *handle, int option, ...)
+{
+    va_list arguments;
+    va_start(arguments, option);
+    void *value = va_arg(arguments, void *);
+    va_end(arguments);
+    return ++options == refused ? 48 : set_option(handle, option, value);
+}
+
+void *library_find(const char *soname, const char *symbol)
+{
+    void *library = dlopen(soname, RTLD_NOW);
+    void *found = library && strcmp(symbol, missing) != 0 ? dlsym(library, symbol) : NULL;
+    if (strcmp(symbol, "curl_easy_setopt") != 0 || !found)
+        return found;
+    memcpy(&set_option, &found, sizeof found);
+    return (void *)refuse_one;
+}
+
+const char *library_reason(void)
+{
+    return "what is missing";
+}
+
+/* --- A server ----------------------------------------------------------------------------------- */
 
 /* A server that gives one answer, and keeps the request. */
 struct server {
@@ -188,10 +224,59 @@ static void headers_without_an_end_are_given_up(struct arena arena)
     CHECK_STR((const char *)check_error->sentence, "the headers are longer than 256 KiB");
 }
 
+static void without_libcurl_there_is_a_sentence(void)
+{
+    static const char *const symbols[] = { "curl_global_init", "curl_easy_setopt",
+                                           "curl_slist_free_all" };
+    for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+        missing = symbols[i];
+        CHECK_REFUSED(http_load(check_error), "load what is missing");
+    }
+    missing = "";
+}
+
+/* One that were passed by would take a transfer's limits or its trust away. */
+static void no_option_is_passed_by(struct arena arena)
+{
+    const struct http_settings each[] = {
+        settings,
+        { .limits = &limits, .tick = tick, .certificates = STR("x") },
+    };
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        bool is_refused = true;
+        for (refused = 1; is_refused; refused++) {
+            cleanup(own_close) int target = check_pinned_file();
+            struct arena scratch = arena;
+            cleanup(stream_close) struct stream stream = {
+                .target = { target, "target" },
+                .size_bytes = 8,
+                .kept_bytes = 6,
+                .check = check_good,
+                .room = arena_room(&scratch, STREAM_ROOM_BYTES),
+            };
+            struct http_source source = { .url = "http://127.0.0.1:1/f", .etag = "\"a\"" };
+            check_about("option %zu", refused);
+            CHECK_DONE(http_load(check_error));
+            CHECK_DONE(stream_open(&stream, check_error));
+            options = 0;
+            enum http_outcome outcome = http_get(&each[i], &source, &stream, check_error);
+            is_refused = options == refused;
+            if (!is_refused)
+                CHECK_NUMBER(outcome, HTTP_AGAIN);
+            else if (CHECK_NUMBER(outcome, HTTP_FAILED))
+                CHECK_STR((const char *)check_error->sentence,
+                          "libcurl.so.4 refuses an option: it is too old, or memory is exhausted");
+        }
+        CHECK(refused > 20);
+        refused = 0;
+    }
+}
+
 int main(void)
 {
     unsetenv("http_proxy");
     unsetenv("all_proxy");
     return CHECK_ALL(CASE(the_outcome_says_what_to_do_next), CASE(a_source_learns_from_the_answer),
-                     CASE(the_rest_is_asked_for), CASE(headers_without_an_end_are_given_up));
+                     CASE(the_rest_is_asked_for), CASE(headers_without_an_end_are_given_up),
+                     CASE(without_libcurl_there_is_a_sentence), CASE(no_option_is_passed_by));
 }
