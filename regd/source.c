@@ -42,16 +42,13 @@ bool source_kernel_parameter(const struct store *store, const char *name, struct
 static bool find_in_store(const struct store *store, const char *directory, struct arena *arena,
                           struct source_list *list, struct error *error)
 {
-    const char *const names[] = {
-        arena_format(arena, "%s/" MANIFEST_NAME, directory).data,
-        arena_format(arena, "%s/" MANIFEST_PATH_NAME, directory).data,
-    };
     bool is_there = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !is_there; i++) {
-        if (!root_find(store->root, names[i], &is_there, error))
+    for (size_t i = 0; i < MANIFEST_NAME_COUNT && !is_there; i++) {
+        const char *name = arena_format(arena, "%s/%s", directory, manifest_names[i]).data;
+        if (!root_find(store->root, name, &is_there, error))
             return false;
         if (is_there)
-            option_list_add(&list->names, names[i], arena);
+            option_list_add(&list->names, name, arena);
     }
     return true;
 }

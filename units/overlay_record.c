@@ -35,10 +35,9 @@ static bool identify_layer(const char *layer, struct arena scratch, struct hash 
     cleanup(own_close) int directory = open(layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (directory < 0)
         return error_errno(error, errno, "open the layer %s", layer);
-    cleanup(own_close) int fd =
-        file_open_regular(directory, MANIFEST_PATH_NAME, O_RDONLY, 0, error);
-    if (fd == -ENOENT)
-        fd = file_open_regular(directory, MANIFEST_NAME, O_RDONLY, 0, error);
+    cleanup(own_close) int fd = -ENOENT;
+    for (size_t i = 0; i < MANIFEST_NAME_COUNT && fd == -ENOENT; i++)
+        fd = file_open_regular(directory, manifest_names[i], O_RDONLY, 0, error);
     if (fd < 0)
         return error_in(error, "identify the layer %s by its manifest", layer);
     return digest_manifest((struct file){ fd, MANIFEST_NAME }, scratch, ret_hash, error);

@@ -155,11 +155,10 @@ static bool read_manifest(struct image *image, struct str store_dir, struct aren
                           struct error *error)
 {
     struct str text;
-    image->manifest = image_find(image, STR(MANIFEST_NAME));
-    image->description = image_find(image, STR(MANIFEST_NAME PATH_INFO_JSON_SUFFIX));
-    if (image->manifest == 0) {
-        image->manifest = image_find(image, STR(MANIFEST_PATH_NAME));
-        image->description = image_find(image, STR(MANIFEST_PATH_NAME PATH_INFO_JSON_SUFFIX));
+    for (size_t i = 0; i < MANIFEST_NAME_COUNT && image->manifest == 0; i++) {
+        image->manifest = image_find(image, str_from(manifest_names[i]));
+        image->description =
+            image_find(image, arena_format(arena, "%s" PATH_INFO_JSON_SUFFIX, manifest_names[i]));
     }
     if (image->manifest == 0 || image_inode_of(image, image->manifest)->kind != IMAGE_REGULAR)
         return error_set(error, "there is no " MANIFEST_NAME " in it");

@@ -28,6 +28,11 @@
  * name there that no store path could have. (Nix, LocalOverlayStore::deleteStorePath.) */
 #define MANIFEST_PATH_NAME "00000000000000000000000000000000-" MANIFEST_NAME
 
+/* In the order in which a directory of store paths is searched for its manifest. The usual name is the last,
+ * and so the one that a failure names. */
+static const char *const manifest_names[] = { MANIFEST_PATH_NAME, MANIFEST_NAME };
+enum { MANIFEST_NAME_COUNT = sizeof manifest_names / sizeof *manifest_names };
+
 /* Larger manifests are refused. A million paths take about 0.8 GiB. */
 static const size_t manifest_bytes_max = (size_t)4 << 30;
 
