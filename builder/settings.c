@@ -73,7 +73,7 @@ static const struct option_spec options[] = {
       offsetof(struct settings, image.signatures), WITH_IMAGE },
     { "lower-store", 0, OPTION_FLAG, NULL,
       "let Nix use the image as a read-only store, or below\na local-overlay store",
-      offsetof(struct settings, image.is_lower), 1 << COMMAND_SQUASHFS },
+      offsetof(struct settings, image.is_lower), WITH_IMAGE },
     { "base", 0, OPTION_LIST, "IMAGE",
       "leave the paths in this lower image to it; may be\nrepeated, topmost first",
       offsetof(struct settings, image.bases),

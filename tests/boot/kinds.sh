@@ -8,7 +8,8 @@
 # machine  as qemu-vm: the kernel's parameter regInfo= names the manifest; neither tag nor profile; Nix' files belong to a
 #          user of their own, as with nix.daemonUser
 # microvm  as microvm.nix: regInfo= names a file in the store, which is an image that others have made
-# iso      as iso-image: the manifest is in the image of the store, and the image is a file of the medium
+# iso      as iso-image: the manifest is in the image of the store, and the image is a file of the medium. It is one that is a
+#          lower store for Nix, too
 # repart   as image/repart: systemd-repart makes the disk, with the manifest where repart.nix has it, which stays there
 #
 # The modules of tests/nixos/kinds stand in for nixpkgs' own; what registration.nix makes of each is a drop-in of the unit
@@ -178,7 +179,8 @@ told microvm 'a microvm'
 
 kind iso ''
 mkdir "$SCRATCH/medium" &&
-    "$REGD_BUILD" squashfs --quiet --root "$live" --compression zstd:3 "$toplevel" -o "$SCRATCH/medium/nix-store.squashfs" &&
+    "$REGD_BUILD" squashfs --quiet --root "$live" --compression zstd:3 --lower-store "$toplevel" \
+        -o "$SCRATCH/medium/nix-store.squashfs" &&
     xorriso -outdev "$SCRATCH/medium.iso" -volid LIVE -map "$SCRATCH/medium" / >"$SCRATCH/xorriso" 2>&1 ||
     bail 'no medium can be made'
 cat >"$SCRATCH/iso.sh" <<'END'
@@ -189,6 +191,12 @@ on_the_medium() {
         [ "$(awk '$2 == "/iso" { print $1, $3 }' /proc/mounts)" = '/dev/vda iso9660' ]
 }
 claim "the store is a file of the medium" on_the_medium
+lower_store() {
+    ls -A /nix/.ro-store | grep -v -- '-' >others
+    [ "$(cat others)" = .links ] && [ ! -e /nix/.ro-store/nix-path-registration ] &&
+        regd status | grep -qx 'manifest   /nix/.ro-store/00000000000000000000000000000000-nix-path-registration'
+}
+claim "its manifest has a name that a store path could have, and regd found it" lower_store
 check_boot 1
 verifies
 claim "the system profile has one generation, the booted system" profile_is 1 "$system"

@@ -45,6 +45,12 @@ reused() {
 }
 claim 'blocks of another image are reused for it, with the same result' reused
 
+in_tree() {
+    "$REGD_BUILD" tree -q --root "$store" "$toplevel" --compression zstd:3 --signatures --lower-store --separate-store -o tree &&
+        cmp tree/nix-store.squashfs image && "$REGD_BUILD" verify tree
+}
+claim 'a tree can have it, too' in_tree
+
 if ! unshare -m true 2>/dev/null || ! mkdir lower || ! mkdir -p lower/nix/store || ! mount -o loop,ro image lower/nix/store 2>/dev/null; then
     skip 'what Nix makes of it when it is mounted' 'no image may be mounted'
     finish
