@@ -237,7 +237,8 @@ bool command_unpack(const struct command *command, struct error *error)
     struct image_budget budget = image_budget_make(settings->unpacked_bytes);
     budget.contents.remedy = "allow more with --unpacked-limit";
     cleanup(unpack_stack_release) struct unpack_stack stack =
-        unpack_stack_start(command->store->store_dir, &budget);
+        unpack_stack_start(command->store->store_dir, &budget, command->crew,
+                           settings->image.root_hash ? &settings->image.root : NULL);
     if (!unpack_stack_add(&stack, settings->arguments.items[0], command->arena, error))
         return false;
     for (size_t i = 0; i < bases->count; i++)

@@ -135,7 +135,7 @@ static const struct option_spec options[] = {
       "load the files of netboot.ipxe from URL (default:\nits own directory)",
       offsetof(struct settings, boot.base_url), 1 << COMMAND_TREE | 1 << COMMAND_IPXE },
     { "root-hash", 0, OPTION_TEXT, "HEX", "demand that the image has this root hash of\ndm-verity",
-      offsetof(struct settings, image.root_hash), 1 << COMMAND_VERIFY },
+      offsetof(struct settings, image.root_hash), 1 << COMMAND_VERIFY | 1 << COMMAND_UNPACK },
     { "unpacked-limit", 0, OPTION_SIZE, "SIZE",
       "unpack and hash at most SIZE bytes (default: 4 GiB\nand 64 times the input)",
       offsetof(struct settings, unpacked_bytes), 1 << COMMAND_VERIFY | 1 << COMMAND_UNPACK },

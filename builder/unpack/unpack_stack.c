@@ -1,18 +1,24 @@
 #include "builder/unpack/unpack_stack.h"
 
+#include "builder/output/checksums.h"
 #include "builder/publish/published.h"
 #include "builder/publish/verify_published.h"
+#include "builder/tree/tree.h"
 #include "builder/tree/tree_place.h"
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/nix/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-struct unpack_stack unpack_stack_start(struct str store_dir, struct image_budget *budget)
+struct unpack_stack unpack_stack_start(struct str store_dir, struct image_budget *budget,
+                                       const struct crew *crew, const struct hash *root)
 {
-    return (struct unpack_stack){ .store_dir = store_dir, .budget = budget };
+    return (struct unpack_stack){
+        .store_dir = store_dir, .budget = budget, .crew = crew, .root = root
+    };
 }
 
 void unpack_stack_release(const struct unpack_stack *stack)
@@ -38,43 +44,136 @@ static bool pay(struct unpack_stack *stack, int fd, const char *name, struct are
     return true;
 }
 
-/* Takes the place's descriptor. */
-static bool add_image(struct unpack_stack *stack, const struct image_place *place,
-                      struct arena *arena, struct error *error)
+/* --- What is known of the topmost image --------------------------------------------------------- */
+
+static bool wrong_digest(const char *what, const struct hash *found, const struct hash *wanted,
+                         struct error *error)
 {
+    return error_set(error, "its %s is %s, expected %s", what, hash_to_hex(found).text,
+                     hash_to_hex(wanted).text);
+}
+
+static bool check_root(const struct unpack_stack *stack, const struct image_file *file,
+                       const struct hash *wanted, struct error *error)
+{
+    struct hash found;
+    struct verity_shape shape;
+    const struct verity_files files = { .image = { file->fd, "the image" },
+                                        .image_offset = file->offset };
+    return budget_spend(&stack->budget->contents, file->size_bytes, error) &&
+           verity_shape_of(file->size_bytes, &shape, error) &&
+           verity_compute(&files, &shape, stack->crew, &found, error) &&
+           (hash_equal(&found, wanted) || wrong_digest("root hash", &found, wanted, error));
+}
+
+static bool check_sum(const struct unpack_stack *stack, struct file file, const struct hash *wanted,
+                      struct error *error)
+{
+    struct stat status;
+    struct tree_file found;
+    if (fstat(file.fd, &status) < 0)
+        return error_errno(error, errno, "look at it");
+    return budget_spend(&stack->budget->contents, (uint64_t)status.st_size, error) &&
+           tree_file_read(file.fd, file.name, stack->crew->arenas[0], &found, error) &&
+           (hash_equal(&found.hash, wanted) || wrong_digest("SHA-256", &found.hash, wanted, error));
+}
+
+/* Finds the SHA-256 of a file. */
+static bool find_sum(const struct checksums *sums, const char *name, struct hash *ret_hash,
+                     struct error *error)
+{
+    const struct checksum *sum = checksums_find(sums, name);
+    if (!sum)
+        return error_set(error, "it is not in " CHECKSUMS_NAME);
+    *ret_hash = sum->hash;
+    return true;
+}
+
+/* --- Images ------------------------------------------------------------------------------------- */
+
+/* Takes the place's descriptor. `root` is the root hash that the image must have if it is the topmost one;
+ * null: it is not known. */
+static bool add_image(struct unpack_stack *stack, const struct image_place *place,
+                      const struct hash *root, struct arena *arena, struct error *error)
+{
+    struct image_file file;
     cleanup(own_close) int fd = place->fd;
     stack->items =
         arena_grow(arena, stack->items, stack->count, &stack->capacity, sizeof *stack->items);
     stack->fds =
         arena_grow(arena, stack->fds, stack->count, &stack->fd_capacity, sizeof *stack->fds);
+    if (root && stack->count == 0 &&
+        !((image_file_open(place, arena, &file, error) && check_root(stack, &file, root, error)) ||
+          error_in(error, "%s", place->name)))
+        return false;
     if (!image_open(place, stack->store_dir, arena, &stack->items[stack->count], error))
         return false;
     stack->fds[stack->count++] = own_take(&fd);
     return true;
 }
 
-/* One that boot.json, or a list of layers, names in the directory. */
-static bool add_named(struct unpack_stack *stack, int directory, const struct tree_image *image,
-                      struct arena *arena, struct error *error)
+/* An image that boot.json, or a list of layers, names in the directory. */
+struct named {
+    int directory;
+    const struct tree_image *image;
+    const struct checksums *sums; /* null: the image is known by its root hash */
+};
+
+static bool check_named(const struct unpack_stack *stack, const struct named *named, int fd,
+                        struct error *error)
 {
+    struct hash wanted;
+    const char *name = named->image->file;
+    if (!named->sums || stack->count > 0)
+        return true;
+    return (find_sum(named->sums, name, &wanted, error) &&
+            check_sum(stack, (struct file){ fd, name }, &wanted, error)) ||
+           error_in(error, "%s", name);
+}
+
+static bool add_named(struct unpack_stack *stack, const struct named *named, struct arena *arena,
+                      struct error *error)
+{
+    const struct tree_image *image = named->image;
     struct image_place place = { .budget = stack->budget };
-    cleanup(own_close) int file = tree_place_open_file(directory, image->file, error);
+    cleanup(own_close) int file = tree_place_open_file(named->directory, image->file, error);
     return file >= 0 && pay(stack, file, image->file, arena, error) &&
-           tree_place_open(&file, image, &place, error) && add_image(stack, &place, arena, error);
+           check_named(stack, named, file, error) && tree_place_open(&file, image, &place, error) &&
+           add_image(stack, &place, named->sums ? NULL : &image->root, arena, error);
+}
+
+/* Reads boot.json, which must be the one of SHA256SUMS. */
+static bool read_tree(int directory, struct arena *arena, struct checksums *ret_sums,
+                      struct tree_description *ret_description, struct error *error)
+{
+    struct str list, text;
+    struct hash wanted, found;
+    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, &list, error) ||
+        !tree_place_describe(directory, arena, &text, ret_description, error))
+        return false;
+    if (!checksums_parse(list, arena, ret_sums, error))
+        return error_in(error, CHECKSUMS_NAME);
+    found = digest_sha256(text);
+    return (find_sum(ret_sums, TREE_BOOT_JSON_NAME, &wanted, error) &&
+            (hash_equal(&found, &wanted) || wrong_digest("SHA-256", &found, &wanted, error))) ||
+           error_in(error, TREE_BOOT_JSON_NAME);
 }
 
 static bool add_tree(struct unpack_stack *stack, int directory, struct arena *arena,
                      struct error *error)
 {
-    struct str text;
+    struct checksums sums;
     struct tree_description description;
-    if (!tree_place_describe(directory, arena, &text, &description, error))
+    if (!read_tree(directory, arena, &sums, &description, error))
         return false;
     if (!stack->toplevel)
         stack->toplevel = description.toplevel;
-    for (size_t i = 0; i < description.image_count; i++)
-        if (!add_named(stack, directory, &description.images[i], arena, error))
+    for (size_t i = 0; i < description.image_count; i++) {
+        const struct named named = { directory, &description.images[i],
+                                     tree_is_by_url(&description) ? NULL : &sums };
+        if (!add_named(stack, &named, arena, error))
             return false;
+    }
     return true;
 }
 
@@ -111,10 +210,11 @@ static bool add_layers(struct unpack_stack *stack, struct file list, struct aren
     for (size_t i = 0; i < layers.count; i++) {
         const struct layer *layer = &layers.items[i];
         const char *name = layer_image_name(layer, arena).data;
-        const struct tree_image image = { .name = name,
-                                          .file = name,
-                                          .size_bytes = layer->size_bytes };
-        if (!add_named(stack, directory, &image, arena, error))
+        const struct tree_image image = {
+            .name = name, .file = name, .size_bytes = layer->size_bytes, .root = layer->root
+        };
+        const struct named named = { directory, &image, NULL };
+        if (!add_named(stack, &named, arena, error))
             return false;
     }
     return true;
@@ -125,12 +225,15 @@ static bool add_file(struct unpack_stack *stack, int *fd, const char *name, stru
                      struct error *error)
 {
     char first = 0;
-    if (file_pread(*fd, &first, 1, 0) == 1 && first == '{')
+    bool is_list = file_pread(*fd, &first, 1, 0) == 1 && first == '{';
+    if (is_list && stack->root && stack->count == 0)
+        return error_set(error, "%s is a list of images; --root-hash is for an image", name);
+    if (is_list)
         return add_layers(stack, (struct file){ *fd, name }, arena, error) ||
                error_in(error, "%s", name);
     const struct image_place place = { .name = name, .budget = stack->budget, .fd = *fd };
     return pay(stack, *fd, name, arena, error) &&
-           (own_take(fd), add_image(stack, &place, arena, error));
+           (own_take(fd), add_image(stack, &place, stack->root, arena, error));
 }
 
 bool unpack_stack_add(struct unpack_stack *stack, const char *name, struct arena *arena,
@@ -140,6 +243,8 @@ bool unpack_stack_add(struct unpack_stack *stack, const char *name, struct arena
     cleanup(own_close) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0)
         return error_errno(error, errno, "open %s", name);
+    if (S_ISDIR(status.st_mode) && stack->root && stack->count == 0)
+        return error_set(error, "%s is a tree; --root-hash is for an image", name);
     if (S_ISDIR(status.st_mode))
         return (verify_published_is(fd) ? add_published(stack, name, arena, error)
                                         : add_tree(stack, fd, arena, error)) ||

@@ -5,7 +5,9 @@
 #include "schema/nix/digest.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 struct str verity_stem(struct str image)
 {
@@ -188,6 +190,18 @@ bool verity_write(const struct verity_files *files, const struct verity_shape *s
         return false;
     verity_superblock(shape, ret_root, superblock);
     return file_write_at(files->verity, superblock, sizeof superblock, files->verity_offset, error);
+}
+
+bool verity_compute(const struct verity_files *files, const struct verity_shape *shape,
+                    const struct crew *crew, struct hash *ret_root, struct error *error)
+{
+    struct verity_files own = *files;
+    cleanup(own_close) int fd = memfd_create("verity", MFD_CLOEXEC);
+    if (fd < 0)
+        return error_errno(error, errno, "make room for the hash tree of %s", files->image.name);
+    own.verity = (struct file){ fd, "the hash tree in memory" };
+    own.verity_offset = 0;
+    return verity_write(&own, shape, crew, ret_root, error);
 }
 
 bool verity_root(const struct verity_files *files, const struct verity_shape *shape,

@@ -83,6 +83,11 @@ struct verity_files {
 must_check bool verity_write(const struct verity_files *files, const struct verity_shape *shape,
                              const struct crew *crew, struct hash *ret_root, struct error *error);
 
+/* Computes the root hash of an image alone; `files` need not name verity data. The tree takes memory while the function runs: 8 MiB for
+ * each GiB of the image. */
+must_check bool verity_compute(const struct verity_files *files, const struct verity_shape *shape,
+                               const struct crew *crew, struct hash *ret_root, struct error *error);
+
 /* Reads the root hash: that of the topmost block. Fails if the superblock is not the one that
  * verity_write writes, for this image and root hash. */
 must_check bool verity_root(const struct verity_files *files, const struct verity_shape *shape,

@@ -238,6 +238,41 @@ claim 'with --register, a collector is waited for before anything is written' co
 text='killed at any call, valid rows are whole paths, and the next run registers all'
 can_trace "$text" && claim "$text" killed_registering
 
+# refuses TEXT WORD...: in one sentence, before anything is written.
+refuses() {
+    text=$1
+    shift
+    rm -rf refused
+    ! unpack refused "$@" && [ "$(wc -l <err)" -eq 1 ] && grep -qE "$text" err && [ -z "$(ls -A refused)" ]
+}
+# The lower image lists fewer paths, and all that it has are right: no NAR hash finds that it stands in the place of another.
+exchanged() {
+    known=$("$REGD_BUILD" squashfs --root "$store" "$toplevel" --compression lz4 --verity append -o appended 2>&1 >/dev/null | sed -n 's/.*root hash of .*: //p')
+    other=$(echo "$known" | tr 0-9a-f 1-9a-f0)
+    # shellcheck disable=SC2046  # paths
+    unpack pinned appended --root-hash "$known" && same_as_source pinned $(closure "$toplevel") || return
+    refuses "appended: its root hash is $known, expected $other\$" appended --root-hash "$other" && refuses "base: its root hash is .*, expected $known\$" base --root-hash "$known" &&
+        refuses 'tree-separate is a tree; --root-hash is for an image' tree-separate --root-hash "$known" || return
+    for tree in tree-in-ramdisk tree-packed tree-separate tree-by-url; do
+        [ ! -e false ] || chmod -R u+w false && rm -rf false && cp -a "$tree" false && chmod -R u+w false || return
+        file=$(jq -r '.storeImages[0].file' false/boot.json)
+        case $tree in
+        tree-packed) printf 'x' | dd of="false/$file" bs=1 seek=$(($(wc -c <"false/$file") / 2)) conv=notrunc 2>/dev/null ;;
+        *) dd if=base of="false/$file" bs=4096 seek="$(jq '(.storeImages[0].offset // 0) / 4096 | floor' false/boot.json)" conv=notrunc 2>/dev/null ;;
+        esac
+        case $tree in
+        tree-by-url) refuses 'false: nix-store.squashfs: its root hash is .*, expected' false || return ;;
+        *) refuses "false: $file: its SHA-256 is .*, expected $(sed -n "s/  $file\$//p" false/SHA256SUMS)" false || return ;;
+        esac
+    done
+    rm -rf listed-false && cp -a listed listed-false && chmod -R u+w listed-false || return
+    cp base "listed-false/stores/$(jq -r '.layers[0].rootHash' listed/nix-store.layers.json).squashfs" &&
+        refuses 'listed-false/nix-store.layers.json: stores/.*: its root hash is' listed-false/nix-store.layers.json || return
+    cp "$tree/boot.json" false/ && echo >>false/boot.json && refuses 'false: boot.json: its SHA-256 is' false &&
+        rm false/SHA256SUMS && refuses 'false: open SHA256SUMS: No such file or directory' false
+}
+claim 'an image in the place of another is refused: by the root hash that is known, or by SHA256SUMS' exchanged
+
 changed() {
     mkdir -p changed/nix/store && cp -a "whole$middle" changed/nix/store/ && chmod -R u+w "changed$middle" || return
     file=$(find "changed$middle" -type f | head -n 1)

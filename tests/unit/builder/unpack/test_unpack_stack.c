@@ -3,6 +3,7 @@
 
 #include "builder/publish/published.h"
 #include "builder/unpack/unpack_stack.h"
+#include "schema/nix/digest.h"
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,32 +14,43 @@ static const char *below(const char *name, struct arena *arena)
 }
 
 /* Opens what has the name in the kit's directory. Returns how many images there are, and the paths of the first one's
- * manifest; or the sentence. */
-static struct str open_named(const char *name, struct arena *arena)
+ * manifest; or the sentence. `root` is the root hash that the first image must have, or null. */
+static struct str open_pinned(const char *name, const struct hash *root, struct arena *arena)
 {
+    struct crew crew;
     struct image_budget budget = image_budget_make(0);
+    if (!CHECK_DONE(crew_make(2, arena, &crew, check_error)))
+        return STR("");
     cleanup(unpack_stack_release) struct unpack_stack stack =
-        unpack_stack_start(STR("/nix/store"), &budget);
+        unpack_stack_start(STR("/nix/store"), &budget, &crew, root);
     if (!unpack_stack_add(&stack, below(name, arena), arena, check_error))
         return str_from(check_error->sentence);
     return arena_format(arena, "%zu with %zu", stack.count, stack.items[0].listed.count);
 }
 
+static struct str open_named(const char *name, struct arena *arena)
+{
+    return open_pinned(name, NULL, arena);
+}
+
 enum { IMAGE_BYTES = 12288 };
 
-/* Padded, as one that is published. */
-static void put_image(const char *path, struct arena *arena)
+/* Padded, as one that is published. Returns its root hash. */
+static struct hash put_image(const char *path, struct arena *arena)
 {
     char bytes[IMAGE_BYTES] = { 0 };
+    uint8_t block[VERITY_BLOCK_BYTES];
     cleanup(own_close) int fd = check_image_file("zstd", arena);
     ssize_t size = pread(fd, bytes, sizeof bytes, 0);
     CHECK(size > 0 && size < IMAGE_BYTES);
     check_file(path, (struct str){ bytes, sizeof bytes });
+    verity_hash_blocks((struct str){ bytes, sizeof bytes }, block);
+    return digest_sha256((struct str){ (const char *)block, sizeof block });
 }
 
 static void a_file_is_an_image(struct arena arena)
 {
-    put_image("image", &arena);
+    (void)put_image("image", &arena);
     CHECK_STR(open_named("image", &arena), "1 with 3");
     check_file("text", STR("text"));
     CHECK(str_starts(open_named("text", &arena), str_from(below("text", &arena))));
@@ -55,19 +67,53 @@ static void what_is_neither_is_refused(struct arena arena)
     CHECK(str_starts(open_named("empty", &arena), str_from(below("empty: ", &arena))));
 }
 
-static void images_of_a_list_are_beside_it(struct arena arena)
+static struct str wrong_root(const char *where, const struct hash *found, const struct hash *wanted,
+                             struct arena *arena)
+{
+    return arena_format(arena, "%s: its root hash is %s, expected %s", below(where, arena),
+                        hash_to_hex(found).text, hash_to_hex(wanted).text);
+}
+
+static void a_root_hash_pins_an_image(struct arena arena)
+{
+    struct hash root = put_image("image", &arena), other = root;
+    CHECK_STR(open_pinned("image", &root, &arena), "1 with 3");
+    other.bytes[31] ^= 1;
+    CHECK_STR(open_pinned("image", &other, &arena), wrong_root("image", &root, &other, &arena));
+    check_make_directory("tree");
+    CHECK_STR(
+        open_pinned("tree", &root, &arena),
+        arena_format(&arena, "%s is a tree; --root-hash is for an image", below("tree", &arena)));
+    check_file("list", STR("{}"));
+    CHECK_STR(open_pinned("list", &root, &arena),
+              arena_format(&arena, "%s is a list of images; --root-hash is for an image",
+                           below("list", &arena)));
+}
+
+/* Of which the topmost one pins all paths. */
+static void put_list(const struct hash *top, struct arena *arena)
 {
     struct layer_list layers = { 0 };
-    const struct hash roots[] = { { .bytes = { 1 } }, { .bytes = { 2 } } };
-    for (size_t i = 0; i < 2; i++)
-        CHECK_DONE(layers_add(&layers, IMAGE_BYTES, &roots[i], &arena, check_error));
-    check_file("served/" LAYERS_NAME, layers_format(&layers, &arena));
-    CHECK(strstr(open_named("served/" LAYERS_NAME, &arena).data, "No such file"));
-    for (size_t i = 0; i < 2; i++)
-        put_image(
-            arena_format(&arena, "served/%.*s", STR_ARG(layer_image_name(&layers.items[i], &arena)))
+    const struct hash roots[] = { *top, { .bytes = { 2 } } };
+    for (size_t i = 0; i < 2; i++) {
+        CHECK_DONE(layers_add(&layers, IMAGE_BYTES, &roots[i], arena, check_error));
+        (void)put_image(
+            arena_format(arena, "served/%.*s", STR_ARG(layer_image_name(&layers.items[i], arena)))
                 .data,
-            &arena);
+            arena);
+    }
+    check_file("served/" LAYERS_NAME, layers_format(&layers, arena));
+}
+
+static void images_of_a_list_are_beside_it(struct arena arena)
+{
+    struct hash other = { .bytes = { 1 } }, root = put_image("image", &arena);
+    put_list(&other, &arena);
+    const char *where =
+        arena_format(&arena, "served/" LAYERS_NAME ": stores/%s.squashfs", hash_to_hex(&other).text)
+            .data;
+    CHECK_STR(open_named("served/" LAYERS_NAME, &arena), wrong_root(where, &root, &other, &arena));
+    put_list(&root, &arena);
     CHECK_STR(open_named("served/" LAYERS_NAME, &arena), "2 with 3");
     check_file("served/other", STR("{}"));
     CHECK(
@@ -81,7 +127,7 @@ static void a_tree_and_a_published_root_have_theirs(struct arena arena)
         return;
     struct str tree = open_named("tree", &arena);
     CHECK(str_starts(tree, STR("1 with ")));
-    CHECK(strstr(open_named("root", &arena).data, "boot.json"));
+    CHECK(strstr(open_named("root", &arena).data, "SHA256SUMS"));
     CHECK_DONE(check_published_put(&published, "one", &arena));
     CHECK(flock(published.published.root, LOCK_UN) == 0);
     CHECK_STR(open_named("root", &arena), tree);
@@ -92,6 +138,6 @@ static void a_tree_and_a_published_root_have_theirs(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(a_file_is_an_image), CASE(what_is_neither_is_refused),
-                     CASE(images_of_a_list_are_beside_it),
+                     CASE(a_root_hash_pins_an_image), CASE(images_of_a_list_are_beside_it),
                      CASE(a_tree_and_a_published_root_have_theirs));
 }

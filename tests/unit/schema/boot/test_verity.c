@@ -92,6 +92,11 @@ static void the_root_hash_is_that_of_veritysetup(struct arena arena)
             CHECK_NUMBER(lseek(fixture.files.verity.fd, 0, SEEK_END),
                          OFFSET + fixture.shape.size_bytes);
             CHECK_DONE(check(&fixture));
+            const struct verity_files alone = { .image = fixture.files.image,
+                                                .image_offset = OFFSET };
+            struct hash root;
+            CHECK_DONE(verity_compute(&alone, &fixture.shape, &fixture.crew, &root, check_error));
+            CHECK(hash_equal(&root, &fixture.root));
         }
 }
 
