@@ -1,5 +1,4 @@
 #include "tests/check_calls.h"
-#include "regd/command.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -48,41 +47,6 @@ bool check_calls_told(bool done)
     if (!done)
         CHECK(str_ends(str_from(check_error->sentence), STR(": Input/output error")));
     return true;
-}
-
-static bool (*tried)(struct command *command, struct error *error);
-static size_t tried_number;
-
-static bool try_command(struct command *command, struct error *error)
-{
-    error->sentence[0] = '\0';
-    check_calls_fail(tried_number);
-    bool done = tried(command, error);
-    check_calls_end();
-    return done;
-}
-
-size_t check_calls_run(bool (*work)(struct command *command, struct error *error),
-                       const struct command *command, struct arena arena)
-{
-    size_t failures = 0;
-    struct command copy = *command;
-    struct check_run good = check_run(work, &copy, &arena);
-    CHECK_DONE(good.done);
-    tried = work;
-    has_failed = true;
-    for (tried_number = 1; has_failed; tried_number++) {
-        struct arena scratch = arena;
-        copy = *command;
-        check_about("call %zu", tried_number);
-        struct check_run run = check_run(try_command, &copy, &scratch);
-        failures += !run.done;
-        if (run.done)
-            CHECK_STR(run.output, good.output);
-        else
-            CHECK(has_failed && check_error->sentence[0]);
-    }
-    return failures;
 }
 
 /* Is it the turn of this call? */
