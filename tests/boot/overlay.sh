@@ -1,8 +1,11 @@
 #!/bin/sh
-# overlay.sh — the writable layer of the store on a disk: what a machine writes survives, also if the power is cut while it
-# writes; another image over it is refused, until regd.overlay-reset moves it away; a disk without a file system is told.
+# overlay.sh — the writable layer of the store on a disk, and Nix' state on another: what a machine builds survives, also if the
+# power is cut while it writes; another image over it is refused, until regd.overlay-reset moves it away. Then what was built is
+# forgotten; it is built again, and collected, and the power is cut meanwhile; and the first image comes back. A disk without a
+# file system is told.
 #
-# The ramdisk is that of initrd_systemd.sh, with libcrypto, which identifies the layers.
+# The ramdisk is that of initrd_systemd.sh, with libcrypto, which identifies the layers; once it is that of the system, whose
+# script runs regd-initrd-generator as the manual page says.
 #
 # Usage    REGD=… REGD_BUILD=… SCRATCH=… [BOOT_FIXTURE=…] sh tests/boot/overlay.sh
 # shellcheck disable=SC2015,SC2016  # `A && B || C` is meant so; the machine expands
@@ -20,10 +23,22 @@ begin_stage1 "$what"
 have mkfs.ext4 "$what" || finish
 begin_boots "$what"
 add_libcrypto() {
-    add "$(ldconfig -p | grep -om 1 '/[^ ]*/libcrypto.so.3$')"
+    add "$(find_library libcrypto.so.3)"
 }
 make_stage1 stage1 add_libcrypto
-make_tree second second --prepend "$SCRATCH/stage1.gz"
+make_tree second second --prepend "$SCRATCH/stage1.gz" --lower-store
+make_disk state
+printf '/dev/vdc /nix/var ext4 defaults 0 2\n' >"$SCRATCH/fstab"
+pass fstab "$SCRATCH/fstab"
+scripted() {
+    crypto=$(find_library libcrypto.so.3)
+    set -- --file "$generator:bin/regd-initrd-generator:0755"
+    for library in $crypto $(libraries_of "$generator" && libraries_of "$crypto"); do
+        case " $* " in *" $library:"*) ;; *) set -- "$@" --file "$library:${library#/}:0755" ;; esac
+    done
+    make_tree scripted first "$@"
+}
+scripted
 make_tree first first --prepend "$SCRATCH/stage1.gz"
 closure_of first >"$SCRATCH/closure"
 closure_of second >"$SCRATCH/closure-2"
@@ -33,7 +48,7 @@ mkfs.ext4 -q -L 'UPPER 1' "$SCRATCH/disk" 128M >/dev/null 2>&1 && truncate -s 16
 machine() {
     boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
         -append "$(told_by commandLine) $2" -drive "file=$SCRATCH/disk,format=raw,if=virtio" \
-        -drive "file=$SCRATCH/blank,format=raw,if=virtio"
+        -drive "file=$SCRATCH/blank,format=raw,if=virtio" -drive "file=$SCRATCH/state,format=raw,if=virtio"
 }
 label='regd.overlay="LABEL=UPPER 1"'
 
@@ -50,10 +65,10 @@ claim "the writable layer is the file system with the label" on_disk
 END
 cat "$SCRATCH/asked" - >"$SCRATCH/asked-cut" <<'END'
 claim "the layer starts empty, with a record" [ "$(ls /nix/.rw-store | tr '\n' ' ')" = 'layers lost+found store work ' ]
-adds() {
-    echo kept >kept && nix-store --add kept && sync
+keeps() {
+    builds && ln -s "$built" /nix/var/nix/gcroots/built && sync
 }
-claim "a path is added to the store" adds
+claim "Nix builds a path" keeps
 (finish)
 tap_finished=yes
 number=0
@@ -74,14 +89,20 @@ cat "$SCRATCH/asked" - >"$SCRATCH/asked-again" <<'END'
 verifies
 kept() {
     ls -A /nix/.rw-store/store
-    [ "$(cat /nix/store/*-kept)" = kept ]
+    works /nix/store/*-built
 }
-claim "what was written before the power was cut is there" kept
+claim "what was built before the power was cut works" kept
 claim "the store can be written" touch /nix/store/.again
 END
 pass_checks "$SCRATCH/asked-again"
 machine again "$label regd.overlay-reset"
 told again 'after the power was cut, the same image again'
+
+tree_of scripted
+sed -i 's/^stage1_root=.*//' "$SCRATCH/asked-again"
+pass_checks "$SCRATCH/asked-again"
+machine script 'regd.overlay=/dev/vda'
+told script 'the same image again, with a script in stage 1'
 
 # --- another image ------------------------------------------------------------------------------------------
 
@@ -104,17 +125,56 @@ cat "$SCRATCH/asked" - >"$SCRATCH/asked-reset" <<'END'
 verifies
 moved() {
     ls -A /nix/.rw-store /nix/.rw-store/old.1/store
-    [ "$(cat /nix/.rw-store/old.1/store/*-kept)" = kept ] && ! ls /nix/store/*-kept
+    [ "$(cat /nix/.rw-store/old.1/store/*-built)" = "built with $tools" ] && ! ls /nix/store/*-built
 }
 claim "the former layer was moved away whole" moved
+forgotten() {
+    journal_says 'forgotten: no longer in the store' && ! nix-store --check-validity "$(readlink /nix/var/nix/gcroots/built)"
+}
+claim "what was built is forgotten" forgotten
 says_so() {
     dmesg >kernel && grep -q 'regd-initrd-generator: the writable layer of other layers is now old.1 on ' kernel
 }
 claim "the kernel's log says so" says_so
+claim "it is built again" builds
+collects() {
+    rm -f /nix/var/nix/gcroots/built && nix-collect-garbage >garbage 2>&1 && cat garbage && [ ! -e "$built" ] && closure_is_registered
+}
+claim "and collected" collects
+(finish)
+tap_finished=yes
+number=0
+while builds && nix-collect-garbage; do
+    number=$((number + 1))
+    [ "$number" -ne 2 ] || echo 'overlay: collecting' >/dev/ttyS0
+done
 END
 pass_checks "$SCRATCH/asked-reset"
+machine_end='overlay: collecting'
 machine reset "$label regd.overlay-reset"
+machine_end=
 told reset 'another image with regd.overlay-reset'
+
+tree_of first
+pass closure "$SCRATCH/closure"
+cat "$SCRATCH/asked" - >"$SCRATCH/asked-back" <<'END'
+claim "nix-store --verify --check-contents finds nothing" verify_finds_nothing --check-contents
+profile() {
+    regd profile list
+    [ "$(readlink -f /nix/var/nix/profiles/system)" = "$system" ]
+}
+claim "the system profile is the booted system" profile
+claim "its programs run" "$system/application/bin/application"
+claim "what was built works, when it is built again" builds
+both() {
+    ls -A /nix/.rw-store
+    [ "$(cat /nix/.rw-store/old.1/store/*-built)" = "built with $tools" ] && [ -d /nix/.rw-store/old.2/store ]
+}
+claim "the layers of both images are kept" both
+END
+pass_checks "$SCRATCH/asked-back"
+machine back "$label regd.overlay-reset"
+told back 'the first image again, after the power was cut'
 
 # --- a disk without a file system ---------------------------------------------------------------------------
 

@@ -53,21 +53,6 @@ adds() {
 }
 claim "nix-store --add works" adds
 
-# Its builder and what it refers to are paths of the image.
-cat >build.nix <<'END'
-derivation {
-  name = "built";
-  system = builtins.currentSystem;
-  builder = builtins.storePath (builtins.toPath (builtins.getEnv "tools")) + "/bin/busybox";
-  args = [ "sh" "-c" "echo built with $tools > $out" ];
-  tools = builtins.storePath (builtins.toPath (builtins.getEnv "tools"));
-}
-END
-builds() {
-    tools=$(readlink -f /usr/bin/busybox) && tools=${tools%/bin/busybox} && export tools &&
-        path=$(nix-build --no-out-link ./build.nix) && [ "$(cat "$path")" = "built with $tools" ] &&
-        [ "$(nix-store --query --references "$path")" = "$tools" ]
-}
 claim "nix-build works, with paths of the image" builds
 
 collects() {

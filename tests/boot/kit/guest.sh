@@ -95,6 +95,26 @@ verifies() {
     claim "nix-store --verify finds nothing" verify_finds_nothing
 }
 
+# builds: Nix builds a path, `built`; its builder and what it refers to are paths of the image.
+tools=$(readlink -f /usr/bin/busybox)
+export tools="${tools%/bin/busybox}"
+cat >build.nix <<'END'
+derivation {
+  name = "built";
+  system = builtins.currentSystem;
+  builder = builtins.storePath (builtins.toPath (builtins.getEnv "tools")) + "/bin/busybox";
+  args = [ "sh" "-c" "echo built with $tools > $out" ];
+  tools = builtins.storePath (builtins.toPath (builtins.getEnv "tools"));
+}
+END
+builds() {
+    built=$(nix-build --no-out-link ./build.nix) && works "$built"
+}
+# works PATH: it is what `builds` has built, also for Nix.
+works() {
+    [ "$(cat "$1")" = "built with $tools" ] && [ "$(nix-store --query --references "$1")" = "$tools" ]
+}
+
 # only_regd_failed [UNIT]: and that one.
 only_regd_failed() {
     systemctl --failed --no-legend --plain | awk '{ print $1 }' >failed

@@ -1,7 +1,8 @@
 #!/bin/sh
 # stage1.sh — init of the initial ramdisk: the file systems of a netbooted NixOS, as its module describes them for a
 # scripted stage 1; or the disk that root= names. /nix-store.squashfs is the upper layer, /nix-store.1.squashfs and so on
-# lie below it. With medium= they are files of that medium, which is mounted on /iso as by the module of a live medium.
+# lie below it. With medium= they are files of that medium, which is mounted on /iso as by the module of a live medium. With
+# regd.overlay= the writable layer is on that device, as the manual page of regd-initrd-generator has it for a script.
 set -f
 export PATH=/bin
 
@@ -26,12 +27,14 @@ mkdir "$root"
 init=
 device=
 medium=
+upper=
 # shellcheck disable=SC2013  # words, not lines
 for word in $(cat /proc/cmdline); do
     case $word in
     init=*) init=${word#init=} ;;
     root=/dev/*) device=${word#root=} ;;
     medium=*) medium=${word#medium=} ;;
+    regd.overlay=/dev/*) upper=${word#regd.overlay=} ;;
     esac
 done
 [ "$init" ] || stop 'the kernel was told no init='
@@ -47,19 +50,27 @@ mount_images() {
     fi
 
     lower=
+    layers=
     number=
     while image=$images/nix-store${number:+.$number}.squashfs && [ -e "$image" ]; do
         layer=/nix/.ro-store${number:+.$number}
         mkdir "$root$layer"
         mount -t squashfs -o loop,ro "$image" "$root$layer" || stop "$image cannot be mounted"
         lower=${lower:+$lower:}$root$layer
+        layers="$layers $root$layer"
         number=$((${number:-0} + 1))
     done
     [ "$lower" ] || stop "there is no nix-store.squashfs in the ramdisk, nor on a medium"
 
     mkdir "$root/nix/.rw-store"
-    mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"
-    mkdir "$root/nix/.rw-store/store" "$root/nix/.rw-store/work"
+    if [ "$upper" ]; then
+        # shellcheck disable=SC2086  # several words
+        regd-initrd-generator --overlay-device "$root/nix/.rw-store" "$upper" shell keep $layers ||
+            stop 'the writable layer cannot be used'
+    else
+        mount -t tmpfs -o mode=0755 tmpfs "$root/nix/.rw-store"
+        mkdir "$root/nix/.rw-store/store" "$root/nix/.rw-store/work"
+    fi
     mount -t overlay -o "lowerdir=$lower,upperdir=$root/nix/.rw-store/store,workdir=$root/nix/.rw-store/work" \
         overlay "$root/nix/store" || stop 'the store cannot be mounted'
 }
