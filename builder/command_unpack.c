@@ -46,20 +46,18 @@ static void release(const struct work *work)
 
 /* --- Before the paths are written ---------------------------------------------------------------- */
 
-/* A wrong description is not used, as `regd boot` would not. */
-static void complete_list(struct work *work)
+/* A machine boots without a description that is wrong or cannot be read; what is installed would lack its
+ * signatures for good. */
+static bool complete_list(struct work *work, struct error *error)
 {
-    struct error error;
     struct path_list described;
     struct image *top = &work->stack->items[0];
-    if (!top->description)
-        return;
-    work->has_details = image_description_read(top, work->command->store->store_dir, &work->details,
-                                               &described, &error) &&
-                        path_list_complete(&top->listed, 0, &described, &error);
-    if (!work->has_details)
-        report_warning("%s: " MANIFEST_NAME PATH_INFO_JSON_SUFFIX " is not used: %s", top->name,
-                       error.sentence);
+    work->has_details = top->description != 0;
+    return !work->has_details ||
+           (image_description_read(top, work->command->store->store_dir, &work->details, &described,
+                                   error) &&
+            path_list_complete(&top->listed, 0, &described, error)) ||
+           error_in(error, "%s: " MANIFEST_NAME PATH_INFO_JSON_SUFFIX, top->name);
 }
 
 static bool choose(struct work *work, struct error *error)
@@ -245,8 +243,7 @@ bool command_unpack(const struct command *command, struct error *error)
         if (!unpack_stack_add(&stack, bases->items[i], command->arena, error))
             return false;
     cleanup(release) struct work work = { .command = command, .stack = &stack, .collector = -1 };
-    complete_list(&work);
-    return choose(&work, error) && find_system(&work, error) &&
+    return complete_list(&work, error) && choose(&work, error) && find_system(&work, error) &&
            ((prepare_registry(&work, error) && unpack_all(&work, error)) ||
             error_in(error, "unpack to %s", settings->root));
 }

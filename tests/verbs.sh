@@ -70,6 +70,8 @@ make_machine() {
     done
     # shellcheck disable=SC2086  # options
     if ! "$REGD_BUILD" squashfs $verbs_build "$system" -o keep/image || ! "$REGD_BUILD" squashfs $verbs_build "$linux" -o keep/base ||
+        ! "$REGD_BUILD" squashfs --root root --registration manifest --compression zstd:1 --signatures --verity file "$system" -o keep/signed 2>verity ||
+        ! sed -n 's/.*root hash of .*: //p' verity >keep/signed.hash ||
         ! "$REGD_BUILD" tree $verbs_build "$system" -o keep/tree ||
         ! "$REGD_BUILD" tree $verbs_build --by-url --base keep/base "$system" -o keep/url; then
         bail 'nothing can be built'
@@ -84,7 +86,8 @@ make_url_tree() {
 
 jobs='register register-new register-sql register-forget boot profile-set profile-rollback profile-prune profile-list status verify dump dump-paths manifest
 manifest-database squashfs reuse split layer tree tree-parts tree-url tree-options tarball ramdisk ramdisk-xz ipxe kexec inspect closure why diff
-verify-image verify-layer verify-tree verify-url publish publish-next publish-rollback verify-published generator generator-root overlay unpack'
+verify-image verify-layer verify-tree verify-url publish publish-next publish-rollback verify-published generator generator-root overlay unpack
+unpack-register unpack-optimise unpack-url'
 
 # What a run can change. The times of directories do not count: a draft that came and went leaves nothing.
 seen() {
@@ -112,7 +115,7 @@ prepare() {
         mkdir -p work/new/proc work/new/etc work/out/it && : >work/new/etc/initrd-release && cp keep/image work/new/nix-store.squashfs
         echo "quiet init=$system/init" >work/new/proc/cmdline
         ;;
-    generator | overlay | unpack) mkdir work/out/it ;;
+    generator | overlay | unpack | unpack-optimise) mkdir work/out/it ;;
     esac
     prepared=$job
     seen >seen.prepared
@@ -168,6 +171,9 @@ run_job() {
     generator-root) "$generator" --root work/new work/out/it ;;
     overlay) "$generator" --overlay work/out/it ;;
     unpack) "$REGD_BUILD" unpack -q keep/image --root work/out/it --jobs 2 ;;
+    unpack-register) "$REGD_BUILD" unpack -q keep/tree --root work/new --jobs 2 --register --profile /nix/var/nix/profiles/system ;;
+    unpack-optimise) "$REGD_BUILD" unpack -q keep/signed --root-hash "$(cat keep/signed.hash)" "$linux" --root work/out/it --jobs 2 --optimise ;;
+    unpack-url) "$REGD_BUILD" unpack -q keep/url --root work/new --jobs 2 --register ;;
     esac
 }
 
@@ -203,6 +209,7 @@ work_out_state() {
         [ ! -s "$database" ] || sqlite3 -batch "$database" 'pragma integrity_check' ".read $rows_sql"
     done
     find work/*/nix/var/nix/profiles work/root/etc -type l ! -name '.*' ! -name 'system-*' -printf '%f %l\n' 2>/dev/null | sort
+    case $job in unpack*) find work/new/nix/store -type f ! -path '*/.*' -exec sha256sum {} + 2>/dev/null | sort -k 2 ;; esac
     find -L work/out -type f ! -name '.*' ! -path '*/.*' -exec sha256sum {} + 2>/dev/null | sort -k 2
 }
 
@@ -225,10 +232,10 @@ is_old_or_new() {
     # The images are seen through each system. A system that cannot be read is not listed, with a warning.
     publish*) [ -z "$(echo "$now" | grep -v -e '/systems/.*/stores/' -e "$warned" | while read -r line; do printf '%s\n%s\n' "$old" "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
     # A store path is there whole, or not at all.
-    unpack) [ "$(echo "$now" | grep -c -e '-system/')" -eq 0 ] || [ "$(echo "$now" | grep -e '-system/')" = "$(echo "$good" | grep -e '-system/')" ] || return ;;
+    unpack*) [ "$(echo "$now" | grep -c -e '-system/')" -eq 0 ] || [ "$(echo "$now" | grep -e '-system/')" = "$(echo "$good" | grep -e '-system/')" ] || return ;;
     esac
     case $job in
-    generator* | unpack) [ -z "$(echo "$now" | while read -r line; do echo "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
+    generator* | unpack*) [ -z "$(echo "$now" | while read -r line; do echo "$good" | grep -xF "$line" >/dev/null || echo "$line"; done)" ] && return ;;
     esac
     [ "$now" = "$old" ] || [ "$now" = "$good" ]
 }
