@@ -64,6 +64,7 @@ let
           systemd.storePaths = list;
           systemd.network.enable = mkOption { type = types.bool; default = false; };
           systemd.network.networks = mkOption { type = types.attrsOf (types.attrsOf types.raw); default = { }; };
+          systemd.network.wait-online.anyInterface = mkOption { type = types.bool; default = false; };
           network.enable = mkOption { type = types.bool; default = false; };
           network.flushBeforeStage2 = mkOption { type = types.bool; default = true; };
         };

@@ -184,7 +184,10 @@ claim 'there are none since 24.11' says 24.11 '' "$packages" '[]'
 claim 'image/repart.nix of 24.05 is not taken for the names of image files' says 24.05 "$here/tests/nixos/kinds/repart.nix" \
     '[ (config.system.build ? image) config.system.nixos.tags (builtins.match ".*(nixos-kexec-[^ \"]*zst).*"
         (builtins.replaceStrings [ "\n" ] [ " " ] config.system.build.kexecTarball.buildCommand) != null) ]' '[false, [], true]'
-layout='{ lib, ... }: { options.boot.loader.systemd-boot.enable = lib.mkOption { type = lib.types.bool; default = false; }; }'
+# With the options that system names for given programs.
+layout='{ lib, ... }: { options = {
+    boot.loader.systemd-boot.enable = lib.mkOption { type = lib.types.bool; default = false; };
+    services = lib.mkOption { type = lib.types.raw; default = { }; }; }; }'
 claim 'disk.nix mounts the partitions of disk.repart by their labels' says disk-26.11 "$here/units/nixos/disk.nix ($layout)" \
     '[ (builtins.mapAttrs (name: each: "${each.device} ${each.fsType}") config.fileSystems) config.boot.loader.systemd-boot.enable ]' \
     "[{\"/\": \"$(sed -n 's|^Label=|/dev/disk/by-partlabel/|p; s/^Format=/ /p' "$here/units/nixos/disk.repart/20-root.conf" | tr -d '\n')\",
@@ -379,20 +382,33 @@ done
 
 # By URL: stage 1 has all that fetching takes.
 fetched='{ netboot.regd.byUrl = true; netboot.regd.onFailure = "reboot:5"; boot.initrd.systemd.enable = true; }'
-claim 'with byUrl the generator mounts the layers, and stage 1 has certificates, modules and the policy' says new "$fetched" \
-    '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents)
-        config.boot.initrd.availableKernelModules config.boot.kernelParams ]' \
-    '[["/"], ["/etc/ssl/certs/ca-certificates.crt", "/etc/systemd/system-generators/regd-initrd-generator"],
-        ["squashfs", "overlay", "dm_mod", "dm_verity"], ["loglevel=4", "quote=it'"'"'s", "regd.on-failure=reboot:5"]]'
-claim 'it has regd-fetch and what that loads by name' says new "$fetched" \
-    'map (path: builtins.head (builtins.match ".*/(lib/.*)" path)) config.boot.initrd.systemd.storePaths' \
-    '["lib/systemd/regd-fetch", "lib/libcurl.so.4", "lib/libsystemd.so.0", "lib/libcrypto.so.3"]'
-claim 'and a network, which is cleared before stage 2' says new "$fetched" \
-    '{ inherit (config.boot.initrd.systemd) network; inherit (config.boot.initrd.network) enable flushBeforeStage2; }' \
-    '{"network": {"enable": true, "networks": {"99-regd": {"matchConfig": {"Type": "ether", "Kind": "!*"},
-        "networkConfig": {"DHCP": "yes"}}}}, "enable": true, "flushBeforeStage2": true}'
+for age in 24.05 25.11 new; do
+    claim "with byUrl the generator mounts the layers, and stage 1 has certificates, modules and the policy ($age)" says $age "$fetched" \
+        '[ (builtins.attrNames config.fileSystems) (builtins.attrNames config.boot.initrd.systemd.contents)
+            config.boot.initrd.availableKernelModules config.boot.kernelParams
+            (builtins.match ".*/etc/ssl/certs/ca-bundle.crt"
+                config.boot.initrd.systemd.contents."/etc/ssl/certs/ca-certificates.crt".source.content != null) ]' \
+        '[["/"], ["/etc/ssl/certs/ca-certificates.crt", "/etc/systemd/system-generators/regd-initrd-generator"],
+            ["squashfs", "overlay", "dm_mod", "dm_verity"], ["loglevel=4", "quote=it'"'"'s", "regd.on-failure=reboot:5"], true]'
+    claim "it has regd-fetch and what that loads by name ($age)" says $age "$fetched" \
+        'map (path: builtins.head (builtins.match ".*/(lib/.*)" path)) config.boot.initrd.systemd.storePaths' \
+        '["lib/systemd/regd-fetch", "lib/libcurl.so.4", "lib/libsystemd.so.0", "lib/libcrypto.so.3"]'
+    claim "and a network, of which one device is enough, cleared before stage 2 ($age)" says $age "$fetched" \
+        '{ inherit (config.boot.initrd.systemd) network; inherit (config.boot.initrd.network) enable flushBeforeStage2; }' \
+        '{"network": {"enable": true, "networks": {"99-regd": {"matchConfig": {"Type": "ether", "Kind": "!*"},
+            "networkConfig": {"DHCP": "yes"}}}, "wait-online": {"anyInterface": true}}, "enable": true, "flushBeforeStage2": true}'
+    claim "nothing of it is refused ($age)" says $age "$fetched" 'builtins.all (each: each.assertion) config.assertions' true
+done
+without='{ netboot.regd.overlaySize = "2g"; boot.initrd.systemd.enable = true; }'
+claim 'without it stage 1 has none of this' says new "$without" \
+    '[ config.boot.initrd.systemd.contents config.boot.initrd.systemd.storePaths config.boot.initrd.systemd.network
+        config.boot.initrd.network.enable config.boot.initrd.availableKernelModules ]' \
+    '[{}, [], {"enable": false, "networks": {}, "wait-online": {"anyInterface": false}}, false, ["squashfs", "overlay"]]'
 claim 'a network of ours takes its place' says new "$fetched { boot.initrd.systemd.network.networks.\"99-regd\".networkConfig = { DHCP = \"ipv6\"; }; }" \
     'config.boot.initrd.systemd.network.networks."99-regd".networkConfig' '{"DHCP": "ipv6"}'
+claim 'who wants all devices waits for them, and may keep the network' says new \
+    "$fetched { boot.initrd = { systemd.network.wait-online.anyInterface = false; network.flushBeforeStage2 = false; }; }" \
+    '[ config.boot.initrd.systemd.network.wait-online.anyInterface config.boot.initrd.network.flushBeforeStage2 ]' '[false, false]'
 tree_by_url() {
     value new "$fetched" config.system.build.kexecTree.buildCommand >out/value && grep -o -e '--by-url' out/value
 }

@@ -119,8 +119,8 @@ in
         default = false;
         description = ''
           Leave the store images out of the ramdisk, and fetch them in stage 1 from the server that has kexecTree. The
-          ramdisk pins every byte of them. Stage 1 gets a network by DHCP on all Ethernet devices, unless
-          `boot.initrd.systemd.network` says more. Their drivers have to be in `boot.initrd.availableKernelModules`.
+          ramdisk pins every byte of them. Stage 1 gets a network by DHCP on all Ethernet devices, and goes on when one of them
+          is online, unless `boot.initrd.systemd.network` says more. Their drivers have to be in `boot.initrd.availableKernelModules`.
         '';
       };
 
@@ -298,6 +298,8 @@ in
           matchConfig = mkDefault { Type = "ether"; Kind = "!*"; };
           networkConfig = mkDefault { DHCP = "yes"; };
         };
+        # A port without a cable must not hold up the boot until waiting for it times out.
+        wait-online.anyInterface = mkDefault true;
       };
       # The images are in memory by then, and stage 2 starts with a network as it would without us.
       network = mkIf cfg.regd.byUrl {
