@@ -17,7 +17,8 @@ test_packages="binutils clang clang-format clang-tidy libclang-rt-dev cppcheck g
 # Debian 12 has not all of these; its systemd has systemd-repart.
 newer_packages="systemd-ukify systemd-repart"
 boot_packages="qemu-system-x86 ipxe-qemu ovmf grub-pc-bin grub-efi-amd64-bin mtools pxelinux syslinux-common
-    systemd-boot-efi sbsigntool linux-image-amd64 kmod udev login systemd-container e2fsprogs util-linux-extra xorriso dosfstools"
+    systemd-boot-efi sbsigntool linux-image-amd64 kmod udev login systemd-container e2fsprogs util-linux-extra xorriso dosfstools
+    f2fs-tools"
 
 # Meson, Nix and kexec-tools ask or print; nobody is there to answer.
 apt() {

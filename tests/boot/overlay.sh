@@ -2,7 +2,7 @@
 # overlay.sh — the writable layer of the store on a disk, and Nix' state on another: what a machine builds survives, also if the
 # power is cut while it writes; another image over it is refused, until regd.overlay-reset moves it away. Then what was built is
 # forgotten; it is built again, and collected, and the power is cut meanwhile; and the first image comes back. A disk without a
-# file system is told.
+# file system is told. One boot has its layer on f2fs.
 #
 # The ramdisk is that of initrd_systemd.sh, with libcrypto, which identifies the layers; once it is that of the system, whose
 # script runs regd-initrd-generator as the manual page says.
@@ -22,10 +22,10 @@ what='the writable layer of the store is on a disk'
 begin_stage1 "$what"
 have mkfs.ext4 "$what" || finish
 begin_boots "$what"
-add_libcrypto() {
-    add "$(find_library libcrypto.so.3)"
+add_more() {
+    add "$(find_library libcrypto.so.3)" && add_modules f2fs crc32_generic 2>/dev/null
 }
-make_stage1 stage1 add_libcrypto
+make_stage1 stage1 add_more
 make_tree second second --prepend "$SCRATCH/stage1.gz" --lower-store
 make_disk state
 printf '/dev/vdc /nix/var ext4 defaults 0 2\n' >"$SCRATCH/fstab"
@@ -44,11 +44,11 @@ closure_of first >"$SCRATCH/closure"
 closure_of second >"$SCRATCH/closure-2"
 mkfs.ext4 -q -L 'UPPER 1' "$SCRATCH/disk" 128M >/dev/null 2>&1 && truncate -s 16M "$SCRATCH/blank" || bail 'no disk can be made'
 
-# machine NAME PARAMETERS
+# machine NAME PARAMETERS [SECOND-DISK]
 machine() {
     boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
         -append "$(told_by commandLine) $2" -drive "file=$SCRATCH/disk,format=raw,if=virtio" \
-        -drive "file=$SCRATCH/blank,format=raw,if=virtio" -drive "file=$SCRATCH/state,format=raw,if=virtio"
+        -drive "file=$SCRATCH/${3-blank},format=raw,if=virtio" -drive "file=$SCRATCH/state,format=raw,if=virtio"
 }
 label='regd.overlay="LABEL=UPPER 1"'
 
@@ -175,6 +175,24 @@ END
 pass_checks "$SCRATCH/asked-back"
 machine back "$label regd.overlay-reset"
 told back 'the first image again, after the power was cut'
+
+# --- another file system, of which oracle/overlay_device.sh finds none in most kernels -------------------------
+
+cat >"$SCRATCH/asked-f2fs" <<'END'
+stage1_root=/sysroot
+check_boot 1
+claim "the writable layer is f2fs" grep '^/dev/vdb /nix/.rw-store f2fs rw,' /proc/mounts
+claim "Nix builds a path" builds
+END
+if have mkfs.f2fs 'the writable layer on f2fs'; then
+    { truncate -s 128M "$SCRATCH/f2fs" && mkfs.f2fs -q -l 'UPPER 2' "$SCRATCH/f2fs" >/dev/null; } || bail 'no f2fs can be made'
+    pass_checks "$SCRATCH/asked-f2fs"
+    # In the system there are no modules to be loaded: nothing is ext4 here.
+    : >"$SCRATCH/fstab"
+    pass fstab "$SCRATCH/fstab"
+    machine f2fs 'regd.overlay="LABEL=UPPER 2"' f2fs
+    told f2fs 'f2fs'
+fi
 
 # --- a disk without a file system ---------------------------------------------------------------------------
 
