@@ -29,7 +29,7 @@ static void what_is_no_description_is_refused(struct arena arena)
     open.image.description = open.image.manifest;
     CHECK_REFUSED(
         image_description_read(&open.image, STR("/nix/store"), &own, &described, check_error),
-        "it is not JSON");
+        "it is not JSON, from byte 1 on");
     open.image.description = image_find(&open.image, STR(CHECK_DIGEST "-link"));
     CHECK_REFUSED(
         image_description_read(&open.image, STR("/nix/store"), &own, &described, check_error),
