@@ -16,6 +16,8 @@
 #                           SCRATCH, REGD and REGD_BUILD absolute.
 # private_nix               makes $SCRATCH/conf and $SCRATCH/home: a Nix with nothing of the host's configuration.
 # nix_store_of ROOT ARG...  runs that Nix's nix-store on the store in a root.
+# copy_state DIR TARGET      copies a directory of the store's state into another one. A Nix of another test that reads the store
+#                           makes and removes files beside the database meanwhile, so it may take several attempts.
 # find_nix_column           sets `nix_column` to the version of Nix whose record in tests/data/cases holds for the installed
 #                           one: the same, or the nearest older one, which it says.
 # commands_of PROGRAM       the commands that its --help lists, one per line.
@@ -57,6 +59,18 @@ claim() {
     tap_failed=$((tap_failed + 1))
     printf 'not ok %d - %s\n' "$tap_count" "$tap_text"
     sed -n 's/^/# /; 1,40p' "$tap_log"
+}
+
+copy_state() {
+    tap_copy=$2/${1##*/}
+    tap_attempt=0
+    until cp -a "$1" "$2"; do
+        tap_attempt=$((tap_attempt + 1))
+        [ "$tap_attempt" -lt 100 ] || return
+        chmod -R u+w "$tap_copy"
+        rm -rf "${tap_copy:?}"
+        sleep 0.1
+    done
 }
 
 find_no_fault() {

@@ -127,7 +127,7 @@ in_place_of_tag() {
     [ "$(stat -c %a root/secret)" = 600 ] && [ "$(cat root/secret)" = secret ]
 }
 in_place_of_link() {
-    mkdir -p machine/nix && cp -a "$store/nix/var" machine/nix/ && mkdir -p machine/profiles && chown 65534 machine/profiles || return
+    mkdir -p machine/nix && copy_state "$store/nix/var" machine/nix && mkdir -p machine/profiles && chown 65534 machine/profiles || return
     exchanged renameat 1 'ln -sfT /elsewhere machine/profiles/p-1-link' \
         "$REGD" profile -q --root machine --profile /profiles/p set "$toplevel" || return
     [ "$status" -eq 1 ] && grep -qF 'another process replaced it' stderr && [ ! -e machine/profiles/p ] && [ ! -L machine/profiles/p ]

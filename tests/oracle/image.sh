@@ -328,7 +328,7 @@ if have nix-hash "$text"; then
 fi
 
 elsewhere() {
-    mkdir -p "$bare/state" && cp -a "$store/nix/var/nix/db" "$bare/state/" &&
+    mkdir -p "$bare/state" && copy_state "$store/nix/var/nix/db" "$bare/state" &&
         "$REGD_BUILD" squashfs --root "$bare" --store-dir /nix/store --state-dir /state -q --compression zstd:3 \
             -o "$SCRATCH/same.squashfs" "$toplevel" && cmp "$image" "$SCRATCH/same.squashfs"
 }

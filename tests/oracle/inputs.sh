@@ -24,7 +24,7 @@ printf 'build-users-group =\nexperimental-features = nix-command\nsandbox = fals
 export HOME="$PWD/home" NIX_CONF_DIR="$PWD/conf" NIX_USER_CONF_FILES=/dev/null
 
 # A graph has no derivers, so the store to compare with has none either.
-mkdir root && cp -a "$store/nix" root/ && chmod u+w root/nix/var/nix/db &&
+mkdir -p root/nix && cp -a "$store/nix/store" root/nix/ && copy_state "$store/nix/var" root/nix && chmod u+w root/nix/var/nix/db &&
     sqlite3 root/nix/var/nix/db/db.sqlite 'update ValidPaths set deriver = null' || bail 'no copy of the store could be made'
 
 # --- the forms --------------------------------------------------------------------------------------------

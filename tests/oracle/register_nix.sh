@@ -225,7 +225,7 @@ claim 'a second run changes not one byte' second_run
 # A copy of the fixture with its own database, made by Nix as it built: it has signatures, content addresses.
 kept=$SCRATCH/kept
 make_root "$kept"
-cp -a "$store/nix/var" "$kept/nix/"
+copy_state "$store/nix/var" "$kept/nix"
 keeps() {
     rows_and_ids "$kept" >"$SCRATCH/rows.before"
     for column in sigs ca ultimate; do

@@ -46,7 +46,7 @@ make_root() {
     while read -r name; do [ -e "$dir/$name" ] || [ -L "$dir/$name" ] || copy_path "$name"; done <"$SCRATCH/there"
     rm -rf "$root/nix/var"
     mkdir "$root/nix/var"
-    cp -a "$store/nix/var/nix" "$root/nix/var/"
+    copy_state "$store/nix/var/nix" "$root/nix/var"
 }
 
 # The path of a name, as the database says it. It may be changed.
