@@ -102,11 +102,17 @@ static void store_copy_release(struct store_copy *copy)
 }
 
 /* Is there a file of this size in stores/? */
+static bool has_size(const struct published *published, const char *name, uint64_t size_bytes)
+{
+    struct stat there;
+    return fstatat(published->stores, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(there.st_mode) && (uint64_t)there.st_size == size_bytes;
+}
+
 static bool is_held(const struct published *published, const char *name, int source)
 {
-    struct stat there, wanted;
-    return fstatat(published->stores, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISREG(there.st_mode) && fstat(source, &wanted) == 0 && there.st_size == wanted.st_size;
+    struct stat wanted;
+    return fstat(source, &wanted) == 0 && has_size(published, name, (uint64_t)wanted.st_size);
 }
 
 static bool copy_file(const struct published *published, const struct publish_request *request,
@@ -143,13 +149,10 @@ static bool check_copies(const struct publish_request *request, const struct has
 static bool put_sum(const struct published *published, const struct publish_request *request,
                     const struct hash *root, struct arena scratch, struct error *error)
 {
-    struct stat there;
     const struct store_names names = store_names_of(root);
     struct str text = published_tree_sum(request->tree, root, &scratch);
-    if (fstatat(published->stores, names.sum, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(there.st_mode) && (size_t)there.st_size == text.len)
-        return true;
-    return file_publish(published->stores, names.sum, text, 0644, error);
+    return has_size(published, names.sum, text.len) ||
+           file_publish(published->stores, names.sum, text, 0644, error);
 }
 
 /* The verity data gets its name first, so that no image is ever without it. */
