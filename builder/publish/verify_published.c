@@ -23,18 +23,33 @@ static void add(const struct verifier *verifier, enum finding_kind kind, const c
     findings_add(verifier->findings, kind, str_from(subject), str_from(text));
 }
 
-/* Is the file what it must be? */
+/* A file that follows from the systems. */
+struct derived {
+    const char *name; /* in the root */
+    struct str text;  /* that it must have */
+    size_t limit_bytes;
+    const char *fault; /* what is said of another text */
+};
+
 static void compare(const struct verifier *verifier, const struct published *published,
-                    const char *name, struct str wanted)
+                    const struct derived *file)
 {
     struct error error;
     struct str text;
     struct arena scratch = *verifier->arena;
-    if (!tree_place_read(published->root, name, FLEET_BYTES_MAX, &scratch, &text, &error))
-        add(verifier, FINDING_UNREADABLE, name, error.sentence);
-    else if (!str_equal(text, wanted))
-        add(verifier, FINDING_DISAGREEING, name,
-            "it is not what the directory says; publish again");
+    if (!tree_place_read(published->root, file->name, file->limit_bytes, &scratch, &text, &error))
+        add(verifier, FINDING_UNREADABLE, file->name, error.sentence);
+    else if (!str_equal(text, file->text))
+        add(verifier, FINDING_DISAGREEING, file->name, file->fault);
+}
+
+/* Is a file of the root itself what it must be? */
+static void compare_text(const struct verifier *verifier, const struct published *published,
+                         const char *name, struct str text)
+{
+    const struct derived file = { name, text, FLEET_BYTES_MAX,
+                                  "it is not what the directory says; publish again" };
+    compare(verifier, published, &file);
 }
 
 static bool check_files(const struct verifier *verifier, const struct published *published,
@@ -43,10 +58,10 @@ static bool check_files(const struct verifier *verifier, const struct published 
     struct str fleet;
     if (!fleet_format(published, verifier->arena, &fleet, error))
         return false;
-    compare(verifier, published, FLEET_NAME, fleet);
+    compare_text(verifier, published, FLEET_NAME, fleet);
     if (published->current)
-        compare(verifier, published, PUBLISHED_IPXE_NAME,
-                published_ipxe(published->current, verifier->arena));
+        compare_text(verifier, published, PUBLISHED_IPXE_NAME,
+                     published_ipxe(published->current, verifier->arena));
     if (!published_find(published, published->current))
         add(verifier, FINDING_MISSING, PUBLISHED_CURRENT_NAME, "it leads to no system");
     if (published->previous && !published_find(published, published->previous))
@@ -97,8 +112,6 @@ static void check_store(const struct verifier *verifier, const struct published 
                         const char *name)
 {
     struct hash root;
-    struct error error;
-    struct str text;
     const char *path = arena_format(verifier->arena, PUBLISHED_STORES_NAME "/%s", name).data;
     const struct published_system *user =
         store_name_parse(str_from(name), &root) ? published_user(published, &root) : NULL;
@@ -106,12 +119,11 @@ static void check_store(const struct verifier *verifier, const struct published 
         add(verifier, FINDING_STRAY, path, "no system has it");
     if (!user || !str_ends(str_from(name), STR(STORE_SUM_SUFFIX)))
         return;
-    struct arena scratch = *verifier->arena;
-    if (!tree_place_read(published->root, path, CHECKSUMS_BYTES_MAX, &scratch, &text, &error))
-        add(verifier, FINDING_UNREADABLE, path, error.sentence);
-    else if (!str_equal(text, published_tree_sum(&user->tree, &root, &scratch)))
-        add(verifier, FINDING_DISAGREEING, path,
-            "it is not the image's line of " CHECKSUMS_NAME "; remove it, and publish again");
+    const struct derived file = { path, published_tree_sum(&user->tree, &root, verifier->arena),
+                                  CHECKSUMS_BYTES_MAX,
+                                  "it is not the image's line of " CHECKSUMS_NAME
+                                  "; remove it, and publish again" };
+    compare(verifier, published, &file);
 }
 
 static bool check_stores(const struct verifier *verifier, const struct published *published,
