@@ -53,11 +53,8 @@ struct str published_tree_sum(const struct published_tree *tree, const struct ha
 static bool read_sums(int directory, struct arena *arena, struct published_tree *tree,
                       struct error *error)
 {
-    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, &tree->sums_text,
-                         error))
+    if (!tree_place_read_sums(directory, arena, &tree->sums_text, &tree->sums, error))
         return false;
-    if (!checksums_parse(tree->sums_text, arena, &tree->sums, error))
-        return error_in(error, CHECKSUMS_NAME);
     tree->hash = digest_sha256(tree->sums_text);
     return checksums_find(&tree->sums, TREE_BOOT_JSON_NAME) ||
            error_set(error, CHECKSUMS_NAME " does not list " TREE_BOOT_JSON_NAME

@@ -65,6 +65,14 @@ bool tree_place_open(int *file, const struct tree_image *image, struct image_pla
            error_in(error, "%s", image->file);
 }
 
+bool tree_place_read_sums(int directory, struct arena *arena, struct str *ret_text,
+                          struct checksums *ret_sums, struct error *error)
+{
+    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, ret_text, error))
+        return false;
+    return checksums_parse(*ret_text, arena, ret_sums, error) || error_in(error, CHECKSUMS_NAME);
+}
+
 bool tree_place_describe(int directory, struct arena *arena, struct str *ret_text,
                          struct tree_description *ret_description, struct error *error)
 {

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "builder/output/checksums.h"
 #include "builder/reader/image_reader.h"
 #include "builder/tree/tree_description.h"
 #include "schema/boot/layers.h"
@@ -22,6 +23,10 @@ int tree_place_open_file(int directory, const char *name, struct error *error);
 /* Opens and reads such a file. */
 must_check bool tree_place_read(int directory, const char *name, size_t limit_bytes,
                                 struct arena *arena, struct str *ret_text, struct error *error);
+
+/* Reads and parses the tree's SHA256SUMS. *ret_text is its text. */
+must_check bool tree_place_read_sums(int directory, struct arena *arena, struct str *ret_text,
+                                     struct checksums *ret_sums, struct error *error);
 
 /* Reads and parses the tree's boot.json. *ret_text is its text. */
 must_check bool tree_place_describe(int directory, struct arena *arena, struct str *ret_text,

@@ -1,6 +1,5 @@
 #include "builder/unpack/unpack_stack.h"
 
-#include "builder/output/checksums.h"
 #include "builder/publish/published.h"
 #include "builder/publish/verify_published.h"
 #include "builder/tree/tree.h"
@@ -148,11 +147,9 @@ static bool read_tree(int directory, struct arena *arena, struct checksums *ret_
 {
     struct str list, text;
     struct hash wanted, found;
-    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, &list, error) ||
+    if (!tree_place_read_sums(directory, arena, &list, ret_sums, error) ||
         !tree_place_describe(directory, arena, &text, ret_description, error))
         return false;
-    if (!checksums_parse(list, arena, ret_sums, error))
-        return error_in(error, CHECKSUMS_NAME);
     found = digest_sha256(text);
     return (find_sum(ret_sums, TREE_BOOT_JSON_NAME, &wanted, error) &&
             (hash_equal(&found, &wanted) || wrong_digest("SHA-256", &found, &wanted, error))) ||
