@@ -51,8 +51,9 @@ pull() {
         /usr/lib/systemd/systemd-pull raw --image-root=images --settings=no --roothash=no --verity=no --verify="$2" "$url/$3" "$1"
 }
 image=separate-store/nix-store.squashfs
-listed() {
-    pull listed checksum "$image" && cmp images/listed.raw "$image"
+# taken VERIFY PATH [SAME]: it is the file that was served, or the same one elsewhere.
+taken() {
+    pull taken "$1" "$2" && cmp images/taken.raw "${3-$2}"
 }
 # refused VERIFY PATH
 refused() {
@@ -64,12 +65,7 @@ refused() {
 }
 pinned=by-url/stores/$(jq -r '.storeImages[0].rootHash' by-url/boot.json).squashfs
 sum=$(sed -n "s| .*${pinned#by-url/}\$||p" by-url/SHA256SUMS)
-given() {
-    pull given "$sum" "$pinned" && cmp images/given.raw "$pinned"
-}
-published() {
-    pull published checksum "published/${pinned#by-url/}" && cmp images/published.raw "$pinned"
-}
+published=published/${pinned#by-url/}
 version=$(/usr/lib/systemd/systemd --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p')
 if [ "${version:-0}" -lt 257 ]; then
     # One run in ten of systemd 252 waits for ever, with all files received.
@@ -78,12 +74,12 @@ if [ "${version:-0}" -lt 257 ]; then
     done
 elif have /usr/lib/systemd/systemd-pull "$@"; then
     serve
-    claim "$1" listed
+    claim "$1" taken checksum "$image"
     claim "$2" refused checksum "$image"
-    claim "$3" given
+    claim "$3" taken "$sum" "$pinned"
     claim "$4" refused "$sum" "$pinned"
-    claim "$5" published
-    claim "$6" refused checksum "published/${pinned#by-url/}"
+    claim "$5" taken checksum "$published" "$pinned"
+    claim "$6" refused checksum "$published"
 fi
 
 # In an initial ramdisk, systemd of version 258 or newer puts it below /run and makes a block device of it. Here systemd's
@@ -129,7 +125,7 @@ if [ "${version:-0}" -lt 258 ]; then
     done
 elif have varlinkctl "$@" && have systemd-socket-activate "$@"; then
     claim "$1" pulled "$image"
-    claim "$2" pulled "published/${pinned#by-url/}"
-    claim "$3" not_pulled "published/${pinned#by-url/}"
+    claim "$2" pulled "$published"
+    claim "$3" not_pulled "$published"
 fi
 finish
