@@ -83,8 +83,8 @@ struct verity_files {
 must_check bool verity_write(const struct verity_files *files, const struct verity_shape *shape,
                              const struct crew *crew, struct hash *ret_root, struct error *error);
 
-/* Computes the root hash of an image alone; `files` need not name verity data. The tree takes memory while the function runs: 8 MiB for
- * each GiB of the image. */
+/* Computes the root hash of an image alone; `files` need not name verity data. The tree takes memory
+ * while the function runs: 8 MiB for each GiB of the image. */
 must_check bool verity_compute(const struct verity_files *files, const struct verity_shape *shape,
                                const struct crew *crew, struct hash *ret_root, struct error *error);
 
