@@ -8,9 +8,10 @@
 # built it with libFuzzer, for some seconds on what that makes of these: always the same, so that the suite gives the same
 # answer twice. New inputs are the long run's.
 #
-# The long run builds by itself, in build/fuzz, and gives each target its share of the time, one after the other. What a target
-# has found is kept in build/fuzz/corpus for the next run; the smallest set of inputs that reaches as much of the code is put
-# into tests/fuzz/corpus, as far as it is small. A table is printed:
+# The long run builds by itself, in build/fuzz, and gives each target its share of the hours, one after the other. They are
+# hours of a processor, so on a busy machine the run takes longer, and does as much. What a target has found is kept in
+# build/fuzz/corpus for the next run; the smallest set of inputs that reaches as much of the code is put into
+# tests/fuzz/corpus, as far as it is small. A table is printed:
 #
 #   target  executions  cpu-seconds  inputs  bytes  lines  crashes
 #
@@ -26,7 +27,8 @@ seeds() {
     esac
 }
 
-# The time-out is one of the clock, and for what never ends: with the lowest priority on a busy machine, anything takes long.
+# Both times are those of the clock. The time-out is for what never ends: with the lowest priority on a busy machine, anything
+# takes long.
 # run_fuzzer PROGRAM NAME SECONDS CRASHES NEW-CORPUS [MORE...]
 run_fuzzer() {
     program=$1 name=$2 time=$3 crashes=$4
@@ -140,22 +142,24 @@ keep_corpus() {
         done
 }
 
-# A crash ends the fuzzer: it is started again as long as there is time, and few crashes.
-fuzz_on() {
-    now=$(date +%s)
-    until=$((now + seconds))
-    while [ "$now" -lt "$until" ] && [ "$(find "$work/crashes" -name "$1.*" | wc -l)" -lt "$crashes_max" ]; do
-        run_fuzzer "$sanitized/tests/fuzz_$1" "$1" $((until - now)) "$work/crashes/$1." "$work/corpus/$1"
-        now=$(date +%s)
-    done
-}
-
-# Those of the processes that have been waited for: on a busy machine an hour of the clock is not one of a processor. `times`
-# tells of the shell that it runs in, so it is not part of a pipe.
+# Those of the processes that have been waited for. `times` tells of the shell that it runs in, so it is not part of a pipe.
 count_cpu_seconds() {
     times >"$own/times"
     cpu_seconds=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } }
         END { print int(sum) }' "$own/times")
+}
+
+# A crash ends the fuzzer, and on a busy machine the clock is ahead of the processor: it is started again until its time is
+# used, or there are many crashes.
+fuzz_on() {
+    count_cpu_seconds
+    until=$((cpu_seconds + seconds))
+    while [ "$cpu_seconds" -lt "$until" ] && [ "$(find "$work/crashes" -name "$1.*" | wc -l)" -lt "$crashes_max" ]; do
+        run_fuzzer "$sanitized/tests/fuzz_$1" "$1" $((until - cpu_seconds)) "$work/crashes/$1." "$work/corpus/$1"
+        # It could not be started.
+        [ $? -lt 126 ] || return
+        count_cpu_seconds
+    done
 }
 
 print_row() {
