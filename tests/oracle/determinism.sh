@@ -1,7 +1,8 @@
 #!/bin/sh
 # determinism.sh — does the same closure give the same bytes, whatever the environment?
 #
-# Usage    REGD_BUILD=… SCRATCH=… [STORE_FIXTURE=…] sh tests/oracle/determinism.sh
+# Usage    REGD_BUILD=… SCRATCH=… [OTHER_BUILD=…] [STORE_FIXTURE=…] sh tests/oracle/determinism.sh
+#            OTHER_BUILD  the same program, built by another compiler
 # shellcheck disable=SC2015,SC2317            # `A && B || C` is meant so; claims call functions by their names
 # shellcheck disable=SC2030,SC2031,SC2094,SC2119,SC2120  # subshells are meant to keep their variables; no arguments
 set -u
@@ -24,8 +25,9 @@ copy_store() {
 root=$SCRATCH/copy
 copy_store "$root" -r || bail 'no copy of the store could be made'
 
+build_with=$REGD_BUILD
 build() {
-    "$REGD_BUILD" "$@" --root "$root" --registration "$SCRATCH/work/manifest" --quiet --compression zstd:3 "$toplevel"
+    "$build_with" "$@" --root "$root" --registration "$SCRATCH/work/manifest" --quiet --compression zstd:3 "$toplevel"
 }
 
 build tree -o reference --jobs 1 || bail 'no tree can be made'
@@ -53,6 +55,18 @@ claim 'so do two threads' build_both --jobs 2
 claim 'so do seven' build_both --jobs 7
 claim 'so do thirty' build_tree --jobs 30
 claim 'so do as many as there are CPUs' build_tree
+
+other_build() {
+    build_with=$OTHER_BUILD
+    build_both
+}
+text='so does the program that another compiler built'
+if [ "${OTHER_BUILD-}" ]; then
+    claim "$text" other_build
+    build_with=$REGD_BUILD
+else
+    skip "$text" 'OTHER_BUILD is not set'
+fi
 
 one_cpu() {
     taskset 1 true && rm -rf out && mkdir out && cp reference.squashfs out/image &&
