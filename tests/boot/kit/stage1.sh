@@ -82,7 +82,7 @@ make_stage1() {
 fill_stage1() {
     number=0
     mkdir -p "$stage1/usr/bin" "$stage1/usr/sbin" "$stage1/usr/lib" "$stage1/usr/lib64" "$stage1/etc" "$stage1/proc" \
-        "$stage1/sys" "$stage1/dev" "$stage1/run" "$stage1/tmp" "$stage1/sysroot" "$stage1$stage1_units" \
+        "$stage1/sys" "$stage1/dev" "$stage1/run" "$stage1/tmp" "$stage1/sysroot" "$stage1$stage1_units" "$stage1/etc/systemd" \
         "$stage1/usr/lib/systemd/system-generators" "$stage1/usr/lib/udev/rules.d"
     for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$stage1/$folder"; done
     mkdir -p "$stage1/lib/modules/$version"
@@ -92,6 +92,8 @@ fill_stage1() {
         echo "$group:x:$((number)):"
         number=$((number + 1))
     done >"$stage1/etc/group"
+    # A busy host gives a machine little time, and a device that is there may take longer than 90 s of it.
+    printf '[Manager]\nDefaultDeviceTimeoutSec=900\n' >"$stage1/etc/systemd/system.conf"
     ln -s usr/lib/systemd/systemd "$stage1/init"
     add /usr/lib/systemd/systemd /usr/bin/systemctl /usr/lib/systemd/systemd-journald /usr/bin/udevadm /usr/bin/mount \
         /usr/bin/umount /usr/bin/kmod /usr/lib/systemd/system-generators/systemd-fstab-generator || return
