@@ -10,7 +10,8 @@
 #          long nix copy and unsquashfs take. All run with the highest priority, if they may: on a busy machine the one that has
 #          more threads would get more of the CPUs. Each row ends when the data is on disk. CPU time of the kernel's own threads is
 #          nobody's. Rows:
-#            nix copy            from the mounted image into a new store, which copies and registers; then sync. Only root can
+#            nix copy            from the image into a new store, which copies and registers; then sync. The image is mounted
+#                                anew before, because an installer reads each path once. Only root can
 #            unsquashfs          then nix-store --load-db, then sync. Nothing is compared with a hash
 #            regd-build unpack   --register. Each path is compared with its NAR hash
 #            regd-build unpack --optimise
@@ -45,14 +46,19 @@ clear="chmod -R u+w $out 2>/dev/null; rm -rf $out; mkdir -p $out; sync -f $out"
 trap 'unmount; chmod -R u+w "$out" 2>/dev/null; rm -rf "$out"; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
 trap 'exit 1' HUP INT TERM
 
+# Nothing of what was read before is in memory as the kernel has unpacked it.
+cat >"$dir/mount.sh" <<END
+umount -q '$live/nix/store' '$live/image'
+mount -t squashfs -o loop,ro "\$1" '$live/image' &&
+    mount -t overlay -o 'lowerdir=$live/image,upperdir=$live/upper,workdir=$live/work' regd '$live/nix/store'
+END
+
 # What a live system mounts, with its database.
 mount_image() {
     unmount
     rm -rf "$live"
     mkdir -p "$live/image" "$live/upper" "$live/work" "$live/nix/store"
-    mount -t squashfs -o loop,ro "$1" "$live/image" &&
-        mount -t overlay -o "lowerdir=$live/image,upperdir=$live/upper,workdir=$live/work" regd "$live/nix/store" &&
-        nix-store --store "$live" --load-db <"$dir/tree/registration"
+    sh "$dir/mount.sh" "$1" && nix-store --store "$live" --load-db <"$dir/tree/registration"
 }
 
 cat >"$dir/copy.sh" <<END
@@ -73,7 +79,7 @@ for compression; do
     "$REGD_BUILD" squashfs -q --root "$dir/tree" --registration "$dir/tree/registration" --compression "$compression" -o "$image"
     set -- 'unsquashfs' "$clear" "$priority sh $dir/unsquash.sh $image"
     if [ "$(id -u)" -eq 0 ] && mount_image "$image"; then
-        set -- 'nix copy' "$clear" "$priority sh $dir/copy.sh" "$@"
+        set -- 'nix copy' "$clear && sh $dir/mount.sh $image" "$priority sh $dir/copy.sh" "$@"
     else
         echo 'the image cannot be mounted here: that row is skipped'
     fi
