@@ -100,7 +100,7 @@ machine() {
     machine_name=$1 machine_ramdisk=$2 machine_parameters=$3
     shift 3
     [ $# -gt 0 ] || set -- $web_device
-    boot "$machine_name" -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/$machine_ramdisk" \
+    boot "$machine_name" -kernel "$machine_kernel" -initrd "$SCRATCH/$machine_ramdisk" \
         -append "$(told_by commandLine) $machine_parameters" "$@"
 }
 # beside NAME...: a machine that ends without checks, while others run; join waits for it.

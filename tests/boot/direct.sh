@@ -34,7 +34,10 @@ pass early "$SCRATCH/early"
 pass closure "$SCRATCH/closure"
 pass cmdline "$SCRATCH/cmdline"
 pass_checks tests/boot/kit/check_all.sh
+unpacked=$machine_kernel
+machine_kernel=$tree/bzImage
 boot_tree direct
+machine_kernel=$unpacked
 told direct 'booted directly'
 
 # How long does the boot wait for regd.service? An emulated machine's time says little, and less on a busy host. So

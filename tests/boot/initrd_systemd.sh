@@ -65,7 +65,7 @@ END
 machine() {
     name=$1 ramdisk=$2 more=$3
     shift 3
-    boot "$name" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$ramdisk" -append "$(told_by commandLine) $more" "$@"
+    boot "$name" -nic none -kernel "$machine_kernel" -initrd "$ramdisk" -append "$(told_by commandLine) $more" "$@"
 }
 pass_checks "$SCRATCH/asked-ramdisk"
 machine ramdisk "$tree/initrd" 'regd.overlay=tmpfs,size=256m regd.overlay-inodes=20k'

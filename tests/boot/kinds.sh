@@ -77,7 +77,7 @@ find "$SCRATCH/disk" -type d -exec chmod u+w {} + && rm -rf "$SCRATCH/disk"
 
 # installed NAME FILE DEVICE: a machine that boots from the disk, whose root is that device.
 installed() {
-    boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
+    boot "$1" -nic none -kernel "$machine_kernel" -initrd "$live$(readlink "$live$toplevel/initrd")" \
         -append "$(told_by commandLine) root=$3" -drive "file=$2,if=virtio,format=raw"
 }
 cat >"$SCRATCH/first.sh" <<'END'
@@ -148,7 +148,7 @@ END
 pass_checks "$SCRATCH/alias" "$SCRATCH/machine.sh"
 printf '%s\n' 'd /nix/var 0755 nix nix' 'd /nix/var/nix 0755 nix nix' 'Z /nix/var 0755 nix nix' >"$SCRATCH/tmpfiles"
 pass tmpfiles "$SCRATCH/tmpfiles"
-boot machine -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
+boot machine -nic none -kernel "$machine_kernel" -initrd "$tree/initrd" \
     -append "$(told_by commandLine) regInfo=/nix/.ro-store/nix-path-registration"
 told machine 'a virtual machine with regInfo='
 
@@ -171,7 +171,7 @@ END
 pass_checks "$SCRATCH/alias" "$SCRATCH/microvm.sh"
 : >"$SCRATCH/tmpfiles"
 pass tmpfiles "$SCRATCH/tmpfiles"
-boot microvm -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/ramdisk" \
+boot microvm -nic none -kernel "$machine_kernel" -initrd "$SCRATCH/ramdisk" \
     -append "$(told_by commandLine) regInfo=/nix/store/$info/registration"
 told microvm 'a microvm'
 
@@ -202,7 +202,7 @@ verifies
 claim "the system profile has one generation, the booted system" profile_is 1 "$system"
 END
 pass_checks "$SCRATCH/alias" "$SCRATCH/iso.sh"
-boot iso -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$live$(readlink "$live$toplevel/initrd")" \
+boot iso -nic none -kernel "$machine_kernel" -initrd "$live$(readlink "$live$toplevel/initrd")" \
     -append "$(told_by commandLine) medium=/dev/vda" -drive "file=$SCRATCH/medium.iso,if=virtio,format=raw,readonly=on"
 told iso 'a live medium'
 

@@ -40,6 +40,8 @@ both_sides() {
     name=$1
     shift
     make_tree "$name" first "$@"
+    # With what it takes to unpack itself.
+    machine_kernel=$tree/bzImage
     needed=$((($(told_by memoryAtBoot) + 1048575) / 1048576))
     echo "# $name: the ramdisk has $(($(wc -c <"$tree/initrd") >> 20)) MiB, $(($(told_by unpackedSize) >> 20)) MiB unpacked; regd-build says $needed MiB"
     machine_memory=$needed

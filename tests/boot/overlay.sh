@@ -46,7 +46,7 @@ mkfs.ext4 -q -L 'UPPER 1' "$SCRATCH/disk" 128M >/dev/null 2>&1 && truncate -s 16
 
 # machine NAME PARAMETERS [SECOND-DISK]
 machine() {
-    boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$tree/initrd" \
+    boot "$1" -nic none -kernel "$machine_kernel" -initrd "$tree/initrd" \
         -append "$(told_by commandLine) $2" -drive "file=$SCRATCH/disk,format=raw,if=virtio" \
         -drive "file=$SCRATCH/${3-blank},format=raw,if=virtio" -drive "file=$SCRATCH/state,format=raw,if=virtio"
 }

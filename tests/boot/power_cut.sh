@@ -76,7 +76,7 @@ is_one_of() {
 }
 
 start_with_disk() {
-    start_machine -nic none -kernel "$tree/bzImage" -initrd "$tree/initrd" -append "$(told_by commandLine)" \
+    start_machine -nic none -kernel "$machine_kernel" -initrd "$tree/initrd" -append "$(told_by commandLine)" \
         -drive "file=$SCRATCH/$1,if=virtio,format=raw"
 }
 

@@ -59,7 +59,7 @@ contents() {
 claim "each path is what was registered, by its hash" contents
 END
 pass_checks "$SCRATCH/asked"
-boot pull -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/stage1.gz" -append "$(told_by commandLine) \
+boot pull -kernel "$machine_kernel" -initrd "$SCRATCH/stage1.gz" -append "$(told_by commandLine) \
 regd.store=/dev/disk/by-loop-ref/nix-store.raw rd.systemd.pull=raw,machine,ro,blockdev,verify=checksum:nix-store:$web$image" $web_device
 told pull 'a published image by rd.systemd.pull='
 asked_for() {

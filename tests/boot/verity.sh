@@ -46,7 +46,7 @@ pass closure "$SCRATCH/closure"
 
 # machine NAME PINNED-UPPER PINNED-LOWER [PARAMETERS]
 machine() {
-    boot "$1" -nic none -kernel "$tree/$(told_by kernel.name)" -initrd "$SCRATCH/stage1.gz" \
+    boot "$1" -nic none -kernel "$machine_kernel" -initrd "$SCRATCH/stage1.gz" \
         -append "$(told_by commandLine) regd.store=\"LABEL=LIVE 1,file=/live/top,$2\" regd.store=/dev/vdb,offset=1048576,$3 ${4:-}" \
         -drive "file=$SCRATCH/stick.img,format=raw,if=virtio,readonly=on" \
         -drive "file=$SCRATCH/disk.img,format=raw,if=virtio,readonly=on"

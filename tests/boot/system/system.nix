@@ -173,7 +173,7 @@ let
     sed -e "1s|.*|#!$tools/bin/sh|" -e "s|@out@|$out|g" -e "s|@tools@|$tools|g" "$init" > init
     chmod +x init
     printf '%s' "console=''${serial}0,115200n8" ' panic=5 loglevel=6 net.ifnames=0 mitigations=off audit=0 apparmor=0' \
-      ' no_timer_check systemd.show_status=no' > kernel-params
+      ' no_timer_check cryptomgr.notests systemd.show_status=no' > kernel-params
     printf '%s' "$platform" > system
     printf '%s' "$version" > nixos-version
     printf '%s\n' $derivations $noise $extra > extra-dependencies
