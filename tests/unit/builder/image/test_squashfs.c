@@ -1,3 +1,4 @@
+#include "tests/check_libraries.h"
 #include "tests/check_store.h"
 
 #include "builder/image/squashfs.h"
@@ -180,6 +181,37 @@ static void a_full_disk_is_told(struct arena arena)
                   "write the image: No space left on device");
 }
 
+struct failing {
+    struct example example;
+    struct squashfs_options options;
+    struct crew crew;
+    struct arena arena;
+};
+
+static bool write_failing(void *context)
+{
+    struct failing *failing = context;
+    struct squashfs_result result;
+    cleanup(own_close) int fd = memfd_create("image", MFD_CLOEXEC);
+    return squashfs_write(&failing->example.inventory, &failing->options,
+                          (struct squashfs_place){ fd, 0 }, failing->arena, &result, check_error);
+}
+
+static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
+{
+    struct failing failing = { .options.crew = &failing.crew };
+    fill(&failing.example, &arena);
+    CHECK_DONE(crew_make(1, &arena, &failing.crew, check_error));
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        failing.arena = arena;
+        CHECK_DONE(
+            compression_parse(str_from(methods[i]), &failing.options.compression, check_error));
+        CHECK(check_each(CHECK_LIBRARIES, write_failing, &failing) > 60);
+        check_each(CHECK_ALLOCATIONS, write_failing, &failing);
+        check_each(CHECK_CALLS, write_failing, &failing);
+    }
+}
+
 /* Linux refuses an image whose blocks are smaller than its memory pages (fs/squashfs/super.c). Those
  * of aarch64 have up to 64 KiB. */
 static void blocks_are_no_smaller_than_pages_of_memory(struct arena arena)
@@ -198,5 +230,6 @@ int main(void)
 {
     return CHECK_ALL(CASE(what_is_written_is_read_back), CASE(threads_and_place_do_not_show),
                      CASE(each_content_is_stored_once), CASE(an_image_beyond_the_limit_is_given_up),
-                     CASE(a_full_disk_is_told), CASE(blocks_are_no_smaller_than_pages_of_memory));
+                     CASE(a_full_disk_is_told), CASE(whatever_fails_in_a_library_is_a_sentence),
+                     CASE(blocks_are_no_smaller_than_pages_of_memory));
 }
