@@ -77,6 +77,19 @@ static int open_draft(const struct draft *draft, bool *ret_is_left)
     return *ret_is_left ? openat(draft->directory, draft->temporary_name, flags) : fd;
 }
 
+/* A file system without locks keeps no draft: nobody else can have locked what was created now. */
+static bool lock_draft(const struct draft *draft, int fd, bool is_left, struct error *error)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return error_set(error, "create %s: another process is writing it", draft->final_name);
+    int code = errno;
+    if (!is_left)
+        unlinkat(draft->directory, draft->temporary_name, 0);
+    return error_errno(error, code, "lock the draft of %s", draft->final_name);
+}
+
 bool draft_open(int directory, const char *name, struct draft *ret_draft, struct error *error)
 {
     struct draft draft = { .fd = -1, .directory = directory };
@@ -96,10 +109,8 @@ bool draft_open(int directory, const char *name, struct draft *ret_draft, struct
         if (fd < 0)
             return is_left ? draft_refuse_left(name, draft.temporary_name, errno, error)
                            : error_errno(error, errno, "create %s", name);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-            return errno == EWOULDBLOCK
-                       ? error_set(error, "create %s: another process is writing it", name)
-                       : error_errno(error, errno, "lock the draft of %s", name);
+        if (!lock_draft(&draft, fd, is_left, error))
+            return false;
         if (!file_is_named(fd, directory, draft.temporary_name))
             continue;
         draft.fd = own_take(&fd);

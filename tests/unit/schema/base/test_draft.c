@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_store.h"
 
 #include "schema/base/draft.h"
@@ -227,6 +228,21 @@ static void only_a_regular_file_is_replaced_by_a_draft(struct arena arena)
     CHECK_NUMBER(entry_count(), 3);
 }
 
+static void whichever_call_fails_no_draft_is_left(struct arena arena)
+{
+    bool failed = true;
+    (void)arena;
+    for (size_t number = 1; failed; number++) {
+        check_about("call %zu", number);
+        check_calls_fail(number);
+        bool done = file_publish(check_directory(), "f", STR("new"), 0644, check_error);
+        failed = check_calls_end();
+        CHECK(done || failed);
+        CHECK_NUMBER(entry_count(), faccessat(check_directory(), "f", F_OK, 0) == 0);
+        unlinkat(check_directory(), "f", 0);
+    }
+}
+
 static void a_draft_that_cannot_be_published_is_still_a_draft(struct arena arena)
 {
     struct draft draft;
@@ -348,6 +364,7 @@ int main(void)
         CASE(a_pair_is_not_published_if_one_was_renamed),
         CASE(a_name_is_tried_as_its_draft_will_be),
         CASE(only_a_regular_file_is_replaced_by_a_draft),
+        CASE(whichever_call_fails_no_draft_is_left),
         CASE(a_draft_that_cannot_be_published_is_still_a_draft),
         CASE(a_name_too_long_for_its_draft_is_refused),
         CASE(a_file_is_published_with_its_mode_whatever_the_umask),
