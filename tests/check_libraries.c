@@ -119,7 +119,7 @@ FAILING(size_t, ZSTD_CCtx_setParameter, (ZSTD_CCtx *c, ZSTD_cParameter p, int va
 FAILING(size_t, ZSTD_CCtx_setPledgedSrcSize, (ZSTD_CCtx *c, unsigned long long size), (c, size), (size_t)-ZSTD_error_stage_wrong)
 FAILING(size_t, ZSTD_compress2, (ZSTD_CCtx *c, void *out, size_t room, const void *in, size_t size), (c, out, room, in, size), (size_t)-ZSTD_error_memory_allocation)
 FAILING(size_t, ZSTD_compressCCtx, (ZSTD_CCtx *c, void *out, size_t room, const void *in, size_t size, int level), (c, out, room, in, size, level), (size_t)-ZSTD_error_memory_allocation)
-FAILING(size_t, ZSTD_compressStream2, (ZSTD_CCtx *c, ZSTD_outBuffer *out, ZSTD_inBuffer *in, ZSTD_EndDirective end), (c, out, in, end), (size_t)-ZSTD_error_GENERIC)
+FAILING(size_t, ZSTD_compressStream2, (ZSTD_CCtx *c, ZSTD_outBuffer *out, ZSTD_inBuffer *in, ZSTD_EndDirective end), (c, out, in, end), (size_t)-ZSTD_error_memory_allocation)
 FAILING(size_t, ZSTD_decompressStream, (ZSTD_DStream *d, ZSTD_outBuffer *out, ZSTD_inBuffer *in), (d, out, in), (size_t)-ZSTD_error_memory_allocation)
 FAILING(size_t, ZSTD_decompressDCtx, (ZSTD_DCtx *d, void *out, size_t room, const void *in, size_t size), (d, out, room, in, size), (size_t)-ZSTD_error_memory_allocation)
 

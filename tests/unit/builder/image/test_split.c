@@ -1,9 +1,11 @@
+#include "tests/check_libraries.h"
 #include "tests/check_source.h"
 
 #include "builder/image/split.h"
 #include "builder/reader/image_reader.h"
 #include "schema/base/own.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 #define D CHECK_DIGEST
@@ -94,9 +96,82 @@ static void a_path_beyond_the_limit_is_refused_and_nothing_is_left(struct arena 
     CHECK_STR(check_names(".", &arena), " graph nix");
 }
 
+/* Three paths of 20 KiB, which share nothing. */
+static void make_small_store(void)
+{
+    static const char *const names[] = { "nix/store/" D "-a", "nix/store/" D "-b",
+                                         "nix/store/" D "-system" };
+    static char bytes[20 << 10];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        check_noise(bytes, sizeof bytes, i);
+        check_file(names[i], (struct str){ bytes, sizeof bytes });
+    }
+}
+
+struct failing {
+    const struct check_source *source;
+    struct output output;
+    enum verity_place verity;
+    uint64_t limit;
+    bool may_leave; /* a draft */
+    struct arena arena;
+};
+
+static bool split_failing(void *context)
+{
+    struct failing *failing = context;
+    struct arena arena = failing->arena;
+    struct split_result result;
+    struct split_request request = {
+        .inventory = &failing->source->source.inventory,
+        .squashfs = &failing->source->squashfs,
+        .limit_bytes = failing->limit,
+        .verity = failing->verity,
+        .store_dir = STR("/nix/store"),
+        .output = &failing->output,
+    };
+    bool done = split_write(&request, &arena, &result, check_error);
+    struct str names = check_names(".", &arena);
+    if (!failing->may_leave)
+        CHECK(!memmem(names.data, names.len, ".draft", 6));
+    return done;
+}
+
+static void whatever_fails_is_a_sentence_and_no_draft_is_left(struct arena arena)
+{
+    static const struct {
+        enum verity_place verity;
+        uint64_t limit;
+    } rows[] = {
+        { VERITY_NONE, 0 },
+        { VERITY_FILE, 0 },
+        { VERITY_NONE, 50000 },
+        { VERITY_APPEND, 100000 },
+    };
+    make_small_store();
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    source.crew.jobs = 1;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct failing failing = {
+            .source = &source,
+            .output = { check_directory(), "out.squashfs" },
+            .verity = rows[i].verity,
+            .limit = rows[i].limit,
+            .arena = arena,
+        };
+        CHECK(check_each(CHECK_LIBRARIES, split_failing, &failing) >= 20);
+        /* The call may be the one that removes a draft. */
+        failing.may_leave = true;
+        CHECK(check_each(CHECK_CALLS, split_failing, &failing) >= 10);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(each_path_is_in_one_layer_and_each_layer_within_the_limit),
                      CASE(what_fits_is_one_image),
-                     CASE(a_path_beyond_the_limit_is_refused_and_nothing_is_left));
+                     CASE(a_path_beyond_the_limit_is_refused_and_nothing_is_left),
+                     CASE(whatever_fails_is_a_sentence_and_no_draft_is_left));
 }

@@ -3,6 +3,7 @@
 #include "schema/base/own.h"
 #include "tests/check.h"
 #include "tests/check_calls.h"
+#include "tests/check_libraries.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -171,6 +172,46 @@ static void each_call_that_fails_is_a_sentence_and_nothing_is_half_there(struct 
     }
 }
 
+struct failing {
+    const char *path;
+    int directory;
+    struct arena arena;
+};
+
+static bool write_failing(void *context)
+{
+    struct failing *failing = context;
+    struct arena arena = failing->arena;
+    struct output tree = { .directory = failing->directory, .name = "tree" };
+    struct option_list names = { 0 };
+    cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+    option_list_add(&names, "initrd", &arena);
+    option_list_add(&names, "initrd.gz", &arena);
+    unlink(failing->path);
+    bool done = tarball_open(failing->path, &tree, &arena, &tarball, check_error) &&
+                tarball_write(&tarball, failing->directory, &names, check_error) &&
+                tarball_publish(&tarball, check_error);
+    return done;
+}
+
+/* Allocations are not tried: libarchive ends the process where it finds no memory for a name. */
+static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
+{
+    static const char *const suffixes[] = { "tar", "tar.gz", "tar.xz", "tar.zst" };
+    int directory = check_directory();
+    CHECK_DONE(file_publish(directory, "initrd", STR("contents"), 0644, check_error));
+    CHECK(linkat(directory, "initrd", directory, "initrd.gz", 0) == 0);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        struct failing failing = {
+            .path = arena_format(&arena, "%s/x.%s", check_directory_path(), suffixes[i]).data,
+            .directory = directory,
+            .arena = arena,
+        };
+        CHECK(check_each(CHECK_LIBRARIES, write_failing, &failing) >= 9);
+        CHECK_STR(list(failing.path, &arena), "initrd 644 8;initrd.gz 644 0=initrd;");
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -178,5 +219,6 @@ int main(void)
         CASE(members_ascend_and_a_second_name_is_a_link), CASE(a_place_in_the_tree_is_refused),
         CASE(a_missing_member_is_refused_and_nothing_published),
         CASE(the_former_tarball_is_withdrawn), CASE(where_there_is_none_nothing_is_done),
-        CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there));
+        CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there),
+        CASE(whatever_fails_in_a_library_is_a_sentence));
 }

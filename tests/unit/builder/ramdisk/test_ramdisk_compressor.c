@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include "builder/ramdisk/ramdisk_compressor.h"
 #include "schema/base/own.h"
@@ -167,9 +168,44 @@ static void a_full_disk_is_told(struct arena arena)
     }
 }
 
+struct failing {
+    struct ramdisk_compression compression;
+    struct ramdisk archive;
+    struct arena arena;
+};
+
+static bool compress_failing(void *context)
+{
+    struct failing *failing = context;
+    cleanup(own_close) int target = memfd_create("ramdisk", MFD_CLOEXEC);
+    struct ramdisk ramdisk = { .fd = target };
+    return ramdisk_compress(&failing->compression, &(struct crew){ .jobs = 1 }, &failing->archive,
+                            &ramdisk, failing->arena, check_error);
+}
+
+/* Allocations of libzstd's threads are not tried: at some, libzstd 1.5.4 crashes. */
+static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
+{
+    char *bytes = arena_room(&arena, PIECE + 1);
+    cleanup(own_close) int source = memfd_create("archive", MFD_CLOEXEC);
+    struct failing failing = { .archive = { .fd = source, .size_bytes = PIECE + 1 },
+                               .arena = arena };
+    fill(bytes, PIECE + 1);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        CHECK_DONE(
+            ramdisk_compression_parse(str_from(methods[i]), &failing.compression, check_error));
+        /* What was read is given back to the disk. */
+        CHECK(pwrite(source, bytes, PIECE + 1, 0) == PIECE + 1);
+        CHECK(check_each(CHECK_LIBRARIES, compress_failing, &failing) >= 3);
+        if (failing.compression.kind != COMPRESSION_ZSTD)
+            check_each(CHECK_ALLOCATIONS, compress_failing, &failing);
+        CHECK(check_each(CHECK_CALLS, compress_failing, &failing) >= 3);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(names_and_levels_are_the_kernels), CASE(archives_around_a_piece_unpack),
                      CASE(threads_do_not_show), CASE(an_archive_that_became_shorter_is_refused),
-                     CASE(a_full_disk_is_told));
+                     CASE(a_full_disk_is_told), CASE(whatever_fails_in_a_library_is_a_sentence));
 }

@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include "builder/ramdisk/unpacker.h"
 #include "schema/base/file.h"
@@ -190,10 +191,38 @@ static void what_is_not_compressed_is_refused(struct arena arena)
     }
 }
 
+struct stream {
+    int fd;
+};
+
+static bool read_failing(void *context)
+{
+    const struct stream *stream = context;
+    size_t count;
+    cleanup(unpacker_close) struct unpacker unpacker;
+    return read_all(&unpacker, stream->fd, UNPACKER_READ_BYTES, &count);
+}
+
+/* Allocations of libarchive are not tried: at one of bzip2's, libarchive 3.6.2 crashes. */
+static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
+{
+    fill_text();
+    (void)arena;
+    for (size_t i = 0; i < sizeof packings / sizeof *packings; i++) {
+        size_t packed_bytes;
+        cleanup(own_close) int fd = make_stream(packings[i], "", &packed_bytes);
+        struct stream stream = { fd };
+        CHECK(check_each(CHECK_LIBRARIES, read_failing, &stream) >= 2);
+        if (packings[i] >= PACKING_LZMA)
+            check_each(CHECK_ALLOCATIONS, read_failing, &stream);
+        CHECK(check_each(CHECK_CALLS, read_failing, &stream) >= 2);
+    }
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_stream_is_unpacked_up_to_its_end),
-                     CASE(what_is_compressed_twice_is_unpacked_once),
-                     CASE(a_stream_that_is_cut_off_is_refused), CASE(a_damaged_stream_is_refused),
-                     CASE(what_is_not_compressed_is_refused));
+    return CHECK_ALL(
+        CASE(a_stream_is_unpacked_up_to_its_end), CASE(what_is_compressed_twice_is_unpacked_once),
+        CASE(a_stream_that_is_cut_off_is_refused), CASE(a_damaged_stream_is_refused),
+        CASE(what_is_not_compressed_is_refused), CASE(whatever_fails_in_a_library_is_a_sentence));
 }
