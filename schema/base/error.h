@@ -46,9 +46,9 @@ void error_print(FILE *stream, const char *program, const struct error *error);
 _Noreturn void error_end(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Compilers and analyzers look at one file at a time and cannot know what these functions return: they
- * would warn of outputs that a failure leaves unset. */
+ * would warn of outputs that a failure leaves unset. tests/coverage has a macro of this name. */
 #ifndef ERROR_DEFINITIONS
-static inline bool error_false(bool result)
+static inline bool(error_false)(bool result)
 {
     (void)result;
     return false;

@@ -1,6 +1,7 @@
 #include "schema/base/own.h"
 #include "schema/nix/digest.h"
 #include "tests/check_image.h"
+#include "tests/check_libraries.h"
 
 #include <string.h>
 
@@ -107,30 +108,101 @@ static void what_is_too_short_is_refused(struct arena arena)
     CHECK(!open_image(fd, &arena, &image, check_error));
 }
 
-/* Whatever byte is flipped: a value, or a sentence that begins with the image's name. */
-static void each_flipped_byte_is_read_or_refused(struct arena arena)
+static void ignore(void *context, const void *data, size_t size_bytes)
 {
-    size_t refused = 0, opened = 0;
-    for (size_t at = 0; at < 8192; at += 7) {
-        struct arena scratch = arena;
-        cleanup(own_close) int fd = check_image_file("gzip", &scratch);
-        struct image image = { 0 };
-        unsigned char byte;
-        CHECK(pread(fd, &byte, 1, (off_t)at) == 1);
-        byte ^= 0xff;
-        CHECK(pwrite(fd, &byte, 1, (off_t)at) == 1);
-        if (open_image(fd, &scratch, &image, check_error))
-            opened++;
-        else if (CHECK(str_starts(str_from(check_error->sentence), STR("image: "))))
-            refused++;
+    (void)context, (void)data, (void)size_bytes;
+}
+
+/* Opens the image and reads its files. */
+static bool read_image(const struct image_place *place, struct arena arena)
+{
+    struct image image = { 0 };
+    cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
+    if (!image_open(place, STR("/nix/store"), &arena, &image, check_error))
+        return false;
+    if (!image_worker_make(&image, &arena, &worker, check_error))
+        return false;
+    for (size_t i = 0; i < image.tree.inode_count; i++)
+        if (image.tree.inodes[i].kind == IMAGE_REGULAR &&
+            !image_read_file(&image, &worker, &image.tree.inodes[i], ignore, NULL, check_error))
+            return false;
+    return true;
+}
+
+/* Whatever byte of the super block and the tables, which are not compressed, has another value: it is read, or refused by a
+ * sentence. */
+static void each_damaged_byte_is_read_or_refused(struct arena arena)
+{
+    enum { SUPER_END = 96, TABLES = 17604, END = 19111 };
+    static const unsigned char values[] = { 0x01, 0x04, 0x80, 0xff };
+    size_t refused = 0, done = 0;
+    cleanup(own_close) int fd = check_image_file("plain", &arena);
+    struct image_place place = { .fd = fd, .name = "image" };
+    for (off_t at = 0; at < END; at = at == SUPER_END ? TABLES : at + 1)
+        for (size_t i = 0; i < sizeof values; i++) {
+            unsigned char byte, damaged;
+            CHECK(pread(fd, &byte, 1, at) == 1);
+            damaged = byte ^ values[i];
+            CHECK(pwrite(fd, &damaged, 1, at) == 1);
+            check_error->sentence[0] = '\0';
+            if (read_image(&place, arena))
+                done++;
+            else if (CHECK(check_error->sentence[0]))
+                refused++;
+            CHECK(pwrite(fd, &byte, 1, at) == 1);
+        }
+    CHECK_DONE(read_image(&place, arena));
+    CHECK(done > 1000 && refused > 1000);
+}
+
+struct source {
+    struct image_place place;
+    struct arena arena;
+};
+
+static bool read_failing(void *context)
+{
+    const struct source *source = context;
+    return read_image(&source->place, source->arena);
+}
+
+static void whatever_fails_is_a_sentence(struct arena arena)
+{
+    static const char *const names[] = { "gzip", "lz4", "xz", "zstd", "plain" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        cleanup(own_close) int fd = check_image_file(names[i], &arena);
+        struct source source = { .place = { .fd = fd, .name = "image" }, .arena = arena };
+        CHECK(check_each(CHECK_CALLS, read_failing, &source) > 10);
+        CHECK(check_each(CHECK_LIBRARIES, read_failing, &source) >= 2);
+        check_each(CHECK_ALLOCATIONS, read_failing, &source);
     }
-    CHECK(opened > 0 && refused > 0);
+}
+
+/* Whatever it is that takes more memory or contents than may be. */
+static void each_budget_is_enough_or_a_sentence(struct arena arena)
+{
+    enum { STEP = 160 };
+    for (int what = 0; what < 2; what++) {
+        cleanup(own_close) int fd = check_image_file("plain", &arena);
+        bool done = false;
+        size_t refused = 0;
+        for (uint64_t limit = 1; !done; limit += STEP) {
+            struct image_budget budget = image_budget_make(0);
+            struct budget *limited = what == 0 ? &budget.memory : &budget.contents;
+            struct image_place place = { .fd = fd, .name = "image", .budget = &budget };
+            limited->limit_bytes = limit;
+            done = read_image(&place, arena);
+            CHECK(done != limited->is_exceeded);
+            refused += !done;
+        }
+        CHECK(refused > 10);
+    }
 }
 
 int main(void)
 {
     return CHECK_ALL(CASE(each_compressor_tells_the_same_tree), CASE(holes_are_zeros),
                      CASE(a_super_block_that_cannot_be_is_refused),
-                     CASE(what_is_too_short_is_refused),
-                     CASE(each_flipped_byte_is_read_or_refused));
+                     CASE(what_is_too_short_is_refused), CASE(each_damaged_byte_is_read_or_refused),
+                     CASE(whatever_fails_is_a_sentence), CASE(each_budget_is_enough_or_a_sentence));
 }

@@ -198,10 +198,58 @@ static void the_root_is_a_directory(struct arena arena)
     CHECK_REFUSED(read_again(&opened, arena), "damaged super block: the root is no directory");
 }
 
+/* A directory of many entries has an index, in its inode. */
+static void make_large_directory(struct arena arena)
+{
+    enum { FILES = 300 };
+    for (int i = 0; i < FILES; i++)
+        check_file(arena_format(&arena, "nix/store/" D "-large/%040d", i).data, STR("x"));
+}
+
+/* Flips bits of each byte near the table's end, where the inodes of directories are and the root's listing, and reads the tree. */
+static size_t damage_each(struct opened *opened, unsigned char *bytes, size_t size,
+                          struct arena arena)
+{
+    static const unsigned char values[] = { 0x01, 0x10, 0xff };
+    enum { BYTES = 3000 };
+    size_t refused = 0;
+    for (size_t at = size > BYTES ? size - BYTES : 0; at < size; at++)
+        for (size_t i = 0; i < sizeof values; i++) {
+            bytes[at] ^= values[i];
+            *opened->image.file.budget = image_budget_make(0);
+            check_error->sentence[0] = '\0';
+            if (!read_again(opened, arena) &&
+                CHECK(str_starts(str_from(check_error->sentence), STR("damaged "))))
+                refused++;
+            bytes[at] ^= values[i];
+        }
+    return refused;
+}
+
+static void each_damaged_byte_of_a_large_directory_is_read_or_refused(struct arena arena)
+{
+    cleanup(close_store) struct opened opened = { .fd = -1 };
+    make_large_directory(arena);
+    if (!open_store(&arena, &opened))
+        return;
+    struct image *image = &opened.image;
+    struct image_table *inodes = &image->tree.inode_table;
+    unsigned char *copy = arena_alloc(&arena, 1, inodes->size_bytes);
+    memcpy(copy, inodes->bytes, inodes->size_bytes);
+    inodes->bytes = copy;
+    CHECK_DONE(read_again(&opened, arena));
+    CHECK(damage_each(&opened, copy, inodes->size_bytes, arena) > 1000);
+    CHECK(damage_each(&opened, opened.directories, image->tree.directory_table.size_bytes, arena) >
+          1000);
+    *image->file.budget = image_budget_make(0);
+    CHECK_DONE(read_again(&opened, arena));
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(nodes_ascend_and_have_their_paths),
                      CASE(a_walk_goes_in_the_order_of_a_nar), CASE(blocks_and_tails_add_up),
                      CASE(a_damaged_listing_is_refused_by_name), CASE(a_name_of_dots_is_refused),
-                     CASE(a_directory_in_two_others_is_refused), CASE(the_root_is_a_directory));
+                     CASE(a_directory_in_two_others_is_refused), CASE(the_root_is_a_directory),
+                     CASE(each_damaged_byte_of_a_large_directory_is_read_or_refused));
 }
