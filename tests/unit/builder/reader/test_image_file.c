@@ -82,6 +82,25 @@ static void a_number_that_cannot_be_is_refused(void)
     }
 }
 
+/* Those of fragments, exports and attributes may be missing. */
+static void only_some_tables_may_be_missing(void)
+{
+    enum { TABLES = 48, COUNT = 6 };
+    static const bool may_be_missing[COUNT] = { false, true, false, false, true, true };
+    for (size_t i = 0; i < COUNT; i++) {
+        struct image_file file = { .fd = 77 };
+        unsigned char bytes[4096];
+        fill_super(bytes);
+        memset(bytes + TABLES + 8 * i, 0xff, 8);
+        check_about("table %zu", i);
+        bool done = open_bytes(bytes, 0, 0, &file);
+        if (may_be_missing[i])
+            CHECK_DONE(done);
+        else
+            CHECK_REFUSED(done, "damaged super block: a table at byte 18446744073709551615");
+    }
+}
+
 static void an_image_is_where_it_is_said_to_be(void)
 {
     struct image_file file = { 0 };
@@ -126,6 +145,7 @@ static void numbers_are_little_endian(void)
 int main(void)
 {
     return CHECK_ALL(CASE(a_super_block_is_read), CASE(a_number_that_cannot_be_is_refused),
+                     CASE(only_some_tables_may_be_missing),
                      CASE(an_image_is_where_it_is_said_to_be), CASE(nothing_outside_is_read),
                      CASE(numbers_are_little_endian));
 }

@@ -273,6 +273,18 @@ static void targets_that_cannot_be_are_refused(struct arena arena)
     check_damage(&nul, "damaged inode 7: an impossible link target", arena);
 }
 
+static void an_extended_link_says_more(struct arena arena)
+{
+    struct table table = { .size = 0 };
+    struct image_tree tree;
+    put_link(&table, 3, "a/b");
+    table.bytes[0] += EXTENDED_BY;
+    put_32(&table, 5);
+    CHECK_DONE(read_inodes(&table, 1, &arena, &tree));
+    CHECK_STR(tree.inodes[0].target, "a/b");
+    CHECK_NUMBER(tree.inodes[0].attributes, 5);
+}
+
 static void other_kinds_and_owners_are_refused(struct arena arena)
 {
     static const uint16_t types[] = { 0, TYPE_DEVICE, 5, 6, 7, 11, 14, 15, 0xffff };
@@ -289,21 +301,27 @@ static void other_kinds_and_owners_are_refused(struct arena arena)
     check_damage(&table, "damaged inode 7: its owner is not in the table of owners", arena);
 }
 
-/* Each inode is cut off behind each of its bytes. */
+/* Each inode is cut off behind each of its bytes; the last, behind one with a long target, too where it has no
+ * more than what all have. */
 static void what_ends_early_is_refused(struct arena arena)
 {
-    struct table tables[3] = { 0 };
+    struct table tables[4] = { 0 };
     put_file(&tables[0], 96, (uint32_t)NONE, 0, BLOCK);
     put_32(&tables[0], 1);
     put_directory(&tables[1], 13, 40);
     put_link(&tables[2], 8, "12345678");
-    for (size_t i = 0; i < 3; i++) {
+    tables[2].bytes[0] += EXTENDED_BY;
+    put_32(&tables[2], 5);
+    put_link(&tables[3], 30, "123456789012345678901234567890");
+    put_link(&tables[3], 1, "1");
+    for (size_t i = 0; i < 4; i++) {
         struct image_tree tree;
-        CHECK_DONE(read_inodes(&tables[i], 1, &arena, &tree));
+        uint32_t count = i == 3 ? 2 : 1;
+        CHECK_DONE(read_inodes(&tables[i], count, &arena, &tree));
         size_t size = tables[i].size;
         for (tables[i].size = 0; tables[i].size < size; tables[i].size++) {
             check_about("%zu of %zu bytes", tables[i].size, size);
-            CHECK(!read_inodes(&tables[i], 1, &arena, &tree));
+            CHECK(!read_inodes(&tables[i], count, &arena, &tree));
         }
     }
 }
@@ -330,6 +348,7 @@ int main(void)
         CASE(a_file_is_read), CASE(an_extended_file_says_more),
         CASE(blocks_that_cannot_be_are_refused), CASE(fragments_that_cannot_be_are_refused),
         CASE(a_directory_and_its_index_are_read), CASE(listings_that_cannot_be_are_refused),
-        CASE(targets_that_cannot_be_are_refused), CASE(other_kinds_and_owners_are_refused),
-        CASE(what_ends_early_is_refused), CASE(a_wrong_count_is_refused));
+        CASE(targets_that_cannot_be_are_refused), CASE(an_extended_link_says_more),
+        CASE(other_kinds_and_owners_are_refused), CASE(what_ends_early_is_refused),
+        CASE(a_wrong_count_is_refused));
 }

@@ -3,6 +3,7 @@
 #include "schema/base/own.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 enum { STORED = 0x8000, FULL = IMAGE_TABLE_BLOCK_BYTES };
 
@@ -116,9 +117,59 @@ static void an_index_has_to_fit(struct arena arena)
     }
 }
 
+/* The index has the place of each block. */
+static void an_index_of_two_blocks_has_to_fit_both(struct arena arena)
+{
+    static unsigned char bytes[3 * FULL];
+    size_t start = IMAGE_SUPER_BYTES, second = start + put_block(bytes + start, FULL);
+    size_t end = second + put_block(bytes + second, 10);
+    struct image_table table = { 0 };
+    bytes[end] = IMAGE_SUPER_BYTES;
+    bytes[end + 8] = (unsigned char)second;
+    bytes[end + 9] = (unsigned char)(second >> 8);
+    for (int i = 0; i < 2; i++) {
+        cleanup(own_close) int fd = check_image_memory(bytes, sizeof bytes);
+        struct image_file file = check_image_of(fd, sizeof bytes);
+        cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
+        struct image_range index = { end, 0, "table" };
+        CHECK_DONE(image_decoder_make(&file, &arena, &decoder, check_error));
+        bool done =
+            image_table_read_indexed(&decoder, &index, FULL + 10, &arena, &table, check_error);
+        if (i == 0)
+            CHECK_DONE(done);
+        else
+            CHECK_REFUSED(done, "damaged table: its index does not fit its blocks");
+        bytes[end + 8]++;
+    }
+}
+
+/* By its bytes, or by the number of its blocks, which may have one byte each. */
+static void a_table_beyond_1_gib_is_refused(struct arena arena)
+{
+    enum { BLOCKS = IMAGE_TABLE_MAX / FULL + 1, BLOCK = 3 };
+    static const uint64_t sizes[] = { (uint64_t)2 << 30, (uint64_t)BLOCKS * BLOCK };
+    for (size_t i = 0; i < 2; i++) {
+        cleanup(own_close) int fd = memfd_create("image", MFD_CLOEXEC);
+        struct image_file file = check_image_of(fd, sizes[i]);
+        struct image_table table;
+        cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
+        CHECK_DONE(image_decoder_make(&file, &arena, &decoder, check_error));
+        CHECK(ftruncate(fd, (off_t)sizes[i]) == 0);
+        unsigned char *bytes = arena_room(&arena, BLOCKS * BLOCK);
+        for (size_t at = 0; at < BLOCKS; at++)
+            memcpy(bytes + at * BLOCK, "\1\x80x", BLOCK);
+        CHECK(pwrite(fd, bytes, BLOCKS * BLOCK, 0) == BLOCKS * BLOCK);
+        CHECK_REFUSED(image_table_read(&decoder, (struct image_range){ 0, sizes[i], "table" },
+                                       &arena, &table, check_error),
+                      "damaged table: it is larger than 1 GiB");
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_table_is_the_contents_of_its_blocks),
                      CASE(behind_full_blocks_the_end_has_a_position),
-                     CASE(a_chain_that_does_not_fit_is_refused), CASE(an_index_has_to_fit));
+                     CASE(a_chain_that_does_not_fit_is_refused), CASE(an_index_has_to_fit),
+                     CASE(an_index_of_two_blocks_has_to_fit_both),
+                     CASE(a_table_beyond_1_gib_is_refused));
 }
