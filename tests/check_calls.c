@@ -13,12 +13,18 @@
 #include <unistd.h>
 
 static size_t left;
-static bool has_failed, has_signals, comes_through, has_no_flags;
+static bool has_failed, goes_on, has_signals, comes_through, has_no_flags;
 
 void check_calls_fail(size_t number)
 {
     left = number;
-    has_failed = false;
+    has_failed = goes_on = false;
+}
+
+void check_calls_fail_from(size_t number)
+{
+    check_calls_fail(number);
+    goes_on = true;
 }
 
 void check_calls_interrupt(void)
@@ -54,6 +60,7 @@ static bool fails(void)
 {
     if (left == 0 || --left > 0)
         return false;
+    left = goes_on;
     has_failed = true;
     errno = EIO;
     return true;

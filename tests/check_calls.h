@@ -16,6 +16,9 @@
 /* Makes the call of this number fail; 1 is the next. */
 void check_calls_fail(size_t number);
 
+/* The same, and each call after it: what is done about a failure fails, too. */
+void check_calls_fail_from(size_t number);
+
 /* Makes every second read, pread, write, pwrite and openat2 fail with EINTR, as if signals came. The
  * work is to be done all the same. */
 void check_calls_interrupt(void);

@@ -43,25 +43,40 @@ static void start(enum check_failing what, size_t number)
     atomic_store(&has_failed, false);
     if (what == CHECK_CALLS)
         check_calls_fail(number);
+    else if (what == CHECK_ALL_CALLS)
+        check_calls_fail_from(number);
     else
         atomic_store(what == CHECK_LIBRARIES ? &calls_left : &allocations_left, number);
 }
 
 static bool end(enum check_failing what)
 {
-    if (what == CHECK_CALLS)
+    if (what == CHECK_CALLS || what == CHECK_ALL_CALLS)
         return check_calls_end();
     atomic_store(&calls_left, 0);
     atomic_store(&allocations_left, 0);
     return atomic_load(&has_failed);
 }
 
+static void prepare_nothing(void *context)
+{
+    (void)context;
+}
+
 size_t check_each(enum check_failing what, bool (*work)(void *context), void *context)
 {
-    static const char *const names[] = { "call", "library's function", "allocation" };
+    return check_each_prepared(what, prepare_nothing, work, context);
+}
+
+size_t check_each_prepared(enum check_failing what, void (*prepare)(void *context),
+                           bool (*work)(void *context), void *context)
+{
+    static const char *const names[] = { "call", "all calls from", "library's function",
+                                         "allocation" };
     size_t not_done = 0;
     bool failed = true;
     for (size_t number = 1; failed; number++) {
+        prepare(context);
         check_error->sentence[0] = '\0';
         start(what, number);
         bool done = work(context);

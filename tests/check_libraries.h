@@ -11,6 +11,7 @@
 
 enum check_failing {
     CHECK_CALLS,     /* of the system: check_calls.h */
+    CHECK_ALL_CALLS, /* from one on */
     CHECK_LIBRARIES, /* their functions */
     CHECK_ALLOCATIONS,
 };
@@ -19,3 +20,7 @@ enum check_failing {
  * is done, or says why not. Returns how often it was not done. With sanitizers, which have their own allocator, no
  * allocation fails. */
 size_t check_each(enum check_failing what, bool (*work)(void *context), void *context);
+
+/* The same; `prepare` comes before each time, and nothing fails in it. */
+size_t check_each_prepared(enum check_failing what, void (*prepare)(void *context),
+                           bool (*work)(void *context), void *context);

@@ -1,11 +1,14 @@
 #include "tests/check_calls.h"
+#include "tests/check_libraries.h"
 #include "tests/check_store.h"
 
 #include "builder/output/checksums.h"
+#include "builder/output/directory_walk.h"
 #include "builder/output/output_tree.h"
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 
+#include <errno.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -259,6 +262,21 @@ static void a_name_that_leaves_no_room_is_refused(struct arena arena)
                   arena_format(&arena, "the name '%s' is too long", name));
 }
 
+static bool remove_entry(void *context, const struct directory_entry *entry, struct error *error)
+{
+    (void)context, (void)error;
+    return unlinkat(entry->directory, entry->name, entry->is_directory ? AT_REMOVEDIR : 0) == 0;
+}
+
+/* Removes a directory of the kit's, if it is there. */
+static void clear(const char *name)
+{
+    cleanup(own_close) int fd = openat(check_directory(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        CHECK(directory_walk(fd, remove_entry, NULL, check_error) &&
+              unlinkat(check_directory(), name, AT_REMOVEDIR) == 0);
+}
+
 /* Whichever system call fails: there is the old tree or the new one, all of it. */
 static void check_each_call(bool has_flags, struct arena arena)
 {
@@ -268,16 +286,19 @@ static void check_each_call(bool has_flags, struct arena arena)
         cleanup(output_release) struct output output = { .directory = -1 };
         cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
         check_about("call %zu", number);
+        clear("tree");
+        clear(".tree.draft");
+        clear(".tree.draft.old");
         check_file("tree/" CHECKSUMS_NAME, STR(SUMS(MARK) SUMS("old")));
         check_file("tree/" MARK, STR(""));
         check_file("tree/old", STR(""));
-        unlinkat(check_directory(), "tree/new", 0);
         check_calls_fail(number);
         if (!has_flags)
             check_calls_refuse_flags();
-        bool done =
-            start_tree(&output, &tree, &scratch) && output_tree_publish(&tree, arena, check_error);
+        bool done = start_tree(&output, &tree, &scratch) &&
+                    output_tree_publish(&tree, scratch, check_error);
         has_failed = check_calls_end();
+        CHECK(done || has_failed);
         CHECK(is_there("tree/new") != is_there("tree/old"));
         CHECK(is_there("tree/new") || !done);
         CHECK(is_there("tree/old") == is_there("tree/" MARK));
@@ -293,6 +314,63 @@ static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
 static void so_it_is_where_two_names_cannot_be_exchanged(struct arena arena)
 {
     check_each_call(false, arena);
+}
+
+static bool publish_new(void *context)
+{
+    struct arena arena = *(struct arena *)context;
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    return start_tree(&output, &tree, &arena) &&
+           (mkdirat(tree.fd, "directory", 0755) == 0 ||
+            error_errno(check_error, errno, "mkdirat")) &&
+           output_tree_publish(&tree, arena, check_error);
+}
+
+static void remove_trees(void *context)
+{
+    (void)context;
+    clear("tree");
+    clear(".tree.draft");
+}
+
+/* What is done about a failure may fail, too. */
+static void each_call_from_one_on_that_fails_is_a_sentence(struct arena arena)
+{
+    CHECK(check_each_prepared(CHECK_CALLS, remove_trees, publish_new, &arena) > 20);
+    CHECK(check_each_prepared(CHECK_ALL_CALLS, remove_trees, publish_new, &arena) > 20);
+    CHECK(is_there("tree/directory"));
+}
+
+/* Not even by one that has this name while the new tree is written. */
+static void a_file_is_not_replaced_by_a_tree(struct arena arena)
+{
+    cleanup(output_release) struct output output = { .directory = -1 };
+    cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+    CHECK_DONE(start_tree(&output, &tree, &arena));
+    check_file("tree", STR("precious"));
+    CHECK_REFUSED(output_tree_publish(&tree, arena, check_error),
+                  "replace tree: it is a link or a file; remove it, or name another");
+    CHECK_STR(check_content("tree", &arena), "precious");
+}
+
+static void leave_draft(void *context)
+{
+    remove_trees(context);
+    check_file(".tree.draft/directory/left", STR(""));
+}
+
+static bool clear_left(void *context)
+{
+    struct arena arena = *(struct arena *)context;
+    cleanup(output_release) struct output output = { .directory = -1 };
+    return open_output("tree", &arena, &output) && output_tree_clear(&output, check_error);
+}
+
+static void what_is_left_is_cleared_or_it_is_said(struct arena arena)
+{
+    CHECK(check_each_prepared(CHECK_CALLS, leave_draft, clear_left, &arena) > 5);
+    CHECK(!is_there(".tree.draft"));
 }
 
 static void a_new_tree_appears_where_two_names_cannot_be_exchanged(struct arena arena)
@@ -323,5 +401,7 @@ int main(void)
         CASE(a_former_tree_in_use_is_not_replaced), CASE(a_name_that_leaves_no_room_is_refused),
         CASE(each_call_that_fails_leaves_the_old_or_the_new),
         CASE(so_it_is_where_two_names_cannot_be_exchanged),
+        CASE(each_call_from_one_on_that_fails_is_a_sentence),
+        CASE(a_file_is_not_replaced_by_a_tree), CASE(what_is_left_is_cleared_or_it_is_said),
         CASE(a_new_tree_appears_where_two_names_cannot_be_exchanged));
 }
