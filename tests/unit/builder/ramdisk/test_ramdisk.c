@@ -2,6 +2,7 @@
 #include "builder/ramdisk/ramdisk.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -94,10 +95,41 @@ static void what_the_disk_refuses_is_told(struct arena arena)
                   "write the ramdisk: No space left on device");
 }
 
+struct failing {
+    int source;
+    struct arena arena;
+};
+
+/* All that a ramdisk can have. */
+static bool write_failing(void *context)
+{
+    const struct failing *failing = context;
+    struct file source = { failing->source, "source" };
+    cleanup(own_close) int target = memfd_create("ramdisk", MFD_CLOEXEC);
+    cleanup(own_close) int header = memfd_create("header", MFD_CLOEXEC);
+    struct ramdisk ramdisk = { .fd = target };
+    uint64_t size;
+    return ramdisk_prepend(&ramdisk, source, failing->arena, &size, check_error) &&
+           ramdisk_prepend(&ramdisk, source, failing->arena, &size, check_error) &&
+           ramdisk_add_directory(&ramdisk, "etc", check_error) &&
+           ramdisk_add_image(&ramdisk, "nix-store.squashfs", source, failing->arena, &size,
+                             check_error) &&
+           ramdisk_write_header(header, "nix-store.squashfs", 8192, check_error) &&
+           ramdisk_finish(&ramdisk, check_error);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    cleanup(own_close) int source = file_of("12345");
+    struct failing failing = { source, arena };
+    CHECK(check_each(CHECK_CALLS, write_failing, &failing) > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(layers_have_numbers), CASE(archives_begin_on_a_multiple_of_four),
                      CASE(an_images_data_lies_on_a_page),
                      CASE(a_whole_archive_has_directories_files_and_an_end),
-                     CASE(a_header_is_a_piece_of_its_own), CASE(what_the_disk_refuses_is_told));
+                     CASE(a_header_is_a_piece_of_its_own), CASE(what_the_disk_refuses_is_told),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,4 +1,5 @@
-#include "tests/check.h"
+#include "tests/check_libraries.h"
+#include "tests/check_store.h"
 
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "schema/base/own.h"
@@ -206,10 +207,49 @@ static void a_failure_to_fill_is_told(struct arena arena)
     }
 }
 
+struct failing {
+    const char *method;
+    struct arena arena;
+};
+
+/* Writes a ramdisk and unpacks the image. */
+static bool unpack_failing(void *context)
+{
+    struct failing *failing = context;
+    struct arena arena = failing->arena;
+    struct ramdisk_compression compression;
+    struct packed_image image = image_of(IMAGE_BYTES);
+    cleanup(own_close) int fd = memfd_create("ramdisk", MFD_CLOEXEC);
+    cleanup(own_close) int unpacked = -1;
+    struct ramdisk ramdisk = { .fd = fd };
+    struct ramdisk_archive archive = {
+        .compression = &compression,
+        .crew = &(struct crew){ .jobs = 1 },
+        .directory = check_directory(),
+        .fill = fill,
+        .context = &arena,
+        .arena = &arena,
+    };
+    return ramdisk_compression_parse(str_from(failing->method), &compression, check_error) &&
+           ramdisk_archive_write(&archive, &ramdisk, &image.archive_offset, check_error) &&
+           ramdisk_archive_unpack(fd, &image, &unpacked, check_error);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct failing failing = { methods[i], arena };
+        CHECK(check_each(CHECK_CALLS, unpack_failing, &failing) > 10);
+        CHECK(check_each(CHECK_ALL_CALLS, unpack_failing, &failing) > 10);
+        CHECK_STR(check_names(".", &arena), "");
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_is_unpacked_as_it_was), CASE(what_is_not_the_image_is_refused),
                      CASE(a_damaged_archive_is_refused), CASE(what_a_header_claims_is_not_believed),
                      CASE(what_costs_too_much_is_refused),
-                     CASE(a_place_that_takes_no_files_is_told), CASE(a_failure_to_fill_is_told));
+                     CASE(a_place_that_takes_no_files_is_told), CASE(a_failure_to_fill_is_told),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -2,6 +2,7 @@
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -42,6 +43,7 @@ static void a_mode_stands_behind_the_place(struct arena arena)
         { "src:/0600", "src", "0600", 0, false },
         { "src:x:600", "src:x", "600", 0, false },
         { "src:x:4755", "src:x", "4755", 0, false },
+        { "src:x:06-0", "src:x", "06-0", 0, false },
         { "src:x:0680", "src:x", "0680", 0, false },
         { "src:x:00600", "src:x", "00600", 0, false },
     };
@@ -70,6 +72,10 @@ static void places_that_cannot_be_are_refused(struct arena arena)
           "--file s: destination 'nix-store.squashfs': that is the name of a store image" },
         { "s:nix-store.7.squashfs/x",
           "--file s: destination 'nix-store.7.squashfs/x': that is the name of a store image" },
+        { "s:nix-store.layers.json",
+          "--file s: destination 'nix-store.layers.json': that is the name of the list of store images" },
+        { "s:nix-store.img/\n",
+          "--file s: destination 'nix-store.img/\n': it has a control character" },
         { "s:TRAILER!!!", "--file s: destination 'TRAILER!!!': that name ends an archive" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -137,10 +143,38 @@ static void a_source_has_to_be_a_file(struct arena arena)
                   arena_format(&arena, "%s is not a file", check_directory_path()));
 }
 
+struct failing {
+    const char *options[3];
+    struct arena arena;
+};
+
+static bool write_failing(void *context)
+{
+    struct failing *failing = context;
+    struct arena arena = failing->arena;
+    cleanup(ramdisk_files_release) struct ramdisk_files files = RAMDISK_FILES_NONE;
+    cleanup(own_close) int target = memfd_create("ramdisk", MFD_CLOEXEC);
+    struct ramdisk ramdisk = { .fd = target };
+    return parse(failing->options, 3, &arena, &files, check_error) &&
+           ramdisk_files_open(&files, check_error) &&
+           ramdisk_files_write(&files, &ramdisk, arena, check_error);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct failing failing = { .arena = arena };
+    CHECK_DONE(file_publish(check_directory(), "s", STR("12345"), 0755, check_error));
+    for (size_t i = 0; i < 3; i++)
+        failing.options[i] =
+            arena_format(&failing.arena, "%s/s:etc/%zu/a:0600", check_directory_path(), i).data;
+    CHECK(check_each(CHECK_CALLS, write_failing, &failing) > 10);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(files_stand_in_the_order_of_their_places),
                      CASE(a_mode_stands_behind_the_place), CASE(places_that_cannot_be_are_refused),
                      CASE(names_that_are_too_long_are_refused), CASE(one_place_cannot_hold_two),
-                     CASE(directories_are_made_once), CASE(a_source_has_to_be_a_file));
+                     CASE(directories_are_made_once), CASE(a_source_has_to_be_a_file),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -2,6 +2,7 @@
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 static const char *in_directory(const char *name, struct arena *arena)
 {
@@ -52,9 +53,26 @@ static void what_does_not_begin_as_an_image_is_refused(struct arena arena)
     }
 }
 
+static bool open_failing(void *context)
+{
+    struct arena arena = *(struct arena *)context;
+    struct option_list prepends = { 0 }, images = { 0 };
+    cleanup(ramdisk_inputs_release) struct ramdisk_inputs inputs = { .extras = { .count = 0 } };
+    option_list_add(&prepends, in_directory("a", &arena), &arena);
+    option_list_add(&images, in_directory("b", &arena), &arena);
+    return ramdisk_inputs_open(&prepends, &images, &arena, &inputs, check_error);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    CHECK_DONE(file_publish(check_directory(), "a", STR("A"), 0644, check_error));
+    CHECK_DONE(file_publish(check_directory(), "b", STR("hsqs"), 0644, check_error));
+    CHECK(check_each(CHECK_CALLS, open_failing, &arena) > 5);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(prepends_and_images_are_open),
-                     CASE(an_image_that_is_too_large_is_refused),
-                     CASE(what_does_not_begin_as_an_image_is_refused));
+    return CHECK_ALL(
+        CASE(prepends_and_images_are_open), CASE(an_image_that_is_too_large_is_refused),
+        CASE(what_does_not_begin_as_an_image_is_refused), CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include "builder/ramdisk/ramdisk_archive.h"
 #include "builder/ramdisk/ramdisk_survey.h"
@@ -199,11 +200,76 @@ static void more_than_is_granted_is_refused(struct arena arena)
     CHECK_NUMBER(survey.unpacked_bytes, 7);
 }
 
+/* A fault of the ramdisk is not a failure of the survey: what cannot be read may be either. */
+static bool survey_failing(void *context)
+{
+    const int *fd = context;
+    struct ramdisk_survey survey;
+    if (!ramdisk_survey((struct file){ *fd, "ramdisk" }, &survey, check_error))
+        return false;
+    if (survey.fault.sentence[0] == '\0')
+        return CHECK_NUMBER(survey.unpacked_bytes, 2 * ARCHIVE_MEMORY);
+    *check_error = survey.fault;
+    return false;
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    static const char *const methods[] = { "none", "gzip:1", "xz:0", "zstd:1" };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        cleanup(own_close) int fd = new_ramdisk();
+        add_archive(fd, methods[i], &arena);
+        add_text(fd, "\0\0\0", (size_t)(4 - lseek(fd, 0, SEEK_END) % 4) % 4);
+        add_archive(fd, methods[i], &arena);
+        CHECK(check_each(CHECK_CALLS, survey_failing, &fd) > 5);
+    }
+}
+
+/* Two archives in one stream, the second not on a multiple of 4. */
+static bool fill_twice(void *context, struct ramdisk *ramdisk, struct error *error)
+{
+    if (!fill(context, ramdisk, error))
+        return false;
+    ramdisk->size_bytes++;
+    uint64_t start = ramdisk->size_bytes;
+    cleanup(own_close) int archive = new_ramdisk();
+    struct ramdisk other = { .fd = archive };
+    char bytes[1024] = "";
+    if (!ramdisk_add_directory(&other, "directory", error) || !ramdisk_finish(&other, error))
+        return false;
+    ssize_t size = pread(archive, bytes, sizeof bytes, 0);
+    CHECK(size > 0 && pwrite(ramdisk->fd, bytes, (size_t)size, (off_t)start) == size);
+    ramdisk->size_bytes += (uint64_t)size;
+    return true;
+}
+
+static void an_archive_within_a_stream_is_on_a_multiple_of_four(struct arena arena)
+{
+    struct ramdisk_compression compression = { 0 };
+    struct ramdisk_survey survey = { 0 };
+    cleanup(own_close) int fd = new_ramdisk();
+    struct ramdisk ramdisk = { .fd = fd };
+    struct ramdisk_archive archive = {
+        .compression = &compression,
+        .crew = &(struct crew){ .jobs = 1 },
+        .directory = check_directory(),
+        .fill = fill_twice,
+        .context = &arena,
+        .arena = &arena,
+    };
+    uint64_t offset;
+    CHECK_DONE(ramdisk_compression_parse(STR("gzip:1"), &compression, check_error) &&
+               ramdisk_archive_write(&archive, &ramdisk, &offset, check_error));
+    CHECK_DONE(ramdisk_survey((struct file){ fd, "ramdisk" }, &survey, check_error));
+    CHECK_STR(survey.fault.sentence, "an archive does not start on a multiple of 4");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(pages_and_inodes_are_counted), CASE(archives_follow_each_other),
                      CASE(nothing_takes_nothing), CASE(a_name_of_the_image_is_seen),
                      CASE(what_the_kernel_does_not_unpack_is_told),
                      CASE(more_archives_than_a_ramdisk_has_are_told),
-                     CASE(more_than_is_granted_is_refused));
+                     CASE(more_than_is_granted_is_refused), CASE(each_call_that_fails_is_told),
+                     CASE(an_archive_within_a_stream_is_on_a_multiple_of_four));
 }

@@ -219,10 +219,104 @@ static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
     }
 }
 
+/* A stream as lzop writes it: its numbers begin with the highest byte. */
+struct lzop {
+    char bytes[512];
+    size_t size;
+};
+
+static void put(struct lzop *lzop, const char *bytes, size_t size)
+{
+    memcpy(lzop->bytes + lzop->size, bytes, size);
+    lzop->size += size;
+}
+
+static void put_number(struct lzop *lzop, size_t bytes, uint32_t number)
+{
+    while (bytes-- > 0)
+        lzop->bytes[lzop->size++] = (char)(number >> 8 * bytes);
+}
+
+static void put_head(struct lzop *lzop, uint32_t version, bool has_filter)
+{
+    static const char zeros[16];
+    put(lzop, "12345\x89LZO\0\r\n\x1a\n", BEFORE_BYTES + 9);
+    put_number(lzop, 2, version);
+    put(lzop, zeros, version >= 0x0940 ? 6 : 5);
+    put_number(lzop, 4, has_filter ? 0x800 : 0);
+    put(lzop, zeros, has_filter ? 4 : 0);
+    put(lzop, zeros, version >= 0x0940 ? 12 : 8);
+    put(lzop, "\4name....", 9);
+}
+
+static void put_block(struct lzop *lzop, uint32_t bytes, const char *packed, size_t packed_bytes)
+{
+    put_number(lzop, 4, bytes);
+    put_number(lzop, 4, (uint32_t)packed_bytes);
+    put(lzop, "sum.", 4);
+    put(lzop, packed, packed_bytes);
+}
+
+/* 38 bytes, packed into 12. */
+#define PACKED   "\x15wxyz\x20\x01\0\0\x11\0\0"
+#define UNPACKED "wxyzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"
+enum { PACKED_BYTES = 12 };
+
+static bool read_lzop(const struct lzop *lzop, size_t size)
+{
+    size_t count = 0;
+    cleanup(own_close) int fd = memfd_create("stream", MFD_CLOEXEC);
+    cleanup(unpacker_close) struct unpacker unpacker;
+    CHECK(pwrite(fd, lzop->bytes, size, 0) == (ssize_t)size);
+    return read_all(&unpacker, fd, 7, &count) &&
+           CHECK_NUMBER(count, strlen(UNPACKED) + strlen("stored"));
+}
+
+static void what_lzop_writes_is_unpacked_and_what_ends_early_is_refused(struct arena arena)
+{
+    (void)arena;
+    memcpy(text, UNPACKED "stored", sizeof UNPACKED "stored");
+    for (int i = 0; i < 4; i++) {
+        struct lzop lzop = { .size = 0 };
+        put_head(&lzop, i % 2 == 0 ? 0x1030 : 0x0900, i >= 2);
+        put_block(&lzop, (uint32_t)strlen(UNPACKED), PACKED, PACKED_BYTES);
+        put_block(&lzop, 6, "stored", 6);
+        put_number(&lzop, 4, 0);
+        check_about("head %d", i);
+        CHECK_DONE(read_lzop(&lzop, lzop.size));
+        for (size_t size = BEFORE_BYTES + 2; size < lzop.size; size++)
+            CHECK_REFUSED(read_lzop(&lzop, size), "it ends within a compressed stream");
+    }
+}
+
+static void a_block_of_lzop_that_cannot_be_is_refused(struct arena arena)
+{
+    static const struct {
+        uint32_t bytes;
+        const char *packed;
+        size_t packed_bytes;
+    } rows[] = {
+        { (256 << 10) + 1, "", 0 },
+        { 5, "123456", 6 },
+        { 37, PACKED, PACKED_BYTES },
+        { 38, "\xff\xff\xff\xff", 4 },
+    };
+    (void)arena;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct lzop lzop = { .size = 0 };
+        put_head(&lzop, 0x1030, false);
+        put_block(&lzop, rows[i].bytes, rows[i].packed, rows[i].packed_bytes);
+        check_about("row %zu", i);
+        CHECK_REFUSED(read_lzop(&lzop, lzop.size), "it is damaged");
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
         CASE(a_stream_is_unpacked_up_to_its_end), CASE(what_is_compressed_twice_is_unpacked_once),
         CASE(a_stream_that_is_cut_off_is_refused), CASE(a_damaged_stream_is_refused),
-        CASE(what_is_not_compressed_is_refused), CASE(whatever_fails_in_a_library_is_a_sentence));
+        CASE(what_is_not_compressed_is_refused), CASE(whatever_fails_in_a_library_is_a_sentence),
+        CASE(what_lzop_writes_is_unpacked_and_what_ends_early_is_refused),
+        CASE(a_block_of_lzop_that_cannot_be_is_refused));
 }
