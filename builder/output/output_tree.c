@@ -166,7 +166,7 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
 }
 
 /* The same in three steps, for file systems that cannot exchange two names. */
-static bool move_aside(const struct output_tree *tree, struct error *error)
+static bool move_aside(struct output_tree *tree, struct error *error)
 {
     int directory = tree->output->directory;
     const char *name = tree->output->name;
@@ -185,12 +185,13 @@ static bool move_aside(const struct output_tree *tree, struct error *error)
             return error_errno(error, code, "publish %s (the former one is now %s)", name, aside);
         return error_errno(error, code, "publish %s", name);
     }
+    tree->has_final_name = true;
     return renameat(directory, aside, directory, tree->temporary_name) == 0 || errno == ENOENT ||
            error_errno(error, errno, "rename %s", aside);
 }
 
 /* Gives the new tree its name, and the former one, if there is one, the draft's. */
-static bool swap(const struct output_tree *tree, int former, struct error *error)
+static bool swap(struct output_tree *tree, int former, struct error *error)
 {
     assert(tree->fd >= 0);
     int directory = tree->output->directory;
@@ -204,6 +205,7 @@ static bool swap(const struct output_tree *tree, int former, struct error *error
         if (!move_aside(tree, error))
             return false;
     }
+    tree->has_final_name = true;
     return (file_is_named(tree->fd, directory, name) &&
             (former < 0 || file_is_named(former, directory, tree->temporary_name))) ||
            refuse_renamed("publish", name, error);
@@ -257,8 +259,9 @@ void output_tree_release(struct output_tree *tree)
     struct error ignored;
     if (tree->fd < 0)
         return;
-    bool removed = remove_tree(tree->fd, tree->output->directory, tree->temporary_name, &ignored);
-    (void)removed;
+    bool is_done = tree->has_final_name ||
+                   remove_tree(tree->fd, tree->output->directory, tree->temporary_name, &ignored);
+    (void)is_done;
     own_close(&tree->fd);
     tree->fd = -1;
 }

@@ -10,6 +10,7 @@ struct output_tree {
     const struct output *output;
     const char *mark; /* a file that every tree of ours has */
     char temporary_name[256];
+    bool has_final_name; /* then it is no draft any more, and stays */
 };
 
 /* Starts an empty draft of the directory. An existing directory is replaced only if it is empty, or
@@ -20,8 +21,8 @@ must_check bool output_tree_open(const struct output *output, const char *mark,
                                  struct error *error);
 
 /* Gives the draft its final name. A directory that has this name by now is replaced on the same
- * conditions, and then removed. On failure the final name is as before, unless another process
- * renamed the draft or that directory meanwhile; nothing is removed then. */
+ * conditions, and then removed. On failure the final name is as before, or the draft has it, whole; unless
+ * another process renamed the draft or that directory meanwhile; nothing is removed then. */
 must_check bool output_tree_publish(struct output_tree *tree, struct arena scratch,
                                     struct error *error);
 

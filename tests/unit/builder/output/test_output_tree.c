@@ -299,6 +299,7 @@ static void check_each_call(bool has_flags, struct arena arena)
                     output_tree_publish(&tree, scratch, check_error);
         has_failed = check_calls_end();
         CHECK(done || has_failed);
+        output_tree_release(&tree);
         CHECK(is_there("tree/new") != is_there("tree/old"));
         CHECK(is_there("tree/new") || !done);
         CHECK(is_there("tree/old") == is_there("tree/" MARK));
