@@ -1,16 +1,28 @@
 #include "tests/check_published.h"
 
-bool check_published_start(struct arena *arena, struct check_published *ret_published)
+static bool start(struct arena *arena, bool by_url, struct check_published *ret_published)
 {
     struct tree_result result;
     *ret_published = (struct check_published){ .published = PUBLISHED_NONE };
     ret_published->path = arena_format(arena, "%s/root", check_directory_path()).data;
-    return check_tree_start(arena, &ret_published->tree) &&
-           CHECK_DONE(check_tree_write(&ret_published->tree, arena, &result)) &&
+    if (!check_tree_start(arena, &ret_published->tree))
+        return false;
+    ret_published->tree.request.by_url = by_url;
+    return CHECK_DONE(check_tree_write(&ret_published->tree, arena, &result)) &&
            CHECK_DONE(published_tree_read(ret_published->tree.tree.fd, arena, &ret_published->read,
                                           check_error)) &&
            CHECK_DONE(published_open(ret_published->path, PUBLISHED_CREATE,
                                      &ret_published->published, check_error));
+}
+
+bool check_published_start(struct arena *arena, struct check_published *ret_published)
+{
+    return start(arena, false, ret_published);
+}
+
+bool check_published_layers(struct arena *arena, struct check_published *ret_published)
+{
+    return start(arena, true, ret_published);
 }
 
 bool check_published_put(struct check_published *published, const char *label, struct arena *arena)

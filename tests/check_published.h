@@ -15,6 +15,9 @@ struct check_published {
 /* Writes a tree and creates an empty root. The case fails if that is not possible. */
 bool check_published_start(struct arena *arena, struct check_published *ret_published);
 
+/* The same with a tree by URL, whose image and verity data are files in stores/. */
+bool check_published_layers(struct arena *arena, struct check_published *ret_published);
+
 /* Publishes the tree under that label, links included. Returns false and sets check_error on
  * failure. */
 bool check_published_put(struct check_published *published, const char *label, struct arena *arena);
