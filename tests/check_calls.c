@@ -14,11 +14,18 @@
 #include <unistd.h>
 
 static size_t left;
+static int code_of_failure;
 static bool has_failed, goes_on, has_signals, comes_through, has_no_flags;
 
 void check_calls_fail(size_t number)
 {
+    check_calls_fail_with(number, EIO);
+}
+
+void check_calls_fail_with(size_t number, int code)
+{
     left = number;
+    code_of_failure = code;
     has_failed = goes_on = false;
 }
 
@@ -63,7 +70,7 @@ static bool fails(void)
         return false;
     left = goes_on;
     has_failed = true;
-    errno = EIO;
+    errno = code_of_failure;
     return true;
 }
 

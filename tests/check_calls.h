@@ -19,6 +19,9 @@ void check_calls_fail(size_t number);
 /* The same, and each call after it: what is done about a failure fails, too. */
 void check_calls_fail_from(size_t number);
 
+/* The same with another error than EIO. */
+void check_calls_fail_with(size_t number, int code);
+
 /* Makes every second read, pread, write, pwrite and openat2 fail with EINTR, as if signals came. The
  * work is to be done all the same. */
 void check_calls_interrupt(void);

@@ -1,10 +1,13 @@
+#include "tests/check_calls.h"
 #include "tests/check_image.h"
 
 #include "builder/reader/image_nar.h"
 #include "builder/unpack/tree_linker.h"
+#include "builder/unpack/tree_remover.h"
 #include "builder/unpack/tree_writer.h"
 #include "schema/nix/nar.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #define PACKAGE CHECK_DIGEST "-package"
@@ -122,8 +125,64 @@ static void what_is_gone_is_named(struct arena arena)
     CHECK_REFUSED(link_all(&run, arena), PACKAGE ": open the directory: No such file or directory");
 }
 
+static void what_can_be_written_has_no_name_in_links(struct arena arena)
+{
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK(fchmodat(check_directory(), PACKAGE, 0755, 0) == 0);
+    CHECK(fchmodat(check_directory(), PACKAGE "/text", 0644, 0) == 0);
+    CHECK_DONE(link_all(&run, arena));
+    CHECK_NUMBER(count_words(check_names(STORE_LINKS_NAME, &arena)), FILES - EQUAL_FILES - 1);
+}
+
+/* ENOENT: it is gone meanwhile. EMLINK: there is no room for one more link. */
+static void each_call_that_fails_leaves_whole_files(struct arena arena)
+{
+    static const int codes[] = { EIO, ENOENT, EMLINK };
+    struct stat status;
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open))
+        return;
+    struct str names = STR("");
+    const struct image_budget paid = *run.open.image.file.budget;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            check_about("error %d, call %zu", codes[i], number);
+            *run.open.image.file.budget = paid;
+            own_close(&run.links);
+            run.links = -1;
+            CHECK_DONE(tree_remove(check_directory(), PACKAGE, check_error));
+            CHECK_DONE(tree_remove(check_directory(), STORE_LINKS_NAME, check_error));
+            if (!start(&run, scratch))
+                return;
+            check_error->sentence[0] = '\0';
+            check_calls_fail_with(number, codes[i]);
+            bool done = link_all(&run, scratch);
+            has_failed = check_calls_end();
+            failures += !done;
+            if (!CHECK(done ||
+                       (has_failed && str_starts(str_from(check_error->sentence), STR(PACKAGE)))))
+                return;
+            CHECK(faccessat(check_directory(), ".draft", F_OK, AT_SYMLINK_NOFOLLOW) < 0);
+            CHECK_DONE(link_all(&run, scratch));
+            if (names.len == 0)
+                names = check_names(STORE_LINKS_NAME, &arena);
+            CHECK_STR(check_names(STORE_LINKS_NAME, &scratch), names);
+            CHECK(fstatat(check_directory(), PACKAGE "/text", &status, 0) == 0);
+            CHECK_NUMBER(status.st_nlink, 2);
+        }
+        CHECK(failures > 50);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(each_file_has_a_name_in_links), CASE(equal_files_become_one),
-                     CASE(a_damaged_link_is_not_used), CASE(what_is_gone_is_named));
+                     CASE(a_damaged_link_is_not_used), CASE(what_is_gone_is_named),
+                     CASE(what_can_be_written_has_no_name_in_links),
+                     CASE(each_call_that_fails_leaves_whole_files));
 }

@@ -1,5 +1,7 @@
+#include "tests/check_calls.h"
 #include "tests/check_image.h"
 
+#include "builder/unpack/tree_remover.h"
 #include "builder/unpack/tree_writer.h"
 #include "schema/nix/nar.h"
 
@@ -95,8 +97,31 @@ static void nothing_that_exists_is_opened(struct arena arena)
     CHECK_STR(check_content("secret", &arena), "secret");
 }
 
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    size_t failures = 0;
+    bool done = false;
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("zstd", &arena, &open))
+        return;
+    const struct image_budget paid = *open.image.file.budget;
+    for (size_t number = 1; !done; number++) {
+        struct nar nar;
+        check_about("call %zu", number);
+        *open.image.file.budget = paid;
+        CHECK_DONE(tree_remove(check_directory(), "draft", check_error));
+        check_calls_fail(number);
+        done = write_path(&open, STR(DIGEST "package"), &nar, arena);
+        if (!check_calls_told(done))
+            return;
+        failures += !done;
+    }
+    CHECK(failures > 50);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_written_has_the_hash_of_the_manifest),
-                     CASE(modes_and_times_are_canonical), CASE(nothing_that_exists_is_opened));
+                     CASE(modes_and_times_are_canonical), CASE(nothing_that_exists_is_opened),
+                     CASE(each_call_that_fails_is_told));
 }

@@ -1,17 +1,21 @@
+#include "tests/check_calls.h"
 #include "tests/check_image.h"
 
+#include "builder/unpack/tree_remover.h"
 #include "builder/unpack/unpack.h"
 
+#include <errno.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #define DIGEST CHECK_DIGEST "-"
 
-/* One image, unpacked to the kit's directory by two threads. */
+/* One image, unpacked to the kit's directory. */
 struct run {
     struct check_image open;
     struct unpack_result result;
-    bool chosen[3];
+    bool chosen[3], optimises;
+    unsigned jobs;
 };
 
 static bool run(struct run *run, struct arena *arena)
@@ -24,9 +28,10 @@ static bool run(struct run *run, struct arena *arena)
         .images = &run->open.image,
         .image_count = 1,
         .chosen = run->chosen,
+        .optimises = run->optimises,
         .crew = &crew,
     };
-    bool is_done = CHECK_DONE(crew_make(2, &own, &crew, check_error)) &&
+    bool is_done = CHECK_DONE(crew_make(run->jobs, &own, &crew, check_error)) &&
                    unpack(&request, own, &run->result, check_error);
     check_store_close(&store);
     return is_done;
@@ -34,7 +39,7 @@ static bool run(struct run *run, struct arena *arena)
 
 static bool open_all(struct run *ret_run, struct arena *arena)
 {
-    *ret_run = (struct run){ .open = CHECK_IMAGE_NONE, .chosen = { true, true, true } };
+    *ret_run = (struct run){ .open = CHECK_IMAGE_NONE, .chosen = { true, true, true }, .jobs = 2 };
     return check_image_open("zstd", arena, &ret_run->open);
 }
 
@@ -121,10 +126,105 @@ static void one_run_at_a_time(struct arena arena)
     close(fd);
 }
 
+/* What is in the store then, but for the files that a draft may have left: two files and what is shared. */
+static struct str whole_store(struct run *all, struct arena *arena)
+{
+    struct str text = STR("");
+    for (size_t i = 0; i < 3; i++)
+        text = arena_format(arena, "%.*s %.*s", STR_ARG(text),
+                            STR_ARG(all->open.image.listed.items[i].base));
+    return text;
+}
+
+/* EINVAL: a file system that knows no flags. EINTR: a signal. ENOENT: it is gone. Whichever call fails, the paths
+ * that have their names are whole, for the next run looks at each, and it does the rest. */
+static void whichever_call_fails_the_next_run_completes(struct arena arena)
+{
+    static const int codes[] = { EIO, EINVAL, EINTR, ENOENT, EWOULDBLOCK };
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
+    all.jobs = 1;
+    all.optimises = true;
+    const struct image_budget paid = *all.open.image.file.budget;
+    struct str names = arena_format(&arena, " .links%.*s", STR_ARG(whole_store(&all, &arena)));
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            check_about("error %d, call %zu", codes[i], number);
+            *all.open.image.file.budget = paid;
+            CHECK_DONE(tree_remove(check_directory(), "nix", check_error));
+            check_error->sentence[0] = '\0';
+            check_calls_fail_with(number, codes[i]);
+            bool done = run(&all, &scratch);
+            has_failed = check_calls_end();
+            failures += !done;
+            if (!CHECK(done || (has_failed && check_error->sentence[0])))
+                return;
+            *all.open.image.file.budget = paid;
+            if (!CHECK_DONE(run(&all, &scratch)))
+                return;
+            CHECK_NUMBER(all.result.written_count + all.result.kept_count, 3);
+            CHECK_STR(check_names("nix/store", &scratch), names);
+        }
+        CHECK(failures > 50);
+    }
+}
+
+static void what_no_image_has_is_named(struct arena arena)
+{
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
+    struct path_info *info = &all.open.image.listed.items[1];
+    info->base = STR(DIGEST "other");
+    CHECK_REFUSED(run(&all, &arena),
+                  DIGEST "other is neither in an image nor in the store; name the image "
+                         "that has it with --base");
+    CHECK_STR(check_names("nix/store", &arena), "");
+}
+
+static void space_is_looked_for_before_writing(struct arena arena)
+{
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena))
+        return;
+    uint32_t node = image_find(&all.open.image, all.open.image.listed.items[0].base);
+    struct image_inode *inode =
+        (struct image_inode *)(uintptr_t)image_inode_of(&all.open.image, node);
+    inode->size_bytes = (uint64_t)1 << 60;
+    all.open.image.listed.items[0].nar_size_bytes = 0;
+    CHECK(!run(&all, &arena));
+    CHECK(str_starts(str_from(check_error->sentence),
+                     STR("too little space: the paths have 1099511627777 MiB, and ")));
+    CHECK_STR(check_names("nix/store", &arena), "");
+}
+
+static void a_draft_of_another_user_is_left_alone(struct arena arena)
+{
+    static const char draft[] = "nix/store/." DIGEST "other.draft";
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (geteuid() != 0)
+        return check_skip("only root gives files to another user");
+    if (!open_all(&all, &arena))
+        return;
+    check_file(draft, STR("theirs"));
+    CHECK(fchownat(check_directory(), draft, 1, 1, 0) == 0);
+    CHECK(!run(&all, &arena));
+    CHECK(strstr(check_error->sentence, DIGEST "other.draft"));
+    CHECK_STR(check_content(draft, &arena), "theirs");
+    CHECK_STR(check_names("nix/store", &arena), " ." DIGEST "other.draft");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_store_is_made_and_then_left), CASE(only_what_is_chosen_is_unpacked),
                      CASE(a_path_that_is_there_and_wrong_is_refused),
                      CASE(a_path_with_another_hash_gets_no_name),
-                     CASE(what_a_killed_run_has_left_is_removed), CASE(one_run_at_a_time));
+                     CASE(what_a_killed_run_has_left_is_removed), CASE(one_run_at_a_time),
+                     CASE(whichever_call_fails_the_next_run_completes),
+                     CASE(what_no_image_has_is_named), CASE(space_is_looked_for_before_writing),
+                     CASE(a_draft_of_another_user_is_left_alone));
 }
