@@ -1,3 +1,4 @@
+#include "tests/check_libraries.h"
 #include "tests/check_tree.h"
 
 #include "schema/base/own.h"
@@ -111,9 +112,62 @@ static void what_the_sums_leave_out_is_told(struct arena arena)
     CHECK(has(found, finding(FINDING_MISSING, "kexec-boot: it is not in the tree", &arena)));
 }
 
+/* Kinds of trees that are read in different ways. */
+enum { PLAIN, SEPARATE, COMPRESSED, BY_URL, WITH_UKI, KINDS };
+
+static bool make_kind(int kind, struct arena *arena, struct check_tree *ret_tree)
+{
+    static struct uki uki;
+    struct tree_result result;
+    if (!check_tree_start(arena, ret_tree))
+        return false;
+    ret_tree->source.crew.jobs = 1;
+    ret_tree->request.separate_store = kind == SEPARATE;
+    ret_tree->request.by_url = kind == BY_URL;
+    if (kind == WITH_UKI) {
+        uki = check_tree_uki(ret_tree, arena);
+        ret_tree->request.uki = &uki;
+    }
+    return (kind != COMPRESSED ||
+            CHECK_DONE(ramdisk_compression_parse(STR("zstd:1"), &ret_tree->request.compression,
+                                                 check_error))) &&
+           CHECK_DONE(check_tree_write(ret_tree, arena, &result));
+}
+
+struct verifying {
+    const struct check_tree *tree;
+    struct arena arena;
+};
+
+/* It is not done if it finds nothing. */
+static bool verify_failing(void *context)
+{
+    const struct verifying *verifying = context;
+    struct arena arena = verifying->arena;
+    return check_tree_verify(verifying->tree, &arena).len > 0 && !check_error->sentence[0];
+}
+
+/* A file of the tree is another one than it was, and whatever fails, that is found or nothing is. */
+static void no_failure_hides_damage(struct arena arena)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct arena scratch = arena;
+        cleanup(check_tree_release) struct check_tree tree;
+        check_about("kind %d", kind);
+        if (!make_kind(kind, &scratch, &tree))
+            return;
+        CHECK_STR(check_tree_verify(&tree, &scratch), "");
+        change("tree/kexec/run", "kexec", "kexek", scratch);
+        struct verifying verifying = { &tree, scratch };
+        CHECK(check_each(CHECK_CALLS, verify_failing, &verifying) > 5);
+        CHECK(check_each(CHECK_LIBRARIES, verify_failing, &verifying) < 1000);
+        check_tree_empty();
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_tree_in_order_has_no_findings), CASE(scripts_are_what_boot_json_says),
                      CASE(boot_json_has_to_agree_with_itself_and_the_sums),
-                     CASE(what_the_sums_leave_out_is_told));
+                     CASE(what_the_sums_leave_out_is_told), CASE(no_failure_hides_damage));
 }
