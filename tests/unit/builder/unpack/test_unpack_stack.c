@@ -1,7 +1,9 @@
 #include "tests/check_image.h"
+#include "tests/check_libraries.h"
 #include "tests/check_published.h"
 
 #include "builder/publish/published.h"
+#include "builder/unpack/tree_remover.h"
 #include "builder/unpack/unpack_stack.h"
 #include "schema/nix/digest.h"
 
@@ -13,13 +15,15 @@ static const char *below(const char *name, struct arena *arena)
     return arena_format(arena, "%s/%s", check_directory_path(), name).data;
 }
 
+static unsigned jobs = 2;
+
 /* Opens what has the name in the kit's directory. Returns how many images there are, and the paths of the first one's
  * manifest; or the sentence. `root` is the root hash that the first image must have, or null. */
 static struct str open_pinned(const char *name, const struct hash *root, struct arena *arena)
 {
     struct crew crew;
     struct image_budget budget = image_budget_make(0);
-    if (!CHECK_DONE(crew_make(2, arena, &crew, check_error)))
+    if (!CHECK_DONE(crew_make(jobs, arena, &crew, check_error)))
         return STR("");
     cleanup(unpack_stack_release) struct unpack_stack stack =
         unpack_stack_start(STR("/nix/store"), &budget, &crew, root);
@@ -135,9 +139,110 @@ static void a_tree_and_a_published_root_have_theirs(struct arena arena)
     CHECK(strstr(open_named("root", &arena).data, "there is no current system"));
 }
 
+static void one_image_can_be_named_twice(struct arena arena)
+{
+    struct crew crew;
+    struct image_budget budget = image_budget_make(0);
+    (void)put_image("image", &arena);
+    CHECK_DONE(crew_make(1, &arena, &crew, check_error));
+    cleanup(unpack_stack_release) struct unpack_stack stack =
+        unpack_stack_start(STR("/nix/store"), &budget, &crew, NULL);
+    CHECK_DONE(unpack_stack_add(&stack, below("image", &arena), &arena, check_error));
+    CHECK_DONE(unpack_stack_add(&stack, below("image", &arena), &arena, check_error));
+    CHECK_NUMBER(stack.count, 2);
+    CHECK_NUMBER(stack.file_count, 1);
+}
+
+/* What is wrong with a tree, by one file of it. */
+static void a_tree_is_what_its_sums_say(struct arena arena)
+{
+    static const struct {
+        const char *file, *from, *to, *sentence;
+    } rows[] = {
+        { "SHA256SUMS", "  initrd\n", "  initrx\n", "initrd: it is not in SHA256SUMS" },
+        { "SHA256SUMS", "  boot.json\n", "  boot.jsox\n", "boot.json: it is not in SHA256SUMS" },
+        { "SHA256SUMS", "  boot.json\n", " boot.json\n\n", "SHA256SUMS: " },
+        { "boot.json", "quiet", "debug", "boot.json: its SHA-256 is " },
+        { "initrd", "070701", "070702", "initrd: its SHA-256 is " },
+    };
+    struct tree_result result;
+    cleanup(check_tree_release) struct check_tree tree = { .tree.fd = -1, .spec.kernel = -1 };
+    if (!check_tree_start(&arena, &tree) || !CHECK_DONE(check_tree_write(&tree, &arena, &result)))
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena scratch = arena;
+        const char *path = arena_format(&scratch, "tree/%s", rows[i].file).data;
+        struct str before = check_content(path, &scratch);
+        struct str after = arena_copy(&scratch, before);
+        char *at = memmem(after.data, after.len, rows[i].from, strlen(rows[i].from));
+        check_about("%s, %s", rows[i].file, rows[i].to);
+        if (!CHECK(at))
+            continue;
+        memcpy(at, rows[i].to, strlen(rows[i].to));
+        check_file(path, after);
+        CHECK(str_starts(
+            open_named("tree", &scratch),
+            arena_format(&scratch, "%s: %s", below("tree", &scratch), rows[i].sentence)));
+        check_file(path, before);
+    }
+    CHECK(str_starts(open_named("tree", &arena), STR("1 with ")));
+}
+
+struct opening {
+    const char *name;
+    const struct hash *root;
+    struct str expected;
+    struct arena arena;
+};
+
+/* It is done if the answer is the right one; another one must be a sentence. */
+static bool open_failing(void *context)
+{
+    const struct opening *opening = context;
+    struct arena arena = opening->arena;
+    struct str answer = open_pinned(opening->name, opening->root, &arena);
+    return str_equal(answer, opening->expected);
+}
+
+static void check_opening(const char *name, const struct hash *root, struct arena arena)
+{
+    struct opening opening = { .name = name, .root = root };
+    opening.expected = open_pinned(name, root, &arena);
+    opening.arena = arena;
+    check_about("%s", name);
+    CHECK(strstr(arena_copy(&arena, opening.expected).data, " with "));
+    CHECK(check_each(CHECK_CALLS, open_failing, &opening) > 5);
+    check_each(CHECK_LIBRARIES, open_failing, &opening);
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    struct hash root = put_image("image", &arena);
+    jobs = 1;
+    put_list(&root, &arena);
+    check_opening("image", NULL, arena);
+    check_opening("image", &root, arena);
+    check_opening("served/" LAYERS_NAME, NULL, arena);
+    for (int by_url = 0; by_url < 2; by_url++) {
+        struct arena scratch = arena;
+        cleanup(check_published_release) struct check_published published = { 0 };
+        if (!(by_url ? check_published_layers : check_published_start)(&scratch, &published) ||
+            !CHECK_DONE(check_published_put(&published, "one", &scratch)))
+            return;
+        CHECK(flock(published.published.root, LOCK_UN) == 0);
+        check_opening("tree", NULL, scratch);
+        check_opening("root", NULL, scratch);
+        check_tree_empty();
+        CHECK_DONE(tree_remove(check_directory(), "root", check_error));
+    }
+    jobs = 2;
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_file_is_an_image), CASE(what_is_neither_is_refused),
                      CASE(a_root_hash_pins_an_image), CASE(images_of_a_list_are_beside_it),
-                     CASE(a_tree_and_a_published_root_have_theirs));
+                     CASE(a_tree_and_a_published_root_have_theirs),
+                     CASE(one_image_can_be_named_twice), CASE(a_tree_is_what_its_sums_say),
+                     CASE(each_call_that_fails_is_told));
 }
