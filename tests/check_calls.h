@@ -1,9 +1,10 @@
 /* check_calls.h — makes system calls fail on purpose.
  *
- * A program that calls these gets the calls below in place of the C library's: openat, openat2, fstat, fstatat,
- * read, pread, write, pwrite, readlink, readlinkat, getdents64, fdopendir, readdir, mkdirat, symlinkat, linkat,
- * unlinkat, renameat, renameat2, ftruncate, fdatasync, fsync, syncfs, fchmod, fchmodat, futimens, utimensat, fstatvfs,
- * fcntl, flock, dup, mmap. They do what they are asked for, but for the one that is to fail, with EIO. So a case tries each:
+ * A program that calls these gets the calls below in place of the C library's: open, openat, openat2, fstat, fstatat,
+ * realpath, read, pread, write, pwrite, readlink, readlinkat, getdents64, fdopendir, readdir, mkdir, mkdirat, symlink,
+ * symlinkat, linkat, unlinkat, renameat, renameat2, ftruncate, fdatasync, fsync, syncfs, fchmod, fchmodat, futimens,
+ * utimensat, fstatvfs, fcntl, flock, dup, memfd_create, mmap. They do what they are asked for, in any thread, but for the
+ * one that is to fail, with EIO. So a case tries each:
  *
  *     for (size_t number = 1; check_calls_fail(number), !work(); number++)
  *         CHECK(check_calls_end());     otherwise it failed for another reason

@@ -181,6 +181,9 @@ static void the_directories_for_overlayfs_are_made_once(struct arena arena)
     CHECK(unlinkat(check_directory(), "work", 0) == 0);
     check_calls_fail(1);
     CHECK_REFUSED(initrd_generator_overlay(path, check_error),
+                  arena_format(&arena, "open %s: Input/output error", path));
+    check_calls_fail(2);
+    CHECK_REFUSED(initrd_generator_overlay(path, check_error),
                   arena_format(&arena, "create %s/store: Input/output error", path));
     CHECK(check_calls_end());
 }
