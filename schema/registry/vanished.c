@@ -165,12 +165,15 @@ static void id_cell(const void *context, size_t row, int column, sqlite3_context
 
 /* Nix makes the tables of realisations only with content-addressed derivations. They are deleted from if
  * they are ordinary tables. */
-static bool has_realisations(const struct store_db *db)
+static bool find_realisations(const struct store_db *db, bool *ret_has, struct error *error)
 {
     cleanup(store_db_finalize) sqlite3_stmt *statement = NULL;
-    return sqlite.prepare_v3(db->sqlite,
-                             "select 1 from main.RealisationsRefs, main.Realisations limit 0", -1,
-                             SQLITE_PREPARE_NO_VTAB, &statement, NULL) == SQLITE_OK;
+    int code = sqlite.prepare_v3(db->sqlite,
+                                 "select 1 from main.RealisationsRefs, main.Realisations limit 0",
+                                 -1, SQLITE_PREPARE_NO_VTAB, &statement, NULL);
+    *ret_has = code == SQLITE_OK;
+    return code == SQLITE_OK || (code & 0xff) == SQLITE_ERROR ||
+           store_db_refused(db, STORE_DB_NAME, error);
 }
 
 /* What refers to a path goes before the path, also its reference to itself: Nix's triggers and foreign
@@ -188,7 +191,10 @@ static bool delete_rows(const struct store_db *db, const struct bulk_rows *ids, 
         "delete from main.Refs where reference in (select c0 from temp.bulk)",
         "delete from main.DerivationOutputs where drv in (select c0 from temp.bulk)",
     };
-    for (size_t i = 0; i < COUNT(realisations) && has_realisations(db); i++)
+    bool has_realisations;
+    if (!find_realisations(db, &has_realisations, error))
+        return false;
+    for (size_t i = 0; i < COUNT(realisations) && has_realisations; i++)
         if (!bulk_run_any(db, realisations[i], ids, error))
             return false;
     for (size_t i = 0; i < COUNT(others); i++)

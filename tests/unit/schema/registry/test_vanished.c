@@ -1,4 +1,5 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
+#include "tests/check_sqlite.h"
 
 #include "schema/base/own.h"
 #include "schema/registry/vanished.h"
@@ -165,10 +166,63 @@ static void realisations_go_with_their_paths(struct arena arena)
               "\n1\n11");
 }
 
+/* What is needed, what is not, and a table that Nix makes later. */
+static const char all_kinds[] = CHECK_ADD(1, "a") CHECK_ADD(2, "b") CHECK_ADD(3, "c")
+    CHECK_ADD(4, "d") REF(1, 2) REF(2, 3) REF(4, 3) REF(3, 3) REALISATIONS
+    "insert into Realisations values (1, 'x', 'out', 1, ''), (2, 'y', 'out', 4, '');"
+    "insert into RealisationsRefs values (1, 1), (2, 2);";
+
+static struct str all_rows(struct arena *arena)
+{
+    return arena_format(arena, "%.*s%.*s", STR_ARG(rows(arena)),
+                        STR_ARG(check_rows("select id from Realisations union all select referrer "
+                                           "+ 10 from RealisationsRefs",
+                                           arena)));
+}
+
+/* Whichever function of SQLite or call of the system fails. */
+static void a_failure_forgets_nothing(struct arena arena)
+{
+    static void (*const fail[])(size_t number) = { check_sqlite_fail, check_calls_fail };
+    static bool (*const end[])(void) = { check_sqlite_end, check_calls_end };
+    check_file("nix/store/" D "-a", STR(""));
+    for (size_t kind = 0; kind < 2; kind++) {
+        bool has_failed = true;
+        size_t failures = 0;
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            struct vanished vanished;
+            bool done;
+            {
+                cleanup(release) struct example example;
+                if (!begin(&example, all_kinds, &scratch))
+                    return;
+                check_about("kind %zu, number %zu", kind, number);
+                fail[kind](number);
+                done = vanished_forget(&example.db, &example.presence, &scratch, &vanished,
+                                       check_error);
+                has_failed = end[kind]();
+                failures += !done;
+                if (done)
+                    CHECK_DONE(store_db_commit(&example.db, check_error));
+                else
+                    CHECK(has_failed && check_error->sentence[0]);
+                CHECK_NUMBER(vanished.forgotten_count, done ? 1 : 0);
+            }
+            CHECK_STR(all_rows(&scratch),
+                      !done ? "\np|1|\np|2|\np|3|\np|4|\nr|1|2\nr|2|3\nr|3|3\nr|4|3\n1\n2\n11\n12"
+                            : "\np|1|\np|2|\np|3|\nr|1|2\nr|2|3\nr|3|3\n1\n11");
+            CHECK(unlinkat(check_directory(), "state/db/db.sqlite", 0) == 0);
+        }
+        CHECK(failures > (kind == 0 ? 20 : 3));
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_there_stays), CASE(what_is_gone_goes_with_its_rows),
                      CASE(what_is_needed_stays), CASE(a_cycle_that_nobody_needs_goes),
                      CASE(rows_of_nothing_need_nothing), CASE(odd_rows_are_left_alone),
-                     CASE(what_came_since_stays), CASE(realisations_go_with_their_paths));
+                     CASE(what_came_since_stays), CASE(realisations_go_with_their_paths),
+                     CASE(a_failure_forgets_nothing));
 }
