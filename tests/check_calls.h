@@ -23,6 +23,9 @@ void check_calls_fail_from(size_t number);
 /* The same with another error than EIO. */
 void check_calls_fail_with(size_t number, int code);
 
+/* Is it the turn of this call? For one that a test itself has in place of the C library's. Sets errno if so. */
+bool check_calls_is_next(void);
+
 /* Makes every second read, pread, write, pwrite and openat2 fail with EINTR, as if signals came. The
  * work is to be done all the same. */
 void check_calls_interrupt(void);

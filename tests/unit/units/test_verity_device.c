@@ -1,5 +1,5 @@
+#include "tests/check_calls.h"
 #include "tests/check_pinned.h"
-#include "tests/check_store.h"
 
 #include "schema/base/own.h"
 #include "units/loop_device.h"
@@ -46,7 +46,10 @@ static void wrong_arguments_are_refused(void)
         const char *sentence;
     } rows[] = {
         { { "x", ROOT, "4096", "0", "/a" }, "N 'x' is not a number" },
+        { { "65536", ROOT, "4096", "0", "/a" }, "N '65536' is not a number" },
+        { { "0", "f00", "4096", "0", "/a" }, "'f00' is not a SHA-256 hash" },
         { { "0", ROOT, "-1", "0", "/a" }, "SIZE '-1' is not a number" },
+        { { "0", ROOT, "4096", "x", "/a" }, "OFFSET 'x' is not a number" },
         { { "0", ROOT, "4096", "1", "/a" }, "OFFSET '1' is not a multiple of 512" },
         { { "0", ROOT, "4096", "0" }, "--verity expects N ROOT SIZE OFFSET IMAGE [VERITY]" },
     };
@@ -101,8 +104,10 @@ static void load(const struct dm_target_spec *target)
     if (!CHECK(sscanf(mapper.table, "1 7:%u", &number) == 1))
         return;
     snprintf(path, sizeof path, "/dev/loop%u", number);
-    cleanup(own_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    CHECK_NUMBER(file_pread(fd, mapper.start, sizeof mapper.start, 0), sizeof mapper.start);
+    /* Not by the calls that are made to fail. */
+    cleanup(own_close) int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    CHECK_NUMBER(syscall(SYS_pread64, fd, mapper.start, sizeof mapper.start, 0),
+                 sizeof mapper.start);
 }
 
 static int answer(unsigned long command, struct dm_ioctl *head)
@@ -133,6 +138,8 @@ int ioctl(int fd, unsigned long command, ...)
     va_start(arguments, command);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
+    if (check_calls_is_next())
+        return -1;
     return _IOC_TYPE(command) == DM_IOCTL ? answer(command, argument)
                                           : (int)syscall(SYS_ioctl, fd, command, argument);
 }
@@ -332,12 +339,36 @@ static void what_is_too_short_is_refused(struct arena arena)
     CHECK_STR(mapper.asked, "");
 }
 
+/* Whichever call fails: there is a device with its link, or neither. */
+static void a_call_that_fails_leaves_no_device(struct arena arena)
+{
+    struct check_pinned pinned = check_pinned_make(8192, &arena);
+    struct verity_device device = make_image(&pinned, 0, false, &arena);
+    bool has_failed = true;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        if (!make_devices(pinned.image))
+            return;
+        check_about("call %zu", number);
+        check_calls_fail(number);
+        bool is_done = verity_device_make(&device, &scratch, check_error);
+        has_failed = check_calls_end();
+        const char *created = strchr(mapper.asked, 'C');
+        CHECK(is_done != has_failed);
+        CHECK(is_done || check_error->sentence[0]);
+        CHECK_STR(link_target(&scratch), is_done ? "/dev/dm-7" : "(absent)");
+        CHECK(is_done || !created || strchr(created, 'R'));
+        CHECK(umount2("/dev", MNT_DETACH) == 0 && umount2("/run", MNT_DETACH) == 0);
+    }
+}
+
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(arguments_are_those_of_the_unit), CASE(wrong_arguments_are_refused),
-        CASE(the_table_pins_everything), CASE(no_device_of_a_directory),
-        CASE(image_and_verity_data_become_a_device), CASE(a_block_device_is_used_as_it_is),
-        CASE(what_the_kernel_refuses_is_taken_back), CASE(a_device_that_cannot_be_read_is_removed),
-        CASE(so_is_one_without_a_link), CASE(what_is_too_short_is_refused));
+    return CHECK_ALL(CASE(arguments_are_those_of_the_unit), CASE(wrong_arguments_are_refused),
+                     CASE(the_table_pins_everything), CASE(no_device_of_a_directory),
+                     CASE(image_and_verity_data_become_a_device),
+                     CASE(a_block_device_is_used_as_it_is),
+                     CASE(what_the_kernel_refuses_is_taken_back),
+                     CASE(a_device_that_cannot_be_read_is_removed), CASE(so_is_one_without_a_link),
+                     CASE(what_is_too_short_is_refused), CASE(a_call_that_fails_leaves_no_device));
 }

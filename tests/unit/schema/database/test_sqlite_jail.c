@@ -278,6 +278,50 @@ static void no_other_database_can_be_attached(struct arena arena)
     close_connection(&connection);
 }
 
+/* SQLite asks for other names if a journal or the SQL has one: here they are asked for one by one. */
+static void no_other_name_is_opened_looked_at_or_deleted(struct arena arena)
+{
+    static const char *const names[] = {
+        "d", "da", "other", "db2", "db-shm", "db-journal2", "db-mj0123ABCD", "/etc/passwd", "../db",
+    };
+    struct connection connection = { 0 };
+    sqlite3_vfs *vfs = NULL;
+    char full[16];
+    int is_there_now;
+    make_database("delete", &arena);
+    CHECK_NUMBER(open_database(&connection), SQLITE_OK);
+    CHECK_NUMBER(
+        sqlite3_file_control(connection.sqlite, "main", SQLITE_FCNTL_VFS_POINTER, (void *)&vfs),
+        SQLITE_OK);
+    sqlite3_file *file = arena_alloc(&arena, (size_t)vfs->szOsFile, 1);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        check_about("%s", names[i]);
+        bool is_plain = i < 7;
+        cleanup(own_close) int fd =
+            is_plain ? openat(check_directory(), names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
+                     : -1;
+        CHECK_NUMBER(vfs->xOpen(vfs, names[i], file, SQLITE_OPEN_READWRITE, NULL), SQLITE_PERM);
+        CHECK(!file->pMethods);
+        CHECK_NUMBER(vfs->xAccess(vfs, names[i], SQLITE_ACCESS_EXISTS, &is_there_now), SQLITE_PERM);
+        CHECK_NUMBER(is_there_now, 0);
+        CHECK_NUMBER(vfs->xDelete(vfs, names[i], 0), SQLITE_PERM);
+        CHECK_NUMBER(vfs->xFullPathname(vfs, names[i], sizeof full, full), SQLITE_CANTOPEN);
+        CHECK_REFUSED(sqlite_jail_check(connection.jail, check_error),
+                      arena_format(&arena,
+                                   "db-journal: it belongs to a transaction that changed '%s' too, "
+                                   "which Nix never does; restore the database, or remove the "
+                                   "journal if you trust the database as it is",
+                                   names[i]));
+        CHECK(!is_plain || is_there(names[i]));
+    }
+    CHECK_NUMBER(vfs->xDelete(vfs, "db", 0), SQLITE_PERM);
+    CHECK_NUMBER(vfs->xDelete(vfs, "db-journal", 0), SQLITE_IOERR_DELETE_NOENT);
+    CHECK_NUMBER(vfs->xFullPathname(vfs, "db", 2, full), SQLITE_CANTOPEN);
+    CHECK_NUMBER(vfs->xFullPathname(vfs, "db", 3, full), SQLITE_OK);
+    close_connection(&connection);
+    CHECK(is_there("db"));
+}
+
 /* More than the cache holds is sorted, and a statement that fails half-way is undone. */
 static void temporary_files_have_no_name(void)
 {
@@ -425,20 +469,33 @@ static void time_and_chance_are_the_systems(void)
     int said = ask(connection.sqlite, "select strftime('%s', 'now')");
     CHECK(before <= said && said <= (int)time(NULL));
     CHECK_NUMBER(ask(connection.sqlite, "select randomblob(16) = randomblob(16)"), 0);
+    sqlite3_vfs *vfs = NULL;
+    char random[2][16] = { { 0 } };
+    struct timespec start, end;
+    CHECK_NUMBER(
+        sqlite3_file_control(connection.sqlite, "main", SQLITE_FCNTL_VFS_POINTER, (void *)&vfs),
+        SQLITE_OK);
+    for (size_t i = 0; i < 2; i++)
+        CHECK_NUMBER(vfs->xRandomness(vfs, sizeof random[i], random[i]), sizeof random[i]);
+    CHECK(memcmp(random[0], random[1], sizeof random[0]) != 0);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    CHECK_NUMBER(vfs->xSleep(vfs, 2000), 2000);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    CHECK((end.tv_sec - start.tv_sec) * 1000000000 + end.tv_nsec - start.tv_nsec >= 2000000);
     close_connection(&connection);
 }
 
 int main(void)
 {
-    return CHECK_ALL(CASE(rows_written_here_are_read_by_the_own_layer_and_back),
-                     CASE(locks_exclude_the_own_layer_and_are_excluded),
-                     CASE(what_a_killed_process_left_is_recovered_in_both_directions),
-                     CASE(only_regular_files_are_opened),
-                     CASE(a_file_with_a_second_name_is_read_but_not_changed),
-                     CASE(no_other_database_can_be_attached), CASE(temporary_files_have_no_name),
-                     CASE(a_draft_is_the_open_file_and_has_no_journal),
-                     CASE(a_still_database_is_read_without_its_log),
-                     CASE(each_call_that_fails_leaves_the_database_whole),
-                     CASE(signals_change_nothing_of_a_transaction),
-                     CASE(time_and_chance_are_the_systems));
+    return CHECK_ALL(
+        CASE(rows_written_here_are_read_by_the_own_layer_and_back),
+        CASE(locks_exclude_the_own_layer_and_are_excluded),
+        CASE(what_a_killed_process_left_is_recovered_in_both_directions),
+        CASE(only_regular_files_are_opened),
+        CASE(a_file_with_a_second_name_is_read_but_not_changed),
+        CASE(no_other_database_can_be_attached), CASE(no_other_name_is_opened_looked_at_or_deleted),
+        CASE(temporary_files_have_no_name), CASE(a_draft_is_the_open_file_and_has_no_journal),
+        CASE(a_still_database_is_read_without_its_log),
+        CASE(each_call_that_fails_leaves_the_database_whole),
+        CASE(signals_change_nothing_of_a_transaction), CASE(time_and_chance_are_the_systems));
 }
