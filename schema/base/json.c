@@ -149,22 +149,17 @@ bool json_check(const char *what, struct str text, struct error *error)
                      at + 1, (unsigned char)text.data[at]);
 }
 
-/* Returns `memory`; if it is null, ends the program, as an exhausted arena does. */
-static void *require_memory(void *memory)
+/* If memory is exhausted, cJSON omits a value, and reports that only where a value is created, not
+ * where it is added: the printed JSON would lack a member. So its allocator ends the program
+ * instead, as an exhausted arena does. */
+static void *allocate(size_t size_bytes)
 {
+    void *memory = malloc(size_bytes);
     if (!memory)
         error_end("out of memory");
     return memory;
 }
 
-static void *allocate(size_t size_bytes)
-{
-    return require_memory(malloc(size_bytes));
-}
-
-/* If memory is exhausted, cJSON omits a value, and reports that only where a value is created, not
- * where it is added: the printed JSON would lack a member. So its allocator ends the program
- * instead. */
 __attribute__((constructor)) static void set_allocator(void)
 {
     cJSON_InitHooks(&(cJSON_Hooks){ .malloc_fn = allocate, .free_fn = free });
@@ -193,7 +188,7 @@ static bool looks_like_byte(struct str text)
 void json_add_text(cJSON *parent, const char *key, struct str text)
 {
     enum { SPELLED = 4 };
-    char *spelled = require_memory(cJSON_malloc(text.len * SPELLED + 1)), *end = spelled;
+    char *spelled = cJSON_malloc(text.len * SPELLED + 1), *end = spelled;
     for (struct str rest = text; rest.len > 0;) {
         uint32_t character = 0;
         size_t length = utf8_first(rest, &character);
@@ -206,16 +201,16 @@ void json_add_text(cJSON *parent, const char *key, struct str text)
         rest = str_skip(rest, length);
     }
     *end = '\0';
-    add(parent, key, require_memory(cJSON_CreateString(spelled)));
+    add(parent, key, cJSON_CreateString(spelled));
     cJSON_free(spelled);
 }
 
 cJSON *json_exact(struct str text)
 {
     assert(json_can_say(text));
-    char *copy = require_memory(cJSON_malloc(text.len + 1));
+    char *copy = cJSON_malloc(text.len + 1);
     *(char *)mempcpy(copy, text.len ? text.data : "", text.len) = '\0';
-    cJSON *value = require_memory(cJSON_CreateString(copy));
+    cJSON *value = cJSON_CreateString(copy);
     cJSON_free(copy);
     return value;
 }
@@ -241,9 +236,11 @@ static char *escape(char *at, uint32_t character)
 char *json_spell(const cJSON *value, enum json_form form)
 {
     char *printed = (form == JSON_COMPACT ? cJSON_PrintUnformatted : cJSON_Print)(value);
+    if (!printed)
+        return NULL;
     struct str rest = str_from(printed);
-    char *spelled = printed ? cJSON_malloc(rest.len * 6 + 1) : NULL, *end = spelled;
-    while (spelled && rest.len > 0) {
+    char *spelled = cJSON_malloc(rest.len * 6 + 1), *end = spelled;
+    while (rest.len > 0) {
         uint32_t character = 0;
         size_t length = utf8_first(rest, &character);
         assert(length > 0);
@@ -253,8 +250,7 @@ char *json_spell(const cJSON *value, enum json_form form)
             end = escape(end, character);
         rest = str_skip(rest, length);
     }
-    if (spelled)
-        *end = '\0';
+    *end = '\0';
     cJSON_free(printed);
     return spelled;
 }
@@ -262,10 +258,10 @@ char *json_spell(const cJSON *value, enum json_form form)
 bool json_print(cJSON *value, struct error *error)
 {
     char *text = json_spell(value, JSON_INDENTED);
-    bool is_spelled = text != NULL;
-    if (is_spelled)
-        printf("%s\n", text);
-    cJSON_free(text);
     cJSON_Delete(value);
-    return is_spelled || error_set(error, "out of memory");
+    if (!text)
+        return error_set(error, "the JSON is longer than cJSON can print, 2 GiB");
+    printf("%s\n", text);
+    cJSON_free(text);
+    return true;
 }

@@ -73,8 +73,8 @@ enum json_form {
     JSON_COMPACT, /* on one line */
 };
 
-/* Returns the value as terminated text, to be freed with cJSON_free; null if memory is
- * exhausted. */
+/* Returns the value as terminated text, to be freed with cJSON_free; null if it is longer than cJSON
+ * can print, 2 GiB. */
 char *json_spell(const cJSON *value, enum json_form form);
 
 /* Prints the value on standard output, with a newline, and frees it. */

@@ -1,4 +1,4 @@
-#include "tests/check.h"
+#include "tests/check_json.h"
 
 #include "schema/boot/boot_spec_json.h"
 
@@ -136,11 +136,35 @@ static void members_of_another_type_are_refused(struct arena arena)
     }
 }
 
+/* A value of the wrong kind is refused by its name; what is read then is complete. */
+static void each_value_is_refused_or_right(struct arena arena)
+{
+    static const char good[] =
+        SYSTEM(",\"init\":\"/init\",\"kernel\":\"/k\",\"initrd\":\"/i\",\"kernelParams\":[\"a\",\"b\"]") ",\"org.nixos.specialisation.v1\":{\"s\":" SYSTEM(
+            "") "}}}";
+    struct check_json change;
+    size_t refusals = 0;
+    for (size_t number = 0; check_json_change(good, number, &arena, &change); number++) {
+        struct boot_spec_json spec = { 0 };
+        if (!boot_spec_json_parse(change.text, NULL, &arena, &spec, check_error)) {
+            CHECK(str_starts(str_from(check_error->sentence), STR("org.nixos.bootspec.v1: ")));
+            refusals++;
+            continue;
+        }
+        const char *const paths[] = { spec.toplevel, spec.init, spec.kernel, spec.initrd };
+        for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+            CHECK(!paths[i] || paths[i][0] == '/');
+        CHECK(!spec.toplevel || (spec.label && spec.system));
+    }
+    CHECK(refusals > 50);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(everything_is_read), CASE(what_a_system_may_lack_is_null),
                      CASE(an_empty_list_of_parameters_is_empty),
                      CASE(xen_is_an_extension_of_the_system_that_is_read),
                      CASE(specialisations_are_named_and_read), CASE(another_version_is_not_found),
-                     CASE(members_of_another_type_are_refused));
+                     CASE(members_of_another_type_are_refused),
+                     CASE(each_value_is_refused_or_right));
 }

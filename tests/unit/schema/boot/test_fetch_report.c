@@ -1,4 +1,4 @@
-#include "tests/check.h"
+#include "tests/check_json.h"
 
 #include "schema/base/own.h"
 #include "schema/boot/fetch_report.h"
@@ -69,9 +69,36 @@ static void malformed_reports_are_refused(struct arena arena)
     }
 }
 
+/* A value is refused by its name, or by that of one that depends on it, or is what is written again. What may be missing
+ * is missing or null then. */
+static void each_value_is_refused_or_kept(struct arena arena)
+{
+    static const char good[] =
+        START "\"mirror\":\"http://a/\",\"error\":\"e\",\"layers\":[" LAYER "]}";
+    struct check_json change;
+    size_t refusals = 0;
+    for (size_t number = 0; check_json_change(good, number, &arena, &change); number++) {
+        struct fetch_report report;
+        if (!fetch_report_parse(change.text, &arena, &report, check_error)) {
+            struct str sentence = str_from(check_error->sentence);
+            CHECK(str_starts(sentence, str_from(change.key)) ||
+                  str_equal(str_from(change.key), STR("layers")) ||
+                  str_starts(sentence, STR("kept: ")));
+            refusals++;
+            continue;
+        }
+        cleanup(json_free) cJSON *root = fetch_report_json(&report);
+        char *text = json_spell(root, JSON_COMPACT);
+        if (change.instead && !str_equal(str_from(change.instead), STR("null")))
+            CHECK_STR(str_from(text), change.text);
+        cJSON_free(text);
+    }
+    CHECK(refusals > 100);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_written_is_read_again),
                      CASE(members_of_later_versions_are_ignored),
-                     CASE(malformed_reports_are_refused));
+                     CASE(malformed_reports_are_refused), CASE(each_value_is_refused_or_kept));
 }

@@ -1,6 +1,7 @@
 #include "schema/nix/path_info_json.h"
 #include "schema/nix/path_info_json_write.h"
-#include "tests/check.h"
+#include "schema/nix/store_path.h"
+#include "tests/check_json.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,39 +27,40 @@ static void check_info(const struct path_list *list)
     CHECK(info->is_ultimate);
 }
 
+static const char *const versions[] = {
+    "[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS "\",\"narSize\":120,"
+    "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
+    "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"valid\":true,"
+    "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
+    "{\"path\":\"/nix/store/" D "-c\",\"valid\":false}]",
+    "{\"/nix/store/" D "-a\":{\"narHash\":\"sha256:"
+    "0000000000000000000000000000000000000000000000000000\",\"narSize\":120,"
+    "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
+    "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"version\":1,"
+    "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
+    "\"/nix/store/" D "-c\":null}",
+    "{\"version\":2,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
+    "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\","
+    "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,"
+    "\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}},\"" D "-c\":null}}",
+    " {\"builder\":\"/bin/sh\",\"exportReferencesGraph\":{\"graph\":[\"/nix/store/" D
+    "-a\"]},\"graph\":[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS
+    "\",\"narSize\":120,\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV
+    "\",\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"ca\":\"fixed:r:sha256:"
+    "0000000000000000000000000000000000000000000000000000\"}]}\r\n",
+    "{\"version\":3,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
+    "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\",\"signatures\":"
+    "[{\"keyName\":\"k1\",\"sig\":\"AA==\"},{\"keyName\":\"k2\",\"sig\":\"BB==\"}],"
+    "\"ultimate\":true,\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}}}}",
+};
+
 static void every_version_says_the_same(struct arena arena)
 {
-    static const char *const texts[] = {
-        "[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS "\",\"narSize\":120,"
-        "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
-        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"valid\":true,"
-        "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
-        "{\"path\":\"/nix/store/" D "-c\",\"valid\":false}]",
-        "{\"/nix/store/" D "-a\":{\"narHash\":\"sha256:"
-        "0000000000000000000000000000000000000000000000000000\",\"narSize\":120,"
-        "\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV "\","
-        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"version\":1,"
-        "\"ca\":\"fixed:r:sha256:0000000000000000000000000000000000000000000000000000\"},"
-        "\"/nix/store/" D "-c\":null}",
-        "{\"version\":2,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
-        "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\","
-        "\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,"
-        "\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}},\"" D "-c\":null}}",
-        " {\"builder\":\"/bin/sh\",\"exportReferencesGraph\":{\"graph\":[\"/nix/store/" D
-        "-a\"]},\"graph\":[{\"path\":\"/nix/store/" D "-a\",\"narHash\":\"" ZEROS
-        "\",\"narSize\":120,\"references\":[\"/nix/store/" D "-b\"],\"deriver\":\"/nix/store/" DRV
-        "\",\"signatures\":[\"k1:AA==\",\"k2:BB==\"],\"ultimate\":true,\"ca\":\"fixed:r:sha256:"
-        "0000000000000000000000000000000000000000000000000000\"}]}\r\n",
-        "{\"version\":3,\"storeDir\":\"/nix/store\",\"info\":{\"" D "-a\":{\"narHash\":\"" ZEROS
-        "\",\"narSize\":120,\"references\":[\"" D "-b\"],\"deriver\":\"" DRV "\",\"signatures\":"
-        "[{\"keyName\":\"k1\",\"sig\":\"AA==\"},{\"keyName\":\"k2\",\"sig\":\"BB==\"}],"
-        "\"ultimate\":true,\"ca\":{\"method\":\"nar\",\"hash\":\"" ZEROS "\"}}}}",
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         struct path_list list = { 0 };
         check_about("text %zu", i);
         if (CHECK_DONE(
-                path_info_json_parse(str_from(texts[i]), STORE, &arena, &list, check_error)) &&
+                path_info_json_parse(str_from(versions[i]), STORE, &arena, &list, check_error)) &&
             CHECK_NUMBER(list.count, 1))
             check_info(&list);
     }
@@ -226,11 +228,43 @@ static void a_description_that_can_be_done_without_has_its_own_arena(void)
                   "larger than the limit of 1073741824 bytes");
 }
 
+/* A value of the wrong kind is refused; what is read then is what a manifest may have. */
+static void each_value_is_refused_or_right(struct arena arena)
+{
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        struct check_json change;
+        size_t refusals = 0;
+        for (size_t number = 0;; number++) {
+            struct arena scratch = arena;
+            struct path_list list = { 0 };
+            if (!check_json_change(versions[i], number, &scratch, &change))
+                break;
+            if (!path_info_json_parse(change.text, STORE, &scratch, &list, check_error)) {
+                CHECK(check_error->sentence[0]);
+                refusals++;
+                continue;
+            }
+            for (size_t j = 0; j < list.count; j++) {
+                const struct path_info *info = &list.items[j];
+                CHECK_DONE(store_path_check(info->base, check_error));
+                CHECK(info->nar_size_bytes <= INT64_MAX);
+                for (size_t k = 0; k < info->reference_count; k++)
+                    CHECK_DONE(
+                        store_path_check(list.names.names[info->references[k]], check_error));
+                if (info->deriver.len > 0)
+                    CHECK_DONE(store_path_check(info->deriver, check_error));
+            }
+        }
+        CHECK(refusals > 50);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(every_version_says_the_same), CASE(what_is_missing_or_null_is_nothing),
                      CASE(every_method_and_algorithm_is_spelled_as_nix_does),
                      CASE(what_is_malformed_is_refused), CASE(what_is_written_is_read_again),
                      CASE(room_for_signatures_grows_with_their_number),
-                     CASE(a_description_that_can_be_done_without_has_its_own_arena));
+                     CASE(a_description_that_can_be_done_without_has_its_own_arena),
+                     CASE(each_value_is_refused_or_right));
 }
