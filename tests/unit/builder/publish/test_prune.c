@@ -147,9 +147,77 @@ static void each_call_that_fails_leaves_whole_systems(struct arena arena)
     CHECK_STR(left(&check.published, &arena), "bc");
 }
 
+/* Of two that were current at the same second, the one with the later nanosecond stays, and then the name decides. */
+static void times_are_compared_to_the_nanosecond(struct arena arena)
+{
+    const struct prune_request request = { 1, 0, NOW };
+    static const struct {
+        long a, b, c; /* nanoseconds; "d" and "e" are linked */
+        size_t keep;
+        const char *left;
+    } rows[] = {
+        { 0, 0, 0, 3, "ade" }, { 1, 2, 3, 3, "cde" }, { 3, 2, 1, 4, "abde" }, { 1, 3, 2, 4, "bcde" }
+    };
+    cleanup(check_published_release) struct check_published check;
+    struct published *root = &check.published;
+    if (!put_each(&check, "abcde", &arena))
+        return;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct arena scratch = arena;
+        const long parts[] = { rows[i].a, rows[i].b, rows[i].c };
+        for (size_t j = 0; j < 3; j++) {
+            const struct timespec time = { NOW - 500, parts[j] }, times[2] = { time, time };
+            const char *name = published_name(&check.read, (char[]){ "abc"[j], '\0' }, &scratch);
+            CHECK(utimensat(root->systems, name, times, 0) == 0);
+        }
+        check_about("row %zu", i);
+        struct prune_request one = request;
+        one.keep = rows[i].keep;
+        CHECK_DONE(published_read(root, &scratch, check_error));
+        (void)prune_choose(root, &one, &scratch);
+        CHECK_STR(left(root, &scratch), rows[i].left);
+    }
+}
+
+static bool put_layers(struct check_published *check, const char *label, struct arena *arena)
+{
+    published_release(&check->published);
+    check->published = PUBLISHED_NONE;
+    return CHECK_DONE(
+               published_open(check->path, PUBLISHED_CREATE, &check->published, check_error)) &&
+           CHECK_DONE(check_published_put(check, label, arena));
+}
+
+/* An image that a system has stays, and goes when no system has it, whichever call failed before. */
+static void each_call_that_fails_leaves_the_images_of_systems(struct arena arena)
+{
+    static const char hex[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    const struct prune_request request = { 1, 0, time(NULL) + 10 };
+    bool done = false;
+    cleanup(check_published_release) struct check_published check;
+    if (!check_published_layers(&arena, &check) || !put_layers(&check, "a", &arena))
+        return;
+    struct str names = check_names("root/stores", &arena);
+    for (size_t number = 1; !done; number++) {
+        struct arena scratch = arena;
+        struct prune prune = { 0 };
+        check_about("call %zu", number);
+        check_file(arena_format(&scratch, "root/stores/%s.squashfs", hex).data, STR("x"));
+        CHECK_DONE(published_read(&check.published, &scratch, check_error));
+        check_calls_fail(number);
+        done = prune_remove(&check.published, &request, &scratch, &prune, check_error);
+        if (!check_calls_told(done))
+            return;
+        CHECK(str_ends(check_names("root/stores", &scratch), names));
+    }
+    CHECK_STR(check_names("root/stores", &arena), names);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(the_latest_systems_stay), CASE(what_is_chosen_is_removed),
                      CASE(what_no_run_made_stays), CASE(images_that_no_system_has_are_removed),
-                     CASE(each_call_that_fails_leaves_whole_systems));
+                     CASE(each_call_that_fails_leaves_whole_systems),
+                     CASE(times_are_compared_to_the_nanosecond),
+                     CASE(each_call_that_fails_leaves_the_images_of_systems));
 }

@@ -1,6 +1,9 @@
-#include "tests/check.h"
+#include "tests/check_libraries.h"
+#include "tests/check_published.h"
 
 #include "builder/publish/published.h"
+#include "builder/unpack/tree_remover.h"
+#include "schema/base/own.h"
 #include "schema/nix/digest.h"
 
 #include <string.h>
@@ -76,9 +79,113 @@ static void a_root_is_created_and_read(struct arena arena)
     published_release(&published);
 }
 
+/* What is in systems/ under the names of a system, and is none. */
+static void what_is_no_system_is_told(struct arena arena)
+{
+    static const char *const links[] = { "x", "systems/x", "systems/a-0123456789aX",
+                                         "systems/.a-0123456789ab", "stores/a-0123456789ab" };
+    cleanup(check_published_release) struct check_published check;
+    struct published *root = &check.published;
+    if (!check_published_layers(&arena, &check) ||
+        !CHECK_DONE(check_published_put(&check, "a", &arena)))
+        return;
+    struct store_names names = store_names_of(&check.read.roots[0]);
+    const char *name = published_name(&check.read, "a", &arena);
+    CHECK(renameat(root->systems, name, root->systems, "a-000000000000") == 0);
+    CHECK(mkdirat(root->systems, "mine", 0755) == 0 &&
+          symlinkat("mine", root->systems, "b-000000000000") == 0);
+    CHECK_DONE(published_read(root, &arena, check_error));
+    CHECK_NUMBER(root->count, 0);
+    CHECK_NUMBER(root->stray_count, 3);
+    CHECK_STR(published_why_stray(root, "a-000000000000"),
+              "its SHA256SUMS is not the one that its name says");
+    CHECK_STR(published_why_stray(root, "b-000000000000"), "open it: Not a directory");
+    CHECK_STR(published_why_stray(root, "mine"), "no earlier run made it");
+    CHECK_STR(published_why_stray(root, "other"), "it is gone");
+    CHECK(renameat(root->systems, "a-000000000000", root->systems, name) == 0);
+    CHECK(renameat(root->stores, names.verity, root->stores, "aside") == 0);
+    CHECK_DONE(published_read(root, &arena, check_error));
+    CHECK_STR(published_why_stray(root, name),
+              arena_format(&arena, "stores/%s: No such file or directory", names.verity));
+    CHECK(symlinkat("aside", root->stores, names.verity) == 0);
+    CHECK_DONE(published_read(root, &arena, check_error));
+    CHECK_STR(published_why_stray(root, name),
+              arena_format(&arena, "stores/%s is not a regular file", names.verity));
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        check_about("%s", links[i]);
+        CHECK(unlinkat(root->root, "current", 0) == 0 &&
+              symlinkat(links[i], root->root, "current") == 0);
+        CHECK_REFUSED(
+            published_read(root, &arena, check_error),
+            arena_format(
+                &arena,
+                "%s/current is not a link to a system in systems; remove it, or name another directory",
+                check.path));
+    }
+    CHECK(unlinkat(root->root, "current", 0) == 0 && mkdirat(root->root, "current", 0755) == 0);
+    CHECK(!published_read(root, &arena, check_error));
+}
+
+struct opening {
+    const char *path;
+    enum published_access access;
+    size_t count;
+    struct arena arena;
+};
+
+static bool open_and_read(void *context)
+{
+    const struct opening *opening = context;
+    struct arena arena = opening->arena;
+    cleanup(published_release) struct published published = PUBLISHED_NONE;
+    bool is_done = published_open(opening->path, opening->access, &published, check_error) &&
+                   published_read(&published, &arena, check_error);
+    if (is_done && published.stray_count > 0)
+        return error_set(check_error, "%s", published.strays[0].reason);
+    return is_done && published.count == opening->count;
+}
+
+static void remove_root(void *context)
+{
+    (void)context;
+    CHECK_DONE(tree_remove(check_directory(), "root", check_error));
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    cleanup(check_published_release) struct check_published check;
+    if (!check_published_layers(&arena, &check) ||
+        !CHECK_DONE(check_published_put(&check, "a", &arena)))
+        return;
+    published_release(&check.published);
+    check.published = PUBLISHED_NONE;
+    struct opening opening = { check.path, PUBLISHED_READ, 1, arena };
+    CHECK(check_each(CHECK_CALLS, open_and_read, &opening) > 15);
+    opening = (struct opening){ check.path, PUBLISHED_CREATE, 0, arena };
+    CHECK(check_each_prepared(CHECK_CALLS, remove_root, open_and_read, &opening) > 8);
+}
+
+static void a_directory_of_the_root_is_no_link(struct arena arena)
+{
+    struct published published;
+    const char *path = arena_format(&arena, "%s/root", check_directory_path()).data;
+    check_make_directory("root/other");
+    CHECK(symlinkat("other", check_directory(), "root/stores") == 0);
+    CHECK_REFUSED(
+        published_open(path, PUBLISHED_CREATE, &published, check_error),
+        arena_format(&arena, "%s: stores is not a directory, or a link to one; remove it", path));
+    CHECK(unlinkat(check_directory(), "root/stores", 0) == 0);
+    CHECK_REFUSED(published_open(path, PUBLISHED_WRITE, &published, check_error),
+                  arena_format(&arena, "%s: open stores: No such file or directory", path));
+    CHECK_REFUSED(published_open("/dev/null/x", PUBLISHED_CREATE, &published, check_error),
+                  "create /dev/null/x: Not a directory");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_label_is_a_plain_word),
                      CASE(a_system_is_named_by_its_store_path_and_its_sums),
-                     CASE(netboot_ipxe_leads_to_the_system), CASE(a_root_is_created_and_read));
+                     CASE(netboot_ipxe_leads_to_the_system), CASE(a_root_is_created_and_read),
+                     CASE(what_is_no_system_is_told), CASE(each_call_that_fails_is_told),
+                     CASE(a_directory_of_the_root_is_no_link));
 }
