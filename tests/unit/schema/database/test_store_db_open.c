@@ -1,9 +1,14 @@
+#include "tests/check_sleep.h"
 #include "tests/check_store.h"
 
 #include "schema/base/own.h"
 #include "schema/database/store_db_open.h"
 
+#include <sqlite3.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
@@ -158,6 +163,88 @@ static void a_wait_is_told_once_a_second(struct arena arena)
     CHECK_NUMBER(told_seconds, 3);
 }
 
+/* Another process that keeps something locked until the pipe is closed. */
+enum { IN_DELETE_MODE, IN_WAL_MODE, BIG_LOCK, LOCK_KINDS };
+
+static pid_t holder_process;
+static int holder_pipe;
+
+/* Returns the holder's exit status, and never if all is well. */
+static int hold(int kind, const char *path, int ready, int end)
+{
+    static const char *const begin[] = {
+        [IN_DELETE_MODE] = "pragma journal_mode = delete; begin exclusive",
+        [IN_WAL_MODE] = "pragma journal_mode = wal; begin immediate",
+        [BIG_LOCK] = "",
+    };
+    sqlite3 *open = NULL;
+    char byte;
+    int lock = kind == BIG_LOCK ? openat(check_directory(), "state/db/" STORE_DB_LOCK_NAME,
+                                         O_RDWR | O_CREAT | O_CLOEXEC, 0600)
+                                : -1;
+    bool is_held = sqlite3_open(path, &open) == SQLITE_OK &&
+                   sqlite3_exec(open, begin[kind], NULL, NULL, NULL) == SQLITE_OK &&
+                   (lock < 0 || flock(lock, LOCK_EX) == 0);
+    return !is_held || write(ready, "x", 1) != 1 || read(end, &byte, 1) != 0;
+}
+
+static void start_holder(int kind, struct arena arena)
+{
+    int ready[2], end[2];
+    char byte;
+    const char *path = arena_format(&arena, "%s/state/db/db.sqlite", check_directory_path()).data;
+    check_sql("", arena);
+    CHECK(pipe(ready) == 0 && pipe(end) == 0);
+    holder_process = fork();
+    if (holder_process == 0) {
+        close(ready[0]);
+        close(end[1]);
+        _exit(hold(kind, path, ready[1], end[0]));
+    }
+    close(ready[1]);
+    close(end[0]);
+    holder_pipe = end[1];
+    CHECK_NUMBER(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+}
+
+static void end_holder_after_two_seconds(void)
+{
+    int status = -1;
+    if (check_sleep.slept_ms < 2000 || holder_pipe < 0)
+        return;
+    close(holder_pipe);
+    holder_pipe = -1;
+    CHECK(waitpid(holder_process, &status, 0) == holder_process);
+    CHECK_NUMBER(status, 0);
+}
+
+static void what_is_locked_is_waited_for_but_not_for_ever(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    store.waiting = keep;
+    store.context = &told_times;
+    for (int kind = 0; kind < LOCK_KINDS; kind++) {
+        cleanup(store_db_close) struct store_db db = STORE_DB_CLOSED;
+        check_about("kind %d", kind);
+        start_holder(kind, arena);
+        told_times = 0;
+        check_sleep_begin(NULL);
+        bool is_open = store_db_open_write(&store, arena, &db, check_error);
+        CHECK_NUMBER(check_sleep_end(), STORE_DB_WAIT_MS / 1000);
+        CHECK_REFUSED(is_open, kind == BIG_LOCK ? STORE_DB_LOCK_NAME
+                                   ": another process has kept it locked for 300 s"
+                                                : STORE_DB_NAME
+                                   ": another process keeps the database locked");
+        CHECK_NUMBER(told_times, STORE_DB_WAIT_MS / 1000 - 1);
+        check_sleep_begin(end_holder_after_two_seconds);
+        is_open = store_db_open_write(&store, arena, &db, check_error);
+        CHECK_NUMBER(check_sleep_end(), 2);
+        if (CHECK_DONE(is_open))
+            CHECK_DONE(store_db_commit(&db, check_error));
+    }
+}
+
 static void a_file_is_named_by_its_path(struct arena arena)
 {
     cleanup(check_store_close) struct store store = check_store(&arena);
@@ -166,11 +253,11 @@ static void a_file_is_named_by_its_path(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(other_schema_versions_are_refused),
-                     CASE(a_schema_version_is_read_as_nix_reads_it),
-                     CASE(what_is_not_finished_is_absent),
-                     CASE(a_missing_database_that_should_be_there_is_refused),
-                     CASE(a_file_in_place_of_the_directory_is_refused),
-                     CASE(what_is_no_file_in_its_place_is_refused),
-                     CASE(a_wait_is_told_once_a_second), CASE(a_file_is_named_by_its_path));
+    return CHECK_ALL(
+        CASE(other_schema_versions_are_refused), CASE(a_schema_version_is_read_as_nix_reads_it),
+        CASE(what_is_not_finished_is_absent),
+        CASE(a_missing_database_that_should_be_there_is_refused),
+        CASE(a_file_in_place_of_the_directory_is_refused),
+        CASE(what_is_no_file_in_its_place_is_refused), CASE(a_wait_is_told_once_a_second),
+        CASE(what_is_locked_is_waited_for_but_not_for_ever), CASE(a_file_is_named_by_its_path));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_sleep.h"
 #include "tests/check_store.h"
 
 #include "schema/base/own.h"
@@ -128,10 +129,40 @@ static void a_collection_is_waited_for_with_a_word(struct arena arena)
     CHECK(!is_free());
 }
 
+static int collector_lock = -1;
+
+static void end_after_ten_minutes(void)
+{
+    if (check_sleep.slept_ms < 600 * 1000)
+        return;
+    own_close(&collector_lock);
+    collector_lock = -1;
+}
+
+/* Who only reads waits for as long as it takes. */
+static void a_collection_without_an_end_is_given_up_by_who_registers(struct arena arena)
+{
+    cleanup(release) struct user user = user_of(&arena);
+    check_file("state/gc.lock", STR(""));
+    collector_lock = openat(check_directory(), "state/gc.lock", O_RDWR | O_CLOEXEC);
+    CHECK(flock(collector_lock, LOCK_EX) == 0);
+    check_sleep_begin(end_after_ten_minutes);
+    CHECK_REFUSED(collector_hold(&user.store, &user.lock, check_error),
+                  "keep the garbage collector of /state away: gc.lock: a garbage collector has "
+                  "kept it locked for 300 s; try again when the collection is over");
+    CHECK_NUMBER(check_sleep_end(), COLLECTOR_WAIT_MS / 1000);
+    CHECK_NUMBER(user.lock, -1);
+    check_sleep_begin(end_after_ten_minutes);
+    CHECK_DONE(collector_hold_to_read(&user.store, &user.lock, check_error));
+    CHECK_NUMBER(check_sleep_end(), 600);
+    CHECK(user.lock >= 0);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(the_lock_is_made_and_kept), CASE(readers_share_it),
                      CASE(who_only_reads_does_without), CASE(what_is_no_file_is_refused),
                      CASE(a_state_directory_that_cannot_be_made_is_named),
-                     CASE(a_collection_is_waited_for_with_a_word));
+                     CASE(a_collection_is_waited_for_with_a_word),
+                     CASE(a_collection_without_an_end_is_given_up_by_who_registers));
 }

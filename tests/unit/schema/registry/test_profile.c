@@ -1,4 +1,5 @@
 #include "tests/check_calls.h"
+#include "tests/check_sleep.h"
 #include "tests/check_store.h"
 
 #include "schema/base/own.h"
@@ -230,10 +231,33 @@ static void each_call_that_fails_leaves_the_old_or_the_new(struct arena arena)
     }
 }
 
+/* As another regd that stands still does. */
+static void a_profile_that_stays_locked_is_not_changed(struct arena arena)
+{
+    static const char sentence[] = PROFILE ".lock: another process has kept it locked for 60 s";
+    uint64_t number = 0, from = 0;
+    struct generation_list removed;
+    cleanup(check_store_close) struct store store = begin(&arena);
+    CHECK_DONE(set_profile(&store, a, &number, arena));
+    CHECK_DONE(set_profile(&store, b, &number, arena));
+    cleanup(own_close) int lock =
+        openat(check_directory(), "state/profiles/system.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(flock(lock, LOCK_EX) == 0);
+    check_sleep_begin(NULL);
+    CHECK_REFUSED(set_profile(&store, a, &number, arena), sentence);
+    CHECK_REFUSED(profile_rollback(&store, PROFILE, &arena, &from, &number, check_error), sentence);
+    CHECK_REFUSED(profile_prune(&store, PROFILE, &arena, &removed, check_error), sentence);
+    CHECK_NUMBER(check_sleep_end(), 3 * 60);
+    CHECK_STR(target_of("system", &arena), "system-2-link");
+    CHECK_NUMBER(number, 2);
+    CHECK(faccessat(check_directory(), "state/profiles/system.lock", F_OK, 0) == 0);
+}
+
 int main(void)
 {
     return CHECK_ALL(
-        CASE(a_new_target_is_a_new_generation), CASE(the_collector_is_told_of_the_link),
+        CASE(a_new_target_is_a_new_generation), CASE(a_profile_that_stays_locked_is_not_changed),
+        CASE(the_collector_is_told_of_the_link),
         CASE(entries_that_are_generations_are_listed_by_number), CASE(the_last_number_is_the_end),
         CASE(what_cannot_be_set_is_refused_and_nothing_changes),
         CASE(rolling_back_takes_the_one_before), CASE(pruning_removes_what_has_vanished),
