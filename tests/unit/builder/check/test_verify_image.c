@@ -117,9 +117,39 @@ static void each_call_that_fails_is_a_sentence_or_a_finding(struct arena arena)
     CHECK(failures > 10);
 }
 
+/* The manifest is another one than it was, and the description is as before. */
+static void what_the_description_says_otherwise_is_found(struct arena arena)
+{
+    static uint32_t to_itself[1];
+    struct verify_result result = { 0 };
+    cleanup(check_image_release) struct check_image open = CHECK_IMAGE_NONE;
+    if (!check_image_open("zstd", &arena, &open))
+        return;
+    struct path_info *file = &open.image.listed.items[0];
+    const struct path_info before = *file;
+    struct path_info others[3] = { before, before, before };
+    struct str wanted = finding(FINDING_DISAGREEING, "/nix/store/" D "-file", &arena);
+    others[0].nar_size_bytes = 0;
+    others[1].deriver = STR(D "-file.drv");
+    others[2].references = to_itself;
+    others[2].reference_count = before.reference_count ? 0 : 1;
+    for (size_t i = 0; i < 3; i++) {
+        check_about("row %zu", i);
+        *file = others[i];
+        CHECK_STR(verify(&open.image, none_held, &result, &arena), wanted);
+    }
+    *file = before;
+    file->nar_hash.bytes[0] ^= 1;
+    struct str told = verify(&open.image, none_held, &result, &arena);
+    CHECK(memmem(told.data, told.len, wanted.data, wanted.len) != NULL);
+    *file = before;
+    CHECK_STR(verify(&open.image, none_held, &result, &arena), "");
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_in_order_has_no_findings), CASE(another_hash_or_size_is_found),
                      CASE(what_another_image_holds_is_not_missing),
-                     CASE(each_call_that_fails_is_a_sentence_or_a_finding));
+                     CASE(each_call_that_fails_is_a_sentence_or_a_finding),
+                     CASE(what_the_description_says_otherwise_is_found));
 }

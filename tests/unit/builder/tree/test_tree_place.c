@@ -1,8 +1,11 @@
 #include "tests/check_image.h"
+#include "tests/check_libraries.h"
+#include "tests/check_published.h"
 
 #include "builder/tree/tree.h"
 #include "builder/tree/tree_place.h"
 #include "schema/base/file.h"
+#include "schema/base/own.h"
 
 #include <sys/stat.h>
 
@@ -105,10 +108,47 @@ static void a_file_of_a_tree_is_read_up_to_a_limit(struct arena arena)
     CHECK(!tree_place_read(tree, "other", 4, &arena, &text, check_error));
 }
 
+struct finding_place {
+    const char *path;
+    uint64_t offset;
+    struct arena arena;
+};
+
+static bool find_failing(void *context)
+{
+    struct image_place place;
+    const struct finding_place *finding = context;
+    struct arena arena = finding->arena;
+    if (!tree_place_find(finding->path, &arena, &place, check_error))
+        return false;
+    own_close(&place.fd);
+    return CHECK_NUMBER(place.offset, finding->offset);
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    make_tree("initrd", &arena);
+    struct finding_place finding = { below("tree", &arena), 8, arena };
+    CHECK(check_each(CHECK_CALLS, find_failing, &finding) > 5);
+}
+
+/* Its image is in stores/ of the root, where a link leads. */
+static void so_it_is_in_a_published_system(struct arena arena)
+{
+    cleanup(check_published_release) struct check_published check;
+    if (!check_published_layers(&arena, &check) ||
+        !CHECK_DONE(check_published_put(&check, "a", &arena)))
+        return;
+    struct finding_place finding = { below("root/current", &arena), 0, arena };
+    finding.arena = arena;
+    CHECK(check_each(CHECK_CALLS, find_failing, &finding) > 5);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_trees_image_is_a_part_of_its_ramdisk),
                      CASE(a_file_is_an_image_as_a_whole), CASE(what_is_neither_is_refused),
                      CASE(links_of_a_tree_are_not_followed),
-                     CASE(a_file_of_a_tree_is_read_up_to_a_limit));
+                     CASE(a_file_of_a_tree_is_read_up_to_a_limit),
+                     CASE(each_call_that_fails_is_told), CASE(so_it_is_in_a_published_system));
 }

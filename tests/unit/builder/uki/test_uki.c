@@ -1,9 +1,11 @@
 #include "builder/uki/uki.h"
 
 #include "schema/base/own.h"
+#include "tests/check_libraries.h"
 #include "tests/check_pe.h"
 #include "tests/check_store.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool read_as_stub(struct str content, struct arena *arena, struct uki_stub *ret_stub)
@@ -290,6 +292,50 @@ static void a_kernel_that_changes_meanwhile_is_refused(struct arena arena)
         "bzImage has changed while it was read");
 }
 
+struct making {
+    const struct parts *parts;
+    struct file target;
+    struct str stub;
+    struct arena arena;
+};
+
+static bool make_failing(void *context)
+{
+    const struct making *making = context;
+    struct arena arena = making->arena;
+    struct uki_stub stub;
+    cleanup(own_close) int fd = openat(check_directory(), "stub", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(check_error, errno, "open the stub");
+    return uki_stub_read((struct file){ fd, "stub" }, PE_MACHINE_X86_64, &arena, &stub,
+                         check_error) &&
+           uki_write(&making->parts->uki, &making->parts->ramdisks, making->target, arena,
+                     check_error);
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    cleanup(parts_release) struct parts parts = make_parts(check_pe_stub(&arena), &arena);
+    struct str whole = write_whole(&parts, &arena);
+    cleanup(own_close) int fd =
+        openat(check_directory(), "again", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    struct making making = { .parts = &parts, .target = { fd, "again" }, .arena = arena };
+    CHECK(check_each(CHECK_CALLS, make_failing, &making) > 20);
+    CHECK_STR(check_content("again", &arena), whole);
+}
+
+/* A kernel that is not as large as it was when it was read. */
+static void what_changes_meanwhile_is_told(struct arena arena)
+{
+    cleanup(parts_release) struct parts parts = make_parts(check_pe_stub(&arena), &arena);
+    cleanup(own_close) int fd =
+        openat(check_directory(), "boot.efi", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    parts.uki.kernel.size_bytes--;
+    CHECK_REFUSED(
+        uki_write(&parts.uki, &parts.ramdisks, (struct file){ fd, "boot.efi" }, arena, check_error),
+        "bzImage has changed while it was read");
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -300,5 +346,6 @@ int main(void)
         CASE(stubs_that_are_none_are_refused), CASE(a_uki_is_not_taken_for_a_stub),
         CASE(what_is_too_large_for_firmware_is_refused),
         CASE(a_kernel_that_grows_in_memory_beyond_4_gib_is_refused),
-        CASE(a_kernel_that_changes_meanwhile_is_refused));
+        CASE(a_kernel_that_changes_meanwhile_is_refused), CASE(each_call_that_fails_is_told),
+        CASE(what_changes_meanwhile_is_told));
 }

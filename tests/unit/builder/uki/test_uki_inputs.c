@@ -1,6 +1,7 @@
 #include "builder/uki/uki_inputs.h"
 
 #include "schema/base/own.h"
+#include "tests/check_libraries.h"
 #include "tests/check_pe.h"
 #include "tests/check_store.h"
 
@@ -87,10 +88,42 @@ static void a_kernel_for_which_there_is_no_stub_is_refused(struct arena arena)
                   "cannot make a UKI: systemd has no stub for a kernel of machine type 0x5064");
 }
 
+struct reading {
+    const struct store *store;
+    const struct boot_spec *spec;
+    const char *stub; /* null: the system's */
+    struct arena arena;
+};
+
+/* The files of the system must be there, so a call that fails must not look like a file that is missing. */
+static bool read_failing(void *context)
+{
+    struct uki uki;
+    const struct reading *reading = context;
+    struct arena arena = reading->arena;
+    return uki_inputs_read(reading->store, reading->spec, reading->stub, &arena, &uki,
+                           check_error) &&
+           CHECK_STR(uki.os_release, "ID=nixos\n");
+}
+
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    cleanup(boot_release) struct boot_spec spec = make_spec(check_pe_kernel(&arena));
+    check_file(STUB, stub_for_kernel(&arena));
+    check_file(TOPLEVEL "/etc/os-release", STR("ID=nixos\n"));
+    struct reading reading = { .store = &store, .spec = &spec };
+    reading.arena = arena;
+    CHECK(check_each(CHECK_CALLS, read_failing, &reading) > 10);
+    reading.stub = arena_format(&arena, "%s/" STUB, check_directory_path()).data;
+    reading.arena = arena;
+    CHECK(check_each(CHECK_CALLS, read_failing, &reading) > 10);
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(the_parts_are_those_of_the_system),
-                     CASE(a_stub_that_is_given_is_used_instead),
-                     CASE(a_system_without_a_stub_is_refused),
-                     CASE(a_kernel_for_which_there_is_no_stub_is_refused));
+    return CHECK_ALL(
+        CASE(the_parts_are_those_of_the_system), CASE(a_stub_that_is_given_is_used_instead),
+        CASE(a_system_without_a_stub_is_refused),
+        CASE(a_kernel_for_which_there_is_no_stub_is_refused), CASE(each_call_that_fails_is_told));
 }

@@ -2,6 +2,7 @@
 
 #include "builder/uki/pe.h"
 #include "schema/base/own.h"
+#include "tests/check_libraries.h"
 #include "tests/check_pe.h"
 #include "tests/check_store.h"
 
@@ -103,11 +104,39 @@ static void what_uefi_cannot_start_is_refused(struct arena arena)
     }
 }
 
+struct reading {
+    int fd;
+    struct arena arena;
+};
+
+static bool read_failing(void *context)
+{
+    struct uki_kernel kernel;
+    const struct reading *reading = context;
+    struct arena arena = reading->arena;
+    return uki_kernel_read((struct file){ reading->fd, "bzImage" }, &arena, &kernel, check_error) &&
+           CHECK(kernel.sbat.len == 512);
+}
+
+/* For x86, and for others, in which the release is looked for. */
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    static const uint16_t machines[] = { PE_MACHINE_X86_64, PE_MACHINE_AARCH64 };
+    for (size_t i = 0; i < 2; i++) {
+        struct str file = check_pe_stub(&arena);
+        check_pe_put_16(file, CHECK_PE_MACHINE, machines[i]);
+        check_file("kernel", file);
+        cleanup(own_close) int fd = openat(check_directory(), "kernel", O_RDONLY | O_CLOEXEC);
+        struct reading reading = { fd, arena };
+        CHECK(check_each(CHECK_CALLS, read_failing, &reading) >= 3);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_kernel_has_its_machine_and_its_sizes),
                      CASE(a_release_is_found_wherever_it_is),
                      CASE(an_x86_kernel_has_its_release_in_the_setup_header),
                      CASE(what_is_no_release_is_left_out), CASE(its_sbat_is_read),
-                     CASE(what_uefi_cannot_start_is_refused));
+                     CASE(what_uefi_cannot_start_is_refused), CASE(each_call_that_fails_is_told));
 }
