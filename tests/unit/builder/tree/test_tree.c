@@ -83,7 +83,37 @@ static void a_machine_with_too_little_memory_is_refused(struct arena arena)
 }
 
 /* Kinds of trees that are written in different ways. */
-enum { PLAIN, SEPARATE, SPLIT, COMPRESSED, BY_URL, KINDS };
+enum { PLAIN, SEPARATE, SPLIT, COMPRESSED, BY_URL, FULL, KINDS };
+
+/* What a tree can have besides: a ramdisk before its own, a lower image, device trees, a UKI. */
+struct additions {
+    struct file prepend, base; /* owned */
+    struct uki uki;
+};
+
+static void additions_release(const struct additions *additions)
+{
+    own_close(&additions->prepend.fd);
+    own_close(&additions->base.fd);
+}
+
+static void add_all(struct check_tree *tree, struct additions *additions, struct arena *arena)
+{
+    struct tree_request *request = &tree->request;
+    check_file("prepend", STR("not a ramdisk of which anything is known"));
+    check_file("dtbs/maker/board.dtb", STR("tree"));
+    additions->prepend =
+        (struct file){ openat(check_directory(), "prepend", O_RDONLY | O_CLOEXEC), "prepend" };
+    additions->base = (struct file){ check_source_image(&tree->source, "base", *arena), "base" };
+    additions->uki = check_tree_uki(tree, arena);
+    request->prepends = (struct input_files){ &additions->prepend, 1 };
+    request->bases = (struct input_files){ &additions->base, 1 };
+    request->uki = &additions->uki;
+    request->dtbs =
+        (struct tree_dtbs){ .root = check_directory(), .directory = "/dtbs", .is_one = true };
+    option_list_add(&request->dtbs.names, "maker/board.dtb", arena);
+    request->target_bytes = (uint64_t)1 << 40;
+}
 
 static void each_call_that_fails_is_a_sentence(struct arena arena)
 {
@@ -93,6 +123,9 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
         if (!check_tree_start(&arena, &tree))
             return;
         tree.source.crew.jobs = 1;
+        cleanup(additions_release) struct additions additions = { .prepend.fd = -1, .base.fd = -1 };
+        if (kind == FULL)
+            add_all(&tree, &additions, &arena);
         tree.request.separate_store = kind == SEPARATE;
         tree.request.by_url = kind == BY_URL;
         tree.request.max_size_bytes = kind == SPLIT ? 1700000 : 0;
@@ -114,6 +147,8 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
                 return;
         }
         CHECK(failures > 30);
+        if (kind == FULL)
+            CHECK_STR(check_content("tree/dtbs/maker/board.dtb", &arena), "tree");
         check_tree_empty();
     }
 }
