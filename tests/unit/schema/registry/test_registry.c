@@ -18,6 +18,10 @@
     "select v.path, group_concat(r.reference) from ValidPaths v left join Refs r on " \
     "r.referrer = v.id group by v.id order by v.path"
 
+#define ROWS_AND_SIZES                                                                         \
+    "select v.path, narSize, group_concat(r.reference) from ValidPaths v left join Refs r on " \
+    "r.referrer = v.id group by v.id order by v.path"
+
 static bool merge(const char *manifest, enum registry_missing missing, enum registry_loader loader,
                   struct arena *arena, struct registry_result *ret_result)
 {
@@ -209,18 +213,20 @@ static void each_function_of_sqlite_that_fails_leaves_all_or_nothing(struct aren
         struct arena scratch = arena;
         struct registry_result result;
         check_about("function %zu", number);
-        check_sql(CHECK_ADD(1, "a") CHECK_ADD(2, "z"), scratch);
-        struct str before = check_rows(ROWS, &scratch);
+        check_sql(CHECK_ADD(1, "a")
+                      CHECK_ADD(2, "z") "update ValidPaths set narSize = 1 where id = 1",
+                  scratch);
+        struct str before = check_rows(ROWS_AND_SIZES, &scratch);
         check_sqlite_fail(number);
         bool done =
             merge(manifest, REGISTRY_MISSING_ACCEPT, REGISTRY_LOADER_SQL, &scratch, &result);
         has_failed = check_sqlite_end();
         failures += !done;
         CHECK(done || (has_failed && check_error->sentence[0]));
-        struct str after = check_rows(ROWS, &scratch);
+        struct str after = check_rows(ROWS_AND_SIZES, &scratch);
         CHECK_DONE(
             merge(manifest, REGISTRY_MISSING_ACCEPT, REGISTRY_LOADER_SQL, &scratch, &result));
-        struct str whole = check_rows(ROWS, &scratch);
+        struct str whole = check_rows(ROWS_AND_SIZES, &scratch);
         CHECK(str_equal(after, whole) || (!done && str_equal(after, before)));
         CHECK_STR(check_rows("select count(*) from ValidPaths", &scratch), "\n3");
         CHECK_STR(check_rows("pragma integrity_check", &scratch), "\nok");
