@@ -3,6 +3,11 @@
 
 #include "schema/base/options_help.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 /* The help as text of the arena. */
 static struct str help(size_t verb, struct arena *arena)
 {
@@ -79,8 +84,48 @@ static void help_fits_eighty_columns(struct arena arena)
     }
 }
 
+/* Prints to the descriptor in a process of its own. Returns how that ends: 0 if all is printed, 1 if that is refused. */
+static int print_to(int output, bool passes_by)
+{
+    int status = -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error error;
+        signal(SIGPIPE, passes_by ? SIG_IGN : SIG_DFL);
+        dup2(output, STDOUT_FILENO);
+        printf("text");
+        bool done = options_flush_output(&error);
+        _exit(done ? 0
+              : str_equal(str_from(error.sentence), STR("standard output could not be written"))
+                  ? 1
+                  : 2);
+    }
+    close(output);
+    CHECK(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int broken_pipe(void)
+{
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    close(ends[0]);
+    return ends[1];
+}
+
+static void output_that_is_lost_is_told_or_ends_the_program(void)
+{
+    CHECK_NUMBER(print_to(open("/dev/null", O_WRONLY | O_CLOEXEC), false), 0);
+    CHECK_NUMBER(print_to(open("/dev/full", O_WRONLY | O_CLOEXEC), false), 1);
+    CHECK_NUMBER(print_to(open("/dev/null", O_RDONLY | O_CLOEXEC), false), 1);
+    CHECK_NUMBER(print_to(broken_pipe(), false), -SIGPIPE);
+    CHECK_NUMBER(print_to(broken_pipe(), true), 1);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(help_of_the_program_lists_everything),
-                     CASE(help_of_a_verb_lists_only_its_options), CASE(help_fits_eighty_columns));
+                     CASE(help_of_a_verb_lists_only_its_options), CASE(help_fits_eighty_columns),
+                     CASE(output_that_is_lost_is_told_or_ends_the_program));
 }

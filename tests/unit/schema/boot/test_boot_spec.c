@@ -1,4 +1,4 @@
-#include "tests/check_store.h"
+#include "tests/check_calls.h"
 
 #include "schema/base/own.h"
 #include "schema/boot/boot_spec.h"
@@ -297,6 +297,42 @@ static void a_specialisation_outside_the_store_is_refused(struct arena arena)
     CHECK(str_starts(str_from(check_error->sentence), STR(TOP ": its specialisation 'one': ")));
 }
 
+/* From plain files and from boot.json. Nothing that cannot be read counts as missing. */
+static void whichever_call_fails_nothing_else_is_booted(struct arena arena)
+{
+    static const char json[] =
+        JSON(",\"init\":\"" TOP "/init\",\"kernel\":\"" TOP "/kernel\",\"initrd\":\"" TOP
+             "/initrd\",\"kernelParams\":[\"one\"]");
+    make_system();
+    check_file(BELOW "/append-initrd-secrets", STR("#!/bin/sh\n"));
+    check_make_directory(BELOW "/specialisation");
+    CHECK(symlinkat("/nix/store/" OTHER, check_directory(), BELOW "/specialisation/one") == 0);
+    for (unsigned with_json = 0; with_json < 2; with_json++) {
+        bool has_failed = true;
+        if (with_json)
+            check_file(BELOW "/boot.json", str_from(json));
+        for (size_t number = 1; has_failed; number++) {
+            struct arena scratch = arena;
+            struct str base;
+            cleanup(boot_spec_release) struct boot_spec spec = BOOT_SPEC_NONE;
+            check_about("%s, call %zu", with_json ? "boot.json" : "files", number);
+            cleanup(check_store_close) struct store store = check_store(&scratch);
+            check_calls_fail(number);
+            bool is_done = boot_spec_read(&store, STR(BASE), &none, &scratch, &spec, check_error) &&
+                           boot_spec_find_specialisation(&store, STR(BASE), "one", &scratch, &base,
+                                                         check_error);
+            has_failed = check_calls_end();
+            CHECK(is_done || (has_failed && check_error->sentence[0]));
+            if (!is_done)
+                continue;
+            CHECK_STR(base, OTHER);
+            CHECK_STR(spec.kernel_name, "bzImage");
+            CHECK_STR(spec.command_line,
+                      with_json ? "init=" TOP "/init one" : "init=" TOP "/init quiet loglevel=4");
+        }
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -309,5 +345,6 @@ int main(void)
         CASE(what_boot_json_lacks_is_named_with_its_option),
         CASE(a_boot_json_of_another_system_is_refused),
         CASE(a_specialisation_is_found_by_link_or_boot_json),
-        CASE(a_specialisation_outside_the_store_is_refused));
+        CASE(a_specialisation_outside_the_store_is_refused),
+        CASE(whichever_call_fails_nothing_else_is_booted));
 }

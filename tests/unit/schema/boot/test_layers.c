@@ -1,4 +1,4 @@
-#include "tests/check.h"
+#include "tests/check_json.h"
 
 #include "schema/boot/layers.h"
 
@@ -141,10 +141,30 @@ static void there_are_no_more_than_overlayfs_stacks(struct arena arena)
     CHECK_REFUSED(layers_parse(text, &arena, &list, check_error), "it has more than 1048576 bytes");
 }
 
+/* Everything is pinned, so no value can be another one. Only the last layer can be missing. */
+static void each_value_that_is_another_one_is_refused(struct arena arena)
+{
+    struct check_json change;
+    size_t accepted = 0;
+    for (size_t number = 0; check_json_change(LAYERS(LAYER "," SECOND), number, &arena, &change);
+         number++) {
+        struct layer_list list = { 0 };
+        if (layers_parse(change.text, &arena, &list, check_error)) {
+            accepted++;
+            CHECK(list.count == 1 && !change.instead);
+        } else {
+            CHECK(check_error->sentence[0] && list.count == 0);
+        }
+    }
+    CHECK_NUMBER(accepted, 1);
+}
+
 int main(void)
 {
-    return CHECK_ALL(
-        CASE(layers_are_read_topmost_first), CASE(layers_have_numbers),
-        CASE(files_are_named_by_the_root_hash), CASE(what_is_written_is_always_the_same),
-        CASE(whatever_is_not_written_so_is_refused), CASE(there_are_no_more_than_overlayfs_stacks));
+    return CHECK_ALL(CASE(layers_are_read_topmost_first), CASE(layers_have_numbers),
+                     CASE(files_are_named_by_the_root_hash),
+                     CASE(what_is_written_is_always_the_same),
+                     CASE(whatever_is_not_written_so_is_refused),
+                     CASE(each_value_that_is_another_one_is_refused),
+                     CASE(there_are_no_more_than_overlayfs_stacks));
 }
