@@ -59,8 +59,7 @@ static void keep_group(struct duplicates *duplicates, size_t start, size_t end)
 static void keep_groups(struct duplicates *duplicates, size_t count)
 {
     struct candidate *candidates = duplicates->candidates;
-    if (count)
-        qsort(candidates, count, sizeof *candidates, compare_candidates);
+    qsort(candidates, count, sizeof *candidates, compare_candidates);
     duplicates->count = 0;
     for (size_t start = 0, end; start < count; start = end) {
         end = start + 1;
@@ -131,8 +130,7 @@ void duplicates_resolve(const struct duplicates *duplicates, struct inventory *i
     struct candidate *candidates = duplicates->candidates;
     for (size_t i = 0; i < duplicates->count; i++)
         candidates[i].hash = candidates[candidates[i].leader].hash;
-    if (duplicates->count)
-        qsort(candidates, duplicates->count, sizeof *candidates, compare_contents);
+    qsort(candidates, duplicates->count, sizeof *candidates, compare_contents);
     for (size_t i = 1; i < duplicates->count; i++) {
         const struct candidate *before = &candidates[i - 1], *at = &candidates[i];
         if (is_alike(before, at) && hash_equal(&before->hash, &at->hash))

@@ -29,36 +29,37 @@ uint64_t image_verity_room(enum verity_place verity, uint64_t limit_bytes)
     return (blocks - blocks / VERITY_BRANCHES - 1) * VERITY_BLOCK_BYTES;
 }
 
-/* In a buffer, because no arena is at hand. */
-static bool name_beside(const char *name, char ret_name[static 256], struct error *error)
+/* In a buffer, because no arena is at hand. There is room: the name of the image's draft, which was tried before, is
+ * no shorter. */
+static void name_beside(const char *name, char ret_name[static DRAFT_NAME_BYTES])
 {
     struct str stem = verity_stem(str_from(name));
-    int length = snprintf(ret_name, 256, "%.*s" VERITY_SUFFIX, STR_ARG(stem));
-    return (length > 0 && length < 256) ||
-           error_set(error, "the name '%.*s" VERITY_SUFFIX "' is too long", STR_ARG(stem));
+    int length = snprintf(ret_name, DRAFT_NAME_BYTES, "%.*s" VERITY_SUFFIX, STR_ARG(stem));
+    assert(length > 0 && length < DRAFT_NAME_BYTES);
+    (void)length;
 }
 
 bool image_draft_try(const struct output *image, enum verity_place verity, struct error *error)
 {
-    char beside[256];
+    char beside[DRAFT_NAME_BYTES];
     if (!output_try(image, image->name, OUTPUT_FILE, error))
         return false;
     if (verity != VERITY_FILE)
         return true;
+    name_beside(image->name, beside);
     struct output output = { image->directory, beside };
-    return name_beside(image->name, beside, error) &&
-           output_try(&output, beside, OUTPUT_FILE, error);
+    return output_try(&output, beside, OUTPUT_FILE, error);
 }
 
 bool image_draft_open(int directory, const char *name, enum verity_place verity,
                       struct image_draft *ret_draft, struct error *error)
 {
-    char beside[256];
+    char beside[DRAFT_NAME_BYTES];
     *ret_draft = IMAGE_DRAFT_NONE;
     if (!draft_open(directory, name, &ret_draft->image, error))
         return false;
-    return verity != VERITY_FILE || (name_beside(name, beside, error) &&
-                                     draft_open(directory, beside, &ret_draft->verity, error));
+    name_beside(name, beside);
+    return verity != VERITY_FILE || draft_open(directory, beside, &ret_draft->verity, error);
 }
 
 bool image_draft_seal(struct image_draft *draft, enum verity_place verity, uint64_t size_bytes,

@@ -119,8 +119,7 @@ static struct tail *list_tails(const struct inventory *inventory, uint32_t block
             tails[count++] = make_tail(inventory, node, tops[node], left);
     }
     assert(count <= inventory->file_count);
-    if (count)
-        qsort(tails, count, sizeof *tails, compare_tails);
+    qsort(tails, count, sizeof *tails, compare_tails);
     *ret_count = count;
     return tails;
 }

@@ -64,15 +64,14 @@ static void list_blocks(struct reuse *reuse, struct arena *arena)
     for (size_t i = 0; i < image->fragment_count; i++)
         add_block(reuse, image->fragments[i].block);
     assert(reuse->count <= most);
-    if (reuse->count)
-        qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_places);
+    qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_places);
     for (size_t i = 0; i < reuse->count; i++)
         if (i == 0 || reuse->blocks[i].block.start != reuse->blocks[kept - 1].block.start)
             reuse->blocks[kept++] = reuse->blocks[i];
     reuse->count = kept;
 }
 
-/* A block that cannot be unpacked keeps the size 0. */
+/* A block that cannot be unpacked keeps the size 0. If the budget is exceeded, no more blocks are. */
 static bool hash_block(void *context, const struct crew_member *member, size_t index,
                        struct error *error)
 {
@@ -80,10 +79,10 @@ static bool hash_block(void *context, const struct crew_member *member, size_t i
     struct reuse_block *block = &work->reuse->blocks[index];
     struct image_worker *worker = &work->workers.items[member->number];
     struct image_buffer buffer = { worker->block, work->block_bytes, 0 };
-    if (image_block_read(&worker->decoder, block->block, &buffer, error)) {
-        block->hash = digest_sha256((struct str){ (const char *)buffer.bytes, buffer.size_bytes });
-        block->unpacked_bytes = (uint32_t)buffer.size_bytes;
-    }
+    if (!image_block_read(&worker->decoder, block->block, &buffer, error))
+        return budget_check(&work->reuse->image.file.budget->contents, error);
+    block->hash = digest_sha256((struct str){ (const char *)buffer.bytes, buffer.size_bytes });
+    block->unpacked_bytes = (uint32_t)buffer.size_bytes;
     return true;
 }
 
@@ -135,12 +134,10 @@ static bool take_blocks(struct reuse *reuse, const struct reuse_request *request
     struct arena scratch = *arena;
     work.crew = crew_scratch(request->crew, reuse->count, &scratch);
     if (!image_workers_make(&reuse->image, &work.crew, &scratch, &work.workers, error) ||
-        !parallel_run(&work.crew, reuse->count, hash_block, &work, error) ||
-        !budget_check(&reuse->image.file.budget->contents, error))
+        !parallel_run(&work.crew, reuse->count, hash_block, &work, error))
         return false;
     drop_damaged(reuse);
-    if (reuse->count)
-        qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_hashes);
+    qsort(reuse->blocks, reuse->count, sizeof *reuse->blocks, compare_hashes);
     return true;
 }
 
@@ -164,8 +161,9 @@ const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data
         size_t middle = low + (high - low) / 2;
         const struct reuse_block *at = &reuse->blocks[middle];
         int order = memcmp(at->hash.bytes, hash.bytes, HASH_BYTES);
+        assert(order != 0 || at->unpacked_bytes == size_bytes);
         if (order == 0)
-            return at->unpacked_bytes == size_bytes ? at : NULL;
+            return at;
         if (order < 0)
             low = middle + 1;
         else

@@ -3,6 +3,7 @@
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +16,8 @@ struct walk {
     size_t depth, length; /* of the path, without a final '/' */
     char path[PATH_MAX];
 };
+
+_Static_assert((DIRECTORY_WALK_DEPTH_MAX + 1) * (NAME_MAX + 1) <= PATH_MAX, "the longest path");
 
 static bool walk_directory(struct walk *walk, int fd, struct error *error);
 
@@ -39,8 +42,8 @@ static bool walk_entry(struct walk *walk, int fd, const char *name, struct error
     mode_t mode;
     int added = snprintf(walk->path + length, sizeof walk->path - length, "%s%s",
                          length > 0 ? "/" : "", name);
-    if (added < 0 || (size_t)added >= sizeof walk->path - length)
-        return error_errno(error, ENAMETOOLONG, "open %s", name);
+    /* DIRECTORY_WALK_DEPTH_MAX names of at most NAME_MAX bytes, and one more. */
+    assert(added > 0 && (size_t)added < sizeof walk->path - length);
     walk->length += (size_t)added;
     if (!file_look(fd, name, &mode, error) || (S_ISDIR(mode) && !walk_into(walk, fd, name, error)))
         return false;

@@ -122,8 +122,7 @@ bool ramdisk_files_parse(const struct option_list *options, struct arena *arena,
         if (!parse_one(options->items[i], arena, file, error))
             return false;
     }
-    if (files->count > 0)
-        qsort(files->items, files->count, sizeof *files->items, compare_targets);
+    qsort(files->items, files->count, sizeof *files->items, compare_targets);
     return check_places(files, error);
 }
 
