@@ -1,4 +1,5 @@
 #include "tests/check_image.h"
+#include "tests/check_libraries.h"
 #include "tests/check_source.h"
 
 #include "builder/image/reuse.h"
@@ -108,9 +109,86 @@ static void what_would_give_other_bytes_is_refused(struct arena arena)
                   "old: it does not record how its blocks were compressed");
 }
 
+struct failing {
+    const struct check_source *source;
+    int fd;
+    const char *method;
+    struct arena arena;
+};
+
+static bool open_failing(void *context)
+{
+    const struct failing *failing = context;
+    struct arena arena = failing->arena;
+    struct reuse reuse;
+    if (!open_old(failing->source, failing->fd, failing->method, SQUASHFS_BLOCK_BYTES, &arena,
+                  &reuse))
+        return false;
+    /* What cannot be read is left out. */
+    return CHECK_NUMBER(reuse.count + reuse.damaged, 2);
+}
+
+static void whatever_fails_is_a_sentence_or_a_block_less(struct arena arena)
+{
+    static const char *const methods[] = { "zstd:1", "gzip:1" };
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    source.crew.jobs = 1;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        CHECK_DONE(
+            compression_parse(str_from(methods[i]), &source.squashfs.compression, check_error));
+        cleanup(own_close) int fd = check_source_image(&source, methods[i], arena);
+        struct failing failing = { &source, fd, methods[i], arena };
+        CHECK(check_each(CHECK_LIBRARIES, open_failing, &failing) >= 2);
+        CHECK(check_each(CHECK_CALLS, open_failing, &failing) >= 5);
+    }
+}
+
+/* Half of what it needs. */
+static void an_image_beyond_its_budget_is_not_reused(struct arena arena)
+{
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    struct reuse reuse = REUSE_NONE;
+    struct compression compression;
+    struct image_budget budget = image_budget_make(SQUASHFS_BLOCK_BYTES + SQUASHFS_BLOCK_BYTES / 2);
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    cleanup(own_close) int fd = check_source_image(&source, "old", arena);
+    CHECK_DONE(compression_parse(STR("zstd:1"), &compression, check_error));
+    struct reuse_request request = {
+        .place = { .fd = fd, .name = "old", .budget = &budget },
+        .compression = &compression,
+        .store_dir = STR("/nix/store"),
+        .crew = &source.crew,
+    };
+    CHECK(!reuse_open(&request, SQUASHFS_BLOCK_BYTES, &arena, &reuse, check_error));
+    CHECK(budget.contents.is_exceeded);
+    CHECK(str_starts(str_from(check_error->sentence), STR("old: ")));
+    CHECK_NUMBER(reuse.count, 0);
+}
+
+/* Its super block has smaller blocks than its record tells of. */
+static void a_record_of_another_image_is_refused(struct arena arena)
+{
+    check_file("nix/store/" D "-b", STR("text"));
+    cleanup(check_source_release) struct check_source source;
+    struct reuse reuse;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    cleanup(own_close) int fd = check_source_image(&source, "old", arena);
+    CHECK(pwrite(fd, "\0\0\x08\0", 4, 12) == 4 && pwrite(fd, "\x13\0", 2, 22) == 2);
+    CHECK_REFUSED(open_old(&source, fd, "zstd:1", SQUASHFS_BLOCK_BYTES, &arena, &reuse),
+                  "old: its record contradicts its super block");
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(what_a_block_holds_is_what_counts),
-                     CASE(an_image_from_itself_is_the_same), CASE(a_damaged_block_is_left_out),
-                     CASE(what_would_give_other_bytes_is_refused));
+    return CHECK_ALL(
+        CASE(what_a_block_holds_is_what_counts), CASE(an_image_from_itself_is_the_same),
+        CASE(a_damaged_block_is_left_out), CASE(what_would_give_other_bytes_is_refused),
+        CASE(whatever_fails_is_a_sentence_or_a_block_less),
+        CASE(an_image_beyond_its_budget_is_not_reused), CASE(a_record_of_another_image_is_refused));
 }

@@ -162,9 +162,37 @@ static void whatever_fails_is_a_sentence_and_no_draft_is_left(struct arena arena
             .arena = arena,
         };
         CHECK(check_each(CHECK_LIBRARIES, split_failing, &failing) >= 20);
+        if (rows[i].verity == VERITY_NONE)
+            continue;
         /* The call may be the one that removes a draft. */
         failing.may_leave = true;
         CHECK(check_each(CHECK_CALLS, split_failing, &failing) >= 10);
+    }
+}
+
+/* Names without the suffix get their numbers at the end. */
+static void a_name_that_is_taken_is_refused_before(struct arena arena)
+{
+    static const struct {
+        const char *name, *taken;
+        enum verity_place verity;
+    } rows[] = {
+        { "out.squashfs", "out.squashfs.whole", VERITY_NONE },
+        { "out.squashfs", "out.1.squashfs", VERITY_NONE },
+        { "out.squashfs", "out.999.squashfs", VERITY_APPEND },
+        { "out.squashfs", "out.7.verity", VERITY_FILE },
+        { "out", "out.whole", VERITY_NONE },
+        { "out", "out.3", VERITY_NONE },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct output output = { check_directory(), rows[i].name };
+        check_about("%s", rows[i].taken);
+        CHECK_DONE(split_try_names(&output, rows[i].verity, arena, check_error));
+        check_make_directory(rows[i].taken);
+        CHECK_REFUSED(
+            split_try_names(&output, rows[i].verity, arena, check_error),
+            arena_format(&arena, "create %s: it is a directory; name a file in it", rows[i].taken));
+        CHECK(unlinkat(check_directory(), rows[i].taken, AT_REMOVEDIR) == 0);
     }
 }
 
@@ -173,5 +201,6 @@ int main(void)
     return CHECK_ALL(CASE(each_path_is_in_one_layer_and_each_layer_within_the_limit),
                      CASE(what_fits_is_one_image),
                      CASE(a_path_beyond_the_limit_is_refused_and_nothing_is_left),
-                     CASE(whatever_fails_is_a_sentence_and_no_draft_is_left));
+                     CASE(whatever_fails_is_a_sentence_and_no_draft_is_left),
+                     CASE(a_name_that_is_taken_is_refused_before));
 }

@@ -8,6 +8,11 @@
 #define B    "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 #define LINE "expected a SHA-256 in lower case, two spaces and a plain name"
 
+/* 255 bytes. */
+#define TEN       "1234567890"
+#define FIFTY     TEN TEN TEN TEN TEN
+#define COMPONENT FIFTY FIFTY FIFTY FIFTY FIFTY "12345"
+
 static void lines_are_read_in_any_order_and_found_by_name(struct arena arena)
 {
     struct checksums sums;
@@ -37,6 +42,9 @@ static void other_texts_are_refused_by_their_line(struct arena arena)
         { A "  a\nshort\n", "line 2: " LINE },
         { A " a\n", "line 1: " LINE },
         { A "\t a\n", "line 1: " LINE },
+        { A " -a\n", "line 1: " LINE },
+        { A "  a\x7f\n", "line 1: " LINE },
+        { A "  " COMPONENT "x\n", "line 1: " LINE },
         { A "  .a\n", "line 1: " LINE },
         { A "  ..\n", "line 1: " LINE },
         { A "  a//b\n", "line 1: " LINE },
@@ -61,6 +69,13 @@ static void other_texts_are_refused_by_their_line(struct arena arena)
     static const char nul[] = A "  a\0b\n";
     CHECK_REFUSED(checksums_parse((struct str){ nul, sizeof nul - 1 }, &arena, &sums, check_error),
                   "line 1: " LINE);
+}
+
+static void a_name_may_be_as_long_as_a_file_s(struct arena arena)
+{
+    struct checksums sums;
+    CHECK_DONE(checksums_parse(STR(A "  " COMPONENT "\n"), &arena, &sums, check_error));
+    CHECK_STR(sums.items[0].name, COMPONENT);
 }
 
 static void no_beginning_of_a_list_is_taken_for_one(struct arena arena)
@@ -101,6 +116,7 @@ int main(void)
 {
     return CHECK_ALL(
         CASE(lines_are_read_in_any_order_and_found_by_name),
-        CASE(other_texts_are_refused_by_their_line), CASE(no_beginning_of_a_list_is_taken_for_one),
-        CASE(what_is_written_is_read_again), CASE(a_directory_is_covered_by_the_files_below_it));
+        CASE(other_texts_are_refused_by_their_line), CASE(a_name_may_be_as_long_as_a_file_s),
+        CASE(no_beginning_of_a_list_is_taken_for_one), CASE(what_is_written_is_read_again),
+        CASE(a_directory_is_covered_by_the_files_below_it));
 }

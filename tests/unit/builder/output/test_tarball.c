@@ -8,6 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <fcntl.h>
 #include <string.h>
 
 static void the_suffix_says_how_it_is_compressed(void)
@@ -59,9 +60,11 @@ static void members_ascend_and_a_second_name_is_a_link(struct arena arena)
     CHECK_DONE(file_publish(directory, "initrd", STR("contents"), 0644, check_error));
     CHECK_DONE(file_publish(directory, "kexec-boot", STR("#!"), 0755, check_error));
     CHECK(linkat(directory, "initrd", directory, "initrd.gz", 0) == 0);
+    CHECK(symlinkat("initrd", directory, "initrd.zst") == 0);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         struct option_list names = { 0 };
         cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+        option_list_add(&names, "initrd.zst", &arena);
         option_list_add(&names, "kexec-boot", &arena);
         option_list_add(&names, "initrd.gz", &arena);
         option_list_add(&names, "initrd", &arena);
@@ -73,7 +76,8 @@ static void members_ascend_and_a_second_name_is_a_link(struct arena arena)
         CHECK_DONE(tarball_write(&tarball, directory, &names, check_error));
         CHECK(access(path, F_OK) < 0);
         CHECK_DONE(tarball_publish(&tarball, check_error));
-        CHECK_STR(list(path, &arena), "initrd 644 8;initrd.gz 644 0=initrd;kexec-boot 755 2;");
+        CHECK_STR(list(path, &arena),
+                  "initrd 644 8;initrd.gz 644 0=initrd;initrd.zst 644 0=initrd;kexec-boot 755 2;");
     }
 }
 
@@ -212,6 +216,40 @@ static void whatever_fails_in_a_library_is_a_sentence(struct arena arena)
     }
 }
 
+static void no_files_are_an_empty_tarball(struct arena arena)
+{
+    int directory = check_directory();
+    struct output tree = { .directory = directory, .name = "tree" };
+    struct option_list names = { 0 };
+    cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+    const char *path = arena_format(&arena, "%s/x.tar", check_directory_path()).data;
+    CHECK_DONE(tarball_open(path, &tree, &arena, &tarball, check_error));
+    CHECK_DONE(tarball_write(&tarball, directory, &names, check_error));
+    CHECK_DONE(tarball_publish(&tarball, check_error));
+    CHECK_STR(list(path, &arena), "");
+}
+
+/* What the kernel tells in a file is longer or shorter than it says that the file is. */
+static void a_file_of_another_size_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *directory, *name;
+    } rows[] = { { "/proc/self", "status" }, { "/sys/kernel", "uevent_seqnum" } };
+    struct output tree = { .directory = check_directory(), .name = "tree" };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct option_list names = { 0 };
+        cleanup(tarball_release) struct tarball tarball = TARBALL_NONE;
+        cleanup(own_close) int directory = open(rows[i].directory, O_RDONLY | O_DIRECTORY);
+        if (directory < 0 || faccessat(directory, rows[i].name, R_OK, 0) < 0)
+            continue;
+        const char *path = arena_format(&arena, "%s/x.tar", check_directory_path()).data;
+        option_list_add(&names, rows[i].name, &arena);
+        CHECK_DONE(tarball_open(path, &tree, &arena, &tarball, check_error));
+        CHECK_REFUSED(tarball_write(&tarball, directory, &names, check_error),
+                      arena_format(&arena, "%s changed while it was read", rows[i].name));
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(
@@ -220,5 +258,6 @@ int main(void)
         CASE(a_missing_member_is_refused_and_nothing_published),
         CASE(the_former_tarball_is_withdrawn), CASE(where_there_is_none_nothing_is_done),
         CASE(each_call_that_fails_is_a_sentence_and_nothing_is_half_there),
-        CASE(whatever_fails_in_a_library_is_a_sentence));
+        CASE(whatever_fails_in_a_library_is_a_sentence), CASE(no_files_are_an_empty_tarball),
+        CASE(a_file_of_another_size_is_refused));
 }

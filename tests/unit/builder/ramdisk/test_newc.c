@@ -153,13 +153,39 @@ static void padding_leads_to_the_next_multiple(void)
     CHECK_NUMBER(newc_padding(UINT32_MAX), 1);
 }
 
+static void numbers_that_cannot_be_are_refused(void)
+{
+    enum { MODE = 6 + 8, SIZE = 6 + 8 * 6, NAME = 6 + 8 * 11 };
+    static const struct {
+        size_t at;
+        const char *number;
+        bool is_right;
+    } rows[] = {
+        { MODE, "0000000g", false },    { MODE, "ffffffff", true },  { SIZE, "0000000/", false },
+        { SIZE, "0000000:", false },    { SIZE, "0000000@", false }, { SIZE, "0000000`", false },
+        { SIZE, "0000000G", false },    { SIZE, "0000000F", true },  { NAME, "00000000", false },
+        { NAME, "0000000\xff", false }, { NAME, "00001000", true },  { NAME, "00001001", false },
+        { NAME, "00000001", true },
+    };
+    struct newc_member member = { "a", 0100644, 1, 5, 2 };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char prefix[NEWC_PREFIX_MAX];
+        size_t bytes;
+        struct newc_header header;
+        CHECK_DONE(newc_format(&member, prefix, &bytes, check_error));
+        memcpy(prefix + rows[i].at, rows[i].number, 8);
+        check_about("%s at %zu", rows[i].number, rows[i].at);
+        CHECK(newc_parse(prefix, &header) == rows[i].is_right);
+    }
+}
+
 int main(void)
 {
-    return CHECK_ALL(CASE(a_header_is_read_as_it_was_written),
-                     CASE(padding_leads_to_the_next_multiple),
-                     CASE(a_header_is_that_of_the_kernels_page), CASE(the_trailer_ends_an_archive),
-                     CASE(a_name_is_filled_up_to_the_boundary),
-                     CASE(data_begins_on_the_boundary_from_everywhere),
-                     CASE(four_gibibytes_are_too_much), CASE(a_header_is_found_only_as_it_is),
-                     CASE(capitals_are_digits_too), CASE(a_number_within_a_name_is_no_header));
+    return CHECK_ALL(
+        CASE(a_header_is_read_as_it_was_written), CASE(padding_leads_to_the_next_multiple),
+        CASE(a_header_is_that_of_the_kernels_page), CASE(the_trailer_ends_an_archive),
+        CASE(a_name_is_filled_up_to_the_boundary),
+        CASE(data_begins_on_the_boundary_from_everywhere), CASE(four_gibibytes_are_too_much),
+        CASE(a_header_is_found_only_as_it_is), CASE(capitals_are_digits_too),
+        CASE(a_number_within_a_name_is_no_header), CASE(numbers_that_cannot_be_are_refused));
 }

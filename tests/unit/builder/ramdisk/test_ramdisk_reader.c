@@ -1,4 +1,5 @@
 #include "tests/check.h"
+#include "tests/check_libraries.h"
 
 #include "builder/ramdisk/ramdisk_reader.h"
 #include "schema/base/file.h"
@@ -159,9 +160,68 @@ static void more_than_is_granted_is_refused(struct arena arena)
                   "contents: more than 100 bytes, the limit for 0 bytes of input");
 }
 
+static void a_member_without_a_name_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *name;
+        char last;
+    } rows[] = { { "", '\0' }, { "ab", 'c' } };
+    (void)arena;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char name[NEWC_NAME_MAX];
+        struct newc_header header;
+        cleanup(own_close) int fd = memfd_create("ramdisk", MFD_CLOEXEC);
+        contents = (struct budget){ .what = "contents", .floor_bytes = 1 << 20 };
+        add_member(fd, rows[i].name, "");
+        CHECK(pwrite(fd, &rows[i].last, 1, (off_t)(NEWC_HEADER_BYTES + strlen(rows[i].name))) == 1);
+        cleanup(ramdisk_reader_close) struct ramdisk_reader reader;
+        CHECK_DONE(ramdisk_reader_open(&reader, (struct file){ fd, "ramdisk" }, 0, &contents,
+                                       check_error));
+        CHECK_REFUSED(ramdisk_reader_next(&reader, &header, name, check_error),
+                      "a member has no name");
+    }
+}
+
+/* Behind data of any length near that of the buffer, so that each part of a header is read anew. */
+static bool read_failing(void *context)
+{
+    const int *fd = context;
+    char name[NEWC_NAME_MAX];
+    bool more;
+    struct newc_header header;
+    cleanup(ramdisk_reader_close) struct ramdisk_reader reader;
+    contents = (struct budget){ .what = "contents", .floor_bytes = 1 << 20 };
+    if (!ramdisk_reader_open(&reader, (struct file){ *fd, "ramdisk" }, 0, &contents, check_error))
+        return false;
+    do {
+        if (!ramdisk_reader_next(&reader, &header, name, check_error) ||
+            (name[0] != '\0' && !ramdisk_reader_copy(&reader, header.size_bytes, -1, check_error)))
+            return false;
+    } while (name[0] != '\0');
+    return ramdisk_reader_skip_zeros(&reader, &more, check_error);
+}
+
+static void each_read_that_fails_is_a_sentence(struct arena arena)
+{
+    static char data[UNPACKER_READ_BYTES + 1];
+    (void)arena;
+    memset(data, 'x', sizeof data - 1);
+    for (size_t less = 100; less < 560; less += 4) {
+        cleanup(own_close) int fd = memfd_create("ramdisk", MFD_CLOEXEC);
+        data[sizeof data - 1 - less] = '\0';
+        add_member(fd, "a", data);
+        data[sizeof data - 1 - less] = 'x';
+        add_member(fd, "a name of several bytes", "");
+        add_member(fd, NULL, "");
+        CHECK(check_each(CHECK_CALLS, read_failing, &fd) >= 3);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(members_come_in_their_order), CASE(zeros_are_skipped),
                      CASE(a_text_is_seen_across_pieces), CASE(what_ends_early_is_refused),
-                     CASE(more_than_is_granted_is_refused));
+                     CASE(more_than_is_granted_is_refused),
+                     CASE(a_member_without_a_name_is_refused),
+                     CASE(each_read_that_fails_is_a_sentence));
 }

@@ -284,7 +284,7 @@ static void what_lzop_writes_is_unpacked_and_what_ends_early_is_refused(struct a
         put_number(&lzop, 4, 0);
         check_about("head %d", i);
         CHECK_DONE(read_lzop(&lzop, lzop.size));
-        for (size_t size = BEFORE_BYTES + 2; size < lzop.size; size++)
+        for (size_t size = BEFORE_BYTES + 2; i % 3 == 0 && size < lzop.size; size++)
             CHECK_REFUSED(read_lzop(&lzop, size), "it ends within a compressed stream");
     }
 }
