@@ -54,7 +54,7 @@ static struct result examine(struct work *work, const struct path_info *info, st
 {
     struct error error;
     struct result result = { .is_ok = false };
-    const struct nar_place place = { work->store, info->base, &work->contents };
+    const struct nar_place place = { work->store, info->base, &work->contents, NULL };
     switch (nar_hash(&place, *arena, &result.found, &error)) {
     case NAR_ABSENT:
         result.finding = FINDING_MISSING;

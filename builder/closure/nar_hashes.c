@@ -22,7 +22,7 @@ static bool hash_one(void *context, const struct crew_member *member, size_t ind
     struct path_info *info = &work->items[index];
     struct error reason;
     struct nar nar;
-    const struct nar_place place = { work->directory, info->base, &work->contents };
+    const struct nar_place place = { work->directory, info->base, &work->contents, NULL };
     switch (nar_hash(&place, *member->arena, &nar, &reason)) {
     case NAR_ABSENT:
         return error_set(error, "hash %s/%.*s: there is no such path", store_dir,

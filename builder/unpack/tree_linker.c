@@ -16,6 +16,21 @@
 
 enum { NAME_BYTES = NIX32_LENGTH(HASH_BYTES) + 1 };
 
+bool tree_linker_open(int store, uid_t owner, int *ret_fd, struct error *error)
+{
+    struct stat status;
+    if (mkdirat(store, STORE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
+        return error_errno(error, errno, "create " STORE_LINKS_NAME);
+    cleanup(own_close) int fd =
+        openat(store, STORE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(error, errno, "open " STORE_LINKS_NAME);
+    if (!nar_is_owned(&status, owner) || status.st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(error, "others may write to " STORE_LINKS_NAME " of the store; remove it");
+    *ret_fd = own_take(&fd);
+    return true;
+}
+
 struct walk {
     const struct tree_linker *linker;
     struct tree_descent descent;
@@ -33,7 +48,8 @@ static enum nar_answer name_of(const struct walk *walk, int directory, const cha
                                char ret_name[static NAME_BYTES], struct error *error)
 {
     struct nar nar;
-    const struct nar_place place = { directory, str_from(name), walk->linker->contents };
+    const struct nar_place place = { directory, str_from(name), walk->linker->contents,
+                                     &walk->linker->owner };
     enum nar_answer answer = nar_hash(&place, *walk->scratch, &nar, error);
     if (answer == NAR_DONE)
         nix32_format(nar.hash.bytes, sizeof nar.hash.bytes, ret_name);

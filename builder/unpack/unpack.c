@@ -42,6 +42,7 @@ struct unpacking {
     struct arena *scratch;
     struct crew crew; /* its arenas are copies */
     int store;        /* the store's directory; owned */
+    uid_t owner;      /* of that directory */
     struct source *sources;
     struct part *parts;
     size_t count;
@@ -68,7 +69,8 @@ static bool look_at_part(void *context, const struct crew_member *member, size_t
     struct unpacking *unpacking = context;
     struct part *part = &unpacking->parts[index];
     struct nar nar;
-    struct nar_place place = { unpacking->store, part->info->base, &unpacking->contents };
+    struct nar_place place = { unpacking->store, part->info->base, &unpacking->contents,
+                               &unpacking->owner };
     switch (nar_hash(&place, *member->arena, &nar, error)) {
     case NAR_ABSENT:
         return part->source || error_set(error,
@@ -125,7 +127,9 @@ static bool open_store(struct unpacking *unpacking, struct error *error)
     int fd = root_make_directory(store->root, store->store_dir.data);
     if (fd < 0)
         return error_errno(error, -fd, "create the store %s", store->store_dir.data);
+    struct stat status;
     unpacking->store = fd;
+    unpacking->owner = fstat(fd, &status) == 0 ? status.st_uid : geteuid();
     while (flock(fd, LOCK_EX | LOCK_NB) < 0)
         if (errno == EWOULDBLOCK)
             return error_set(error, "another regd-build unpacks to %s; try again when it has ended",
@@ -316,8 +320,10 @@ static bool link_part(void *context, const struct crew_member *member, size_t in
     if (!part->source)
         return true;
     temporary_name(part, temporary);
-    const struct tree_linker linker = { part->source->image, unpacking->store, unpacking->links,
-                                        temporary, &unpacking->contents };
+    const struct tree_linker linker = {
+        part->source->image, unpacking->store,     unpacking->links,
+        temporary,           &unpacking->contents, unpacking->owner
+    };
     bool is_done = tree_link(&linker, part->node, *member->arena, &linked_count, error);
     atomic_fetch_add(&unpacking->linked_count, linked_count);
     return is_done;
@@ -328,13 +334,8 @@ static bool link_all(struct unpacking *unpacking, struct error *error)
 {
     if (!unpacking->request->optimises)
         return true;
-    if (mkdirat(unpacking->store, STORE_LINKS_NAME, 0755) < 0 && errno != EEXIST)
-        return error_errno(error, errno, "create " STORE_LINKS_NAME);
-    unpacking->links =
-        openat(unpacking->store, STORE_LINKS_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (unpacking->links < 0)
-        return error_errno(error, errno, "open " STORE_LINKS_NAME);
-    return (parallel_run(&unpacking->crew, unpacking->count, link_part, unpacking, error) ||
+    return tree_linker_open(unpacking->store, unpacking->owner, &unpacking->links, error) &&
+           (parallel_run(&unpacking->crew, unpacking->count, link_part, unpacking, error) ||
             error_in(error, "link equal files")) &&
            (syncfs(unpacking->store) == 0 || error_errno(error, errno, "write the links to disk"));
 }

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 enum {
     LISTING_BYTES = 64 << 10, /* for a part of a directory, or a link's target and one more byte */
@@ -37,6 +39,7 @@ struct walk {
     char *listing;
     struct nar_stream nar;
     struct budget *contents;
+    const uid_t *sealed_by;
 };
 
 struct budget nar_contents_budget(void)
@@ -79,6 +82,32 @@ static bool refuse_errno(struct walk *walk, int code, struct error *error)
     return error_errno(error, code, "%.*s", SHOWN_MAX, current_path(walk));
 }
 
+bool nar_is_owned(const struct stat *status, uid_t store_owner)
+{
+    return status->st_uid == geteuid() || status->st_uid == store_owner || status->st_uid == 0;
+}
+
+static bool is_sealed(const struct stat *status, uid_t store_owner)
+{
+    return nar_is_owned(status, store_owner) &&
+           !(status->st_mode & (S_ISUID | S_ISGID | S_ISVTX | S_IWGRP | S_IWOTH));
+}
+
+/* File capabilities are as good as set-user-ID. */
+static bool check_sealed(struct walk *walk, int fd, const struct stat *status, struct error *error)
+{
+    if (!walk->sealed_by)
+        return true;
+    if (!is_sealed(status, *walk->sealed_by))
+        return error_set(error,
+                         "%.*s: it has mode %04o and owner %u: others can change it, or get rights "
+                         "by it; remove it",
+                         SHOWN_MAX, current_path(walk), status->st_mode & 07777,
+                         (unsigned)status->st_uid);
+    return !S_ISREG(status->st_mode) || fgetxattr(fd, "security.capability", NULL, 0) < 0 ||
+           refuse(walk, "it has capabilities: others can get rights by it; remove it", error);
+}
+
 static const char changed[] = "it changed while it was read";
 
 /* --- Files and links -------------------------------------------------------------------------- */
@@ -118,6 +147,8 @@ static bool add_file(struct walk *walk, const char *name, struct error *error)
         return refuse_errno(walk, errno, error);
     if (!S_ISREG(before.st_mode))
         return refuse(walk, changed, error);
+    if (!check_sealed(walk, fd, &before, error))
+        return false;
     struct error reason;
     budget_pay(walk->contents, budget_share(walk->directory, name, &before));
     if (!budget_spend(walk->contents, (uint64_t)before.st_size, &reason))
@@ -196,6 +227,8 @@ static bool enter_directory(struct walk *walk, const char *name, struct error *e
         openat(walk->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) < 0)
         return refuse_errno(walk, errno, error);
+    if (!check_sealed(walk, fd, &status, error))
+        return false;
     struct level *level = arena_new(&walk->arena, struct level, 1);
     *level = (struct level){
         .above = walk->level, .before = before, .device = status.st_dev, .inode = status.st_ino
@@ -277,7 +310,8 @@ enum nar_answer nar_hash(const struct nar_place *place, struct arena scratch, st
     assert(name.len > 0 && !memchr(name.data, '/', name.len) && !memchr(name.data, 0, name.len));
     cleanup(release) struct walk walk = { .store = directory,
                                           .directory = directory,
-                                          .contents = place->contents };
+                                          .contents = place->contents,
+                                          .sealed_by = place->sealed_by };
     walk.top = arena_copy(&scratch, name);
     walk.listing = arena_room(&scratch, LISTING_BYTES);
     if (fstatat(directory, walk.top.data, &status, AT_SYMLINK_NOFOLLOW) < 0) {

@@ -32,7 +32,13 @@ struct nar_place {
     int directory;
     struct str name;
     struct budget *contents; /* shared by all threads */
+    const uid_t *sealed_by;  /* the store's owner: all must be sealed; null: it need not */
 };
+
+/* What is sealed can be changed by nobody but its owner, who is this user, root, or the owner of the store (another
+ * one on a file server), and gives no rights to whoever runs it: no set-user-ID and the like, no capabilities. Nix
+ * leaves files and directories so. A NAR shows nothing of that. */
+bool nar_is_owned(const struct stat *status, uid_t store_owner);
 
 enum nar_answer {
     NAR_FAILED, /* `error` says why */
@@ -45,7 +51,7 @@ enum nar_answer {
  *
  * scratch   needs 512 KiB, and room for the entries of a directory and of those above it.
  * Refuses   devices, sockets and pipes; files that cannot be read; a file or directory that changes
- *           while it is read; more than the budget allows. The sentence has the file's path from
- *           `name` on. */
+ *           while it is read, or that is not sealed; more than the budget allows. The sentence has the
+ *           file's path from `name` on. */
 enum nar_answer nar_hash(const struct nar_place *place, struct arena scratch, struct nar *ret_nar,
                          struct error *error);

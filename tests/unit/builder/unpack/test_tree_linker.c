@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PACKAGE CHECK_DIGEST "-package"
 
@@ -47,8 +48,8 @@ static bool start(struct run *run, struct arena arena)
 static bool link_all(struct run *run, struct arena arena)
 {
     struct budget contents = nar_contents_budget();
-    const struct tree_linker linker = { &run->open.image, check_directory(), run->links, ".draft",
-                                        &contents };
+    const struct tree_linker linker = { &run->open.image, check_directory(), run->links,
+                                        ".draft",         &contents,         geteuid() };
     return tree_link(&linker, run->top, arena, &run->linked_count, check_error);
 }
 
@@ -97,6 +98,51 @@ static void equal_files_become_one(struct arena arena)
     CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
     CHECK_NUMBER(status.st_mtim.tv_sec, 1);
     CHECK_STR(check_names(PACKAGE, &arena), check_names("first", &arena));
+}
+
+/* What is equal may be another user's, who can change it later, or have the set-user-ID bit. */
+static void a_link_that_is_not_sealed_is_not_used(struct arena arena)
+{
+    cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
+    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
+        return;
+    CHECK_DONE(link_all(&run, arena));
+    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "first") == 0);
+    own_close(&run.links);
+    if (!start(&run, arena))
+        return;
+    struct str names = check_names(STORE_LINKS_NAME, &arena);
+    for (struct cut cut = str_cut(str_skip(names, 1), ' '); cut.head.len;
+         cut = str_cut(cut.tail, ' ')) {
+        struct stat status;
+        const char *name = arena_format(&arena, "%.*s", STR_ARG(cut.head)).data;
+        CHECK(fstatat(run.links, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
+        CHECK(S_ISLNK(status.st_mode) || fchmodat(run.links, name, 06555, 0) == 0);
+    }
+    CHECK_DONE(link_all(&run, arena));
+    CHECK_STR(check_names(STORE_LINKS_NAME, &arena), names);
+    for (struct cut cut = str_cut(str_skip(names, 1), ' '); cut.head.len;
+         cut = str_cut(cut.tail, ' ')) {
+        struct stat status;
+        const char *name = arena_format(&arena, "%.*s", STR_ARG(cut.head)).data;
+        CHECK(fstatat(run.links, name, &status, AT_SYMLINK_NOFOLLOW) == 0);
+        CHECK(S_ISLNK(status.st_mode) || !(status.st_mode & (S_ISUID | S_ISGID)));
+    }
+}
+
+static void links_that_others_can_write_are_refused(struct arena arena)
+{
+    int fd = -1;
+    (void)arena;
+    if (!CHECK_DONE(tree_linker_open(check_directory(), geteuid(), &fd, check_error)))
+        return;
+    own_close(&fd);
+    CHECK(fchmodat(check_directory(), STORE_LINKS_NAME, 0777, 0) == 0);
+    CHECK_REFUSED(tree_linker_open(check_directory(), geteuid(), &fd, check_error),
+                  "others may write to .links of the store; remove it");
+    CHECK(unlinkat(check_directory(), STORE_LINKS_NAME, AT_REMOVEDIR) == 0);
+    CHECK(symlinkat(".", check_directory(), STORE_LINKS_NAME) == 0);
+    CHECK(!tree_linker_open(check_directory(), geteuid(), &fd, check_error));
 }
 
 static void a_damaged_link_is_not_used(struct arena arena)
@@ -182,6 +228,8 @@ static void each_call_that_fails_leaves_whole_files(struct arena arena)
 int main(void)
 {
     return CHECK_ALL(CASE(each_file_has_a_name_in_links), CASE(equal_files_become_one),
+                     CASE(a_link_that_is_not_sealed_is_not_used),
+                     CASE(links_that_others_can_write_are_refused),
                      CASE(a_damaged_link_is_not_used), CASE(what_is_gone_is_named),
                      CASE(what_can_be_written_has_no_name_in_links),
                      CASE(each_call_that_fails_leaves_whole_files));

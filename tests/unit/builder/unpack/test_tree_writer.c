@@ -35,7 +35,7 @@ static void what_is_written_has_the_hash_of_the_manifest(struct arena arena)
         const struct path_info *info = &open.image.listed.items[i];
         struct nar written, found;
         struct budget contents = nar_contents_budget();
-        struct nar_place place = { top, STR("draft"), &contents };
+        struct nar_place place = { top, STR("draft"), &contents, NULL };
         check_about("%.*s", STR_ARG(info->base));
         if (!CHECK_DONE(write_path(&open, info->base, &written, arena)))
             return;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define DIGEST CHECK_DIGEST "-"
 
@@ -79,10 +80,35 @@ static void a_path_that_is_there_and_wrong_is_refused(struct arena arena)
     if (!open_all(&all, &arena))
         return;
     struct str base = all.open.image.listed.items[0].base;
-    check_file(arena_format(&arena, "nix/store/%.*s", STR_ARG(base)).data, STR("another"));
+    const char *path = arena_format(&arena, "nix/store/%.*s", STR_ARG(base)).data;
+    check_file(path, STR("another"));
+    CHECK(fchmodat(check_directory(), path, 0444, 0) == 0);
     CHECK(!run(&all, &arena));
     CHECK(strstr(check_error->sentence, "the store has another path of this name; remove it: "));
     CHECK_STR(check_names("nix/store", &arena), arena_format(&arena, " %.*s", STR_ARG(base)));
+}
+
+/* The same contents, but with modes by which others could change them, or get rights. */
+static void a_path_that_is_not_sealed_is_refused(struct arena arena)
+{
+    static const mode_t modes[] = { 06555, 04755, 01777, 0775 };
+    cleanup(release) struct run all = { .open = CHECK_IMAGE_NONE };
+    if (!open_all(&all, &arena) || !CHECK_DONE(run(&all, &arena)))
+        return;
+    struct str base = STR(DIGEST "package");
+    const char *path = "nix/store/" DIGEST "package";
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        check_about("%04o", modes[i]);
+        CHECK(fchmodat(check_directory(), path, modes[i], 0) == 0);
+        CHECK_REFUSED(
+            run(&all, &arena),
+            arena_format(&arena,
+                         "%.*s: it has mode %04o and owner %u: others can change it, or get rights "
+                         "by it; remove it",
+                         STR_ARG(base), modes[i], (unsigned)geteuid()));
+    }
+    CHECK(fchmodat(check_directory(), path, 0555, 0) == 0);
+    CHECK_DONE(run(&all, &arena));
 }
 
 static void a_path_with_another_hash_gets_no_name(struct arena arena)
@@ -222,6 +248,7 @@ int main(void)
 {
     return CHECK_ALL(CASE(a_store_is_made_and_then_left), CASE(only_what_is_chosen_is_unpacked),
                      CASE(a_path_that_is_there_and_wrong_is_refused),
+                     CASE(a_path_that_is_not_sealed_is_refused),
                      CASE(a_path_with_another_hash_gets_no_name),
                      CASE(what_a_killed_run_has_left_is_removed), CASE(one_run_at_a_time),
                      CASE(whichever_call_fails_the_next_run_completes),

@@ -19,7 +19,7 @@ static enum nar_answer hash(int directory, struct str name, struct arena scratch
                             struct nar *ret_nar, struct error *error)
 {
     struct budget contents = nar_contents_budget();
-    struct nar_place place = { directory, name, &contents };
+    struct nar_place place = { directory, name, &contents, NULL };
     return nar_hash(&place, scratch, ret_nar, error);
 }
 
@@ -347,6 +347,52 @@ static void holes_are_refused_before_they_are_read(struct arena arena)
                   arena);
 }
 
+/* What a NAR does not show. */
+static void what_is_not_sealed_is_refused(struct arena arena)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+        uid_t owner;
+        bool is_sealed;
+    } rows[] = {
+        { "top", 0555, 0, true },           { "top/file", 0444, 0, true },
+        { "top/file", 0755, 0, true },      { "top", 0755, 0, true },
+        { "top/file", 04555, 0, false },    { "top/file", 02555, 0, false },
+        { "top/file", 0446, 0, false },     { "top/file", 0464, 0, false },
+        { "top", 0757, 0, false },          { "top", 01555, 0, false },
+        { "top/file", 0444, 12345, false }, { "top", 0555, 12345, false },
+    };
+    struct nar nar;
+    struct stat status;
+    struct budget contents = nar_contents_budget();
+    make_directory("top");
+    make_file("top/file", "x", 1, 0444);
+    make_link("top/link", "file");
+    CHECK(fchmodat(check_directory(), "top", 0555, 0) == 0);
+    uid_t self = geteuid();
+    struct nar_place place = { check_directory(), STR("top"), &contents, &self };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int directory = check_directory();
+        if (self != 0 && rows[i].owner != 0)
+            continue;
+        check_about("%s %04o %u", rows[i].name, rows[i].mode, rows[i].owner);
+        CHECK(fstatat(directory, rows[i].name, &status, 0) == 0);
+        CHECK(fchownat(directory, rows[i].name, rows[i].owner ? rows[i].owner : self, -1, 0) == 0);
+        CHECK(fchmodat(directory, rows[i].name, rows[i].mode, 0) == 0);
+        CHECK_NUMBER(nar_hash(&place, arena, &nar, check_error),
+                     rows[i].is_sealed ? NAR_DONE : NAR_FAILED);
+        CHECK(rows[i].is_sealed ||
+              strstr(check_error->sentence,
+                     ": others can change it, or get rights by it; remove it"));
+        place.sealed_by = NULL;
+        CHECK_NUMBER(nar_hash(&place, arena, &nar, check_error), NAR_DONE);
+        place.sealed_by = &self;
+        CHECK(fchownat(directory, rows[i].name, self, -1, 0) == 0);
+        CHECK(fchmodat(directory, rows[i].name, status.st_mode & 07777, 0) == 0);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(holes_are_refused_before_they_are_read),
@@ -358,5 +404,5 @@ int main(void)
                      CASE(what_a_store_cannot_hold_is_refused_by_name),
                      CASE(what_is_not_there_is_an_answer), CASE(a_file_that_ends_early_is_refused),
                      CASE(a_file_that_grows_is_refused), CASE(each_call_that_fails_is_told),
-                     CASE(threads_do_not_disturb_each_other));
+                     CASE(threads_do_not_disturb_each_other), CASE(what_is_not_sealed_is_refused));
 }
