@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool (*const commands[])(const struct command *, struct error *) = {
@@ -75,6 +76,8 @@ int main(int argc, char **argv)
     struct arena arena;
     struct settings settings;
     own_standard_streams();
+    /* Directories are for all to read, whatever the caller's umask is. */
+    umask(022);
     if (!arena_reserve(&arena, (size_t)16 << 30, &error))
         return finish(false, &error);
     switch (settings_read(argc, argv, &arena, &settings, &error)) {

@@ -87,13 +87,10 @@ void published_release(const struct published *published)
     own_close(&published->root);
 }
 
-/* A directory that is created is for all to read, whatever the umask, because a server reads it. */
 static bool make_directory(int parent, const char *name, struct error *error)
 {
-    if (mkdirat(parent, name, 0755) < 0)
-        return errno == EEXIST || error_errno(error, errno, "create %s", name);
-    return fchmodat(parent, name, 0755, 0) == 0 ||
-           error_errno(error, errno, "set the mode of %s", name);
+    return mkdirat(parent, name, 0755) == 0 || errno == EEXIST ||
+           error_errno(error, errno, "create %s", name);
 }
 
 static bool open_directory(int parent, const char *name, enum published_access access, int *ret_fd,

@@ -23,8 +23,7 @@ static bool make_parents(int draft, const char *name, struct arena scratch, stru
 {
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         const char *parent = arena_format(&scratch, "%.*s", (int)(slash - name), name).data;
-        bool is_new = mkdirat(draft, parent, 0755) == 0;
-        if ((!is_new && errno != EEXIST) || (is_new && fchmodat(draft, parent, 0755, 0) < 0))
+        if (mkdirat(draft, parent, 0755) < 0 && errno != EEXIST)
             return error_errno(error, errno, "create %s", parent);
     }
     return true;

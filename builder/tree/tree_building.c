@@ -17,9 +17,7 @@ static bool create_directories(const struct tree_building *building, const char 
     char directory[CHECKSUMS_NAME_MAX + 1];
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         snprintf(directory, sizeof directory, "%.*s", (int)(slash - name), name);
-        bool is_new = mkdirat(building->directory, directory, 0755) == 0;
-        if ((!is_new && errno != EEXIST) ||
-            (is_new && fchmodat(building->directory, directory, 0755, 0) < 0))
+        if (mkdirat(building->directory, directory, 0755) < 0 && errno != EEXIST)
             return error_errno(error, errno, "create the directory %s", directory);
     }
     return true;

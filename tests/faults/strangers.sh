@@ -132,6 +132,13 @@ in_place_of_link() {
         "$REGD" profile -q --root machine --profile /profiles/p set "$toplevel" || return
     [ "$status" -eq 1 ] && grep -qF 'another process replaced it' stderr && [ ! -e machine/profiles/p ] && [ ! -L machine/profiles/p ]
 }
+in_place_of_stores() {
+    mkdir fleet && echo secret >secret && chmod 600 secret && chown 65534 fleet || return
+    "$REGD_BUILD" tree -q --root "$store" --compression lz4 "$toplevel" -o published-tree || return
+    exchanged mkdirat 2 'mv fleet/stores fleet/aside && ln -s ../secret fleet/stores' \
+        "$REGD_BUILD" publish -q published-tree --into fleet || return
+    [ "$status" -eq 1 ] && grep -qF 'stores is not a directory, or a link to one; remove it' stderr && [ "$(stat -c %a secret)" = 600 ]
+}
 text="what takes a file's place meanwhile"
 if [ "$(id -u)" -ne 0 ]; then
     skip "$text" 'only root becomes another user'
@@ -141,6 +148,7 @@ elif have setpriv "$text" && can_trace "$text"; then
     claim "another directory in the draft's place is not written to" in_place_of_draft
     claim "another file in the tag's place keeps its mode" in_place_of_tag
     claim "another link in the profile's place is no success" in_place_of_link
+    claim "a link in the place of a published root's new directory is not followed" in_place_of_stores
 fi
 
 too_large() {
