@@ -3,7 +3,6 @@
 #include "builder/output/directory_walk.h"
 #include "builder/tree/tree_place.h"
 
-#include "schema/base/budget.h"
 #include "schema/base/order.h"
 #include "schema/base/own.h"
 #include "schema/base/parallel.h"
@@ -12,12 +11,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The files of a tree are compressed, so they have no holes: they may have as many bytes as they
- * take on disk. Some file systems report no bytes for small files. The floor is far above these; it
- * is the size from which a ramdisk does not boot. */
-enum { CONTENTS_FACTOR = 1 };
-static const uint64_t contents_floor_bytes = (uint64_t)4 << 30;
 
 static bool read_sums(struct tree_check *check, struct error *error)
 {
@@ -76,9 +69,7 @@ static int compare_identities(const void *left, const void *right)
  * first one. A file that would exceed the budget is not read. */
 static void look_at_files(struct tree_check *check)
 {
-    struct budget contents = { .what = "contents of the tree",
-                               .floor_bytes = contents_floor_bytes,
-                               .factor = CONTENTS_FACTOR };
+    struct image_budget *budget = check->verifier->budget;
     struct arena scratch = check->verifier->crew->arenas[0]; /* the crew does not run yet */
     struct identity *identities = arena_new(&scratch, struct identity, check->sums.count);
     size_t count = 0;
@@ -98,11 +89,12 @@ static void look_at_files(struct tree_check *check)
                        identities[i].inode == identities[i - 1].inode;
         first = is_same ? first : identities[i].index;
         file->first = first;
-        budget_pay(&contents, is_same ? 0 : file->real_bytes);
-        if (!is_same && !budget_spend(&contents, file->size_bytes, &error))
+        if (is_same)
+            continue;
+        image_budget_pay(budget, file->real_bytes);
+        if (!budget_spend(&budget->files, file->size_bytes, &error))
             file->reason = arena_copy(check->arena, str_from(error.sentence));
     }
-    image_budget_pay(check->verifier->budget, contents.real_bytes);
 }
 
 static bool read_one(void *context, const struct crew_member *member, size_t index,

@@ -15,7 +15,7 @@
 static bool is_over(const struct prune_request *request, time_t seconds)
 {
     return seconds <= request->now_seconds &&
-           (uint64_t)(request->now_seconds - seconds) >= request->grace_seconds;
+           (uint64_t)request->now_seconds - (uint64_t)seconds >= request->grace_seconds;
 }
 
 /* --- Systems ---------------------------------------------------------------------------------------- */

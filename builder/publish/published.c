@@ -1,6 +1,7 @@
 #include "builder/publish/published.h"
 
 #include "builder/tree/tree.h"
+#include "schema/base/budget.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
 #include "schema/nix/store_path.h"
@@ -210,20 +211,45 @@ static bool read_system(const struct published *published, const char *name, str
     return true;
 }
 
-static void add_entry(struct published *published, const char *name, struct arena *arena)
+/* The list and the description of a system are small, but one file can be those of any number of systems. */
+static bool pay_and_spend(const struct published *published, const char *name, size_t spent_bytes,
+                          struct budget *memory, struct error *error)
 {
-    struct error error;
+    static const char *const files[] = { CHECKSUMS_NAME, TREE_BOOT_JSON_NAME };
+    cleanup(own_close) int fd =
+        openat(published->systems, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+    for (size_t i = 0; i < 2; i++)
+        if (fd >= 0 && fstatat(fd, files[i], &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode))
+            budget_pay(memory, budget_share(fd, files[i], &status));
+    return budget_spend(memory, spent_bytes, error);
+}
+
+/* What is no system takes time, but no memory. */
+static bool add_entry(struct published *published, const char *name, struct arena *arena,
+                      struct budget *memory, struct error *error)
+{
+    struct error reason;
     struct published_system system;
-    if (read_system(published, name, arena, &system, &error)) {
+    const struct arena before = *arena;
+    bool is_system = read_system(published, name, arena, &system, &reason);
+    size_t spent_bytes = arena_left(&before) - arena_left(arena);
+    if (!is_system)
+        *arena = before;
+    if (!pay_and_spend(published, name, spent_bytes, memory, error))
+        return false;
+    if (is_system) {
         published->items = arena_grow(arena, published->items, published->count,
                                       &published->capacity, sizeof *published->items);
         published->items[published->count++] = system;
-        return;
+        return true;
     }
     published->strays = arena_grow(arena, published->strays, published->stray_count,
                                    &published->stray_capacity, sizeof *published->strays);
     published->strays[published->stray_count++] =
-        (struct published_stray){ name, arena_copy(arena, str_from(error.sentence)).data };
+        (struct published_stray){ name, arena_copy(arena, str_from(reason.sentence)).data };
+    return true;
 }
 
 static int compare_systems(const void *left, const void *right)
@@ -241,6 +267,9 @@ static int compare_strays(const void *left, const void *right)
 bool published_read(struct published *published, struct arena *arena, struct error *error)
 {
     const struct dirent *entry;
+    struct budget memory = { .what = "memory for the lists of its systems",
+                             .floor_bytes = PUBLISHED_MEMORY_FLOOR_BYTES,
+                             .factor = PUBLISHED_MEMORY_FACTOR };
     if (!read_link(published, PUBLISHED_CURRENT_NAME, arena, &published->current, error) ||
         !read_link(published, PUBLISHED_PREVIOUS_NAME, arena, &published->previous, error))
         return false;
@@ -252,8 +281,10 @@ bool published_read(struct published *published, struct arena *arena, struct err
     if (!directory)
         return error_errno(error, errno, "read %s/" PUBLISHED_SYSTEMS_NAME, published->path);
     while ((entry = own_next_entry(directory)))
-        if (entry->d_name[0] != '.')
-            add_entry(published, arena_copy(arena, str_from(entry->d_name)).data, arena);
+        if (entry->d_name[0] != '.' &&
+            !add_entry(published, arena_copy(arena, str_from(entry->d_name)).data, arena, &memory,
+                       error))
+            return error_in(error, "%s/" PUBLISHED_SYSTEMS_NAME, published->path);
     if (errno)
         return error_errno(error, errno, "read %s/" PUBLISHED_SYSTEMS_NAME, published->path);
     if (published->count)
@@ -271,13 +302,20 @@ const struct published_system *published_find(const struct published *published,
     return NULL;
 }
 
+static int compare_roots(const void *left, const void *right)
+{
+    const struct hash *a = left, *b = right;
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
 const struct published_system *published_user(const struct published *published,
                                               const struct hash *root)
 {
     for (size_t i = 0; i < published->count; i++)
-        for (size_t j = 0; j < published->items[i].tree.root_count; j++)
-            if (hash_equal(&published->items[i].tree.roots[j], root))
-                return &published->items[i];
+        if (published->items[i].tree.root_count > 0 &&
+            bsearch(root, published->items[i].tree.roots, published->items[i].tree.root_count,
+                    sizeof *root, compare_roots))
+            return &published->items[i];
     return NULL;
 }
 

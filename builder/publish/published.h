@@ -34,6 +34,11 @@
 enum {
     PUBLISHED_HASH_DIGITS = 12, /* 48 bits: enough to tell apart the systems of one fleet */
     PUBLISHED_LABEL_MAX = 200,  /* with a hash and ".draft" it is a file name */
+
+    /* What all systems' SHA256SUMS and boot.json may take in memory: 32 MiB, and 16 times their bytes on
+     * the disk. Those of a system have some 8 KiB, and take some 20. */
+    PUBLISHED_MEMORY_FLOOR_BYTES = 32 << 20,
+    PUBLISHED_MEMORY_FACTOR = 16,
 };
 
 struct published_store {
@@ -75,7 +80,7 @@ must_check bool published_open(const char *path, enum published_access access,
 void published_release(const struct published *published);
 
 /* Reads the links and all systems, anew if it was done before. Drafts of killed runs, whose names start with a dot, are no systems
- * and no strays. Refuses a link that leads anywhere but to a system. */
+ * and no strays. Refuses a link that leads anywhere but to a system, and more than the memory above. */
 must_check bool published_read(struct published *published, struct arena *arena,
                                struct error *error);
 

@@ -11,6 +11,9 @@
  *           equal files are stored once.
  * Space     Images that are unpacked from a compressed ramdisk into TMPDIR: 64 MiB plus 16 times
  *           the ramdisk. The images are already compressed.
+ * Files     Files of trees that are hashed: 4 GiB, the size from which a ramdisk does not boot, plus the
+ *           bytes that they take on disk: they are compressed, so they have no holes. The systems of a
+ *           published root share the 4 GiB.
  */
 #pragma once
 
@@ -22,6 +25,7 @@ enum {
     IMAGE_CONTENTS_FACTOR = 64,
     IMAGE_SPACE_FLOOR_BYTES = 64 << 20,
     IMAGE_SPACE_FACTOR = 16,
+    IMAGE_FILES_FACTOR = 1,
 
     /* What lists of an image's blocks and files take, for each item. */
     IMAGE_MEMORY_OF_BLOCK = 128,
@@ -31,9 +35,10 @@ enum {
 };
 
 static const uint64_t image_contents_floor_bytes = (uint64_t)4 << 30;
+static const uint64_t image_files_floor_bytes = (uint64_t)4 << 30;
 
 struct image_budget {
-    struct budget memory, contents, space;
+    struct budget memory, contents, space, files;
 };
 
 /* Returns a budget without any file. contents_bytes is a fixed limit for the contents, instead of

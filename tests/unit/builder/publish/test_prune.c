@@ -61,6 +61,18 @@ static void the_latest_systems_stay(struct arena arena)
     }
 }
 
+/* Some file systems keep any time. */
+static void a_time_long_ago_is_over(struct arena arena)
+{
+    const struct prune_request request = { 1, 1000, NOW };
+    cleanup(check_published_release) struct check_published check;
+    if (!put_each(&check, "abc", &arena))
+        return;
+    for (size_t i = 0; i < check.published.count; i++)
+        check.published.items[i].offered.tv_sec = INT64_MIN;
+    CHECK_NUMBER(prune_choose(&check.published, &request, &arena).names.count, 1);
+}
+
 static void what_is_chosen_is_removed(struct arena arena)
 {
     const struct prune_request request = { 1, 0, NOW };
@@ -215,8 +227,9 @@ static void each_call_that_fails_leaves_the_images_of_systems(struct arena arena
 
 int main(void)
 {
-    return CHECK_ALL(CASE(the_latest_systems_stay), CASE(what_is_chosen_is_removed),
-                     CASE(what_no_run_made_stays), CASE(images_that_no_system_has_are_removed),
+    return CHECK_ALL(CASE(the_latest_systems_stay), CASE(a_time_long_ago_is_over),
+                     CASE(what_is_chosen_is_removed), CASE(what_no_run_made_stays),
+                     CASE(images_that_no_system_has_are_removed),
                      CASE(each_call_that_fails_leaves_whole_systems),
                      CASE(times_are_compared_to_the_nanosecond),
                      CASE(each_call_that_fails_leaves_the_images_of_systems));

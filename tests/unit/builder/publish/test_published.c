@@ -181,11 +181,38 @@ static void a_directory_of_the_root_is_no_link(struct arena arena)
                   "create /dev/null/x: Not a directory");
 }
 
+/* One file of 1 MiB, as the list of many systems. */
+static void lists_of_all_systems_share_a_limit(struct arena arena)
+{
+    enum { LINES = 12000, SYSTEMS = 40 };
+    struct published published;
+    struct str hash = STR("0000000000000000000000000000000000000000000000000000000000000000");
+    const char *path = arena_format(&arena, "%s/root", check_directory_path()).data;
+    char *text = arena_room(&arena, CHECKSUMS_BYTES_MAX), *end = text;
+    for (int i = 0; i < LINES; i++)
+        end += sprintf(end, "%.*s  file-%06d\n", STR_ARG(hash), i);
+    if (!CHECK_DONE(published_open(path, PUBLISHED_CREATE, &published, check_error)))
+        return;
+    check_file("list", (struct str){ text, (size_t)(end - text) });
+    for (int i = 0; i < SYSTEMS; i++) {
+        const char *name = arena_format(&arena, "x%d-e3b0c44298fc", i).data;
+        const char *list = arena_format(&arena, "%s/SHA256SUMS", name).data;
+        CHECK(mkdirat(published.systems, name, 0755) == 0);
+        CHECK(linkat(check_directory(), "list", published.systems, list, 0) == 0);
+        if (i == 0)
+            CHECK_DONE(published_read(&published, &arena, check_error));
+    }
+    CHECK(!published_read(&published, &arena, check_error));
+    CHECK(strstr(check_error->sentence, "/root/systems: memory for the lists of its systems: more "
+                                        "than "));
+    published_release(&published);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_label_is_a_plain_word),
                      CASE(a_system_is_named_by_its_store_path_and_its_sums),
                      CASE(netboot_ipxe_leads_to_the_system), CASE(a_root_is_created_and_read),
-                     CASE(what_is_no_system_is_told), CASE(each_call_that_fails_is_told),
-                     CASE(a_directory_of_the_root_is_no_link));
+                     CASE(lists_of_all_systems_share_a_limit), CASE(what_is_no_system_is_told),
+                     CASE(each_call_that_fails_is_told), CASE(a_directory_of_the_root_is_no_link));
 }

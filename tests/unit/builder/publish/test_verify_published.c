@@ -8,17 +8,17 @@
 #include <sys/stat.h>
 
 /* Returns the findings, "KIND SUBJECT" each after a '\n', or the sentence. */
-static struct str verify(struct check_published *check, struct arena *arena)
+static struct str verify_within(struct check_published *check, struct arena *arena,
+                                struct image_budget *budget)
 {
     struct findings findings = findings_start(arena);
-    struct image_budget budget = image_budget_make(0);
     struct verify_result result;
     struct verifier verifier = {
         .store_dir = STR("/nix/store"),
         .crew = &check->tree.source.crew,
         .arena = arena,
         .findings = &findings,
-        .budget = &budget,
+        .budget = budget,
     };
     struct str text = STR("");
     published_release(&check->published);
@@ -30,6 +30,12 @@ static struct str verify(struct check_published *check, struct arena *arena)
         text = arena_format(arena, "%.*s\n%d %.*s", STR_ARG(text), (int)findings.items[i].kind,
                             STR_ARG(findings.items[i].subject));
     return text;
+}
+
+static struct str verify(struct check_published *check, struct arena *arena)
+{
+    struct image_budget budget = image_budget_make(0);
+    return verify_within(check, arena, &budget);
 }
 
 static void a_published_root_has_no_findings(struct arena arena)
@@ -126,10 +132,28 @@ static void no_failing_call_hides_a_stray_file(struct arena arena)
     CHECK(check_each(CHECK_CALLS, verify_failing, &verifying) > 5);
 }
 
+/* Each system has files within the limit; both have not. */
+static void all_systems_share_a_limit(struct arena arena)
+{
+    cleanup(check_published_release) struct check_published check;
+    struct image_budget budget = image_budget_make(0);
+    if (!check_published_start(&arena, &check))
+        return;
+    CHECK_DONE(check_published_put(&check, "a", &arena));
+    CHECK_DONE(check_published_put(&check, "b", &arena));
+    CHECK_STR(verify_within(&check, &arena, &budget), "");
+    uint64_t spent_bytes = budget.files.spent_bytes;
+    CHECK(spent_bytes > 0);
+    budget = image_budget_make(0);
+    budget.files.floor_bytes = spent_bytes - 1;
+    budget.files.factor = 0;
+    CHECK(strstr(verify_within(&check, &arena, &budget).data, " systems/b-"));
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_published_root_has_no_findings), CASE(what_does_not_belong_is_found),
                      CASE(images_and_their_sums_are_compared),
                      CASE(a_system_that_cannot_be_read_is_a_finding),
-                     CASE(no_failing_call_hides_a_stray_file));
+                     CASE(no_failing_call_hides_a_stray_file), CASE(all_systems_share_a_limit));
 }
