@@ -17,6 +17,8 @@ struct run {
     struct unpack_result result;
     bool chosen[3], optimises;
     unsigned jobs;
+    size_t failing_call; /* of the work itself, with this error; 0: none */
+    int code;
 };
 
 static bool run(struct run *run, struct arena *arena)
@@ -32,8 +34,10 @@ static bool run(struct run *run, struct arena *arena)
         .optimises = run->optimises,
         .crew = &crew,
     };
-    bool is_done = CHECK_DONE(crew_make(run->jobs, &own, &crew, check_error)) &&
-                   unpack(&request, own, &run->result, check_error);
+    bool is_done = CHECK_DONE(crew_make(run->jobs, &own, &crew, check_error));
+    if (run->failing_call > 0)
+        check_calls_fail_with(run->failing_call, run->code);
+    is_done = is_done && unpack(&request, own, &run->result, check_error);
     check_store_close(&store);
     return is_done;
 }
@@ -183,9 +187,11 @@ static void whichever_call_fails_the_next_run_completes(struct arena arena)
             *all.open.image.file.budget = paid;
             CHECK_DONE(tree_remove(check_directory(), "nix", check_error));
             check_error->sentence[0] = '\0';
-            check_calls_fail_with(number, codes[i]);
+            all.failing_call = number;
+            all.code = codes[i];
             bool done = run(&all, &scratch);
             has_failed = check_calls_end();
+            all.failing_call = 0;
             failures += !done;
             if (!CHECK(done || (has_failed && check_error->sentence[0])))
                 return;
@@ -246,12 +252,11 @@ static void a_draft_of_another_user_is_left_alone(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(a_store_is_made_and_then_left), CASE(only_what_is_chosen_is_unpacked),
-                     CASE(a_path_that_is_there_and_wrong_is_refused),
-                     CASE(a_path_that_is_not_sealed_is_refused),
-                     CASE(a_path_with_another_hash_gets_no_name),
-                     CASE(what_a_killed_run_has_left_is_removed), CASE(one_run_at_a_time),
-                     CASE(whichever_call_fails_the_next_run_completes),
-                     CASE(what_no_image_has_is_named), CASE(space_is_looked_for_before_writing),
-                     CASE(a_draft_of_another_user_is_left_alone));
+    return CHECK_ALL(
+        CASE(a_store_is_made_and_then_left), CASE(only_what_is_chosen_is_unpacked),
+        CASE(a_path_that_is_there_and_wrong_is_refused), CASE(a_path_that_is_not_sealed_is_refused),
+        CASE(a_path_with_another_hash_gets_no_name), CASE(what_a_killed_run_has_left_is_removed),
+        CASE(one_run_at_a_time), CASE(whichever_call_fails_the_next_run_completes),
+        CASE(what_no_image_has_is_named), CASE(space_is_looked_for_before_writing),
+        CASE(a_draft_of_another_user_is_left_alone));
 }
