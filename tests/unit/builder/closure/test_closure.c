@@ -1,3 +1,4 @@
+#include "tests/check_libraries.h"
 #include "tests/check_store.h"
 
 #include "builder/closure/closure.h"
@@ -129,6 +130,7 @@ static void roots_come_from_standard_input(struct arena arena)
         { STR(P "-a\n\n" P "-d"), " a b c d" },
         { STR(""), "no PATH was given, and standard input names none" },
         { STR(P "-a\0x\n"), NULL },
+        { STR(P "-d\n/nowhere\n"), "root /nowhere: open /nowhere: No such file or directory" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         check_file("input", rows[i].input);
@@ -145,11 +147,61 @@ static void roots_come_from_standard_input(struct arena arena)
     close(saved);
 }
 
+struct failing {
+    const struct store *store;
+    enum path_source_kind kind;
+    struct arena arena;
+};
+
+/* From a database with what standard input names, or from a file with what is in it. */
+static bool find_failing(void *context)
+{
+    const struct failing *failing = context;
+    struct arena arena = failing->arena;
+    bool is_file = failing->kind != PATH_SOURCE_DATABASE;
+    struct option_list roots = { 0 }, added = { 0 };
+    struct closure closure;
+    struct crew crew = { .jobs = 1 };
+    struct closure_request request = {
+        .store = failing->store,
+        .source = { failing->kind, arena_format(&arena, "%s/source", check_directory_path()).data },
+        .roots = &roots,
+        .added = &added,
+        .crew = &crew,
+    };
+    if (!is_file)
+        option_list_add(&roots, "-", &arena);
+    option_list_add(&added, P "-d", &arena);
+    CHECK(is_file || lseek(STDIN_FILENO, 0, SEEK_SET) == 0);
+    return closure_find(&request, &arena, &closure, check_error) &&
+           CHECK_NUMBER(closure.paths.count, 4);
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    static const enum path_source_kind kinds[] = { PATH_SOURCE_DATABASE, PATH_SOURCE_REGISTRATION };
+    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    check_sql(ROWS, arena);
+    check_file("source", STR(MANIFEST));
+    check_file("input", STR(P "-a\n"));
+    int input = openat(check_directory(), "input", O_RDONLY | O_CLOEXEC);
+    dup2(input, STDIN_FILENO);
+    close(input);
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct failing failing = { &store, kinds[i], arena };
+        CHECK(check_each(CHECK_CALLS, find_failing, &failing) >= 3);
+    }
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(what_is_referred_to_is_followed), CASE(roots_may_be_links),
                      CASE(a_root_that_is_not_known_is_refused),
                      CASE(a_reference_that_is_not_listed_is_refused_with_its_referrer),
                      CASE(an_empty_source_is_refused), CASE(a_graph_is_followed_and_hashed),
-                     CASE(roots_come_from_standard_input));
+                     CASE(roots_come_from_standard_input),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

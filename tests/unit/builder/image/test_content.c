@@ -88,7 +88,13 @@ static void a_file_that_changes_or_goes_is_refused(struct arena arena)
     cleanup(check_source_release) struct check_source source;
     if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
         return;
-    struct timespec times[] = { { .tv_sec = 7 }, { .tv_sec = 7 } };
+    struct stat status;
+    CHECK(fstatat(check_directory(), A "/noise", &status, 0) == 0);
+    struct timespec times[] = { status.st_mtim, status.st_mtim };
+    times[1].tv_nsec ^= 1;
+    CHECK(utimensat(check_directory(), A "/noise", times, 0) == 0);
+    CHECK_REFUSED(read_again(&source, true, arena), D "-a/noise: it changed while it was read");
+    times[1].tv_sec = 7;
     CHECK(utimensat(check_directory(), A "/noise", times, 0) == 0);
     CHECK_REFUSED(read_again(&source, true, arena), D "-a/noise: it changed while it was read");
     CHECK_REFUSED(read_again(&source, false, arena), D "-a/noise: it changed while it was read");
@@ -108,14 +114,29 @@ static void each_call_that_fails_is_a_sentence(struct arena arena)
     if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
         return;
     source.crew.jobs = 1;
-    bool done = false;
-    for (size_t number = 1; !done; number++) {
-        check_about("call %zu", number);
-        check_calls_fail(number);
-        done = read_again(&source, true, arena);
-        if (!check_calls_told(done))
-            return;
+    for (int check = 0; check < 2; check++) {
+        bool done = false;
+        for (size_t number = 1; !done; number++) {
+            check_about("call %zu", number);
+            check_calls_fail(number);
+            done = read_again(&source, check, arena);
+            if (!check_calls_told(done))
+                return;
+        }
     }
+}
+
+static void signals_change_nothing(struct arena arena)
+{
+    check_source_store(arena);
+    cleanup(check_source_release) struct check_source source;
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &source)))
+        return;
+    source.crew.jobs = 1;
+    check_calls_interrupt();
+    bool done = read_again(&source, true, arena);
+    CHECK(check_calls_end());
+    CHECK_DONE(done);
 }
 
 int main(void)
@@ -123,5 +144,5 @@ int main(void)
     return CHECK_ALL(CASE(equal_files_are_found_with_and_without_hashing),
                      CASE(what_is_not_what_was_registered_is_refused),
                      CASE(a_file_that_changes_or_goes_is_refused),
-                     CASE(each_call_that_fails_is_a_sentence));
+                     CASE(each_call_that_fails_is_a_sentence), CASE(signals_change_nothing));
 }

@@ -1,3 +1,4 @@
+#include "tests/check_libraries.h"
 #include "tests/check_source.h"
 
 #include "schema/base/own.h"
@@ -95,10 +96,54 @@ static void an_empty_store_has_no_image(struct arena arena)
     check_source_release(&source);
 }
 
+struct failing {
+    struct check_source source;
+    struct arena arena;
+};
+
+/* Takes the store again, without what the kit prepares for it. */
+static bool take_failing(void *context)
+{
+    static const struct option_list none;
+    struct failing *failing = context;
+    struct arena arena = failing->arena;
+    struct image_source source = IMAGE_SOURCE_NONE;
+    struct closure_request closure = {
+        .store = &failing->source.store,
+        .source = { PATH_SOURCE_GRAPH,
+                    arena_format(&arena, "%s/graph", check_directory_path()).data },
+        .roots = &none,
+        .added = &none,
+        .crew = &failing->source.crew,
+    };
+    struct image_options options = {
+        .content = { .check = false, .crew = &failing->source.crew },
+        .with_signatures = true,
+        .bases = INPUT_FILES_NONE,
+    };
+    bool done = image_source_take(&closure, &options, &arena, &source, check_error);
+    if (done)
+        image_source_release(&source);
+    return done;
+}
+
+static void each_call_that_fails_is_a_sentence(struct arena arena)
+{
+    struct failing failing = { .source = CHECK_SOURCE_NONE };
+    check_source_store(arena);
+    if (!CHECK_DONE(check_source_take(NULL, &arena, &failing.source)))
+        return;
+    failing.arena = arena;
+    failing.source.crew.jobs = 1;
+    CHECK(check_each(CHECK_CALLS, take_failing, &failing) > 20);
+    check_source_release(&failing.source);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(an_image_holds_its_paths_and_what_is_known_of_them),
                      CASE(a_lower_store_of_nix_has_other_names),
                      CASE(what_an_image_below_holds_is_listed_alone),
-                     CASE(a_base_that_is_no_image_is_refused), CASE(an_empty_store_has_no_image));
+                     CASE(a_base_that_is_no_image_is_refused), CASE(an_empty_store_has_no_image),
+                     CASE(each_call_that_fails_is_a_sentence));
 }

@@ -1,5 +1,6 @@
 #include "schema/base/little_endian.h"
 #include "tests/check_image.h"
+#include "tests/check_libraries.h"
 
 #include <string.h>
 
@@ -142,10 +143,41 @@ static void numbers_are_little_endian(void)
     CHECK(little_64(bytes) == 0x8123456789abcdef);
 }
 
+struct place {
+    int fd;
+    uint64_t verity_bytes;
+};
+
+static bool open_failing(void *context)
+{
+    const struct place *place = context;
+    struct image_file file;
+    return open_place(place->fd, 0, 0, &file) &&
+           CHECK_NUMBER(file.verity_bytes, place->verity_bytes);
+}
+
+/* Verity data is on the page behind the image, or on the one after it; elsewhere, or cut off, it is none. */
+static void verity_data_is_on_one_of_two_pages(void)
+{
+    enum { PAGE = 4096, PAGES = 4 };
+    static const uint64_t wanted[PAGES + 1] = { [1] = 3 * PAGE, [2] = 2 * PAGE };
+    for (size_t at = 1; at <= PAGES; at++) {
+        static unsigned char bytes[PAGES * PAGE];
+        memset(bytes, 0, sizeof bytes);
+        fill_super(bytes);
+        if (at < PAGES)
+            memcpy(bytes + at * PAGE, "verity\0", 8);
+        cleanup(own_close) int fd = check_image_memory(bytes, sizeof bytes);
+        struct place place = { fd, wanted[at] };
+        check_about("page %zu", at);
+        CHECK(check_each(CHECK_CALLS, open_failing, &place) >= 2);
+    }
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(a_super_block_is_read), CASE(a_number_that_cannot_be_is_refused),
                      CASE(only_some_tables_may_be_missing),
                      CASE(an_image_is_where_it_is_said_to_be), CASE(nothing_outside_is_read),
-                     CASE(numbers_are_little_endian));
+                     CASE(numbers_are_little_endian), CASE(verity_data_is_on_one_of_two_pages));
 }
