@@ -75,6 +75,7 @@ image_budget.h IMAGE_MEMORY_FLOOR_BYTES|b|memory of % and 64 times the input|reg
 image_budget.h IMAGE_SPACE_FACTOR|n|64 MiB and % times the ramdisk in *TMPDIR*|regd-build
 image_budget.h IMAGE_SPACE_FLOOR_BYTES|b|% and 16 times the ramdisk in *TMPDIR*|regd-build
 image_budget.h image_contents_floor_bytes|b|% and 64 times the input, decompressed and hashed|regd-build
+image_budget.h image_files_floor_bytes|b|% and the bytes on the disk, hashed|regd-build
 image_table.h IMAGE_TABLE_MAX|b|a table of %|regd-build
 initrd_units.h INITRD_OPTIONS_MAX|n|mount options of at most % bytes|regd-initrd-generator
 json.c VALUES_FLOOR|n|% values and one for each 16 bytes|regd regd-build
@@ -86,13 +87,14 @@ nar.h nar_contents_floor_bytes|b|% and 64 times the bytes on the disk, hashed|re
 path_info.h PATH_COUNT_MAX|n|% paths|regd regd-build
 path_info.h REFERENCE_COUNT_MAX|n|% references|regd regd-build
 path_info_json.h path_info_json_bytes_max|b|%; 64 MiB and|regd regd-build
+published.h PUBLISHED_MEMORY_FACTOR|n|memory of 32 MiB and % times their bytes on the disk|regd-build
+published.h PUBLISHED_MEMORY_FLOOR_BYTES|b|memory of % and 16 times their bytes on the disk|regd-build
 ramdisk_survey.h RAMDISK_ARCHIVES_MAX|n|archives in such a ramdisk :  %|regd-build
 ramdisk_survey.h RAMDISK_CONTENTS_FACTOR|n|256 MiB and % times its bytes on the disk, decompressed|regd-build
 ramdisk_survey.h RAMDISK_CONTENTS_FLOOR_BYTES|b|% and 64 times its bytes on the disk, decompressed|regd-build
 record_reader.c BUFFER_BYTES|b|lines of %|regd regd-build
 store_db_guard.c floor_bytes|b|memory of % and the size of the database|regd
 store_read.h ODD_ROWS_KEPT|n|odd rows: %|regd
-tree_check_files.c contents_floor_bytes|b|% and the bytes on the disk, hashed|regd-build
 tree_description.c RAMDISKS_MAX|n|% ramdisks or images|regd-build
 tree_description.h TREE_DESCRIPTION_BYTES_MAX|b|% each; no name twice|regd-build
 uki.h UKI_STUB_BYTES_MAX|b|a stub for _boot.efi_, _os-release_, an _.sbat_ of the kernel :  %, 64 KiB, 64 KiB|regd-build
@@ -114,6 +116,7 @@ fetch.c VERIFIERS_MAX|threads
 fetch_request.c BOOT_VARIABLE_BYTES_MAX|a URL of the firmware
 fetch_settings.c SECONDS_MAX|options, --stall and --retry
 fetch_report.h FETCH_REPORT_BYTES_MAX|a text of ours
+image_budget.h IMAGE_FILES_FACTOR|1: "the bytes on the disk"
 loop_device.c ATTEMPTS_MAX|tries, not an input
 response.h RESPONSE_ETAG_MAX|a longer one is not used
 verity_device.c LINE_BYTES_MAX|a text of ours
@@ -179,7 +182,6 @@ store_file.c STORE_DIR_MAX|longer ones are written by SQL
 store_link.c LINKS_MAX|the way of one link; Linux follows 40
 store_path.h STORE_PATH_BASE_MAX|follows from STORE_PATH_NAME_MAX
 store_path.h STORE_PATH_NAME_MAX|Nix's own, see nix-path-registration(5)
-tree_check_files.c CONTENTS_FACTOR|1: "the bytes on the disk"
 tree_check_images.c LINKS_MAX|Linux follows 40
 treemap.c ITEMS_MAX|smaller ones are drawn as one
 uki.c ADDED_MAX|sections of ours
