@@ -19,7 +19,8 @@
  *          exit=N        the server itself ends there
  *          slow=N        N bytes a second
  *          garbage       an answer that is not HTTP
- *          header=N      N bytes of headers
+ *          header=N      N bytes of headers              line=N      one more header, of N bytes
+ *          endless       a body without end, if the answer should have none
  *
  * Output   a line for each request: METHOD TARGET OFFSET STATUS BYTES-OF-BODY
  *
@@ -29,6 +30,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -158,12 +160,21 @@ static void wait_for_leave(int connection)
         ;
 }
 
+static bool send_line(int connection, long long size)
+{
+    bool is_sent = send_all(connection, "X-Line: ", 8);
+    for (long long i = 0; i < size && is_sent; i++)
+        is_sent = send_all(connection, "x", 1);
+    return is_sent && send_all(connection, "\r\n", 2);
+}
+
 static bool send_headers(const struct answer *answer)
 {
     char text[4096];
     long long first = answer->offset + (find(answer->faults, "wrongrange") ? 4096 : 0);
-    int length =
-        snprintf(text, sizeof text, "HTTP/1.1 %u Planned\r\nConnection: close\r\n", answer->status);
+    /* A client need not read what ends with the connection. */
+    const char *last = find(answer->faults, "endless") ? "" : "Connection: close\r\n";
+    int length = snprintf(text, sizeof text, "HTTP/1.1 %u Planned\r\n%s", answer->status, last);
     const char *etag = find(answer->faults, "etag");
     if (etag)
         length += snprintf(text + length, sizeof text - (size_t)length, "ETag: \"%s\"\r\n", etag);
@@ -179,7 +190,9 @@ static bool send_headers(const struct answer *answer)
                            answer->size);
     if (!find(answer->faults, "unsized"))
         length += snprintf(text + length, sizeof text - (size_t)length, "Content-Length: %lld\r\n",
-                           answer->status / 100 == 2 ? answer->size - answer->offset : 0);
+                           find(answer->faults, "endless") ? LLONG_MAX
+                           : answer->status / 100 == 2     ? answer->size - answer->offset
+                                                           : 0);
     if (!send_all(answer->connection, text, (size_t)length))
         return false;
     for (long long i = number(answer->faults, "header"); i > 0; i -= 100) {
@@ -189,7 +202,18 @@ static bool send_headers(const struct answer *answer)
         if (!send_all(answer->connection, text, 100))
             return false;
     }
+    if (number(answer->faults, "line") > 0 &&
+        !send_line(answer->connection, number(answer->faults, "line")))
+        return false;
     return send_all(answer->connection, "\r\n", 2);
+}
+
+/* Until the client leaves. */
+static void send_endless(int connection)
+{
+    static const char bytes[CHUNK_BYTES];
+    while (send_all(connection, bytes, sizeof bytes))
+        ;
 }
 
 /* Sends the next bytes, up to where a fault is planned. */
@@ -268,8 +292,12 @@ static void answer_request(struct answer *answer, const struct request *request,
         answer->status = 302;
     if (number(answer->faults, "status") >= 0)
         answer->status = (unsigned)number(answer->faults, "status");
-    if (send_headers(answer) && answer->status / 100 == 2)
+    if (!send_headers(answer))
+        return;
+    if (answer->status / 100 == 2)
         send_body(answer);
+    else if (find(answer->faults, "endless"))
+        send_endless(answer->connection);
 }
 
 static void serve(int connection, int directory, struct plan *plans, int plan_count)

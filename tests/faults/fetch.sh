@@ -176,6 +176,8 @@ row '500, then ok' comes 0 squashfs,2,status=500
 row '503, then ok, of the verity data' comes 0 verity,1,status=503
 row 'an answer that is not HTTP' refused 'HTTP/0.9' squashfs,1,garbage
 row 'endless headers, then ok' comes 0 squashfs,1,header=99999999
+row 'a header of 200 000 bytes, then ok' comes 0 squashfs,1,line=200000
+row 'a redirect with an endless body, then ok' comes 0 squashfs,1,redirect=/nowhere+endless
 row '204, which is no file' refused 'the server answers 204' squashfs,0,status=204
 
 retry_after() {

@@ -68,6 +68,7 @@ file.c SPARSE_FLOOR_BYTES|b|% and 64 times the bytes on the disk|regd regd-build
 findings.h FINDINGS_BYTES_MAX|b|% of all kinds|regd regd-build
 findings.h FINDINGS_KEPT_MAX|n|findings of one kind :  %|regd regd-build
 http.c HEADERS_BYTES_MAX|b|with those of redirects :  %|regd-fetch
+http.c REDIRECT_BYTES_MAX|b|that comes with a redirect :  %|regd-fetch
 http.h HTTP_REDIRECTS_MAX|n|redirects of one request :  %|regd-fetch
 image_budget.h IMAGE_CONTENTS_FACTOR|n|4 GiB and % times the input, decompressed and hashed|regd-build
 image_budget.h IMAGE_MEMORY_FACTOR|n|memory of 64 MiB and % times the input|regd-build

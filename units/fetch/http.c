@@ -13,8 +13,9 @@
 /* What libcurl reads from a connection at once, and the most that a callback gets. */
 enum { RECEIVE_BYTES = 256 << 10 };
 
-/* Of all headers of a request, with those of redirects. Servers send about one kilobyte. */
-enum { HEADERS_BYTES_MAX = 256 << 10 };
+/* Of all headers of a request, with those of redirects, and of the texts that come with redirects. Servers send
+ * about one kilobyte of each. */
+enum { HEADERS_BYTES_MAX = 256 << 10, REDIRECT_BYTES_MAX = 256 << 10 };
 
 /* The functions of the library, once it is loaded. */
 static struct {
@@ -35,7 +36,7 @@ struct transfer {
     struct response_wish wish;
     struct response response;
     size_t header_bytes;
-    bool is_judged;
+    bool is_judged, has_long_redirect;
     enum response_verdict verdict;
     struct error reason; /* if the response is not used */
     char curl_reason[CURL_ERROR_SIZE];
@@ -121,10 +122,12 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *context)
 static int tick(void *context, curl_off_t total, curl_off_t now, curl_off_t upload_total,
                 curl_off_t upload_now)
 {
-    const struct http_settings *settings = context;
-    (void)total, (void)now, (void)upload_total, (void)upload_now;
-    settings->tick(settings->tick_context);
-    return 0;
+    struct transfer *transfer = context;
+    (void)total, (void)upload_total, (void)upload_now;
+    transfer->settings->tick(transfer->settings->tick_context);
+    /* libcurl reads the text of a redirect to its end, and passes it to nobody. */
+    transfer->has_long_redirect = transfer->response.status / 100 == 3 && now > REDIRECT_BYTES_MAX;
+    return transfer->has_long_redirect;
 }
 
 /* --- Asking ------------------------------------------------------------------------------------- */
@@ -150,7 +153,7 @@ static bool set_callbacks(CURL *handle, struct transfer *transfer)
            curl.setopt(handle, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_WRITEDATA, transfer) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_XFERINFOFUNCTION, tick) == CURLE_OK &&
-           curl.setopt(handle, CURLOPT_XFERINFODATA, (void *)transfer->settings) == CURLE_OK &&
+           curl.setopt(handle, CURLOPT_XFERINFODATA, transfer) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
            curl.setopt(handle, CURLOPT_ERRORBUFFER, transfer->curl_reason) == CURLE_OK;
 }
@@ -225,7 +228,15 @@ static enum http_outcome conclude(struct transfer *transfer, CURLcode code, uint
         *error = transfer->reason;
         return transfer->verdict == RESPONSE_AGAIN ? HTTP_AGAIN : HTTP_NEVER;
     }
-    if (transfer->header_bytes > HEADERS_BYTES_MAX)
+    /* The status line has come, and no header after it can be kept: since it is longer than libcurl allows. If
+     * memory is exhausted, the next request says so. */
+    if (code == CURLE_OUT_OF_MEMORY && transfer->response.status != 0) {
+        error_set(error, "a header is too long");
+        return HTTP_AGAIN;
+    }
+    if (transfer->has_long_redirect)
+        error_set(error, "the text of a redirect is longer than %d KiB", REDIRECT_BYTES_MAX >> 10);
+    else if (transfer->header_bytes > HEADERS_BYTES_MAX)
         error_set(error, "the headers are longer than %d KiB", HEADERS_BYTES_MAX >> 10);
     else if (code == CURLE_OK)
         error_set(error, "the file ends after %llu bytes, expected %llu",
