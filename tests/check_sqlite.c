@@ -3,6 +3,8 @@
 
 #include "schema/database/sqlite.h"
 
+#include <stdarg.h>
+
 static struct sqlite_functions real;
 static size_t left;
 static bool has_failed;
@@ -63,6 +65,22 @@ static int fail_create_module(sqlite3 *open, const char *name, const sqlite3_mod
     return fails() ? SQLITE_FULL : real.create_module(open, name, module, context);
 }
 
+/* What is asked of it here takes a number and the place of an answer. */
+static int fail_db_config(sqlite3 *open, int what, ...)
+{
+    va_list arguments;
+    va_start(arguments, what);
+    int value = va_arg(arguments, int);
+    int *answer = va_arg(arguments, int *);
+    va_end(arguments);
+    return fails() ? SQLITE_ERROR : real.db_config(open, what, value, answer);
+}
+
+static void *fail_malloc(int size)
+{
+    return fails() ? NULL : real.malloc(size);
+}
+
 void check_sqlite_fail(size_t number)
 {
     if (!CHECK_DONE(sqlite_load(check_error)))
@@ -77,6 +95,8 @@ void check_sqlite_fail(size_t number)
     sqlite.step = fail_step;
     sqlite.bind_text = fail_bind_text;
     sqlite.create_module = fail_create_module;
+    sqlite.db_config = fail_db_config;
+    sqlite.malloc = fail_malloc;
     left = number;
     has_failed = false;
 }

@@ -1,7 +1,7 @@
 /* check_sqlite.h — makes SQLite's functions fail on purpose, as check_calls.h does the system's.
  *
- * Those that prepare, run and configure fail, one at a time, as if the disk were full. A case tries
- * each:
+ * Those that prepare, run, configure and allocate fail, one at a time, as if the disk were full. A case
+ * tries each:
  *
  *     for (size_t number = 1; check_sqlite_fail(number), !work(); number++)
  *         CHECK(check_sqlite_end());     otherwise it failed for another reason
