@@ -199,9 +199,21 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
     return remove(path);
 }
 
+enum { DESCRIPTORS = 16 };
+
+static int remove_below(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    return walk->level == 0 ? 0 : remove_entry(path, status, type, walk);
+}
+
+void check_empty(void)
+{
+    if (nftw(check_directory_path(), remove_below, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0)
+        give_up(place_path);
+}
+
 static void remove_place(void)
 {
-    enum { DESCRIPTORS = 16 };
     if (place < 0)
         return;
     close(place);

@@ -77,6 +77,9 @@ void check_skip(const char *reason);
 int check_directory(void);
 const char *check_directory_path(void);
 
+/* Removes all that is in it. */
+void check_empty(void);
+
 /* Fills memory with bytes that do not shrink: always the same ones for a seed. */
 void check_noise(void *memory, size_t size_bytes, uint64_t seed);
 

@@ -3,7 +3,6 @@
 #include "tests/check_store.h"
 
 #include "builder/output/checksums.h"
-#include "builder/output/directory_walk.h"
 #include "builder/output/output_tree.h"
 #include "schema/base/draft.h"
 #include "schema/base/own.h"
@@ -262,21 +261,6 @@ static void a_name_that_leaves_no_room_is_refused(struct arena arena)
                   arena_format(&arena, "the name '%s' is too long", name));
 }
 
-static bool remove_entry(void *context, const struct directory_entry *entry, struct error *error)
-{
-    (void)context, (void)error;
-    return unlinkat(entry->directory, entry->name, entry->is_directory ? AT_REMOVEDIR : 0) == 0;
-}
-
-/* Removes a directory of the kit's, if it is there. */
-static void clear(const char *name)
-{
-    cleanup(own_close) int fd = openat(check_directory(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        CHECK(directory_walk(fd, remove_entry, NULL, check_error) &&
-              unlinkat(check_directory(), name, AT_REMOVEDIR) == 0);
-}
-
 /* Whichever system call fails: there is the old tree or the new one, all of it. */
 static void check_each_call(bool has_flags, struct arena arena)
 {
@@ -286,9 +270,7 @@ static void check_each_call(bool has_flags, struct arena arena)
         cleanup(output_release) struct output output = { .directory = -1 };
         cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
         check_about("call %zu", number);
-        clear("tree");
-        clear(".tree.draft");
-        clear(".tree.draft.old");
+        check_empty();
         check_file("tree/" CHECKSUMS_NAME, STR(SUMS(MARK) SUMS("old")));
         check_file("tree/" MARK, STR(""));
         check_file("tree/old", STR(""));
@@ -331,8 +313,7 @@ static bool publish_new(void *context)
 static void remove_trees(void *context)
 {
     (void)context;
-    clear("tree");
-    clear(".tree.draft");
+    check_empty();
 }
 
 /* What is done about a failure may fail, too. */
