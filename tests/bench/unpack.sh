@@ -1,5 +1,6 @@
 #!/bin/sh
-# unpack.sh — the benchmark: from an image to an installed store, by `nix copy`, by `unsquashfs`, and by `regd-build unpack`.
+# unpack.sh — the benchmark: from an image to an installed store, by `nix copy`, by what nixos-install does, by `unsquashfs`,
+# and by `regd-build unpack`.
 #
 # Usage    [REGD_BUILD=…] [RUNS=5] sh tests/bench/unpack.sh [DIR [MEBIBYTES [COMPRESSION...]]]
 #
@@ -12,6 +13,7 @@
 #          nobody's. Rows:
 #            nix copy            from the image into a new store, which copies and registers; then sync. The image is mounted
 #                                anew before, because an installer reads each path once. Only root can
+#            nixos-install       as it does: paths are substituted from that store, and the profile is set; then sync
 #            unsquashfs          then nix-store --load-db, then sync. Nothing is compared with a hash
 #            regd-build unpack   --register. Each path is compared with its NAR hash
 #            regd-build unpack --optimise
@@ -64,6 +66,11 @@ mount_image() {
 cat >"$dir/copy.sh" <<END
 xargs nix copy --from '$live' --to '$out' --no-check-sigs <'$dir/paths' 2>'$dir/copy.log' && sync -f '$out'
 END
+# The store URI and the options are those of nixos-install. The paths of this tree have no references, so all are named.
+cat >"$dir/install.sh" <<END
+xargs nix-store --store '$out' --option substituters 'local?root=$live&trusted=1' --realise <'$dir/paths' >'$dir/install.log' 2>&1 &&
+    nix-env --store '$out' -p '$out/nix/var/nix/profiles/system' --set "\$(head -n 1 '$dir/paths')" && sync -f '$out'
+END
 cat >"$dir/unsquash.sh" <<END
 mkdir -p '$out/nix' && unsquashfs -q -n -d '$out/nix/store' "\$1" >/dev/null && rm '$out/nix/store/nix-path-registration' &&
     nix-store --store '$out' --load-db <'$dir/tree/registration' && sync -f '$out'
@@ -79,9 +86,10 @@ for compression; do
     "$REGD_BUILD" squashfs -q --root "$dir/tree" --registration "$dir/tree/registration" --compression "$compression" -o "$image"
     set -- 'unsquashfs' "$clear" "$priority sh $dir/unsquash.sh $image"
     if [ "$(id -u)" -eq 0 ] && mount_image "$image"; then
-        set -- 'nix copy' "$clear && sh $dir/mount.sh $image" "$priority sh $dir/copy.sh" "$@"
+        set -- 'nix copy' "$clear && sh $dir/mount.sh $image" "$priority sh $dir/copy.sh" \
+            'nixos-install' "$clear && sh $dir/mount.sh $image" "$priority sh $dir/install.sh" "$@"
     else
-        echo 'the image cannot be mounted here: that row is skipped'
+        echo 'the image cannot be mounted here: those rows are skipped'
     fi
     printf '\n%-40s %10s %10s %10s %8s %9s %9s\n' "$compression" 'wall ms' 'CPU ms' 'least CPU' 'MiB' 'nix copy' unsquash
     "$measure" "$runs" "$@" 'regd-build unpack' "$clear" "$priority $REGD_BUILD unpack -q $image --root $out --register" \
