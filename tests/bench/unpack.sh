@@ -2,10 +2,12 @@
 # unpack.sh — the benchmark: from an image to an installed store, by `nix copy`, by what nixos-install does, by `unsquashfs`,
 # and by `regd-build unpack`.
 #
-# Usage    [REGD_BUILD=…] [RUNS=5] sh tests/bench/unpack.sh [DIR [MEBIBYTES [COMPRESSION...]]]
+# Usage    [REGD_BUILD=…] [RUNS=5] [DISK=yes] sh tests/bench/unpack.sh [DIR [MEBIBYTES [COMPRESSION...]]]
 #
 #            DIR, MEBIBYTES, REGD_BUILD, RUNS as image.sh has them; the tree is the same. What is measured is written to DIR
 #            COMPRESSION  of the images: zstd:19 lz4 by default
+#            DISK         before each run a new ext4 file system is made in a file of DIR and mounted, as an installer does. (On
+#                         one where files were just removed ext4 may look for a free inode most of the time.) Only root can
 #
 # Prints   for each COMPRESSION: median wall and CPU time, the least CPU time, in milliseconds; peak memory; how many times as
 #          long nix copy and unsquashfs take. All run with the highest priority, if they may: on a busy machine the one that has
@@ -44,8 +46,13 @@ unmount() {
         umount -q "$live/nix/store" "$live/image" || :
     fi
 }
-clear="chmod -R u+w $out 2>/dev/null; rm -rf $out; mkdir -p $out; sync -f $out"
-trap 'unmount; chmod -R u+w "$out" 2>/dev/null; rm -rf "$out"; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
+if [ "${DISK-}" ]; then
+    mkdir -p "$out" && truncate -s "$((mebibytes * 4 + 256))M" "$dir/disk"
+    clear="umount -q $out; mkfs.ext4 -qF -E lazy_itable_init=0,lazy_journal_init=0 $dir/disk && mount -o loop $dir/disk $out"
+else
+    clear="chmod -R u+w $out 2>/dev/null; rm -rf $out; mkdir -p $out; sync -f $out"
+fi
+trap 'unmount; umount -q "$out"; rm -f "$dir/disk"; chmod -R u+w "$out" 2>/dev/null; rm -rf "$out"; [ -n "$given" ] || { chmod -R u+w "$dir"; rm -rf "$dir"; }' EXIT
 trap 'exit 1' HUP INT TERM
 
 # Nothing of what was read before is in memory as the kernel has unpacked it.
