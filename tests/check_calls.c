@@ -106,19 +106,23 @@ static bool is_interrupted(void)
     if (!next)                         \
     next = (__typeof__(&function))dlsym(RTLD_NEXT, symbol)
 
+/* What may be the last argument of an open. */
+#define MODE(flags)                          \
+    mode_t mode = 0;                         \
+    if ((flags) & (O_CREAT | __O_TMPFILE)) { \
+        va_list arguments;                   \
+        va_start(arguments, flags);          \
+        mode = va_arg(arguments, mode_t);    \
+        va_end(arguments);                   \
+    }
+
 int openat(int directory, const char *path, int flags, ...)
 {
     /* It has no type to ask for: in newer libraries clang sees it overloaded. */
     static int (*next)(int, const char *, int, ...);
     if (!next)
         next = (__typeof__(next))dlsym(RTLD_NEXT, "openat64");
-    mode_t mode = 0;
-    if (flags & (O_CREAT | __O_TMPFILE)) {
-        va_list arguments;
-        va_start(arguments, flags);
-        mode = va_arg(arguments, mode_t);
-        va_end(arguments);
-    }
+    MODE(flags)
     return fails() ? -1 : next(directory, path, flags, mode);
 }
 
@@ -127,13 +131,7 @@ int open(const char *path, int flags, ...)
     static int (*next)(const char *, int, ...);
     if (!next)
         next = (__typeof__(next))dlsym(RTLD_NEXT, "open64");
-    mode_t mode = 0;
-    if (flags & (O_CREAT | __O_TMPFILE)) {
-        va_list arguments;
-        va_start(arguments, flags);
-        mode = va_arg(arguments, mode_t);
-        va_end(arguments);
-    }
+    MODE(flags)
     return fails() ? -1 : next(path, flags, mode);
 }
 

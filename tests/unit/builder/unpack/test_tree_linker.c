@@ -78,17 +78,22 @@ static void each_file_has_a_name_in_links(struct arena arena)
     CHECK_NUMBER(status.st_mode, S_IFDIR | 0555);
 }
 
-/* The same path again, as another one would be. */
+/* The path is linked, becomes "first", and is there again, as another one would be. */
+static bool start_again(struct run *run, struct arena *arena)
+{
+    if (!check_image_open("zstd", arena, &run->open) || !start(run, *arena))
+        return false;
+    CHECK_DONE(link_all(run, *arena));
+    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "first") == 0);
+    own_close(&run->links);
+    return start(run, *arena);
+}
+
 static void equal_files_become_one(struct arena arena)
 {
     struct stat status;
     cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
-    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
-        return;
-    CHECK_DONE(link_all(&run, arena));
-    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "first") == 0);
-    own_close(&run.links);
-    if (!start(&run, arena))
+    if (!start_again(&run, &arena))
         return;
     struct str names = check_names(STORE_LINKS_NAME, &arena);
     CHECK_DONE(link_all(&run, arena));
@@ -104,12 +109,7 @@ static void equal_files_become_one(struct arena arena)
 static void a_link_that_is_not_sealed_is_not_used(struct arena arena)
 {
     cleanup(release) struct run run = { .open = CHECK_IMAGE_NONE, .links = -1 };
-    if (!check_image_open("zstd", &arena, &run.open) || !start(&run, arena))
-        return;
-    CHECK_DONE(link_all(&run, arena));
-    CHECK(renameat(check_directory(), PACKAGE, check_directory(), "first") == 0);
-    own_close(&run.links);
-    if (!start(&run, arena))
+    if (!start_again(&run, &arena))
         return;
     struct str names = check_names(STORE_LINKS_NAME, &arena);
     for (struct cut cut = str_cut(str_skip(names, 1), ' '); cut.head.len;
