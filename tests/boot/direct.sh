@@ -35,7 +35,7 @@ pass closure "$SCRATCH/closure"
 pass cmdline "$SCRATCH/cmdline"
 pass_checks tests/boot/kit/check_all.sh
 unpacked=$machine_kernel
-machine_kernel=$tree/bzImage
+machine_kernel=
 boot_tree direct
 machine_kernel=$unpacked
 told direct 'booted directly'

@@ -41,7 +41,7 @@ both_sides() {
     shift
     make_tree "$name" first "$@"
     # With what it takes to unpack itself.
-    machine_kernel=$tree/bzImage
+    machine_kernel=
     needed=$((($(told_by memoryAtBoot) + 1048575) / 1048576))
     echo "# $name: the ramdisk has $(($(wc -c <"$tree/initrd") >> 20)) MiB, $(($(told_by unpackedSize) >> 20)) MiB unpacked; regd-build says $needed MiB"
     machine_memory=$needed

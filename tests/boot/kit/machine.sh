@@ -1,7 +1,8 @@
 # machine.sh — runs machines in QEMU that boot the systems of tests/boot/system. To be sourced after tap.sh.
 #
 #   begin_boots TEXT                sets `live`, where the systems are, and machine_kernel, what QEMU starts: the kernel of
-#                                   the systems, unpacked. On a host without QEMU skips TEXT and ends the test
+#                                   the systems, unpacked; if it is empty, the tree's. On a host without QEMU skips TEXT
+#                                   and ends the test
 #   make_tree NAME SYSTEM OPTION... $SCRATCH/NAME, what `regd-build tree` makes of the system first, second or many
 #   tree_of NAME                    takes that tree for the functions below
 #   hostile_parameters              prints kernel parameters that are hard to pass on
@@ -56,7 +57,7 @@ begin_boots() {
     live=${BOOT_FIXTURE:-build/boot}
     { mkdir -p "$live" && live=$(cd "$live" && pwd -P); } || bail 'no folder for the systems can be made'
     flock "$live" sh tests/boot/system/make "$live" "$REGD" || bail 'the systems cannot be made'
-    machine_kernel=$live/vmlinux
+    [ ! -e "$live/vmlinux" ] || machine_kernel=$live/vmlinux
 }
 
 make_tree() {
@@ -188,7 +189,7 @@ tell_times() {
 boot_tree() {
     machine=$1
     shift
-    boot "$machine" -nic none -kernel "$machine_kernel" -initrd "$tree/initrd" \
+    boot "$machine" -nic none -kernel "${machine_kernel:-$tree/$(told_by kernel.name)}" -initrd "$tree/initrd" \
         -append "$(told_by commandLine)" "$@"
 }
 
