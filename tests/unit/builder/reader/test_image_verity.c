@@ -1,3 +1,4 @@
+#include "tests/check_calls.h"
 #include "tests/check_image.h"
 
 #include "builder/reader/image_verity.h"
@@ -59,8 +60,28 @@ static void verity_data_is_found_beside_the_image(struct arena arena)
                   "tree: its superblock is not the one that regd-build writes");
 }
 
+static void each_call_that_fails_is_told(struct arena arena)
+{
+    struct hash root;
+    struct image_verity verity;
+    cleanup(own_close) int fd = check_image_file("zstd", &arena);
+    cleanup(own_close) int beside = check_image_memory("", 0);
+    if (!CHECK_DONE(add(fd, beside, 0, &arena, &root)))
+        return;
+    size_t number = 1;
+    for (bool done = false; !done; number++) {
+        struct arena scratch = arena;
+        check_calls_fail(number);
+        done = find(fd, beside, &scratch, &verity);
+        if (!check_calls_told(done))
+            return;
+    }
+    CHECK(number > 4);
+}
+
 int main(void)
 {
     return CHECK_ALL(CASE(verity_data_is_found_behind_the_image),
-                     CASE(verity_data_is_found_beside_the_image));
+                     CASE(verity_data_is_found_beside_the_image),
+                     CASE(each_call_that_fails_is_told));
 }
