@@ -142,23 +142,16 @@ keep_corpus() {
         done
 }
 
-# Those of the processes that have been waited for. `times` tells of the shell that it runs in, so it is not part of a pipe.
-count_cpu_seconds() {
-    times >"$own/times"
-    cpu_seconds=$(awk 'NR == 2 { for (i = 1; i <= 2; i++) { split($i, part, "m"); sum += part[1] * 60 + part[2] } }
-        END { print int(sum) }' "$own/times")
-}
-
 # A crash ends the fuzzer, and on a busy machine the clock is ahead of the processor: it is started again until its time is
 # used, or there are many crashes.
 fuzz_on() {
-    count_cpu_seconds
+    count_cpu_seconds "$own/times"
     until=$((cpu_seconds + seconds))
     while [ "$cpu_seconds" -lt "$until" ] && [ "$(find "$work/crashes" -name "$1.*" | wc -l)" -lt "$crashes_max" ]; do
         run_fuzzer "$sanitized/tests/fuzz_$1" "$1" $((until - cpu_seconds)) "$work/crashes/$1." "$work/corpus/$1"
         # It could not be started.
         [ $? -lt 126 ] || return
-        count_cpu_seconds
+        count_cpu_seconds "$own/times"
     done
 }
 
@@ -168,9 +161,9 @@ print_row() {
 
 run_target() {
     mkdir -p "$work/corpus/$1" "$work/crashes" "tests/fuzz/corpus/$1"
-    count_cpu_seconds && before=$cpu_seconds
+    count_cpu_seconds "$own/times" && before=$cpu_seconds
     fuzz_on "$1" >"$work/$1.log" 2>&1
-    count_cpu_seconds
+    count_cpu_seconds "$own/times"
     keep_corpus "$1"
     executions=$(awk '/^stat::number_of_executed_units:/ { sum += $2 } END { print sum + 0 }' "$work/$1.log")
     print_row "$1" "$executions" $((cpu_seconds - before)) \
@@ -180,6 +173,8 @@ run_target() {
 }
 
 run_all() {
+    # shellcheck source=tests/cpu.sh disable=SC1091
+    . tests/cpu.sh
     work=$PWD/build/fuzz
     hours=$1
     shift
