@@ -183,7 +183,7 @@ run_all() {
     mkdir -p "$work"
     build_all "$@" >"$work/build.log" 2>&1 || { tail -n 30 "$work/build.log" && exit 1; }
     seconds=$(awk -v hours="$hours" -v count=$# 'BEGIN { print int(hours * 3600 / count) }')
-    [ "$seconds" -gt 0 ] || { echo "$0: HOURS is a number" >&2 && exit 2; }
+    [ "$seconds" -gt 0 ] || { echo "$0: HOURS is a number, of at least a second for each target" >&2 && exit 2; }
     renice -n 19 $$ >/dev/null
     # Of this run alone: when another one that works beside it ends, a target's directory must not vanish.
     own=$(mktemp -d "$work/run.XXXXXX") || exit 1
