@@ -101,28 +101,42 @@ static bool refuse_renamed(const char *doing, const char *name, struct error *er
     return error_set(error, "%s %s: another process renamed it or its draft", doing, name);
 }
 
-static bool refuse_entry(void *context, const struct directory_entry *entry, struct error *error)
+static bool find_entry(void *context, const struct directory_entry *entry, struct error *error)
 {
-    (void)context;
+    bool *found = context;
+    *found = true;
     return error_set(error, "it has %s", entry->path);
 }
 
 /* Is it the directory that was created just now? Another process can have renamed another one to
  * that name. It must be empty and have the owner that this file system gives to what we create
  * (file servers map root to nobody). */
-static bool is_just_made(int fd, const char *name)
+static bool look_if_just_made(int fd, const char *name, bool *ret_is_ours, struct error *error)
 {
-    struct error unused;
+    bool has_entry = false;
     struct stat directory, file;
-    if (!directory_walk(fd, refuse_entry, NULL, &unused))
-        return false;
+    *ret_is_ours = false;
+    if (!directory_walk(fd, find_entry, &has_entry, error))
+        return has_entry;
     cleanup(own_close) int made =
         openat(fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (made < 0)
-        return false;
-    bool is_ours =
-        fstat(fd, &directory) == 0 && fstat(made, &file) == 0 && directory.st_uid == file.st_uid;
-    return unlinkat(fd, name, 0) == 0 && is_ours;
+        return error_errno(error, errno, "create a file in it");
+    if (fstat(fd, &directory) < 0 || fstat(made, &file) < 0 || unlinkat(fd, name, 0) < 0)
+        return error_errno(error, errno, "look at it");
+    *ret_is_ours = directory.st_uid == file.st_uid;
+    return true;
+}
+
+/* Removes the draft, which is empty, if it cannot be looked at. */
+static bool check_just_made(int fd, const struct output *output, const char *name,
+                            struct error *error)
+{
+    bool is_ours;
+    if (look_if_just_made(fd, name, &is_ours, error))
+        return is_ours || refuse_renamed("create", output->name, error);
+    unlinkat(output->directory, name, AT_REMOVEDIR);
+    return error_in(error, "create %s", output->name);
 }
 
 /* Creates the draft, or opens the one that an earlier run has left. */
@@ -134,7 +148,11 @@ static bool open_draft(const struct output *output, const char *name, int *ret_f
         return errno == EEXIST ? open_left(output, name, ret_fd, error)
                                : error_errno(error, errno, "create %s", output->name);
     *ret_fd = openat(output->directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return *ret_fd >= 0 || error_errno(error, errno, "create %s", output->name);
+    if (*ret_fd >= 0)
+        return true;
+    error_errno(error, errno, "create %s", output->name);
+    unlinkat(output->directory, name, AT_REMOVEDIR);
+    return false;
 }
 
 bool output_tree_open(const struct output *output, const char *mark, struct arena scratch,
@@ -150,14 +168,14 @@ bool output_tree_open(const struct output *output, const char *mark, struct aren
         return false;
     bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && errno != EWOULDBLOCK) {
-        int code = errno;
+        error_errno(error, errno, "lock the draft of %s", output->name);
         unlinkat(output->directory, tree.temporary_name, AT_REMOVEDIR);
-        return error_errno(error, code, "lock the draft of %s", output->name);
+        return false;
     }
     if (!locked || !file_is_named(fd, output->directory, tree.temporary_name))
         return error_set(error, "create %s: another process is writing it", output->name);
-    if (!is_left && !is_just_made(fd, tree.temporary_name))
-        return refuse_renamed("create", output->name, error);
+    if (!is_left && !check_just_made(fd, output, tree.temporary_name, error))
+        return false;
     if (is_left && !directory_walk(fd, remove_one, NULL, error))
         return error_in(error, "create %s", output->name);
     tree.fd = own_take(&fd);

@@ -324,6 +324,29 @@ static void each_call_from_one_on_that_fails_is_a_sentence(struct arena arena)
     CHECK(is_there("tree/directory"));
 }
 
+/* But for one whose name or probe could not be looked at, or removed. */
+static void what_fails_before_anything_is_written_leaves_no_draft(struct arena arena)
+{
+    static const struct str busy = STR("create tree: another process is writing it");
+    bool has_failed = true;
+    for (size_t number = 1; has_failed; number++) {
+        struct arena scratch = arena;
+        cleanup(output_release) struct output output = { .directory = -1 };
+        cleanup(output_tree_release) struct output_tree tree = { .fd = -1 };
+        check_about("call %zu", number);
+        check_empty();
+        check_calls_fail_with(number, EMFILE);
+        bool done = open_output("tree", &scratch, &output) &&
+                    output_tree_open(&output, MARK, scratch, &tree, check_error);
+        has_failed = check_calls_end();
+        struct str sentence = done ? STR("") : str_from(check_error->sentence);
+        CHECK(done != has_failed);
+        CHECK(done || str_equal(sentence, busy) || str_ends(sentence, STR("open files")));
+        CHECK(done || !is_there(".tree.draft") || str_equal(sentence, busy) ||
+              is_there(".tree.draft/.tree.draft"));
+    }
+}
+
 /* Not even by one that has this name while the new tree is written. */
 static void a_file_is_not_replaced_by_a_tree(struct arena arena)
 {
@@ -371,6 +394,7 @@ static void a_new_tree_appears_where_two_names_cannot_be_exchanged(struct arena 
 int main(void)
 {
     return CHECK_ALL(
+        CASE(what_fails_before_anything_is_written_leaves_no_draft),
         CASE(a_tree_appears_when_it_is_published), CASE(what_is_not_published_disappears),
         CASE(a_former_tree_of_ours_is_replaced), CASE(its_directories_are_removed_too),
         CASE(what_is_not_ours_is_not_replaced), CASE(a_draft_that_is_left_is_used_again),
