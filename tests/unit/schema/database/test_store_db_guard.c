@@ -3,6 +3,8 @@
 #include "schema/base/own.h"
 #include "schema/database/store_db_guard.h"
 
+#include <string.h>
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 #define OVERDRAWN                                                                               \
@@ -116,6 +118,43 @@ static void nothing_of_the_database_runs(struct arena arena)
     }
 }
 
+/* START, COUNT times PART, END. */
+static const char *repeated(const char *const texts[3], size_t count, struct arena *arena)
+{
+    size_t length = strlen(texts[1]);
+    char *parts = arena_room(arena, count * length + 1);
+    for (size_t i = 0; i <= count * length; i++)
+        parts[i] = i < count * length ? texts[1][i % length] : '\0';
+    return arena_format(arena, "%s%s%s", texts[0], parts, texts[2]).data;
+}
+
+/* Each as often as the limit allows, and once more. */
+static void sql_is_as_long_and_as_deep_as_our_own(struct arena arena)
+{
+    static const struct {
+        const char *texts[3];
+        size_t count;
+        const char *sentence;
+    } rows[] = {
+        { { "select 1", ", 1", "" }, 100 - 1, "too many columns in result set" },
+        { { "select 1", " union select 1", "" }, 10 - 1, "too many terms in compound SELECT" },
+        { { "select max(1", ", 1", ")" }, 16 - 1, "too many arguments on function max" },
+        { { "select 'a' like '", "a", "'" }, 100, "LIKE or GLOB pattern too complex" },
+        { { "select 1", " + 1", "" }, 40 - 1, "Expression tree is too large (maximum depth 40)" },
+        { { "select 1", " ", "" }, (16 << 10) - 8, "string or blob too big" },
+    };
+    cleanup(check_store_close) struct store store = check_store(&arena);
+    check_sql("", arena);
+    cleanup(store_db_close) struct store_db db = open_read(&store, &arena);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        check_about("%s", rows[i].sentence);
+        CHECK_DONE(store_db_run(&db, repeated(rows[i].texts, rows[i].count, &arena), check_error));
+        CHECK_REFUSED(
+            store_db_run(&db, repeated(rows[i].texts, rows[i].count + 1, &arena), check_error),
+            arena_format(&arena, "db.sqlite: %s", rows[i].sentence));
+    }
+}
+
 static void triggers_do_not_fire(struct arena arena)
 {
     cleanup(check_store_close) struct store store = check_store(&arena);
@@ -137,5 +176,6 @@ int main(void)
     return CHECK_ALL(CASE(work_without_end_is_ended), CASE(rows_that_are_looked_up_are_paid_for),
                      CASE(what_may_be_used_follows_the_size_of_the_database),
                      CASE(text_that_is_kept_is_charged), CASE(a_schema_that_is_too_long_is_refused),
-                     CASE(nothing_of_the_database_runs), CASE(triggers_do_not_fire));
+                     CASE(nothing_of_the_database_runs),
+                     CASE(sql_is_as_long_and_as_deep_as_our_own), CASE(triggers_do_not_fire));
 }

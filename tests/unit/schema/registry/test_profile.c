@@ -109,6 +109,12 @@ static void the_last_number_is_the_end(struct arena arena)
     CHECK_REFUSED(set_profile(&store, b, &number, arena),
                   "generation 4294967295 of " PROFILE " is the last that there can be; remove it");
     CHECK_STR(target_of("system", &arena), "system-4294967295-link");
+    put_link("system-7-link", P "-a");
+    check_make_directory("nix/store/" D "-a");
+    uint64_t from = 0;
+    CHECK_DONE(profile_rollback(&store, PROFILE, &arena, &from, &number, check_error));
+    CHECK_NUMBER(from, UINT32_MAX);
+    CHECK_NUMBER(number, 7);
 }
 
 static void what_cannot_be_set_is_refused_and_nothing_changes(struct arena arena)
