@@ -1,5 +1,7 @@
 #include "builder/reader/image_decoder.h"
 
+#include "builder/reader/image_kernel.h"
+
 #include <libdeflate.h>
 #include <sqfs/compressor.h>
 #include <sqfs/super.h>
@@ -86,6 +88,11 @@ bool image_block_unpack(struct image_decoder *decoder, const unsigned char *pack
     sqfs_s32 got = decompress(decoder, packed, block.packed_bytes, buffer);
     if (got <= 0 || (size_t)got > buffer->room)
         return damaged_block(block.start, error);
+    struct str stream = { (const char *)packed, block.packed_bytes };
+    if (!image_kernel_reads(decoder->file, stream))
+        return error_set(
+            error, "the block at byte %llu is compressed in a way that the kernel does not read",
+            (unsigned long long)block.start);
     buffer->size_bytes = (size_t)got;
     return true;
 }

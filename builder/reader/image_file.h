@@ -51,8 +51,9 @@ struct image_place {
 struct image_file {
     int fd; /* borrowed */
     uint64_t offset;
-    uint64_t size_bytes;   /* from there to the end of the file, or to the verity data */
-    uint64_t verity_bytes; /* behind the image: from the superblock of dm-verity on; 0: none */
+    uint64_t size_bytes;       /* from there to the end of the file, or to the verity data */
+    uint64_t verity_bytes;     /* behind the image: from the superblock of dm-verity on; 0: none */
+    uint64_t dictionary_bytes; /* of the compressor's options (image_options.h); 0: none */
     const char *compression_name;
     struct image_budget *budget;
     struct image_super super;

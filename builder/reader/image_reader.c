@@ -1,6 +1,7 @@
 #include "builder/reader/image_reader.h"
 
 #include "builder/reader/image_cache.h"
+#include "builder/reader/image_options.h"
 
 #include "schema/base/little_endian.h"
 #include "schema/base/own.h"
@@ -21,20 +22,14 @@ static void add_range(struct image *image, struct image_range range)
         image->ranges[image->range_count++] = range;
 }
 
-/* Finds where the compressor's options are. A reader does not need their values. */
 static bool find_options(struct image *image, struct error *error)
 {
-    unsigned char word[2];
-    struct image_range range = { IMAGE_SUPER_BYTES, IMAGE_SUPER_BYTES, "compressor options" };
+    struct image_range range;
     add_range(image, (struct image_range){ 0, IMAGE_SUPER_BYTES, "super block" });
-    if (!(image->file.super.flags & IMAGE_COMPRESSOR_OPTIONS))
-        return true;
-    if (!image_file_read(&image->file, range.start, word, sizeof word, error))
+    if (!image_options_read(&image->file, &range, error))
         return false;
-    range.end += sizeof word + (little_16(word) & 0x7fff);
     add_range(image, range);
-    return range.end <= image->file.super.inode_table ||
-           error_set(error, "damaged compressor options: they go beyond the data");
+    return true;
 }
 
 static bool read_tables(struct image *image, struct image_decoder *decoder, struct arena *arena,
@@ -174,11 +169,10 @@ static bool read_image(struct image *image, const struct image_place *place, str
                        struct arena *arena, struct arena scratch, struct error *error)
 {
     cleanup(image_decoder_release) struct image_decoder decoder = IMAGE_DECODER_NONE;
-    return image_file_open(place, arena, &image->file, error) &&
+    return image_file_open(place, arena, &image->file, error) && find_options(image, error) &&
            image_decoder_make(&image->file, &scratch, &decoder, error) &&
-           find_options(image, error) && read_tables(image, &decoder, arena, error) &&
-           read_tree(image, &decoder, arena, error) && read_fragments(image, arena, error) &&
-           read_manifest(image, store_dir, arena, error);
+           read_tables(image, &decoder, arena, error) && read_tree(image, &decoder, arena, error) &&
+           read_fragments(image, arena, error) && read_manifest(image, store_dir, arena, error);
 }
 
 bool image_open(const struct image_place *place, struct str store_dir, struct arena *arena,
