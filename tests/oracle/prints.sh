@@ -77,7 +77,7 @@ root=$SCRATCH/root
 mkdir -p "$root/nix/store" "$root/nix/var/nix/profiles" "$root/proc"
 ln -s "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-x$hostile" "$root/nix/var/nix/profiles/system-1-link"
 ln -s system-1-link "$root/nix/var/nix/profiles/system"
-printf 'regInfo=/nothing\033[2J\302\233\377 x\n' >"$root/proc/cmdline"
+parameters=$(printf 'regInfo=/nothing\033[2J\302\233\377 x')
 
 # Only lines of printable UTF-8.
 harmless() {
@@ -85,14 +85,19 @@ harmless() {
     ! LC_ALL=C grep -naP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]' "$1"
 }
 
+# Without parameters, status prints what the profile leads to; with these, regInfo= is printed.
 text() {
-    for verb in status 'profile list' 'profile rollback' dump verify register boot; do
-        # shellcheck disable=SC2086  # words
-        "$REGD" $verb --root "$root" --profile "/nix/var/nix/profiles/system" >"$SCRATCH/out" 2>&1 ||
+    for line in '' "$parameters"; do
+        echo "$line" >"$root/proc/cmdline"
+        for verb in status 'profile list' 'profile set /nix/store/x' 'profile rollback' 'profile prune' dump verify register boot; do
+            # shellcheck disable=SC2086  # words
             "$REGD" $verb --root "$root" >"$SCRATCH/out" 2>&1
-        harmless "$SCRATCH/out" || { echo "regd $verb"; cat -v "$SCRATCH/out"; return 1; }
-        ! grep -q '^regd: forged' "$SCRATCH/out" || { echo "forged by $verb"; return 1; }
+            harmless "$SCRATCH/out" || { echo "regd $verb"; cat -v "$SCRATCH/out"; return 1; }
+            ! grep -q '^regd: forged' "$SCRATCH/out" || { echo "forged by $verb"; return 1; }
+            cat "$SCRATCH/out" >>"$SCRATCH/printed"
+        done
     done
+    grep -F '\x1b]52;c;YQ==\x07\x0aregd: forged\x7f\x9b\xc2\x9b' "$SCRATCH/printed" && grep -F '/nothing\x1b[2J\xc2\x9b\xff' "$SCRATCH/printed"
 }
 claim 'regd prints no byte that a terminal obeys' text
 
