@@ -269,11 +269,20 @@ endless_archive() {
     packed_tree 2200000000 a b c nix-store.squashfs && unpacked 4 "initrd: unpack the ramdisk's archive: its unpacked contents: more than"
 }
 
-if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' &&
-    have jq 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image'; then
+# Its sentence stands beside the other findings.
+sparse_ramdisk() {
+    packed_tree 4096 nix-store.squashfs && truncate -s 1T tree/initrd && limited "$REGD_BUILD" verify tree >stdout 2>stderr
+    cat stdout stderr
+    grep -q '^unreadable: initrd: contents of the tree: more than 42[0-9]* bytes, the limit for [0-9]* bytes of input' stdout &&
+        [ "$(wc -l <stderr)" -eq 1 ] && peak_below 64
+}
+
+if have cpio 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' 'a ramdisk that is a hole' &&
+    have jq 'a ramdisk of 1.5 GB' 'one of 60 MB' 'what is before the image' 'a ramdisk that is a hole'; then
     claim 'an image of 1.5 GB in a ramdisk of 150 KB is refused before it is written' bomb_ramdisk
     claim 'one of 60 MB is unpacked; where that fails it is a sentence' small_ramdisk
     claim 'an archive that has 6.6 GB before the image is not unpacked to its end' endless_archive
+    claim 'a ramdisk of 1 TiB of holes is a finding, and is not hashed' sparse_ramdisk
 fi
 
 # --- Trees of many images -----------------------------------------------------------------------------------
