@@ -55,16 +55,23 @@ static bool walk_entry(struct walk *walk, int fd, const char *name, struct error
     return true;
 }
 
+/* The caller names the directory in which the walk starts. */
+static bool refuse_reading(const struct walk *walk, int code, struct error *error)
+{
+    return error_errno(error, code, "read the directory%s%s", walk->length > 0 ? " " : "",
+                       walk->path);
+}
+
 static bool walk_directory(struct walk *walk, int fd, struct error *error)
 {
     cleanup(own_close_directory) DIR *directory = own_open_entries(fd);
     if (!directory)
-        return error_errno(error, errno, "read the directory");
+        return refuse_reading(walk, errno, error);
     const struct dirent *entry;
     while ((entry = own_next_entry(directory)))
         if (!walk_entry(walk, fd, entry->d_name, error))
             return false;
-    return errno == 0 || error_errno(error, errno, "read the directory");
+    return errno == 0 || refuse_reading(walk, errno, error);
 }
 
 bool directory_walk(int directory, directory_visit *visit, void *context, struct error *error)

@@ -31,7 +31,6 @@ static bool remove_tree(int fd, int parent, const char *name, struct error *erro
 struct sums {
     struct checksums checksums;
     bool is_ours; /* the checksums list the mark */
-    const char *directory;
 };
 
 static bool check_one(void *context, const struct directory_entry *entry, struct error *error)
@@ -41,26 +40,25 @@ static bool check_one(void *context, const struct directory_entry *entry, struct
                           checksums_covers(&sums->checksums, entry->path, entry->is_directory)))
         return true;
     return error_set(
-        error,
-        "replace %s: it holds '%s', which no earlier run made; remove it, or name another "
-        "directory",
-        sums->directory, entry->path);
+        error, "it holds '%s', which no earlier run made; remove it, or name another directory",
+        entry->path);
 }
 
 /* A directory may be replaced only if an earlier run made all that is in it. */
 static bool check_replaceable(const struct output_tree *tree, int fd, struct arena scratch,
                               struct error *error)
 {
-    struct sums sums = { .directory = tree->output->name };
+    struct sums sums;
     struct str text = STR("");
     struct error not_ours;
     if (faccessat(fd, CHECKSUMS_NAME, F_OK, 0) == 0 &&
         !file_read(fd, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, &scratch, &text, error))
-        return false;
+        return error_in(error, "replace %s", tree->output->name);
     /* If it cannot be parsed, another program wrote it. */
     sums.is_ours = checksums_parse(text, &scratch, &sums.checksums, &not_ours) &&
                    checksums_find(&sums.checksums, tree->mark);
-    return directory_walk(fd, check_one, &sums, error);
+    return directory_walk(fd, check_one, &sums, error) ||
+           error_in(error, "replace %s", tree->output->name);
 }
 
 /* Opens the directory that has the final name now, if it may be replaced; *ret_fd is -1 if there is
@@ -249,8 +247,9 @@ bool output_tree_publish(struct output_tree *tree, struct arena scratch, struct 
     assert(tree->fd >= 0);
     if (fchmod(tree->fd, 0755) < 0)
         return error_errno(error, errno, "set the mode of %s", output->name);
-    if (!directory_walk(tree->fd, sync_one, NULL, error) || !directory_sync(tree->fd, error) ||
-        !open_former(tree, scratch, &former, error))
+    if (!directory_walk(tree->fd, sync_one, NULL, error) || !directory_sync(tree->fd, error))
+        return error_in(error, "publish %s", output->name);
+    if (!open_former(tree, scratch, &former, error))
         return false;
     /* After the exchange the former tree has the draft's name until it is removed. Without the
      * lock, another run would take it for an abandoned draft. */
@@ -261,7 +260,8 @@ bool output_tree_publish(struct output_tree *tree, struct arena scratch, struct 
     own_close(&tree->fd);
     tree->fd = -1;
     return (former < 0 || remove_tree(former, output->directory, tree->temporary_name, error)) &&
-           directory_sync(output->directory, error);
+           (directory_sync(output->directory, error) ||
+            error_in(error, "publish %s", output->name));
 }
 
 bool output_tree_clear(const struct output *output, struct error *error)

@@ -261,6 +261,13 @@ static void a_name_that_leaves_no_room_is_refused(struct arena arena)
                   arena_format(&arena, "the name '%s' is too long", name));
 }
 
+/* Or the file that is in it, or where it is. */
+static bool names_the_tree(const char *sentence)
+{
+    return strstr(sentence, "tree") || strstr(sentence, "new") ||
+           strstr(sentence, "open the directory ");
+}
+
 /* Whichever system call fails: there is the old tree or the new one, all of it. */
 static void check_each_call(bool has_flags, struct arena arena)
 {
@@ -280,7 +287,7 @@ static void check_each_call(bool has_flags, struct arena arena)
         bool done = start_tree(&output, &tree, &scratch) &&
                     output_tree_publish(&tree, scratch, check_error);
         has_failed = check_calls_end();
-        CHECK(done || has_failed);
+        CHECK(done || (has_failed && names_the_tree(check_error->sentence)));
         output_tree_release(&tree);
         CHECK(is_there("tree/new") != is_there("tree/old"));
         CHECK(is_there("tree/new") || !done);
