@@ -42,7 +42,7 @@ limit_each() {
     [ "$bad" -eq 0 ] && [ "$refused" -gt 0 ] && [ "$status" -eq 0 ]
 }
 
-for job in register register-new register-sql generator-root squashfs tree tarball ramdisk inspect; do
+for job in register register-new register-sql generator-root squashfs tree tree-url tarball ramdisk inspect publish unpack unpack-register; do
     claim "$job: files may only be so large: the old state or the new one, and a sentence" limit_each "$job"
 done
 finish

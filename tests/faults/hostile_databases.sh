@@ -29,8 +29,9 @@ printf 'build-users-group =\n' >"$SCRATCH/nix.conf"
 a=/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-a
 b=/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-b
 c=/nix/store/cccccccccccccccccccccccccccccccc-c
+d=/nix/store/dddddddddddddddddddddddddddddddd-d
 
-# --- an honest root: a and b are registered, c is to be ------------------------------------------------------
+# --- an honest root: a, b and d are registered, d has vanished, c is to be -----------------------------------
 
 honest=$SCRATCH/honest
 mkdir -p "$honest$a" "$honest$b" "$honest$c" "$honest/nix/var/nix/db" "$honest/nix/var/nix/profiles"
@@ -41,8 +42,8 @@ printf '%s\n%s\n96\n\n1\n%s\n' "$c" "$zero" "$a" >"$SCRATCH/new"
 db=nix/var/nix/db/db.sqlite
 sqlite3 -bail "$honest/$db" "pragma journal_mode=wal;" ".read $data/schema10.sql" "
     insert into ValidPaths (path, hash, registrationTime, narSize) values
-        ('$a', 'sha256:$zero', 1, 96), ('$b', 'sha256:$zero', 1, 96);
-    insert into Refs values (2, 1), (2, 2);
+        ('$a', 'sha256:$zero', 1, 96), ('$b', 'sha256:$zero', 1, 96), ('$d', 'sha256:$zero', 1, 96);
+    insert into Refs values (2, 1), (2, 2), (3, 1), (3, 3);
     create table SchemaMigrations (migration text primary key not null);" >/dev/null || bail 'no honest database'
 printf 10 >"$honest/nix/var/nix/db/schema"
 cp "$SCRATCH/new" "$honest/nix/store/nix-path-registration"
@@ -67,10 +68,11 @@ run() {
 every_verb() {
     in=$SCRATCH/run
     run "$REGD" status --root "$in" && run "$REGD" dump --root "$in" && run "$REGD" dump --json --root "$in" &&
-        run "$REGD" verify --root "$in" && run "$REGD" profile list --root "$in" &&
+        run "$REGD" dump --root "$in" "$a" && run "$REGD" verify --root "$in" && run "$REGD" profile list --root "$in" &&
         run "$REGD" profile set --root "$in" "$b" &&
         run "$REGD" boot --no-tag --no-profile --root "$in" &&
         run "$REGD" register --root "$in" "$SCRATCH/old" &&
+        run "$REGD" register --vanished=forget --root "$in" "$SCRATCH/old" "$SCRATCH/new" &&
         run "$REGD_BUILD" manifest --root "$in" "$b" &&
         run "$REGD_BUILD" squashfs -q --no-check --compression zstd:1 --root "$in" "$b" -o "$SCRATCH/run/image" &&
         run "$REGD" register --root "$in" "$SCRATCH/new"
