@@ -179,6 +179,9 @@ for table in ValidPaths Refs DerivationOutputs; do
     sql works "column of $table with a default" "alter table $table add column more text not null default 'x (y'' z'"
     sql works "check of a column of $table" "alter table $table add column more check (more is null or more > 0)"
 done
+sql refused 'view ValidPaths with paths of a gigabyte' "create table Old as select * from ValidPaths; drop table ValidPaths;
+    create view ValidPaths as select id, hex(zeroblob(450000000)) || id as path, hash, registrationTime, deriver, narSize, ultimate, sigs,
+        ca from Old"
 sql refused 'partial index' 'create index I on Refs (reference) where reference > 0'
 sql refused 'column that must be given' "create table New (referrer integer not null, reference integer not null, more not null,
     primary key (referrer, reference)); drop table Refs; alter table New rename to Refs"
