@@ -63,12 +63,19 @@ static int read_still(const struct jail_file *file, char *data, int size, sqlite
     return SQLITE_OK;
 }
 
+/* SQLite says no more than "disk I/O error". */
+static int io_failed(const struct jail_file *file, const char *doing, int code)
+{
+    error_errno(&file->jail->refused, errno, "%s %s or its journal", doing, file->jail->name);
+    return code;
+}
+
 static int file_read_part(sqlite3_file *base, void *data, int size, sqlite3_int64 offset)
 {
     const struct jail_file *file = (const struct jail_file *)base;
     ssize_t got = file_pread(file->fd, data, (size_t)size, (uint64_t)offset);
     if (got < 0)
-        return SQLITE_IOERR_READ;
+        return io_failed(file, "read", SQLITE_IOERR_READ);
     memset((char *)data + got, 0, (size_t)(size - got));
     int code = file->jail->place.is_still ? read_still(file, data, size, offset) : SQLITE_OK;
     return code == SQLITE_OK && got < size ? SQLITE_IOERR_SHORT_READ : code;
@@ -83,7 +90,9 @@ static int file_write_part(sqlite3_file *base, const void *data, int size, sqlit
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
-            return errno == ENOSPC || errno == EDQUOT ? SQLITE_FULL : SQLITE_IOERR_WRITE;
+            return errno == ENOSPC || errno == EDQUOT
+                       ? SQLITE_FULL
+                       : io_failed(file, "write", SQLITE_IOERR_WRITE);
         done += (int)written;
     }
     return SQLITE_OK;
@@ -92,7 +101,8 @@ static int file_write_part(sqlite3_file *base, const void *data, int size, sqlit
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
     const struct jail_file *file = (const struct jail_file *)base;
-    return ftruncate(file->fd, size) == 0 ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
+    return ftruncate(file->fd, size) == 0 ? SQLITE_OK
+                                          : io_failed(file, "cut", SQLITE_IOERR_TRUNCATE);
 }
 
 static int file_sync(sqlite3_file *base, int flags)
@@ -100,7 +110,7 @@ static int file_sync(sqlite3_file *base, int flags)
     struct jail_file *file = (struct jail_file *)base;
     (void)flags;
     if (fdatasync(file->fd) < 0)
-        return SQLITE_IOERR_FSYNC;
+        return io_failed(file, "sync", SQLITE_IOERR_FSYNC);
     if (file->is_new_name && !directory_sync(file->jail->place.directory, &file->jail->refused))
         return SQLITE_IOERR_DIR_FSYNC;
     file->is_new_name = false;

@@ -12,6 +12,7 @@
 #include "schema/base/own.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -25,8 +26,18 @@ enum {
 /* An emptied index is three bytes long, as SQLite makes it: too short for a header. */
 enum { EMPTIED_BYTES = 3, STEP_BYTES = 4096 };
 
-static int take_switch(struct jail_index *index)
+enum { INDEX_NAME_BYTES = sizeof((struct sqlite_jail *)NULL)->name + 8 };
+
+static const char *index_name(const struct jail_file *file, char name[static INDEX_NAME_BYTES])
 {
+    snprintf(name, INDEX_NAME_BYTES, "%s-shm", file->jail->name);
+    return name;
+}
+
+static int take_switch(struct jail_file *file)
+{
+    char name[INDEX_NAME_BYTES];
+    struct jail_index *index = &file->index;
     short type;
     int code = jail_look_at_lock(index->fd, SWITCH_OFFSET, &type);
     if (code != SQLITE_OK)
@@ -38,8 +49,10 @@ static int take_switch(struct jail_index *index)
         return SQLITE_READONLY_CANTINIT;
     if (type == F_UNLCK) {
         code = jail_lock(index->fd, F_WRLCK, SWITCH_OFFSET, 1, SQLITE_IOERR_LOCK);
-        if (code == SQLITE_OK && ftruncate(index->fd, EMPTIED_BYTES) < 0)
+        if (code == SQLITE_OK && ftruncate(index->fd, EMPTIED_BYTES) < 0) {
+            error_errno(&file->jail->refused, errno, "empty %s", index_name(file, name));
             code = SQLITE_IOERR_SHMOPEN;
+        }
     }
     return code == SQLITE_OK ? jail_lock(index->fd, F_RDLCK, SWITCH_OFFSET, 1, SQLITE_IOERR_LOCK)
                              : code;
@@ -47,17 +60,16 @@ static int take_switch(struct jail_index *index)
 
 static int open_index(struct jail_file *file)
 {
-    char name[sizeof file->jail->name + 8];
+    char name[INDEX_NAME_BYTES];
     struct jail_index *index = &file->index;
-    snprintf(name, sizeof name, "%s-shm", file->jail->name);
-    int fd = jail_open_part(file->jail, name, O_RDWR | O_CREAT);
+    int fd = jail_open_part(file->jail, index_name(file, name), O_RDWR | O_CREAT);
     index->is_read_only = fd == -EACCES || fd == -EROFS || fd == -EPERM;
     if (index->is_read_only)
         fd = jail_open_part(file->jail, name, O_RDONLY);
     if (fd < 0)
         return jail_open_failed(fd);
     index->fd = fd;
-    int code = take_switch(index);
+    int code = take_switch(file);
     if (code != SQLITE_OK && code != SQLITE_READONLY_CANTINIT)
         jail_index_unmap(&file->base, 0);
     return code;
@@ -70,24 +82,29 @@ off_t jail_index_bytes(off_t end, size_t page_bytes)
 }
 
 /* Extends the file by writing one byte to each page, so that a full disk is noticed here. */
-static int extend_file(int fd, off_t size, off_t wanted)
+static int extend_file(const struct jail_file *file, off_t size, off_t wanted)
 {
-    struct error unused;
-    const struct file index = { fd, "index" };
+    char name[INDEX_NAME_BYTES];
+    const struct file index = { file->index.fd, index_name(file, name) };
     for (off_t page = size / STEP_BYTES; page < wanted / STEP_BYTES; page++)
-        if (!file_write_at(index, "", 1, (uint64_t)(page * STEP_BYTES + STEP_BYTES - 1), &unused))
+        if (!file_write_at(index, "", 1, (uint64_t)(page * STEP_BYTES + STEP_BYTES - 1),
+                           &file->jail->refused))
             return SQLITE_IOERR_SHMSIZE;
     return SQLITE_OK;
 }
 
-static int map_memory(struct jail_index *index)
+static int map_memory(struct jail_file *file)
 {
+    char name[INDEX_NAME_BYTES];
+    struct jail_index *index = &file->index;
     if (index->memory)
         return SQLITE_OK;
     int protection = index->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
     void *memory = mmap(NULL, SQLITE_JAIL_INDEX_BYTES_MAX, protection, MAP_SHARED, index->fd, 0);
-    if (memory == MAP_FAILED)
+    if (memory == MAP_FAILED) {
+        error_errno(&file->jail->refused, errno, "map %s", index_name(file, name));
         return SQLITE_IOERR_SHMMAP;
+    }
     index->memory = memory;
     return SQLITE_OK;
 }
@@ -103,7 +120,7 @@ int jail_index_map(sqlite3_file *base, int region, int region_bytes, int extend,
     if (index->fd < 0)
         code = open_index(file);
     else if (index->is_waiting)
-        code = take_switch(index);
+        code = take_switch(file);
     if (code != SQLITE_OK)
         return code;
     off_t begin = (off_t)region * region_bytes, end = begin + region_bytes;
@@ -111,10 +128,10 @@ int jail_index_map(sqlite3_file *base, int region, int region_bytes, int extend,
         return SQLITE_IOERR_SHMSIZE;
     bool is_there = status.st_size >= end;
     if (!is_there && extend)
-        code = extend_file(index->fd, status.st_size,
-                           jail_index_bytes(end, (size_t)sysconf(_SC_PAGESIZE)));
+        code =
+            extend_file(file, status.st_size, jail_index_bytes(end, (size_t)sysconf(_SC_PAGESIZE)));
     if (code == SQLITE_OK && (is_there || extend))
-        code = map_memory(index);
+        code = map_memory(file);
     if (code != SQLITE_OK)
         return code;
     if (index->memory && (is_there || extend))

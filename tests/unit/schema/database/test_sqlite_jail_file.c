@@ -193,9 +193,13 @@ static void each_call_that_fails_has_its_code(void)
     CHECK_NUMBER(call, code); \
     CHECK(check_calls_end())
     FAILS(jail_file_methods.xRead(base, &byte, 1, 0), SQLITE_IOERR_READ);
+    CHECK_STR(opened.jail.refused.sentence, "read db or its journal: Input/output error");
     FAILS(jail_file_methods.xWrite(base, &byte, 1, 0), SQLITE_IOERR_WRITE);
+    CHECK_STR(opened.jail.refused.sentence, "write db or its journal: Input/output error");
     FAILS(jail_file_methods.xTruncate(base, 0), SQLITE_IOERR_TRUNCATE);
+    CHECK_STR(opened.jail.refused.sentence, "cut db or its journal: Input/output error");
     FAILS(jail_file_methods.xSync(base, 0), SQLITE_IOERR_FSYNC);
+    CHECK_STR(opened.jail.refused.sentence, "sync db or its journal: Input/output error");
     FAILS(jail_file_methods.xFileSize(base, &size), SQLITE_IOERR_FSTAT);
     FAILS(jail_file_methods.xCheckReservedLock(base, &reserved), SQLITE_IOERR_LOCK);
     FAILS(jail_look_at_lock(opened.file.fd, 0, &type), SQLITE_IOERR_LOCK);

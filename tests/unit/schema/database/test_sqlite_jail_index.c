@@ -5,6 +5,7 @@
 #include "schema/database/sqlite_jail_file.h"
 #include "schema/database/sqlite_jail_index.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -211,21 +212,26 @@ static void what_is_no_file_is_not_mapped(void)
 static void each_call_that_fails_is_an_error_and_nothing_is_kept(void)
 {
     bool has_failed = true;
-    size_t failures = 0;
+    size_t failures = 0, emptied = 0, written = 0, mapped = 0;
     for (size_t number = 1; has_failed; number++) {
         void volatile *memory = NULL;
         struct opened one;
         check_about("call %zu", number);
         open_file(&one);
-        check_calls_fail(number);
+        check_calls_fail_with(number, ENOSPC);
         int code = map(&one, 0, 1, &memory);
         has_failed = check_calls_end();
         CHECK((code == SQLITE_OK) == (memory != NULL));
         failures += code != SQLITE_OK;
+        struct str sentence = str_from(one.jail.refused.sentence);
+        emptied += str_equal(sentence, STR("empty db-shm: No space left on device"));
+        written += str_equal(sentence, STR("write db-shm: No space left on device"));
+        mapped += str_equal(sentence, STR("map db-shm: No space left on device"));
         unmap(&one, 1);
     }
     /* Of openat, fcntl, ftruncate, fstat, pwrite and mmap at least. */
     CHECK(failures >= 6);
+    CHECK(emptied == 1 && written > 1 && mapped == 1);
 }
 
 int main(void)
