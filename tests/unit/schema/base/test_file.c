@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 enum { NO_LIMIT = 1 << 20 };
@@ -145,6 +148,56 @@ static void a_pipe_is_not_read_beyond_the_limit(struct arena arena)
     CHECK(waitpid(child, NULL, 0) == child);
 }
 
+static atomic_bool is_exchanging;
+
+static void *exchange(void *context)
+{
+    int directory = check_directory();
+    (void)context;
+    while (atomic_load(&is_exchanging))
+        renameat2(directory, "file", directory, "other", RENAME_EXCHANGE);
+    return NULL;
+}
+
+/* Opens the file very often, and then until it was exchanged between the look and the opening, which the system refuses. */
+static void open_exchanged(ino_t file, const char *late)
+{
+    enum { LEAST = 20000, MOST = 3000000 };
+    struct stat status;
+    size_t wrong = 0, met = 0;
+    for (size_t i = 0; i < MOST && (i < LEAST || (late && met == 0)); i++) {
+        cleanup(own_close) int fd =
+            file_open_regular(check_directory(), "file", O_RDONLY, 0, check_error);
+        if (fd < 0)
+            met += late && strstr(check_error->sentence, late);
+        else
+            wrong += fstat(fd, &status) < 0 || status.st_ino != file;
+    }
+    CHECK_NUMBER(wrong, 0);
+}
+
+static void what_takes_its_place_meanwhile_is_not_opened(void)
+{
+    for (int is_link = 0; is_link < 2; is_link++) {
+        pthread_t exchanger;
+        struct stat file;
+        check_about("%s", is_link ? "a link" : "a FIFO");
+        make_file("file", "inside");
+        make_file("secret", "outside");
+        CHECK(fstatat(check_directory(), "file", &file, 0) == 0);
+        CHECK((is_link ? symlinkat("secret", check_directory(), "other")
+                       : mkfifoat(check_directory(), "other", 0644)) == 0);
+        atomic_store(&is_exchanging, true);
+        if (!CHECK(pthread_create(&exchanger, NULL, exchange, NULL) == 0))
+            return;
+        open_exchanged(file.st_ino, is_link ? "Too many levels of symbolic links" : NULL);
+        atomic_store(&is_exchanging, false);
+        CHECK(pthread_join(exchanger, NULL) == 0);
+        CHECK(unlinkat(check_directory(), "file", 0) == 0);
+        CHECK(unlinkat(check_directory(), "other", 0) == 0);
+    }
+}
+
 static void bytes_are_written_at_the_position_or_at_an_offset(struct arena arena)
 {
     struct str text;
@@ -262,6 +315,7 @@ int main(void)
         CASE(a_file_of_holes_is_refused_before_it_is_read), CASE(what_cannot_be_read_is_named),
         CASE(files_of_proc_that_say_no_size_are_read), CASE(a_pipe_is_read_to_its_end),
         CASE(a_pipe_is_not_read_beyond_the_limit),
+        CASE(what_takes_its_place_meanwhile_is_not_opened),
         CASE(bytes_are_written_at_the_position_or_at_an_offset),
         CASE(bytes_are_read_at_an_offset_and_the_position_stays),
         CASE(files_of_any_size_are_copied_behind_what_is_there),
