@@ -154,6 +154,23 @@ static void a_row_without_number_is_refused(struct arena arena)
                   "the database row of " D "-a has the number 0, which Nix never gives");
 }
 
+/* No trigger runs. If one ran, the count of changed rows would tell. */
+static void a_row_that_does_not_change_is_refused(struct arena arena)
+{
+    int is_set = 0;
+    cleanup(release) struct example example;
+    if (!begin(&example, CHECK_ADD(7, "a"), RECORD("a", OTHER_HASH, "100", "0\n"), &arena))
+        return;
+    CHECK_NUMBER(sqlite.db_config(example.db.sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, &is_set),
+                 SQLITE_OK);
+    CHECK_DONE(store_db_run(&example.db,
+                            "create temp trigger T before update on main.ValidPaths "
+                            "begin select raise(ignore); end",
+                            check_error));
+    CHECK_REFUSED(merge_find_paths(&example.merge, &example.db, check_error),
+                  "the database row of " D "-a cannot be changed; nothing is changed");
+}
+
 static void numbers_are_above_all_that_were_used(struct arena arena)
 {
     int64_t id = -1;
@@ -220,7 +237,7 @@ int main(void)
         CASE(of_the_same_bytes_what_was_said_stays),
         CASE(of_the_same_bytes_what_is_missing_is_added), CASE(of_other_bytes_nothing_stays),
         CASE(a_hash_that_cannot_be_read_is_replaced), CASE(a_row_without_number_is_refused),
-        CASE(numbers_are_above_all_that_were_used),
+        CASE(a_row_that_does_not_change_is_refused), CASE(numbers_are_above_all_that_were_used),
         CASE(only_references_that_no_row_says_are_added),
         CASE(references_ascend_whatever_numbers_there_are));
 }
