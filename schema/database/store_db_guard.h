@@ -6,7 +6,8 @@
  * Never runs   Triggers, views, impure functions in the schema, CHECK constraints, loaded
  *              extensions. No database can be attached, sorting is done in memory, the file is not
  *              mapped, and no statement can change the schema table directly (SQLite's defensive
- *              mode). Nix's own trigger, DeleteSelfRefs, is for deleting, which regd does not do.
+ *              mode). Nix's own trigger, DeleteSelfRefs, does not run either: vanished.c deletes the
+ *              references of a path itself.
  * Work         is counted in units: 1 for each step of SQLite's virtual machine and for each page
  *              used, and 16 more for a page that is read from the file. Unlike seconds, units are
  *              the same on every machine.
