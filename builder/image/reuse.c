@@ -81,7 +81,9 @@ static bool hash_block(void *context, const struct crew_member *member, size_t i
     struct image_buffer buffer = { worker->block, work->block_bytes, 0 };
     if (!image_block_read(&worker->decoder, block->block, &buffer, error))
         return budget_check(&work->reuse->image.file.budget->contents, error);
+    const char *packed = (const char *)worker->decoder.packed;
     block->hash = digest_sha256((struct str){ (const char *)buffer.bytes, buffer.size_bytes });
+    block->packed_hash = digest_sha256((struct str){ packed, block->block.packed_bytes });
     block->unpacked_bytes = (uint32_t)buffer.size_bytes;
     return true;
 }
@@ -176,7 +178,11 @@ bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void
                 struct error *error)
 {
     assert(block >= reuse->blocks && block < reuse->blocks + reuse->count);
-    return image_file_read(&reuse->image.file, block->block.start, bytes, block->block.packed_bytes,
-                           error) ||
-           error_in(error, "%s", reuse->image.name);
+    size_t size_bytes = block->block.packed_bytes;
+    if (!image_file_read(&reuse->image.file, block->block.start, bytes, size_bytes, error))
+        return error_in(error, "%s", reuse->image.name);
+    struct hash hash = digest_sha256((struct str){ bytes, size_bytes });
+    return hash_equal(&hash, &block->packed_hash) ||
+           error_set(error, "%s: it changed while its blocks were copied; run again",
+                     reuse->image.name);
 }

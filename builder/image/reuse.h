@@ -23,7 +23,8 @@ struct reuse_request {
 };
 
 struct reuse_block {
-    struct hash hash; /* hash of the unpacked bytes */
+    struct hash hash;        /* of the unpacked bytes */
+    struct hash packed_hash; /* of the bytes that are copied */
     uint32_t unpacked_bytes;
     struct image_block block;
 };
@@ -47,6 +48,7 @@ must_check bool reuse_open(const struct reuse_request *request, uint32_t block_b
 const struct reuse_block *reuse_find(const struct reuse *reuse, const void *data,
                                      size_t size_bytes);
 
-/* Reads a block as it is stored, in block.packed_bytes. */
+/* Reads a block as it is stored, in block.packed_bytes. Fails if it has changed since the image was
+ * opened. */
 must_check bool reuse_read(const struct reuse *reuse, const struct reuse_block *block, void *bytes,
                            struct error *error);
