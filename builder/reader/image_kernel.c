@@ -66,14 +66,13 @@ static bool suits_xz(struct str stream, uint64_t window_max)
         if (flags & bit)
             skip_number(&header);
     if (flags & CODE_FILTER) {
-        unsigned filter = take(&header);
-        if (filter < FIRST_CODE || filter > LAST_CODE || take(&header) != 0)
+        unsigned code = take(&header), property_bytes = take(&header);
+        if (code < FIRST_CODE || code > LAST_CODE || property_bytes != 0)
             return false;
     }
-    if (take(&header) != LZMA2 || take(&header) != 1)
-        return false;
-    unsigned size = take(&header);
-    return size <= DICTIONARY_MOST && (uint64_t)(2 | (size & 1)) << (size / 2 + 11) <= window_max;
+    unsigned filter = take(&header), property_bytes = take(&header), size = take(&header);
+    return filter == LZMA2 && property_bytes == 1 && size <= DICTIONARY_MOST &&
+           (uint64_t)(2 | (size & 1)) << (size / 2 + 11) <= window_max;
 }
 
 /* --- The whole ----------------------------------------------------------------------------------- */
