@@ -50,33 +50,6 @@ struct str published_tree_sum(const struct published_tree *tree, const struct ha
     return checksums_format(&line, 1, arena);
 }
 
-static bool read_sums(int directory, struct arena *arena, struct published_tree *tree,
-                      struct error *error)
-{
-    if (!tree_place_read_sums(directory, arena, &tree->sums_text, &tree->sums, error))
-        return false;
-    tree->hash = digest_sha256(tree->sums_text);
-    return checksums_find(&tree->sums, TREE_BOOT_JSON_NAME) ||
-           error_set(error, CHECKSUMS_NAME " does not list " TREE_BOOT_JSON_NAME
-                                           ": this is not a tree of regd-build");
-}
-
-static bool read_description(int directory, struct arena *arena, struct published_tree *tree,
-                             struct error *error)
-{
-    struct str text;
-    struct tree_description description;
-    if (!tree_place_describe(directory, arena, &text, &description, error))
-        return false;
-    struct hash hash = digest_sha256(text);
-    if (!hash_equal(&hash, &checksums_find(&tree->sums, TREE_BOOT_JSON_NAME)->hash))
-        return error_set(error, TREE_BOOT_JSON_NAME " is not the file that " CHECKSUMS_NAME
-                                                    " lists; build the tree again");
-    tree->toplevel = description.toplevel;
-    tree->base_url = description.base_url;
-    return true;
-}
-
 static bool find_other(const struct published_tree *tree, const char *name, struct arena scratch,
                        struct error *error)
 {
@@ -112,9 +85,17 @@ static bool read_roots(struct arena *arena, struct published_tree *tree, struct 
 bool published_tree_read(int directory, struct arena *arena, struct published_tree *ret_tree,
                          struct error *error)
 {
-    struct published_tree tree = { 0 };
-    if (!read_sums(directory, arena, &tree, error) ||
-        !read_description(directory, arena, &tree, error) || !read_roots(arena, &tree, error))
+    struct tree_lists lists;
+    if (!tree_place_read_lists(directory, arena, &lists, error))
+        return false;
+    struct published_tree tree = {
+        .sums = lists.sums,
+        .sums_text = lists.sums_text,
+        .hash = digest_sha256(lists.sums_text),
+        .toplevel = lists.description.toplevel,
+        .base_url = lists.description.base_url,
+    };
+    if (!read_roots(arena, &tree, error))
         return false;
     *ret_tree = tree;
     return true;

@@ -4,6 +4,7 @@
 #include "builder/tree/tree.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/nix/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,14 +66,6 @@ bool tree_place_open(int *file, const struct tree_image *image, struct image_pla
            error_in(error, "%s", image->file);
 }
 
-bool tree_place_read_sums(int directory, struct arena *arena, struct str *ret_text,
-                          struct checksums *ret_sums, struct error *error)
-{
-    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, ret_text, error))
-        return false;
-    return checksums_parse(*ret_text, arena, ret_sums, error) || error_in(error, CHECKSUMS_NAME);
-}
-
 bool tree_place_describe(int directory, struct arena *arena, struct str *ret_text,
                          struct tree_description *ret_description, struct error *error)
 {
@@ -81,6 +74,30 @@ bool tree_place_describe(int directory, struct arena *arena, struct str *ret_tex
         return false;
     return tree_description_parse(*ret_text, arena, ret_description, error) ||
            error_in(error, TREE_BOOT_JSON_NAME);
+}
+
+bool tree_place_read_lists(int directory, struct arena *arena, struct tree_lists *ret_lists,
+                           struct error *error)
+{
+    struct str text;
+    struct tree_lists lists;
+    if (!tree_place_read(directory, CHECKSUMS_NAME, CHECKSUMS_BYTES_MAX, arena, &lists.sums_text,
+                         error))
+        return false;
+    if (!checksums_parse(lists.sums_text, arena, &lists.sums, error))
+        return error_in(error, CHECKSUMS_NAME);
+    const struct checksum *listed = checksums_find(&lists.sums, TREE_BOOT_JSON_NAME);
+    if (!listed)
+        return error_set(error, CHECKSUMS_NAME " does not list " TREE_BOOT_JSON_NAME
+                                               ": this is not a tree of regd-build");
+    if (!tree_place_describe(directory, arena, &text, &lists.description, error))
+        return false;
+    const struct hash hash = digest_sha256(text);
+    if (!hash_equal(&hash, &listed->hash))
+        return error_set(error, TREE_BOOT_JSON_NAME " is not the file that " CHECKSUMS_NAME
+                                                    " lists; build the tree again");
+    *ret_lists = lists;
+    return true;
 }
 
 static bool find_in_tree(int directory, const char *path, struct arena *arena,

@@ -24,13 +24,19 @@ int tree_place_open_file(int directory, const char *name, struct error *error);
 must_check bool tree_place_read(int directory, const char *name, size_t limit_bytes,
                                 struct arena *arena, struct str *ret_text, struct error *error);
 
-/* Reads and parses the tree's SHA256SUMS. *ret_text is its text. */
-must_check bool tree_place_read_sums(int directory, struct arena *arena, struct str *ret_text,
-                                     struct checksums *ret_sums, struct error *error);
-
 /* Reads and parses the tree's boot.json. *ret_text is its text. */
 must_check bool tree_place_describe(int directory, struct arena *arena, struct str *ret_text,
                                     struct tree_description *ret_description, struct error *error);
+
+struct tree_lists {
+    struct checksums sums;
+    struct str sums_text;
+    struct tree_description description;
+};
+
+/* Reads and parses the tree's SHA256SUMS and its boot.json, which must be listed there as it is. */
+must_check bool tree_place_read_lists(int directory, struct arena *arena,
+                                      struct tree_lists *ret_lists, struct error *error);
 
 /* Opens an image of a tree in *file, the open file that boot.json names for it: takes the file itself,
  * or unpacks a copy from its compressed archive. place->budget must be set; it limits the copy. The

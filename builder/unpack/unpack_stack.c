@@ -7,7 +7,6 @@
 
 #include "schema/base/file.h"
 #include "schema/base/own.h"
-#include "schema/nix/digest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,17 +76,6 @@ static bool check_sum(const struct unpack_stack *stack, struct file file, const 
            (hash_equal(&found.hash, wanted) || wrong_digest("SHA-256", &found.hash, wanted, error));
 }
 
-/* Finds the SHA-256 of a file. */
-static bool find_sum(const struct checksums *sums, const char *name, struct hash *ret_hash,
-                     struct error *error)
-{
-    const struct checksum *sum = checksums_find(sums, name);
-    if (!sum)
-        return error_set(error, "it is not in " CHECKSUMS_NAME);
-    *ret_hash = sum->hash;
-    return true;
-}
-
 /* --- Images ------------------------------------------------------------------------------------- */
 
 /* Takes the place's descriptor. `root` is the root hash that the image must have if it is the topmost one;
@@ -121,12 +109,13 @@ struct named {
 static bool check_named(const struct unpack_stack *stack, const struct named *named, int fd,
                         struct error *error)
 {
-    struct hash wanted;
     const char *name = named->image->file;
     if (!named->sums || stack->count > 0)
         return true;
-    return (find_sum(named->sums, name, &wanted, error) &&
-            check_sum(stack, (struct file){ fd, name }, &wanted, error)) ||
+    const struct checksum *listed = checksums_find(named->sums, name);
+    if (!listed)
+        return error_set(error, CHECKSUMS_NAME " does not list %s; build the tree again", name);
+    return check_sum(stack, (struct file){ fd, name }, &listed->hash, error) ||
            error_in(error, "%s", name);
 }
 
@@ -141,33 +130,18 @@ static bool add_named(struct unpack_stack *stack, const struct named *named, str
            add_image(stack, &place, named->sums ? NULL : &image->root, arena, error);
 }
 
-/* Reads boot.json, which must be the one of SHA256SUMS. */
-static bool read_tree(int directory, struct arena *arena, struct checksums *ret_sums,
-                      struct tree_description *ret_description, struct error *error)
-{
-    struct str list, text;
-    struct hash wanted, found;
-    if (!tree_place_read_sums(directory, arena, &list, ret_sums, error) ||
-        !tree_place_describe(directory, arena, &text, ret_description, error))
-        return false;
-    found = digest_sha256(text);
-    return (find_sum(ret_sums, TREE_BOOT_JSON_NAME, &wanted, error) &&
-            (hash_equal(&found, &wanted) || wrong_digest("SHA-256", &found, &wanted, error))) ||
-           error_in(error, TREE_BOOT_JSON_NAME);
-}
-
 static bool add_tree(struct unpack_stack *stack, int directory, struct arena *arena,
                      struct error *error)
 {
-    struct checksums sums;
-    struct tree_description description;
-    if (!read_tree(directory, arena, &sums, &description, error))
+    struct tree_lists lists;
+    if (!tree_place_read_lists(directory, arena, &lists, error))
         return false;
+    const struct tree_description *tree = &lists.description;
     if (!stack->toplevel)
-        stack->toplevel = description.toplevel;
-    for (size_t i = 0; i < description.image_count; i++) {
-        const struct named named = { directory, &description.images[i],
-                                     tree_is_by_url(&description) ? NULL : &sums };
+        stack->toplevel = tree->toplevel;
+    for (size_t i = 0; i < tree->image_count; i++) {
+        const struct named named = { directory, &tree->images[i],
+                                     tree_is_by_url(tree) ? NULL : &lists.sums };
         if (!add_named(stack, &named, arena, error))
             return false;
     }

@@ -267,7 +267,7 @@ exchanged() {
     rm -rf listed-false && cp -a listed listed-false && chmod -R u+w listed-false || return
     cp base "listed-false/stores/$(jq -r '.layers[0].rootHash' listed/nix-store.layers.json).squashfs" &&
         refuses 'listed-false/nix-store.layers.json: stores/.*: its root hash is' listed-false/nix-store.layers.json || return
-    cp "$tree/boot.json" false/ && echo >>false/boot.json && refuses 'false: boot.json: its SHA-256 is' false &&
+    cp "$tree/boot.json" false/ && echo >>false/boot.json && refuses 'false: boot.json is not the file that SHA256SUMS lists; build the tree again' false &&
         rm false/SHA256SUMS && refuses 'false: open SHA256SUMS: No such file or directory' false
 }
 claim 'an image in the place of another is refused: by the root hash that is known, or by SHA256SUMS' exchanged

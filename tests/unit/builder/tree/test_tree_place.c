@@ -6,6 +6,7 @@
 #include "builder/tree/tree_place.h"
 #include "schema/base/file.h"
 #include "schema/base/own.h"
+#include "schema/nix/digest.h"
 
 #include <sys/stat.h>
 
@@ -108,6 +109,32 @@ static void a_file_of_a_tree_is_read_up_to_a_limit(struct arena arena)
     CHECK(!tree_place_read(tree, "other", 4, &arena, &text, check_error));
 }
 
+static void lists_are_those_of_one_tree(struct arena arena)
+{
+    struct tree_lists lists;
+    make_tree("initrd", &arena);
+    cleanup(own_close) int tree =
+        openat(check_directory(), "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct hash hash = digest_sha256(check_content("tree/" TREE_BOOT_JSON_NAME, &arena));
+    const struct hash other = digest_sha256(STR("other"));
+    struct checksum line = { .name = TREE_BOOT_JSON_NAME, .hash = hash };
+    check_file("tree/" CHECKSUMS_NAME, checksums_format(&line, 1, &arena));
+    CHECK_DONE(tree_place_read_lists(tree, &arena, &lists, check_error));
+    CHECK(lists.sums.count == 1 && hash_equal(&lists.sums.items[0].hash, &hash));
+    CHECK_STR(lists.sums_text, checksums_format(&line, 1, &arena).data);
+    CHECK_NUMBER(lists.description.image_count, 1);
+    line.hash = other;
+    check_file("tree/" CHECKSUMS_NAME, checksums_format(&line, 1, &arena));
+    CHECK_REFUSED(tree_place_read_lists(tree, &arena, &lists, check_error),
+                  "boot.json is not the file that SHA256SUMS lists; build the tree again");
+    line.name = "initrd";
+    check_file("tree/" CHECKSUMS_NAME, checksums_format(&line, 1, &arena));
+    CHECK_REFUSED(tree_place_read_lists(tree, &arena, &lists, check_error),
+                  "SHA256SUMS does not list boot.json: this is not a tree of regd-build");
+    check_file("tree/" CHECKSUMS_NAME, STR("x"));
+    CHECK(!tree_place_read_lists(tree, &arena, &lists, check_error));
+}
+
 struct finding_place {
     const char *path;
     uint64_t offset;
@@ -146,9 +173,9 @@ static void so_it_is_in_a_published_system(struct arena arena)
 
 int main(void)
 {
-    return CHECK_ALL(CASE(a_trees_image_is_a_part_of_its_ramdisk),
-                     CASE(a_file_is_an_image_as_a_whole), CASE(what_is_neither_is_refused),
-                     CASE(links_of_a_tree_are_not_followed),
-                     CASE(a_file_of_a_tree_is_read_up_to_a_limit),
-                     CASE(each_call_that_fails_is_told), CASE(so_it_is_in_a_published_system));
+    return CHECK_ALL(
+        CASE(a_trees_image_is_a_part_of_its_ramdisk), CASE(a_file_is_an_image_as_a_whole),
+        CASE(what_is_neither_is_refused), CASE(links_of_a_tree_are_not_followed),
+        CASE(a_file_of_a_tree_is_read_up_to_a_limit), CASE(lists_are_those_of_one_tree),
+        CASE(each_call_that_fails_is_told), CASE(so_it_is_in_a_published_system));
 }

@@ -159,10 +159,13 @@ static void a_tree_is_what_its_sums_say(struct arena arena)
     static const struct {
         const char *file, *from, *to, *sentence;
     } rows[] = {
-        { "SHA256SUMS", "  initrd\n", "  initrx\n", "initrd: it is not in SHA256SUMS" },
-        { "SHA256SUMS", "  boot.json\n", "  boot.jsox\n", "boot.json: it is not in SHA256SUMS" },
+        { "SHA256SUMS", "  initrd\n", "  initrx\n",
+          "SHA256SUMS does not list initrd; build the tree again" },
+        { "SHA256SUMS", "  boot.json\n", "  boot.jsox\n",
+          "SHA256SUMS does not list boot.json: this is not a tree of regd-build" },
         { "SHA256SUMS", "  boot.json\n", " boot.json\n\n", "SHA256SUMS: " },
-        { "boot.json", "quiet", "debug", "boot.json: its SHA-256 is " },
+        { "boot.json", "quiet", "debug",
+          "boot.json is not the file that SHA256SUMS lists; build the tree again" },
         { "initrd", "070701", "070702", "initrd: its SHA-256 is " },
     };
     struct tree_result result;
