@@ -31,6 +31,18 @@ void fuzz_must(bool holds, const char *what)
     abort();
 }
 
+struct fuzz_count fuzz_count;
+
+bool fuzz_done(bool done, const struct error *error)
+{
+    fuzz_must(done || error->sentence[0] != '\0', "a refusal has a sentence");
+    if (done)
+        fuzz_count.accepted++;
+    else
+        fuzz_count.refused++;
+    return done;
+}
+
 void fuzz_same(struct str got, struct str want, const char *what)
 {
     if (!str_equal(got, want))

@@ -4,7 +4,7 @@
  * A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput. It is linked twice: with replay.c,
  * which runs it on files, and, by clang, with libFuzzer, which makes new inputs. See fuzz.sh.
  *
- * fuzz_must turns a wrong result into a crash, so that libFuzzer notices it.
+ * fuzz_must and fuzz_done turn a wrong result into a crash, so that libFuzzer notices it.
  */
 #pragma once
 
@@ -23,6 +23,16 @@ struct str fuzz_text(const uint8_t *data, size_t size);
 
 /* Ends the process if it does not hold. */
 void fuzz_must(bool holds, const char *what);
+
+/* Returns what a parser returned; a refusal must have a sentence. Both are counted, because a target that
+ * accepts nothing tests nothing behind the parser. */
+bool fuzz_done(bool done, const struct error *error);
+
+struct fuzz_count {
+    size_t accepted, refused;
+};
+
+extern struct fuzz_count fuzz_count;
 
 /* The same of two texts being equal. */
 void fuzz_same(struct str got, struct str want, const char *what);

@@ -14,10 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena = fuzz_arena();
     struct path_list list = { 0 }, again = { 0 };
     struct error error;
-    if (!manifest_parse(fuzz_text(data, size), STR("/nix/store"), &arena, &list, &error)) {
-        fuzz_must(error.sentence[0] != '\0', "a refusal has a sentence");
+    if (!fuzz_done(manifest_parse(fuzz_text(data, size), STR("/nix/store"), &arena, &list, &error),
+                   &error))
         return 0;
-    }
     path_list_normalise(&list, arena);
     struct path_cycle cycle =
         path_order_find(&list, arena, arena_new(&arena, uint32_t, list.count));

@@ -1,7 +1,7 @@
 /* replay — runs a fuzz target on files.
  *
  * Usage    replay_NAME FILE|DIR...     of a directory all files, not those of directories in it
- * Prints   how many there were.
+ * Prints   how many there were, and how often the target accepted something, if it tells (fuzz_done).
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -54,6 +54,9 @@ int main(int argc, char **argv)
         else
             replay(AT_FDCWD, argv[i]);
     }
-    printf("%zu inputs\n", count);
+    printf("%zu inputs", count);
+    if (fuzz_count.accepted + fuzz_count.refused > 0)
+        printf(", accepted %zu times", fuzz_count.accepted);
+    printf("\n");
     return count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
