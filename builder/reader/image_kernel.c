@@ -79,9 +79,10 @@ static bool suits_xz(struct str stream, uint64_t window_max)
 
 bool image_kernel_reads(const struct image_file *file, struct str stream)
 {
-    uint64_t window_max = file->dictionary_bytes ? file->dictionary_bytes : file->super.block_bytes;
-    if (window_max < SQFS_META_BLOCK_SIZE)
-        window_max = SQFS_META_BLOCK_SIZE;
+    uint64_t window_default = file->super.block_bytes;
+    if (window_default < SQFS_META_BLOCK_SIZE)
+        window_default = SQFS_META_BLOCK_SIZE;
+    uint64_t window_max = file->dictionary_bytes ? file->dictionary_bytes : window_default;
     switch (file->super.compression) {
     case SQFS_COMP_ZSTD:
         return suits_zstd(stream, window_max);

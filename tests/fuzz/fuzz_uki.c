@@ -29,7 +29,7 @@ static void check_written(const struct uki *uki, struct file file, struct str ke
                           struct arena arena)
 {
     struct error error;
-    struct str text;
+    struct str text = STR("");
     struct pe pe;
     uint64_t size;
     fuzz_must(uki_measure(uki, strlen("ramdisk"), arena, &size, &error), "it is measured");

@@ -147,9 +147,13 @@ static void a_dictionary_of_the_options_is_the_limit(struct arena arena)
         check_about("%zu", i);
         CHECK(image_kernel_reads(&file, stream) == cases[i].suits);
     }
-    /* A metadata block needs no less than its size. */
+    /* Without options, it is no less than a metadata block. */
+    stream = xz_stream(LZMA_CHECK_CRC32, 0, 1 << 13, &arena);
+    file.super.block_bytes = 1 << 12;
     file.dictionary_bytes = 1 << 12;
-    CHECK(image_kernel_reads(&file, xz_stream(LZMA_CHECK_CRC32, 0, 1 << 13, &arena)));
+    CHECK(!image_kernel_reads(&file, stream));
+    file.dictionary_bytes = 0;
+    CHECK(image_kernel_reads(&file, stream));
 }
 
 static void gzip_and_lz4_are_left_to_their_libraries(void)
