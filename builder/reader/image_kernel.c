@@ -9,7 +9,7 @@
 /* --- zstd -------------------------------------------------------------------------------------- */
 
 /* Exactly one frame. The window of a single segment is its content, which fits a block. */
-static bool suits_zstd(struct str stream, uint64_t window_max)
+static bool suits_zstd(struct str stream, uint64_t window_bytes)
 {
     enum { HEADER_LEAST = 6, SINGLE_SEGMENT = 0x20, WINDOW_LOG_LEAST = 10 };
     static const uint32_t magic = 0xfd2fb528;
@@ -19,7 +19,7 @@ static bool suits_zstd(struct str stream, uint64_t window_max)
     unsigned char descriptor = (unsigned char)stream.data[4];
     unsigned char window = (unsigned char)stream.data[5];
     uint64_t base = (uint64_t)1 << (WINDOW_LOG_LEAST + (window >> 3));
-    return descriptor & SINGLE_SEGMENT || base + base / 8 * (window & 7) <= window_max;
+    return descriptor & SINGLE_SEGMENT || base + base / 8 * (window & 7) <= window_bytes;
 }
 
 /* --- xz ---------------------------------------------------------------------------------------- */
@@ -42,7 +42,7 @@ static void skip_number(struct str *text)
 
 /* No check or CRC-32; LZMA2, and before it at most one filter for a processor's code. Which of these
  * a kernel has depends on how it was built. */
-static bool suits_xz(struct str stream, uint64_t window_max)
+static bool suits_xz(struct str stream, uint64_t window_bytes)
 {
     enum {
         CHECK_AT = 7,
@@ -72,7 +72,7 @@ static bool suits_xz(struct str stream, uint64_t window_max)
     }
     unsigned filter = take(&header), property_bytes = take(&header), size = take(&header);
     return filter == LZMA2 && property_bytes == 1 && size <= DICTIONARY_MOST &&
-           (uint64_t)(2 | (size & 1)) << (size / 2 + 11) <= window_max;
+           (uint64_t)(2 | (size & 1)) << (size / 2 + 11) <= window_bytes;
 }
 
 /* --- The whole ----------------------------------------------------------------------------------- */
@@ -82,12 +82,12 @@ bool image_kernel_reads(const struct image_file *file, struct str stream)
     uint64_t window_default = file->super.block_bytes;
     if (window_default < SQFS_META_BLOCK_SIZE)
         window_default = SQFS_META_BLOCK_SIZE;
-    uint64_t window_max = file->dictionary_bytes ? file->dictionary_bytes : window_default;
+    uint64_t window_bytes = file->dictionary_bytes ? file->dictionary_bytes : window_default;
     switch (file->super.compression) {
     case SQFS_COMP_ZSTD:
-        return suits_zstd(stream, window_max);
+        return suits_zstd(stream, window_bytes);
     case SQFS_COMP_XZ:
-        return suits_xz(stream, window_max);
+        return suits_xz(stream, window_bytes);
     default:
         return true;
     }
