@@ -7,8 +7,8 @@
 #include "builder/check/image_check_places.h"
 #include "builder/reader/image_nar.h"
 #include "schema/base/own.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,25 +16,10 @@
 static const uint64_t read_bytes_max = 1 << 20;
 static const size_t arena_bytes = (size_t)256 << 20;
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-/* A refusal says why. */
-static bool is_done(bool done, const struct error *error)
-{
-    require(done || error->sentence[0]);
-    return done;
-}
-
 static void count(void *context, const void *data, size_t size_bytes)
 {
     uint64_t *total = context;
-    require(size_bytes == 0 || data);
+    fuzz_must(size_bytes == 0 || data, "there is what is counted");
     *total += size_bytes;
 }
 
@@ -45,8 +30,8 @@ static void read_files(const struct image *image, struct image_worker *worker)
         const struct image_inode *inode = &image->tree.inodes[i];
         uint64_t total = 0;
         if (inode->kind == IMAGE_REGULAR && inode->size_bytes <= read_bytes_max &&
-            is_done(image_read_file(image, worker, inode, count, &total, &error), &error))
-            require(total == inode->size_bytes);
+            fuzz_done(image_read_file(image, worker, inode, count, &total, &error), &error))
+            fuzz_must(total == inode->size_bytes, "a file has its size");
     }
 }
 
@@ -59,8 +44,8 @@ static void hash_paths(const struct image *image, struct image_worker *worker, s
         struct nar nar;
         uint32_t top = root->first_child + i;
         if (sizes[top] <= read_bytes_max &&
-            is_done(image_nar_hash(image, worker, top, *arena, &nar, &error), &error))
-            require(nar.size_bytes == sizes[top]);
+            fuzz_done(image_nar_hash(image, worker, top, *arena, &nar, &error), &error))
+            fuzz_must(nar.size_bytes == sizes[top], "a NAR has the size that was computed");
     }
 }
 
@@ -70,21 +55,21 @@ static void read_image(const struct image_place *place, struct arena arena)
     struct findings findings = findings_start(&arena);
     struct image image = { 0 };
     cleanup(image_worker_release) struct image_worker worker = IMAGE_WORKER_NONE;
-    if (!is_done(image_open(place, STR("/nix/store"), &arena, &image, &error), &error) ||
-        !is_done(image_worker_make(&image, &arena, &worker, &error), &error))
+    if (!fuzz_done(image_open(place, STR("/nix/store"), &arena, &image, &error), &error) ||
+        !fuzz_done(image_worker_make(&image, &arena, &worker, &error), &error))
         return;
     for (uint32_t node = 0; node < image.tree.node_count; node++) {
         struct arena scratch = arena;
-        require(image_tree_path(&image.tree, node, &scratch).data);
+        fuzz_must(image_tree_path(&image.tree, node, &scratch).data, "a node has a path");
     }
     read_files(&image, &worker);
     hash_paths(&image, &worker, &arena);
     uint32_t checksum;
-    if (is_done(image_checksum(&image, arena, &checksum, &error), &error))
-        is_done(image_check(
-                    &(struct checking){ &image, checksum, STR("/nix/store"), &arena, &findings },
-                    &error),
-                &error);
+    if (fuzz_done(image_checksum(&image, arena, &checksum, &error), &error))
+        fuzz_done(image_check(
+                      &(struct checking){ &image, checksum, STR("/nix/store"), &arena, &findings },
+                      &error),
+                  &error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -94,9 +79,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error;
     if (fd < 0) {
         fd = memfd_create("image", MFD_CLOEXEC);
-        require(fd >= 0 && arena_reserve(&arena, arena_bytes, &error));
+        fuzz_must(fd >= 0 && arena_reserve(&arena, arena_bytes, &error), "an arena is there");
     }
-    require(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size);
+    fuzz_must(ftruncate(fd, 0) == 0 && pwrite(fd, data, size, 0) == (ssize_t)size,
+              "the image is written");
     read_image(&(struct image_place){ .fd = fd, .name = "image" }, arena);
     return 0;
 }
