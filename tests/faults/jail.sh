@@ -257,7 +257,7 @@ met() {
 }
 
 if [ -x "$swapper" ]; then
-    each=$((rounds / 12 + 1))
+    each=$((rounds / $(echo "$verbs" | wc -w) + 1))
     for verb in $verbs; do
         claim "$verb: $each rounds beside a swapper: nothing outside is changed or shown" swapped "$verb" "$each"
     done
